@@ -1,0 +1,2 @@
+/** Derivatives of graphs. */
+export { gradients } from "./grad.ts";

@@ -1,0 +1,192 @@
+/**
+ * One derivative rule per operation. Given the node and the gradient `dy` of its first output, a rule returns the
+ * gradient of each input, in any shape that broadcasting can produce: the walker adds up broadcast axes once for all.
+ * The table is typed over `OpName`, so the compiler names a missing rule; `test/grad` checks each against differences.
+ */
+import { normalAxis } from "../graph/dims.ts";
+import type { OpName } from "../graph/ops.ts";
+import { apply, constant, type Node, scatterAdd, type Tensor } from "../graph/tensor.ts";
+
+/** `needs[i]` tells whether input i leads to something that learns; expensive rules leave out what nobody needs. */
+export type Rule<K extends OpName> = (
+  node: Node<K>,
+  dy: Tensor,
+  needs: readonly boolean[],
+) => readonly (Tensor | undefined)[];
+
+/** Operations through which nothing flows back: leaves, indices, comparisons. */
+export const noGradient = "no gradient";
+
+const x0 = (node: Node): Tensor => node.inputs[0]!;
+const y0 = (node: Node): Tensor => node.outputs[0]!;
+
+/** Gradient of a reduction brought back to the shape of its input. */
+function spread(node: Node<"sum"> | Node<"mean"> | Node<"max">, t: Tensor): Tensor {
+  const { axes } = node.attrs;
+  const x = node.inputs[0]!;
+  return t.reshape(x.shape.map((dim, i) => (axes.includes(i) ? 1 : dim)));
+}
+
+function rows(t: Tensor): Tensor {
+  return t.rank === 2 ? t : t.reshape([-1, t.dim(-1)]);
+}
+
+export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
+  input: noGradient,
+  param: noGradient,
+  constant: noGradient,
+  stopGradient: noGradient,
+  equal: noGradient,
+  less: noGradient,
+  argmax: noGradient,
+  argmin: noGradient,
+  cast: noGradient,
+  geluGrad: noGradient,
+
+  neg: (_, dy) => [dy.neg()],
+  exp: (n, dy) => [dy.mul(y0(n))],
+  log: (n, dy) => [dy.div(x0(n))],
+  sqrt: (n, dy) => [dy.mul(0.5).div(y0(n))],
+  abs: (n, dy) => [x0(n).less(0).where(dy.neg(), dy)],
+  sin: (n, dy) => [dy.mul(x0(n).cos())],
+  cos: (n, dy) => [dy.mul(x0(n).sin()).neg()],
+  tanh: (n, dy) => [dy.sub(dy.mul(y0(n).square()))],
+  erf: (n, dy) => [dy.mul(x0(n).square().neg().exp()).mul(2 / Math.sqrt(Math.PI))],
+  sigmoid: (n, dy) => [dy.mul(y0(n).sub(y0(n).square()))],
+  relu: (n, dy) => [constant(0).less(x0(n)).where(dy, constant(0))],
+  gelu: (n, dy) => apply("geluGrad", [x0(n), dy], {}),
+  silu: (n, dy) => {
+    const s = x0(n).sigmoid(); // y = x s, y' = s + y (1 - s)
+    return [dy.mul(y0(n).sub(y0(n).mul(s)).add(s))];
+  },
+
+  add: (_, dy) => [dy, dy],
+  sub: (_, dy, needs) => [dy, needs[1] ? dy.neg() : undefined],
+  mul: (n, dy, needs) => [needs[0] ? dy.mul(n.inputs[1]!) : undefined, needs[1] ? dy.mul(x0(n)) : undefined],
+  div: (n, dy, needs) => {
+    const da = dy.div(n.inputs[1]!);
+    return [da, needs[1] ? da.mul(y0(n)).neg() : undefined];
+  },
+  maximum: (n, dy) => pickSide(x0(n).less(n.inputs[1]!), dy).reverse(),
+  minimum: (n, dy) => pickSide(n.inputs[1]!.less(x0(n)), dy).reverse(),
+  where: (n, dy) => [undefined, ...pickSide(x0(n), dy)],
+
+  sum: (n, dy) => [spread(n, dy).expand(x0(n).shape)],
+  mean: (n, dy) => {
+    const count = n.attrs.axes.reduce((product, axis) => product * x0(n).size(axis), 1);
+    return [
+      spread(n, dy)
+        .mul(1 / count)
+        .expand(x0(n).shape),
+    ];
+  },
+  max: (n, dy) => {
+    const hit = x0(n)
+      .equal(spread(n, y0(n)))
+      .cast("f32"); // equal largest entries share the gradient
+    return [hit.mul(spread(n, dy).div(hit.sum(n.attrs.axes, true)))];
+  },
+
+  matmul: (n, dy, needs) => {
+    const [a, b] = [n.inputs[0]!, n.inputs[1]!];
+    const { transA, transB, alpha } = n.attrs;
+    const da = (): Tensor =>
+      transA ? b.matmul(dy, { transA: transB, transB: true, alpha }) : dy.matmul(b, { transB: !transB, alpha });
+    const db = (): Tensor =>
+      transB ? dy.matmul(a, { transA: true, transB: transA, alpha }) : a.matmul(dy, { transA: !transA, alpha });
+    return [needs[0] ? da() : undefined, needs[1] ? db() : undefined];
+  },
+  linear: (n, dy, needs) => {
+    const [x, w] = [n.inputs[0]!, n.inputs[1]!];
+    const flat = rows(dy);
+    return [
+      needs[0] ? flat.matmul(w).reshape(x.shape) : undefined,
+      needs[1] ? flat.matmul(rows(x), { transA: true }) : undefined,
+      needs[2] ? flat.sum(0) : undefined,
+    ];
+  },
+  softmax: (n, dy) => {
+    const t = dy.mul(y0(n));
+    return [t.sub(y0(n).mul(t.sum(-1, true)))];
+  },
+  logSoftmax: (n, dy) => [dy.sub(y0(n).exp().mul(dy.sum(-1, true)))],
+  layerNorm: (n, dy, needs) => {
+    const [x, scale] = [n.inputs[0]!, n.inputs[1]!];
+    const [, mean, inverse] = n.outputs as readonly [Tensor, Tensor, Tensor];
+    const width = x.size(-1);
+    const xhat = x.sub(mean).mul(inverse);
+    const t = dy.mul(xhat);
+    const dx = (): Tensor => {
+      // (g - mean(g) - xhat mean(g xhat)) inverse with g = dy scale; the row means are products with scale / width
+      const weights = scale.mul(1 / width).reshape([width, 1]);
+      const mean1 = dy.matmul(weights);
+      const mean2 = t.matmul(weights);
+      return dy.mul(scale).sub(mean1).sub(xhat.mul(mean2)).mul(inverse);
+    };
+    return [needs[0] ? dx() : undefined, needs[1] ? rows(t).sum(0) : undefined, needs[2] ? rows(dy).sum(0) : undefined];
+  },
+
+  gather: (n, dy) => [scatterAdd(n.inputs[1]!, dy, n.inputs[0]!.size(0))],
+  scatterAdd: (n, dy) => [undefined, dy.gather(n.inputs[0]!)],
+  pick: (n, dy) => {
+    const [x, ids] = [n.inputs[0]!, n.inputs[1]!];
+    const columns = constant(Int32Array.from({ length: x.size(-1) }, (_, i) => i));
+    const column = (t: Tensor): Tensor => t.reshape([...t.shape, 1]);
+    return [columns.equal(column(ids)).where(column(dy), constant(0))];
+  },
+
+  reshape: (n, dy) => [dy.reshape(x0(n).shape)],
+  transpose: (n, dy) => [dy.transpose(n.attrs.perm.map((_, i) => n.attrs.perm.indexOf(i)))],
+  slice: (n, dy) => {
+    const { axis, start, end } = n.attrs;
+    const dim = x0(n).dim(axis);
+    return [dy.pad(axis, start, end === dim ? 0 : (dim as number) - (end as number))];
+  },
+  concat: (n, dy) => {
+    const axis = normalAxis(n.attrs.axis, dy.rank);
+    let end = 0;
+    return n.inputs.map((t) => {
+      const start = end;
+      end += t.size(axis);
+      return dy.slice(axis, start, end);
+    });
+  },
+  expand: (_, dy) => [dy],
+  pad: (n, dy) => {
+    const { axis, before } = n.attrs;
+    return [dy.slice(axis, before, before + x0(n).size(axis))];
+  },
+
+  conv2d: (n, dy, needs) => {
+    const [x, w] = [n.inputs[0]!, n.inputs[1]!];
+    const { stride, padding } = n.attrs;
+    const window = { stride, padding };
+    return [
+      needs[0] ? apply("conv2dInputGrad", [w, dy], { ...window, rows: x.size(2), columns: x.size(3) })[0] : undefined,
+      needs[1] ? apply("conv2dWeightGrad", [x, dy], { ...window, height: w.size(2), width: w.size(3) })[0] : undefined,
+    ];
+  },
+  // conv2d is bilinear in (x, w) and the two below are its adjoints, so the three are each other's derivatives.
+  conv2dInputGrad: (n, g) => {
+    const [w, dy] = [n.inputs[0]!, n.inputs[1]!];
+    const { stride, padding } = n.attrs;
+    const size = { height: w.size(2), width: w.size(3) };
+    return [apply("conv2dWeightGrad", [g, dy], { stride, padding, ...size })[0], g.conv2d(w, { stride, padding })];
+  },
+  conv2dWeightGrad: (n, g) => {
+    const [x, dy] = [n.inputs[0]!, n.inputs[1]!];
+    const { stride, padding } = n.attrs;
+    const size = { rows: x.size(2), columns: x.size(3) };
+    return [apply("conv2dInputGrad", [g, dy], { stride, padding, ...size })[0], x.conv2d(g, { stride, padding })];
+  },
+  upsample: (n, dy) => {
+    const { factor } = n.attrs;
+    const [B, C, Y, X] = x0(n).shape;
+    return [dy.reshape([B!, C!, Y!, factor, X!, factor]).sum([3, 5])];
+  },
+};
+
+/** dy where the condition holds, and dy where it does not. */
+function pickSide(condition: Tensor, dy: Tensor): Tensor[] {
+  return [condition.where(dy, constant(0)), condition.where(constant(0), dy)];
+}

@@ -1,0 +1,93 @@
+/**
+ * Dims: a number, or a symbol that is known only when the graph runs.
+ *
+ * A symbolic dim is a product such as "B", "32*B" or "B*T", kept in one canonical spelling so that equal dims are
+ * equal strings. A sum of a symbol and something else becomes one opaque symbol, "(S+T)".
+ */
+export type Dim = number | string;
+export type Shape = readonly Dim[];
+
+interface Product {
+  readonly factor: number;
+  readonly symbols: readonly string[];
+}
+
+function parse(dim: Dim): Product {
+  if (typeof dim === "number") return { factor: dim, symbols: [] };
+  const parts = dim.split("*");
+  const factor = Number(parts[0]);
+  return Number.isInteger(factor) ? { factor, symbols: parts.slice(1) } : { factor: 1, symbols: parts };
+}
+
+function print({ factor, symbols }: Product): Dim {
+  if (symbols.length === 0 || factor === 0) return factor;
+  const product = [...symbols].sort().join("*");
+  return factor === 1 ? product : `${factor}*${product}`;
+}
+
+export function mulDims(a: Dim, b: Dim): Dim {
+  const [p, q] = [parse(a), parse(b)];
+  return print({ factor: p.factor * q.factor, symbols: [...p.symbols, ...q.symbols] });
+}
+
+/** a / b, or undefined if it does not come out even. */
+export function divDims(a: Dim, b: Dim): Dim | undefined {
+  const [p, q] = [parse(a), parse(b)];
+  if (q.factor === 0 || p.factor % q.factor !== 0) return undefined;
+  const symbols = [...p.symbols];
+  for (const symbol of q.symbols) {
+    const at = symbols.indexOf(symbol);
+    if (at < 0) return undefined;
+    symbols.splice(at, 1);
+  }
+  return print({ factor: p.factor / q.factor, symbols });
+}
+
+export function addDims(a: Dim, b: Dim): Dim {
+  if (typeof a === "number" && typeof b === "number") return a + b;
+  if (a === 0) return b;
+  if (b === 0) return a;
+  return `(${a}+${b})`.replaceAll("*", "·");
+}
+
+/** Number of elements, a product of all dims. */
+export function sizeOf(shape: Shape): Dim {
+  return shape.reduce(mulDims, 1);
+}
+
+export function isStatic(shape: Shape): shape is readonly number[] {
+  return shape.every((dim) => typeof dim === "number");
+}
+
+/** Number of elements of a shape without symbols. */
+export function staticSize(shape: Shape): number {
+  const size = sizeOf(shape);
+  if (typeof size !== "number") throw new Error(`expected a shape without symbols, got ${printShape(shape)}`);
+  return size;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((dim, i) => dim === b[i]);
+}
+
+/** NumPy broadcasting; undefined if the shapes do not fit. */
+export function broadcast(a: Shape, b: Shape): Shape | undefined {
+  const rank = Math.max(a.length, b.length);
+  const out: Dim[] = [];
+  for (let i = 0; i < rank; i++) {
+    const x = a[a.length - rank + i] ?? 1;
+    const y = b[b.length - rank + i] ?? 1;
+    if (x !== y && x !== 1 && y !== 1) return undefined;
+    out.push(x === 1 ? y : x);
+  }
+  return out;
+}
+
+export function printShape(shape: Shape): string {
+  return `[${shape.join(",")}]`;
+}
+
+/** Axis counted from the front; negative axes count from the back. */
+export function normalAxis(axis: number, rank: number): number {
+  return axis < 0 ? axis + rank : axis;
+}
