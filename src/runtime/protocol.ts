@@ -1,0 +1,53 @@
+/** Messages between the caller's thread and the worker that runs ONNX Runtime (whose `run` blocks its thread). */
+import type { DType } from "../graph/ops.ts";
+import type { AdamW, Kind, Slot } from "./arena.ts";
+
+export type Device = "cpu" | "webgpu";
+
+/** A value that goes into or comes out of a graph. */
+export interface Value {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int32Array;
+}
+export type Values = Readonly<Record<string, Value>>;
+
+export interface SessionSpec {
+  readonly model: Uint8Array;
+  readonly device: Device;
+  /** Threads of one operation; 0 leaves the choice to ONNX Runtime. */
+  readonly threads: number;
+  /** Folder to which the file names of external weights are relative. */
+  readonly weightFolder?: string;
+  readonly inputTypes: Readonly<Record<string, DType>>;
+  /** File for ONNX Runtime's profile, without its ending. */
+  readonly profile?: string;
+}
+
+export interface TrainSpec extends SessionSpec {
+  readonly slots: readonly Slot[];
+  readonly optimizer: AdamW;
+  /** Micro-batches that make one step. */
+  readonly accumulate: number;
+  /** Initial values in the order of `slots`. */
+  readonly initial: readonly Float32Array[];
+}
+
+export type Request =
+  | { readonly kind: "load"; readonly spec: SessionSpec }
+  | {
+      readonly kind: "run";
+      readonly session: number;
+      readonly feeds: Values;
+      readonly fetch?: readonly string[] | undefined;
+    }
+  | { readonly kind: "train"; readonly spec: TrainSpec }
+  | { readonly kind: "forward"; readonly session: number; readonly feeds: Values; readonly first: boolean }
+  | { readonly kind: "update"; readonly session: number; readonly step: number; readonly rate: number }
+  | { readonly kind: "read"; readonly session: number; readonly what: Kind }
+  | { readonly kind: "write"; readonly session: number; readonly what: Kind; readonly data: readonly Float32Array[] }
+  | { readonly kind: "free"; readonly session: number };
+
+export type Reply = { readonly id: number } & (
+  | { readonly result: unknown }
+  | { readonly error: string; readonly exitCode?: number }
+);

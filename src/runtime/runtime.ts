@@ -1,0 +1,226 @@
+/**
+ * The caller's side of the runtime. A Runtime is one worker thread; programs and training states live in it, so the
+ * caller's event loop stays alive while they compute.
+ */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { gradients } from "../autodiff/index.ts";
+import { type ExitCode, SeedlingError } from "../errors.ts";
+import { paramAttrs, sortNodes, type Tensor } from "../graph/index.ts";
+import { emit, type StoredWeight } from "../onnx/index.ts";
+import type { AdamW, Kind, Slot } from "./arena.ts";
+import type { Device, Reply, Request, Values } from "./protocol.ts";
+
+export interface RuntimeOptions {
+  /** Default "cpu". */
+  readonly device?: Device;
+  /** Threads of one operation. Default 0: as many as there are cores. */
+  readonly threads?: number;
+}
+
+/** Where parameters come from: bytes in memory or a place in a file of `folder`. */
+export interface WeightSource {
+  readonly folder?: string;
+  get(path: string): StoredWeight | undefined;
+}
+
+/** No stored weights: every parameter is fed. */
+export const noWeights: WeightSource = { get: () => undefined };
+
+export interface TrainOptions {
+  /** f32 [], what is made small. */
+  readonly loss: Tensor;
+  /** Other outputs to report. */
+  readonly metrics?: Readonly<Record<string, Tensor>>;
+  /** The parameters that learn, with their settings and first values. */
+  readonly learn: readonly (Slot & { readonly initial: Float32Array })[];
+  /** Frozen parameters. */
+  readonly weights?: WeightSource;
+  readonly optimizer: AdamW;
+  readonly accumulate?: number;
+  readonly profile?: string;
+}
+
+export class Runtime {
+  readonly device: Device;
+  readonly threads: number;
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  #nextId = 1;
+  #dead: Error | undefined;
+
+  constructor({ device = "cpu", threads = 0 }: RuntimeOptions = {}) {
+    this.device = device;
+    this.threads = threads;
+    this.#worker = new Worker(workerFile());
+    this.#worker.on("message", (reply: Reply) => this.#settle(reply));
+    this.#worker.on("error", (error) => this.#fail(error));
+    this.#worker.on("exit", () => this.#fail(new SeedlingError("runtime: the worker thread has ended")));
+    this.#worker.unref();
+  }
+
+  /** A graph ready to run. */
+  async compile(
+    outputs: Readonly<Record<string, Tensor>>,
+    weights: WeightSource = noWeights,
+    profile?: string,
+  ): Promise<Program> {
+    const { bytes, inputs } = emit(outputs, { target: this.device, weight: (path) => weights.get(path) });
+    const inputTypes = Object.fromEntries(inputs.map(({ name, dtype }) => [name, dtype]));
+    const folder = weights.folder === undefined ? {} : { weightFolder: weights.folder };
+    const spec = {
+      model: bytes,
+      device: this.device,
+      threads: this.threads,
+      inputTypes,
+      ...folder,
+      ...(profile ? { profile } : {}),
+    };
+    const session = (await this.request({ kind: "load", spec })) as number;
+    return new Program(this, session);
+  }
+
+  /** A loss, its gradients and the optimizer that follows them. */
+  async train({
+    loss,
+    metrics = {},
+    learn,
+    weights = noWeights,
+    optimizer,
+    accumulate = 1,
+    profile,
+  }: TrainOptions): Promise<Training> {
+    const params = new Map<string, Tensor>();
+    for (const node of sortNodes([loss, ...Object.values(metrics)]))
+      if (node.op === "param") params.set(paramAttrs(node.outputs[0]!).path, node.outputs[0]!);
+    const targets = learn.map(({ path }) => {
+      const t = params.get(path);
+      if (!t) throw new SeedlingError(`train: expected the parameter ${path} in the graph of the loss, found none.`);
+      return t;
+    });
+    const outputs: Record<string, Tensor> = { loss, ...metrics };
+    for (const [i, g] of gradients(loss, targets).entries()) {
+      if (!g)
+        throw new SeedlingError(`train: the loss does not depend on ${learn[i]!.path}. Leave it out of what learns.`);
+      outputs[`grad:${i}`] = g;
+    }
+    const learns = new Set(learn.map(({ path }) => path));
+    const weight = (path: string): StoredWeight | undefined => {
+      if (learns.has(path)) return undefined;
+      const stored = weights.get(path);
+      if (!stored) throw new SeedlingError(`train: expected weights of the frozen parameter ${path}, found none.`);
+      return stored;
+    };
+    const { bytes, inputs } = emit(outputs, { target: this.device, weight });
+    const inputTypes = Object.fromEntries(inputs.map(({ name, dtype }) => [name, dtype]));
+    const folder = weights.folder === undefined ? {} : { weightFolder: weights.folder };
+    const slots = learn.map(({ path, shape, rateScale, weightDecay }) => ({ path, shape, rateScale, weightDecay }));
+    const initial = learn.map((p) => p.initial);
+    const spec = {
+      model: bytes,
+      device: this.device,
+      threads: this.threads,
+      inputTypes,
+      ...folder,
+      ...(profile ? { profile } : {}),
+      slots,
+      optimizer,
+      accumulate,
+      initial,
+    };
+    const session = (await this.request({ kind: "train", spec })) as number;
+    return new Training(this, session, slots);
+  }
+
+  request(request: Request): Promise<unknown> {
+    if (this.#dead) return Promise.reject(this.#dead);
+    const id = this.#nextId++;
+    this.#worker.ref();
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, request });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#dead = new SeedlingError("runtime: closed");
+    await this.#worker.terminate();
+  }
+
+  #settle(reply: Reply): void {
+    const waiting = this.#waiting.get(reply.id);
+    this.#waiting.delete(reply.id);
+    if (this.#waiting.size === 0) this.#worker.unref();
+    if ("error" in reply) waiting?.reject(new SeedlingError(reply.error, (reply.exitCode ?? 1) as ExitCode));
+    else waiting?.resolve(reply.result);
+  }
+
+  #fail(error: Error): void {
+    this.#dead ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#dead);
+    this.#waiting.clear();
+  }
+}
+
+/** A compiled graph. */
+export class Program {
+  readonly #runtime: Runtime;
+  readonly #session: number;
+
+  constructor(runtime: Runtime, session: number) {
+    this.#runtime = runtime;
+    this.#session = session;
+  }
+
+  /** Runs the graph; `fetch` names the outputs wanted, all by default. */
+  run(feeds: Values, fetch?: readonly string[]): Promise<Values> {
+    return this.#runtime.request({ kind: "run", session: this.#session, feeds, fetch }) as Promise<Values>;
+  }
+
+  async close(): Promise<void> {
+    await this.#runtime.request({ kind: "free", session: this.#session });
+  }
+}
+
+/** A training state: parameters, moments, averages. */
+export class Training {
+  readonly slots: readonly Slot[];
+  readonly #runtime: Runtime;
+  readonly #session: number;
+
+  constructor(runtime: Runtime, session: number, slots: readonly Slot[]) {
+    this.#runtime = runtime;
+    this.#session = session;
+    this.slots = slots;
+  }
+
+  /** Loss and metrics of one micro-batch; `first` starts a new sum of gradients. */
+  forward(feeds: Values, first = true): Promise<Values> {
+    return this.#runtime.request({ kind: "forward", session: this.#session, feeds, first }) as Promise<Values>;
+  }
+
+  /** Optimizer step number `step`, from 1. Returns the gradient norm before clipping; not finite means no step was taken. */
+  update(step: number, rate: number): Promise<number> {
+    return this.#runtime.request({ kind: "update", session: this.#session, step, rate }) as Promise<number>;
+  }
+
+  read(what: Kind): Promise<Float32Array[]> {
+    return this.#runtime.request({ kind: "read", session: this.#session, what }) as Promise<Float32Array[]>;
+  }
+
+  async write(what: Kind, data: readonly Float32Array[]): Promise<void> {
+    await this.#runtime.request({ kind: "write", session: this.#session, what, data });
+  }
+
+  async close(): Promise<void> {
+    await this.#runtime.request({ kind: "free", session: this.#session });
+  }
+}
+
+/** Node runs JavaScript only: from the TypeScript sources (tests) the built worker is used. */
+function workerFile(): URL {
+  const here = new URL("./worker.js", import.meta.url);
+  if (existsSync(fileURLToPath(here))) return here;
+  return new URL("../../dist/runtime/worker.js", import.meta.url);
+}

@@ -1,0 +1,70 @@
+/** One training state in the worker: a session that yields loss and gradients, and the arena that learns from them. */
+import * as ort from "onnxruntime-node";
+import { SeedlingError } from "../errors.ts";
+import { Arena, type Kind } from "./arena.ts";
+import { createSession, fromOrt, toOrt } from "./ort.ts";
+import type { TrainSpec, Values } from "./protocol.ts";
+
+/** Prefix of the outputs that are gradients; what follows is the index of the slot. */
+export const GRADIENT = "grad:";
+
+export class Trainer {
+  readonly #spec: TrainSpec;
+  readonly #session: ort.InferenceSession;
+  readonly #arena: Arena;
+  readonly #params: Record<string, ort.Tensor> = {};
+  readonly #outputs: Record<string, ort.Tensor | null> = {};
+
+  private constructor(spec: TrainSpec, session: ort.InferenceSession) {
+    this.#spec = spec;
+    this.#session = session;
+    this.#arena = new Arena(spec.slots, {
+      averages: spec.optimizer.averageDecay > 0,
+      accumulates: spec.accumulate > 1,
+    });
+    for (const name of session.outputNames) if (!name.startsWith(GRADIENT)) this.#outputs[name] = null;
+    for (const [i, { path, shape }] of spec.slots.entries()) {
+      this.#params[path] = new ort.Tensor("float32", this.#arena.view("param", i), shape);
+      this.#outputs[GRADIENT + i] = new ort.Tensor("float32", this.#arena.view("grad", i), shape);
+    }
+    this.write("param", spec.initial);
+    if (this.#arena.averages) this.write("average", spec.initial);
+  }
+
+  static async create(spec: TrainSpec): Promise<Trainer> {
+    return new Trainer(spec, await createSession(spec));
+  }
+
+  /** Loss and other outputs of one micro-batch; its gradients are added to those of the step. */
+  async forward(feeds: Values, first: boolean): Promise<Values> {
+    const tensors = { ...this.#params };
+    for (const [name, value] of Object.entries(feeds)) tensors[name] = toOrt(value);
+    const out = await this.#session.run(tensors, this.#outputs);
+    this.#arena.accumulate(first);
+    const rest = Object.entries(out).filter(([name]) => !name.startsWith(GRADIENT));
+    return Object.fromEntries(rest.map(([name, t]) => [name, fromOrt(t)]));
+  }
+
+  /** Optimizer step number `step` (from 1). Returns the norm of the gradient. */
+  update(step: number, rate: number): number {
+    return this.#arena.update(step, rate, this.#spec.accumulate, this.#spec.optimizer);
+  }
+
+  read(what: Kind): Float32Array[] {
+    return this.#spec.slots.map((_, i) => this.#arena.view(what, i).slice());
+  }
+
+  write(what: Kind, data: readonly Float32Array[]): void {
+    for (const [i, slot] of this.#spec.slots.entries()) {
+      const values = data[i];
+      const view = this.#arena.view(what, i);
+      if (values?.length !== view.length)
+        throw new SeedlingError(`${slot.path}: expected ${view.length} values, got ${values?.length ?? "none"}.`);
+      view.set(values);
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}

@@ -1,0 +1,73 @@
+/** The worker thread: owns ONNX Runtime sessions and training states, answers one request at a time. */
+import { parentPort } from "node:worker_threads";
+import type * as ort from "onnxruntime-node";
+import { SeedlingError, SetupError } from "../errors.ts";
+import { createSession, fromOrt, toOrt } from "./ort.ts";
+import type { Reply, Request, Values } from "./protocol.ts";
+import { Trainer } from "./trainer.ts";
+
+const sessions = new Map<number, ort.InferenceSession | Trainer>();
+let nextSession = 1;
+
+function trainer(id: number): Trainer {
+  const found = sessions.get(id);
+  if (found instanceof Trainer) return found;
+  throw new SeedlingError(`runtime: session ${id} is closed`);
+}
+
+async function run(id: number, feeds: Values, fetch?: readonly string[]): Promise<Values> {
+  const found = sessions.get(id);
+  if (!found || found instanceof Trainer) throw new SeedlingError(`runtime: session ${id} is closed`);
+  const tensors = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, toOrt(value)]));
+  const out = fetch ? await found.run(tensors, fetch) : await found.run(tensors);
+  return Object.fromEntries(Object.entries(out).map(([name, t]) => [name, fromOrt(t)]));
+}
+
+async function answer(request: Request): Promise<unknown> {
+  switch (request.kind) {
+    case "load":
+      sessions.set(nextSession, await createSession(request.spec));
+      return nextSession++;
+    case "train":
+      sessions.set(nextSession, await Trainer.create(request.spec));
+      return nextSession++;
+    case "run":
+      return run(request.session, request.feeds, request.fetch);
+    case "forward":
+      return trainer(request.session).forward(request.feeds, request.first);
+    case "update":
+      return trainer(request.session).update(request.step, request.rate);
+    case "read":
+      return trainer(request.session).read(request.what);
+    case "write":
+      return trainer(request.session).write(request.what, request.data);
+    case "free": {
+      const found = sessions.get(request.session);
+      sessions.delete(request.session);
+      return found?.release();
+    }
+  }
+}
+
+/** ONNX Runtime's own words, in one line and with a hint where the cause is known. */
+function translate(error: unknown): SeedlingError {
+  if (error instanceof SeedlingError) return error;
+  const text = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, " ").trim();
+  if (/alloc|out of memory/i.test(text))
+    return new SetupError(`runtime: out of memory (${text}). Use a smaller batch.`);
+  return new SeedlingError(`runtime: ${text}`);
+}
+
+let queue: Promise<void> = Promise.resolve();
+parentPort?.on("message", ({ id, request }: { id: number; request: Request }) => {
+  queue = queue.then(async () => {
+    let reply: Reply;
+    try {
+      reply = { id, result: await answer(request) };
+    } catch (error) {
+      const { message, exitCode } = translate(error);
+      reply = { id, error: message, exitCode };
+    }
+    parentPort?.postMessage(reply);
+  });
+});
