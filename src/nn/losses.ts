@@ -1,0 +1,27 @@
+/** Losses, each a scalar. */
+import { constant, type Tensor } from "../graph/index.ts";
+
+/** Mean of squared differences over all elements. */
+export function mse(a: Tensor, b: Tensor): Tensor {
+  return a.sub(b).square().mean();
+}
+
+/** Mean over tokens of 1 - cos(a, b); no epsilon in the norms, as published (seed-facts section 7). */
+export function cosineLoss(a: Tensor, b: Tensor): Tensor {
+  const dot = a.mul(b).sum(-1);
+  const norms = a.square().sum(-1).mul(b.square().sum(-1)).sqrt();
+  return constant(1).sub(dot.div(norms).mean());
+}
+
+/**
+ * Mean cross entropy with label smoothing over all classes. logits: f32 [N,V], target: i32 [N].
+ * Target weight 1 - s + s/V, the others s/V.
+ */
+export function crossEntropy(logits: Tensor, target: Tensor, smoothing = 0): Tensor {
+  const logp = logits.logSoftmax();
+  const hit = logp
+    .pick(target)
+    .mean()
+    .mul(smoothing - 1);
+  return smoothing === 0 ? hit : hit.sub(logp.mean().mul(smoothing));
+}

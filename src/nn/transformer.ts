@@ -1,0 +1,43 @@
+/** The pre-norm transformer block of ViTs. */
+import { normal, type Params, type Tensor, zeros } from "../graph/index.ts";
+import { attend, layerNorm, linear } from "./layers.ts";
+
+export interface BlockConfig {
+  readonly heads: number;
+  /** Width inside the MLP. */
+  readonly hidden: number;
+  readonly eps: number;
+  /** "all": one bias for q, k and v. "q-and-v": EVA's two biases and none for keys. */
+  readonly qkvBias: "all" | "q-and-v";
+  readonly mask?: Tensor;
+}
+
+/**
+ * Self-attention with one stored matrix for q, k and v. x: [B,T,D] -> [B,T,D].
+ * Keys `qkv.weight` [3D,D] (rows q, k, v, heads contiguous), then `qkv.bias` [3D] or `q_bias`, `v_bias` [D]; `proj.*`.
+ */
+export function selfAttention(p: Params, x: Tensor, { heads, qkvBias, mask }: BlockConfig): Tensor {
+  const D = x.size(-1);
+  const w = p.at("qkv").get("weight", [3 * D, D], normal(0.02));
+  const bias = (): Tensor => p.at("qkv").get("bias", [3 * D], zeros);
+  const named = (name: string): Tensor => p.get(name, [D], zeros);
+  const biases =
+    qkvBias === "all"
+      ? [0, 1, 2].map((i) => bias().slice(0, i * D, (i + 1) * D))
+      : [named("q_bias"), undefined, named("v_bias")];
+  // Three products of slices of the weight: slicing the result would cost a pass over activations in the derivative.
+  const [q, k, v] = [0, 1, 2].map((i) => x.linear(w.slice(0, i * D, (i + 1) * D), biases[i]));
+  return linear(p.at("proj"), attend(q!, k!, v!, heads, mask), D);
+}
+
+/** x: [B,T,D] -> [B,T,D]. Keys `fc1.*`, `fc2.*`; exact GELU between. */
+export function mlp(p: Params, x: Tensor, hidden: number): Tensor {
+  return linear(p.at("fc2"), linear(p.at("fc1"), x, hidden).gelu(), x.size(-1));
+}
+
+/** Pre-norm block. x: [B,T,D] -> [B,T,D]. Keys `norm1`, `attn`, `norm2`, `mlp`. Dosovitskiy et al. 2021, eq. 2-3. */
+export function block(p: Params, x: Tensor, config: BlockConfig): Tensor {
+  const { eps, hidden } = config;
+  const mid = x.add(selfAttention(p.at("attn"), layerNorm(p.at("norm1"), x, eps), config));
+  return mid.add(mlp(p.at("mlp"), layerNorm(p.at("norm2"), mid, eps), hidden));
+}
