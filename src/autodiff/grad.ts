@@ -37,8 +37,11 @@ export function gradients(
   for (const node of nodes.reverse()) {
     const rule = rules[node.op] as Rule<OpName> | typeof noGradient;
     const dy = total.get(node.outputs[0]!);
-    if (dy === undefined || rule === noGradient || !leads.has(node)) continue;
+    if (rule === noGradient || !leads.has(node)) continue;
+    const extra = node.outputs.findIndex((t, i) => i > 0 && total.has(t));
+    if (extra > 0) throw new ShapeError(`gradients: expected a loss that uses output 0 of ${node.op}, got ${extra}.`);
     const needs = node.inputs.map((t) => leads.has(t.node));
+    if (dy === undefined || !needs.includes(true)) continue;
     const dx = rule(node, dy, needs);
     for (const [i, t] of node.inputs.entries()) {
       const g = dx[i];

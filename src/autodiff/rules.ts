@@ -139,8 +139,8 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   transpose: (n, dy) => [dy.transpose(n.attrs.perm.map((_, i) => n.attrs.perm.indexOf(i)))],
   slice: (n, dy) => {
     const { axis, start, end } = n.attrs;
-    const dim = x0(n).dim(axis);
-    return [dy.pad(axis, start, end === dim ? 0 : (dim as number) - (end as number))];
+    const after = end === x0(n).dim(axis) ? 0 : x0(n).size(axis) - (end as number);
+    return [dy.pad(axis, start, after)];
   },
   concat: (n, dy) => {
     const axis = normalAxis(n.attrs.axis, dy.rank);

@@ -2,7 +2,7 @@
  * Dims: a number, or a symbol that is known only when the graph runs.
  *
  * A symbolic dim is a product such as "B", "32*B" or "B*T", kept in one canonical spelling so that equal dims are
- * equal strings. A sum of a symbol and something else becomes one opaque symbol, "(S+T)".
+ * equal strings. A sum of a symbol and something else becomes one opaque symbol in parentheses, "(S+2*T)".
  */
 export type Dim = number | string;
 export type Shape = readonly Dim[];
@@ -14,9 +14,22 @@ interface Product {
 
 function parse(dim: Dim): Product {
   if (typeof dim === "number") return { factor: dim, symbols: [] };
-  const parts = dim.split("*");
+  const parts = splitOutside(dim, "*");
   const factor = Number(parts[0]);
   return Number.isInteger(factor) ? { factor, symbols: parts.slice(1) } : { factor: 1, symbols: parts };
+}
+
+/** Splits at any of `operators` that stands outside of parentheses. */
+function splitOutside(text: string, operators: string): string[] {
+  const parts = [""];
+  let depth = 0;
+  for (const character of text) {
+    if (character === "(") depth++;
+    if (character === ")") depth--;
+    if (depth === 0 && operators.includes(character)) parts.push("");
+    else parts[parts.length - 1] += character;
+  }
+  return parts;
 }
 
 function print({ factor, symbols }: Product): Dim {
@@ -47,7 +60,34 @@ export function addDims(a: Dim, b: Dim): Dim {
   if (typeof a === "number" && typeof b === "number") return a + b;
   if (a === 0) return b;
   if (b === 0) return a;
-  return `(${a}+${b})`.replaceAll("*", "·");
+  return typeof b === "number" && b < 0 ? `(${a}-${-b})` : `(${a}+${b})`;
+}
+
+/** The symbols that a dim is a product of; a sum counts as one. */
+export function symbolsOf(dim: Dim): readonly string[] {
+  return parse(dim).symbols;
+}
+
+/** The number that a dim stands for, or undefined if it holds a symbol that is not known. */
+export function resolveDim(dim: Dim, known: Readonly<Record<string, number>>): number | undefined {
+  const { factor, symbols } = parse(dim);
+  let product = factor;
+  for (const symbol of symbols) {
+    const value = known[symbol] ?? resolveSum(symbol, known);
+    if (value === undefined) return undefined;
+    product *= value;
+  }
+  return product;
+}
+
+/** Value of "(a+b)" or "(a-b)". */
+function resolveSum(symbol: string, known: Readonly<Record<string, number>>): number | undefined {
+  if (!symbol.startsWith("(")) return undefined;
+  const body = symbol.slice(1, -1);
+  const [left, right] = splitOutside(body, "+-") as [string, string];
+  const [a, b] = [resolveDim(left, known), resolveDim(right, known)];
+  if (a === undefined || b === undefined) return undefined;
+  return body[left.length] === "+" ? a + b : a - b;
 }
 
 /** Number of elements, a product of all dims. */

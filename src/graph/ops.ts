@@ -307,8 +307,7 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
     if (!whole && (typeof end !== "number" || (typeof dim === "number" && end > dim)))
       expected(`an end within ${dim}`, `${end} (x = ${printType(x)})`);
     if (start < 0 || (typeof end === "number" && start >= end)) expected(`a start in 0..${end}`, String(start));
-    const length = typeof end === "number" ? end - start : start === 0 ? end : `(${end}-${start})`;
-    return [{ dtype: x.dtype, shape: x.shape.with(axis, length) }];
+    return [{ dtype: x.dtype, shape: x.shape.with(axis, addDims(end, -start)) }];
   },
   concat: (inputs, { axis }) => {
     const first = at(inputs, 0);
