@@ -1,0 +1,60 @@
+/**
+ * The vision tower of EVA-CLIP, as BLIP-2 and SEED use it: pre-norm blocks, class token kept, no final norm.
+ * One code for ViT-g/14 (1408 wide, 39 blocks) and the mini model. Sun et al. 2023; Li et al. 2023 (BLIP-2).
+ */
+import { concat, normal, type Params, type Tensor, zeros } from "../graph/index.ts";
+import { block } from "../nn/index.ts";
+
+export interface VitConfig {
+  /** Rows and columns of the picture, px. */
+  readonly imageSize: number;
+  readonly patchSize: number;
+  readonly width: number;
+  /** Blocks that are built; the original ViT-g has one more, whose output nobody reads. */
+  readonly depth: number;
+  readonly heads: number;
+  /** Width inside the MLP. */
+  readonly mlpHidden: number;
+  /** Default 1e-6. */
+  readonly eps?: number;
+}
+
+/** Intermediate results by name, for parity checks and debugging. */
+export type Trace = Record<string, Tensor>;
+
+/** Number of tokens, class token included. */
+export function vitTokens({ imageSize, patchSize }: VitConfig): number {
+  return (imageSize / patchSize) ** 2 + 1;
+}
+
+/**
+ * pixels: f32 [B,3,Y,X], normalised -> f32 [B,1+P,D], class token first.
+ * Keys `cls_token`, `pos_embed`, `patch_embed.proj.*`, `blocks.i.*`.
+ */
+export function evaVit(p: Params, pixels: Tensor, config: VitConfig, trace: Trace = {}): Tensor {
+  const { width: D, patchSize, depth, heads, mlpHidden, eps = 1e-6 } = config;
+  const B = pixels.dim(0);
+  const tokens = vitTokens(config);
+  const patches = patchEmbed(p.at("patch_embed", "proj"), pixels, D, patchSize); // [B,P,D]
+  const cls = p.get("cls_token", [1, 1, D], normal(0.02)).expand([B, 1, D]);
+  let x = concat([cls, patches], 1).add(p.get("pos_embed", [1, tokens, D], normal(0.02)));
+  trace["vit.embed"] = x;
+  for (let i = 0; i < depth; i++) {
+    x = block(p.at("blocks", i), x, { heads, hidden: mlpHidden, eps, qkvBias: "q-and-v" });
+    trace[`vit.block.${i}`] = x;
+  }
+  trace["vit.out"] = x;
+  return x;
+}
+
+/**
+ * A convolution whose stride is its kernel, as one matrix product. pixels: [B,C,Y,X] -> [B,P,D].
+ * Keys `weight` [D,C,patch,patch], `bias` [D].
+ */
+function patchEmbed(p: Params, pixels: Tensor, D: number, patch: number): Tensor {
+  const [B, C, Y, X] = [pixels.dim(0), pixels.size(1), pixels.size(2), pixels.size(3)];
+  const [rows, columns] = [Y / patch, X / patch];
+  const cells = pixels.reshape([B, C, rows, patch, columns, patch]).transpose([0, 2, 4, 1, 3, 5]);
+  const w = p.get("weight", [D, C, patch, patch], normal(0.02)).reshape([D, C * patch * patch]);
+  return cells.reshape([B, rows * columns, C * patch * patch]).linear(w, p.get("bias", [D], zeros));
+}

@@ -1,0 +1,140 @@
+/**
+ * SEED: picture -> 32 causal embeddings -> 32 codes -> generation embeddings. arXiv 2307.08041 section 3.
+ *
+ * Read top to bottom: encode (tower, Causal Q-Former, codebook), reconstruct (training only), and the two heads that
+ * speak to a diffusion model: text features (v1) and one image embedding (v2, either head).
+ */
+import { normal, type Params, type Tensor, zeros } from "../graph/index.ts";
+import { block, layerNorm, linear } from "../nn/index.ts";
+import { evaVit, type Trace, type VitConfig } from "./eva-vit.ts";
+import { type QFormerConfig, qformer } from "./qformer.ts";
+import { type CodebookConfig, codebook, decodeTask, encodeTask, type Quantized, vectorQuantize } from "./quantizer.ts";
+
+export const QUERIES = 32;
+
+/** How the decoded vectors become an image embedding (v2). */
+export type ImageHead =
+  /** Three bias-free layers on each of the 32 vectors, flattened: the released v2 weights. */
+  | { readonly kind: "down"; readonly dims: readonly [number, number, number] }
+  /** A Reverse Q-Former with one query. */
+  | { readonly kind: "reverse"; readonly layers: number };
+
+export interface SeedConfig {
+  readonly vision: VitConfig;
+  readonly qformer: QFormerConfig;
+  readonly codebook: CodebookConfig;
+  /** Blocks of each decoder. */
+  readonly decoderDepth: number;
+  readonly decoderHeads: number;
+  /** v2: width of the image embedding and the head that makes it. */
+  readonly image?: { readonly width: number; readonly head: ImageHead };
+  /** v1: text features [tokens,width] by a Reverse Q-Former. `suffix` of the keys: "" in v1, "_text" in stage 2. */
+  readonly text?: {
+    readonly tokens: number;
+    readonly width: number;
+    readonly layers: number;
+    readonly suffix: "" | "_text";
+  };
+  /** Stage 1: width of the contrastive space. */
+  readonly contrastiveWidth?: number;
+}
+
+/** pixels: f32 [B,3,Y,X] -> features of the frozen tower after ln_vision, f32 [B,1+P,W]. */
+export function visionFeatures(p: Params, pixels: Tensor, config: SeedConfig, trace: Trace = {}): Tensor {
+  const tokens = evaVit(p.at("visual_encoder"), pixels, config.vision, trace);
+  return visionNorm(p, tokens, trace);
+}
+
+/** `ln_vision`, which learns in stage 1 although the tower is frozen; eps 1e-5 (quirk R3). */
+export function visionNorm(p: Params, tokens: Tensor, trace: Trace = {}): Tensor {
+  const out = layerNorm(p.at("ln_vision"), tokens, 1e-5);
+  trace["ln_vision.out"] = out;
+  return out;
+}
+
+/** features: f32 [B,S,W] -> causal embeddings f32 [B,32,D]; embedding k depends on queries 0..k only. */
+export function causalEmbeddings(p: Params, features: Tensor, config: SeedConfig, trace: Trace = {}): Tensor {
+  const queries = p.get("query_tokens", [1, QUERIES, config.qformer.hidden], normal(0.02));
+  return qformer(p.at("Qformer", "bert"), config.qformer, { queries, features }, trace);
+}
+
+/** y: causal embeddings f32 [B,32,D] -> codes. */
+export function quantize(p: Params, y: Tensor, config: SeedConfig, trace: Trace = {}): Quantized {
+  const z = encodeTask(p, y, config.codebook);
+  const q = vectorQuantize(p, z, config.codebook);
+  Object.assign(trace, {
+    "encode_task.out": z,
+    "vq.distances": q.distances,
+    "vq.indices": q.ids,
+    "vq.quantized": q.zq,
+    "vq.loss": q.loss,
+  });
+  return q;
+}
+
+/** Codebook rows of codes. ids: i32 [B,32] -> f32 [B,32,E]. */
+export function codeVectors(p: Params, ids: Tensor, config: SeedConfig): Tensor {
+  return codebook(p, config.codebook).gather(ids);
+}
+
+/** zq: f32 [B,32,E] -> decoded vectors u: f32 [B,32,D]. */
+export function decodeVectors(p: Params, zq: Tensor, config: SeedConfig): Tensor {
+  return decodeTask(p, zq, config.qformer.hidden);
+}
+
+/** A transformer over u with its own positions. Keys `pos_embed<suffix>`, `blocks<suffix>.i`. u: [B,32,D] -> same. */
+function decoder(p: Params, u: Tensor, config: SeedConfig, suffix: string, trace: Trace, name: string): Tensor {
+  const D = config.qformer.hidden;
+  let x = u.add(p.get(`pos_embed${suffix}`, [1, QUERIES, D], zeros));
+  for (let i = 0; i < config.decoderDepth; i++) {
+    x = block(p.at(`blocks${suffix}`, i), x, { heads: config.decoderHeads, hidden: 4 * D, eps: 1e-6, qkvBias: "all" });
+    trace[`${name}.${i}`] = x;
+  }
+  return x;
+}
+
+/** Reconstruction of the causal embeddings, for the cosine loss. u: f32 [B,32,D] -> [B,32,D]. */
+export function reconstructEmbeddings(p: Params, u: Tensor, config: SeedConfig, trace: Trace = {}): Tensor {
+  return decoder(p, u, config, "", trace, "recon.blocks");
+}
+
+/** v2: u: f32 [B,32,D] -> image embedding f32 [B,F]. */
+export function imageEmbedding(p: Params, u: Tensor, config: SeedConfig, trace: Trace = {}): Tensor {
+  const { width, head } = config.image!;
+  const x = decoder(p, u, config, "_image", trace, "detok.blocks_image");
+  const B = x.dim(0);
+  if (head.kind === "down") {
+    const down = p.at("image_down");
+    let h = x;
+    for (const [i, dim] of head.dims.entries()) {
+      h = linear(down.at(2 * i), h, dim, { bias: false, init: normal(h.size(-1) ** -0.5) });
+      if (i < 2) h = h.relu();
+    }
+    trace["detok.image_down.out"] = h;
+    return linear(p.at("distill_image_proj"), h.reshape([B, QUERIES * head.dims[2]]), width);
+  }
+  const out = reverseQFormer(p, x, config, { tokens: 1, layers: head.layers, suffix: "" }, trace, "detok.reverse");
+  return linear(p.at("distill_image_proj"), out.reshape([B, config.qformer.hidden]), width);
+}
+
+/** v1: u: f32 [B,32,D] -> text features f32 [B,tokens,F]. */
+export function textFeatures(p: Params, u: Tensor, config: SeedConfig, trace: Trace = {}): Tensor {
+  const text = config.text!;
+  const x = decoder(p, u, config, "_text", trace, "blocks_text");
+  const out = reverseQFormer(p, x, config, text, trace, "reverse");
+  return linear(p.at("distill_text_proj"), out, text.width);
+}
+
+/** A bidirectional Q-Former whose learned queries read the decoded vectors. x: [B,32,D] -> [B,tokens,D]. */
+function reverseQFormer(
+  p: Params,
+  x: Tensor,
+  config: SeedConfig,
+  { tokens, layers, suffix }: { tokens: number; layers: number; suffix: string },
+  trace: Trace,
+  name: string,
+): Tensor {
+  const queries = p.get(`reverse_tokens${suffix}`, [1, tokens, config.qformer.hidden], normal(0.02));
+  const reverse = { ...config.qformer, layers, causal: false };
+  return qformer(p.at(`Reverse_Qformer${suffix}`, "bert"), reverse, { queries, features: x }, trace, name);
+}
