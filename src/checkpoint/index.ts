@@ -1,0 +1,13 @@
+export { DTYPE_BYTES, type StoredDtype, type TensorData } from "./dtypes.ts";
+export {
+  bfloat16ArrayToFloat32,
+  float16ArrayToFloat32,
+  float16ToFloat32,
+  float32ArrayToBfloat16,
+  float32ArrayToFloat16,
+  float32ToFloat16,
+} from "./float16.ts";
+export { openSafetensors, parseSafetensors, type SafetensorsFile } from "./safetensors.ts";
+export type { SafetensorsInfo } from "./safetensors-header.ts";
+export { type TensorToWrite, writeSafetensors } from "./safetensors-write.ts";
+export type { TensorFile, TensorInfo } from "./tensor-file.ts";

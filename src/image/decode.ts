@@ -1,0 +1,83 @@
+/** Picture files to pixels. What a file claims is looked at before anything is decoded. */
+
+import sharp from "sharp";
+import { InputError } from "../errors.ts";
+import { quote, reason } from "../one-line.ts";
+import type { RgbImage } from "./rgb-image.ts";
+
+export interface DecodeOptions {
+  /** Pictures with more pixels are refused by their header. Default 100 million. */
+  maxPixels?: number;
+  /** Larger files are refused. Default 256 MiB. */
+  maxBytes?: number;
+  /** Told in one line when something is left out, such as the later frames of an animation. */
+  warn?: (message: string) => void;
+}
+
+/**
+ * Decodes PNG, JPEG, WebP, GIF or AVIF: the first frame, turned upright by EXIF, brought to 8-bit sRGB
+ * (colour profiles and CMYK are converted), transparency laid on white.
+ *
+ * @param where what messages call the picture, usually its path
+ * @throws InputError if the bytes are another kind of file, are damaged or cut short, or exceed a limit.
+ */
+export async function decodeImage(bytes: Uint8Array, where: string, options: DecodeOptions = {}): Promise<RgbImage> {
+  const { maxPixels = 100e6, maxBytes = 256 * 1024 ** 2, warn } = options;
+  if (bytes.length > maxBytes) {
+    throw new InputError(
+      `${where}: expected at most ${maxBytes} bytes, got ${bytes.length}. Make the picture smaller.`,
+    );
+  }
+  const kind = fileKind(bytes);
+  if (!DECODABLE.has(kind)) {
+    throw new InputError(`${where}: expected a PNG, JPEG, WebP, GIF or AVIF picture, got ${kind}. Convert it first.`);
+  }
+  try {
+    // failOn "error" refuses cut-off files but forgives the oddities that every viewer forgives.
+    const picture = sharp(bytes, { limitInputPixels: false, failOn: "error", pages: 1 });
+    const { width, height, pages = 1 } = await picture.metadata();
+    if (width * height > maxPixels) {
+      throw new InputError(`${where}: expected at most ${maxPixels} pixels, got ${width}x${height}. Shrink it first.`);
+    }
+    if (pages > 1) warn?.(`${where}: an animation of ${pages} frames; only the first is used.`);
+    const { data, info } = await picture
+      .autoOrient()
+      .toColourspace("srgb")
+      .flatten({ background: "#fff" })
+      .raw({ depth: "uchar" })
+      .toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, data: toRgb(data, info.channels) };
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new InputError(`${where}: damaged ${kind} picture (${reason(error)}). Save or download it again.`, {
+      cause: error,
+    });
+  }
+}
+
+/** Grey pixels, if the decoder kept them grey, become three equal channels. */
+function toRgb(pixels: Uint8Array, channels: number): Uint8Array {
+  if (channels === 3) return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.length);
+  const rgb = new Uint8Array((pixels.length / channels) * 3);
+  for (let i = 0, o = 0; o < rgb.length; i += channels, o += 3) rgb.fill(pixels[i]!, o, o + 3);
+  return rgb;
+}
+
+const DECODABLE = new Set(["PNG", "JPEG", "WebP", "GIF", "AVIF"]);
+
+/** Names the kind of a file by its first bytes; the file's name is never trusted. */
+function fileKind(bytes: Uint8Array): string {
+  if (bytes.length === 0) return "an empty file";
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString("latin1");
+  if (head.startsWith("\x89PNG\r\n\x1a\n")) return "PNG";
+  if (head.startsWith("\xff\xd8\xff")) return "JPEG";
+  if (head.startsWith("RIFF") && head.slice(8, 12) === "WEBP") return "WebP";
+  if (/^GIF8[79]a/.test(head)) return "GIF";
+  if (head.slice(4, 8) === "ftyp") return /avif|avis/.test(head.slice(8, 48)) ? "AVIF" : "a HEIC picture or a video";
+  if (head.startsWith("%PDF")) return "a PDF";
+  if (head.startsWith("II*\0") || head.startsWith("MM\0*")) return "a TIFF picture";
+  if (head.startsWith("BM")) return "a BMP picture";
+  if (/^(\xef\xbb\xbf)?\s*<(\?xml|!doctype svg|!--|svg)/i.test(head)) return "an SVG or XML file";
+  const printable = [...head].every((c) => c >= " " || "\t\r\n".includes(c));
+  return printable ? `a text file (${quote(head, 20)})` : "an unknown kind of file";
+}

@@ -1,0 +1,5 @@
+export { type DecodeOptions, decodeImage } from "./decode.ts";
+export { encodePng } from "./encode.ts";
+export { type ChannelStats, CLIP_STATS, fromTensor, toTensor } from "./normalise.ts";
+export { crop, type ResizeFilter, resize, resizeAndCrop } from "./resize.ts";
+export { blankImage, type RgbImage } from "./rgb-image.ts";

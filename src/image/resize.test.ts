@@ -1,0 +1,118 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openSafetensors, type SafetensorsFile } from "../checkpoint/safetensors.ts";
+import { CLIP_STATS, fromTensor, toTensor } from "./normalise.ts";
+import { crop, type ResizeFilter, resize, resizeAndCrop } from "./resize.ts";
+import { blankImage, type RgbImage } from "./rgb-image.ts";
+
+let fixture: SafetensorsFile;
+let size: number;
+
+beforeAll(async () => {
+  fixture = await openSafetensors("test/fixtures/tiny-a/preprocess.safetensors");
+  size = Number(fixture.metadata.get("target_size"));
+});
+afterAll(() => fixture.close());
+
+async function picture(name: string): Promise<RgbImage> {
+  const [height, width] = fixture.tensors.get(name)!.shape as [number, number, number];
+  return { width, height, data: (await fixture.read(name)) as Uint8Array };
+}
+
+describe("against Pillow 9.4 and torchvision, bit for bit", () => {
+  test.each(["bicubic", "bilinear"] as ResizeFilter[])("%s squash", async (filter) => {
+    for (const i of [0, 1]) {
+      expect(resize(await picture(`src.${i}`), size, size, filter)).toEqual(await picture(`${filter}.${i}`));
+    }
+  });
+
+  test("shorter side, then centre crop", async () => {
+    for (const i of [0, 1])
+      expect(resizeAndCrop(await picture(`src.${i}`), size)).toEqual(await picture(`center.${i}`));
+  });
+
+  test("normalised pixel values", async () => {
+    const expected = await fixture.read("pixel_values.bicubic.0");
+    expect(toTensor([await picture("bicubic.0")], CLIP_STATS)).toEqual(expected);
+  });
+});
+
+describe("resize", () => {
+  test("the same size is the same picture", async () => {
+    const image = await picture("src.0");
+    expect(resize(image, image.width, image.height)).toBe(image);
+  });
+
+  test("one pixel fills any size", () => {
+    const dot: RgbImage = { width: 1, height: 1, data: Uint8Array.of(10, 200, 255) };
+    expect([...resize(dot, 2, 2).data]).toEqual([10, 200, 255, 10, 200, 255, 10, 200, 255, 10, 200, 255]);
+  });
+
+  test("the mean of a bilinear halving, by hand", () => {
+    // Weights of output 0 over the taps 0, 1, 2 are 0.75, 0.75, 0.25 of 1.75.
+    const line: RgbImage = { width: 4, height: 1, data: Uint8Array.from([0, 70, 140, 210].flatMap((v) => [v, v, v])) };
+    expect(resize(line, 2, 1, "bilinear").data[0]).toBe(50);
+  });
+
+  test("a flat colour stays flat at any size", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 0, max: 255 }),
+        fc.constantFrom<ResizeFilter>("bicubic", "bilinear"),
+        (from, width, height, value, filter) => {
+          const flat = resize(blankImage(from, from + 3, value), width, height, filter);
+          expect(new Set(flat.data)).toEqual(new Set([value]));
+        },
+      ),
+    );
+  });
+
+  test("refuses an empty size", () => {
+    expect(() => resize(blankImage(2, 2), 0, 5)).toThrow("image size: expected whole numbers of at least 1, got 0x5.");
+  });
+
+  test("a photograph of 12 megapixels takes well under 0.3 s", () => {
+    const photo = blankImage(4096, 3072, 7);
+    resize(blankImage(512, 512), 224, 224);
+    const fastest = Math.min(
+      ...[1, 2, 3].map(() => {
+        const start = performance.now();
+        resize(photo, 224, 224);
+        return performance.now() - start;
+      }),
+    );
+    expect(fastest).toBeLessThan(300);
+  });
+});
+
+test("crop must stay inside", () => {
+  const message = "crop: expected a rectangle inside 4x3, got 2x2 at (3, 0).";
+  expect(() => crop(blankImage(4, 3), 3, 0, 2, 2)).toThrow(message);
+});
+
+describe("tensors", () => {
+  test("a batch is laid out [B,3,Y,X]", () => {
+    const image: RgbImage = { width: 2, height: 1, data: Uint8Array.of(0, 51, 102, 153, 204, 255) };
+    const plain = { mean: [0, 0, 0], std: [1, 1, 1] } as const;
+    const values = toTensor([image, blankImage(2, 1, 255)], plain);
+    expect([...values]).toEqual([0, 0.6, 0.2, 0.8, 0.4, 1, 1, 1, 1, 1, 1, 1].map(Math.fround));
+    expect(fromTensor(values, 2, 1)).toEqual(image);
+    expect(fromTensor(values, 2, 1, 1)).toEqual(blankImage(2, 1, 255));
+  });
+
+  test("values outside 0..1 are clamped, NaN is black", () => {
+    expect([...fromTensor(Float32Array.of(-3, 7, Number.NaN), 1, 1).data]).toEqual([0, 255, 0]);
+  });
+
+  test("sizes must agree", () => {
+    expect(() => toTensor([blankImage(2, 2), blankImage(2, 3)])).toThrow(
+      "toTensor: expected every picture to be 2x2, got 2x3 at position 1.",
+    );
+    expect(() => fromTensor(new Float32Array(11), 2, 2)).toThrow(
+      "fromTensor: expected at least 12 values (1x3x2x2), got 11.",
+    );
+  });
+});
