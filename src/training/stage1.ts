@@ -1,0 +1,87 @@
+/**
+ * Stage 1: the Causal Q-Former learns that its last embedding says what the caption says. Both are projected to unit
+ * vectors and contrasted over the batch. arXiv 2307.08041 section 3.1; BLIP-2's contrastive loss on the last query.
+ */
+import { constant, type Params, stopGradient, type Tensor } from "../graph/index.ts";
+import { evaVit } from "../models/eva-vit.ts";
+import { type QFormerConfig, qformer } from "../models/qformer.ts";
+import { causalEmbeddings, QUERIES, type SeedConfig, visionNorm } from "../models/seed-tokenizer.ts";
+import { crossEntropy, linear, normalize, scalar } from "../nn/index.ts";
+
+/** Captioned pictures: pixels f32 [B,3,Y,X], or the frozen tower's tokens f32 [B,S,W] (before `ln_vision`, it learns). */
+export type Stage1Batch = ({ readonly pixels: Tensor } | { readonly tokens: Tensor }) & {
+  /** i32 [B,L], the first is the begin token. */
+  readonly textIds: Tensor;
+  /** i32 [B,L], 1 = token and 0 = padding. */
+  readonly textMask: Tensor;
+};
+
+/** Unit vectors, f32 [B,F] each. */
+export interface Stage1Features {
+  readonly image: Tensor;
+  readonly text: Tensor;
+}
+
+export interface ContrastOptions {
+  /** Share of the target spread evenly over all columns. Default 0.1. */
+  readonly smoothing?: number;
+  /**
+   * "official": no gradient flows to the columns, so each direction trains one side only (quirk R6).
+   * "both-sides" (default): the ordinary loss of CLIP.
+   */
+  readonly gather?: "official" | "both-sides";
+  /** The columns where they are more than our own: features of all processes as constants, ours from row `first`. */
+  readonly gathered?: Stage1Features & { readonly first: number };
+}
+
+export interface Stage1Output extends Stage1Features {
+  /** Mean of both directions' cross entropies, nats. */
+  readonly loss: Tensor;
+  /** Image rows against all texts, divided by the temperature, f32 [B,columns]; then text rows against all images. */
+  readonly imageToText: Tensor;
+  readonly textToImage: Tensor;
+}
+
+/** Keys: those of the tower and the Q-Former, `vision_proj.*`, `text_proj.*`, `temp`. */
+export function stage1Loss(p: Params, batch: Stage1Batch, config: SeedConfig, options?: ContrastOptions): Stage1Output {
+  const tokens = "tokens" in batch ? batch.tokens : evaVit(p.at("visual_encoder"), batch.pixels, config.vision);
+  const y = causalEmbeddings(p, visionNorm(p, tokens), config);
+  const hidden = textHidden(p, batch.textIds, batch.textMask, config.qformer);
+  const features = { image: imageFeature(p, y, config), text: textFeature(p, hidden, config) };
+  return contrast(features, scalar(p, "temp", 0.07), options);
+}
+
+/** y: causal embeddings f32 [B,32,D] -> [B,F], from the last embedding alone, as only that one has seen all others. */
+export function imageFeature(p: Params, y: Tensor, config: SeedConfig): Tensor {
+  return feature(p.at("vision_proj"), y, QUERIES - 1, config);
+}
+
+/** hidden: f32 [B,L,D] -> [B,F], from the begin token. */
+export function textFeature(p: Params, hidden: Tensor, config: SeedConfig): Tensor {
+  return feature(p.at("text_proj"), hidden, 0, config);
+}
+
+function feature(p: Params, hidden: Tensor, position: number, { contrastiveWidth }: SeedConfig): Tensor {
+  const one = hidden.slice(1, position, position + 1).reshape([hidden.dim(0), hidden.size(2)]);
+  return normalize(linear(p, one, contrastiveWidth!));
+}
+
+/** The Q-Former as a bidirectional text encoder. ids, mask: i32 [B,L] -> f32 [B,L,D]. */
+export function textHidden(p: Params, ids: Tensor, mask: Tensor, config: QFormerConfig): Tensor {
+  return qformer(p.at("Qformer", "bert"), config, { text: { ids, mask } });
+}
+
+/** Contrastive loss of features with a temperature f32 []; row b belongs to column `first` + b. */
+export function contrast(features: Stage1Features, temperature: Tensor, options: ContrastOptions = {}): Stage1Output {
+  const { smoothing = 0.1, gather = "both-sides", gathered } = options;
+  const columns = (own: Tensor, all?: Tensor): Tensor =>
+    gather === "official" ? stopGradient(all ?? own) : (all ?? own);
+  const similarity = (rows: Tensor, all: Tensor): Tensor => rows.matmul(all, { transB: true }).div(temperature);
+  const { image, text } = features;
+  const imageToText = similarity(image, columns(text, gathered?.text));
+  const textToImage = similarity(text, columns(image, gathered?.image));
+  const first = gathered?.first ?? 0;
+  const target = constant(Int32Array.from({ length: image.size(0) }, (_, b) => first + b));
+  const both = crossEntropy(imageToText, target, smoothing).add(crossEntropy(textToImage, target, smoothing));
+  return { image, text, imageToText, textToImage, loss: both.mul(0.5) };
+}
