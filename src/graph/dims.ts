@@ -2,7 +2,7 @@
  * Dims: a number, or a symbol that is known only when the graph runs.
  *
  * A symbolic dim is a product such as "B", "32*B" or "B*T", kept in one canonical spelling so that equal dims are
- * equal strings. A sum of a symbol and something else becomes one opaque symbol in parentheses, "(S+2*T)".
+ * equal strings. A sum of different symbols becomes one opaque symbol in parentheses, "(S+2*T)".
  */
 export type Dim = number | string;
 export type Shape = readonly Dim[];
@@ -57,7 +57,8 @@ export function divDims(a: Dim, b: Dim): Dim | undefined {
 }
 
 export function addDims(a: Dim, b: Dim): Dim {
-  if (typeof a === "number" && typeof b === "number") return a + b;
+  const [p, q] = [parse(a), parse(b)];
+  if (p.symbols.join() === q.symbols.join()) return print({ ...p, factor: p.factor + q.factor });
   if (a === 0) return b;
   if (b === 0) return a;
   return typeof b === "number" && b < 0 ? `(${a}-${-b})` : `(${a}+${b})`;
@@ -68,26 +69,43 @@ export function symbolsOf(dim: Dim): readonly string[] {
   return parse(dim).symbols;
 }
 
-/** The number that a dim stands for, or undefined if it holds a symbol that is not known. */
-export function resolveDim(dim: Dim, known: Readonly<Record<string, number>>): number | undefined {
+/** How to compute with what dims stand for. */
+export interface DimMath<T> {
+  readonly number: (value: number) => T;
+  /** Undefined if the symbol is not known; a sum that is not known as a whole is computed from its parts. */
+  readonly symbol: (name: string) => T | undefined;
+  readonly combine: (operator: "*" | "+" | "-", a: T, b: T) => T;
+}
+
+/** What a dim stands for, or undefined if it holds a symbol that is not known. */
+export function computeDim<T>(dim: Dim, math: DimMath<T>): T | undefined {
   const { factor, symbols } = parse(dim);
-  let product = factor;
+  let product = symbols.length === 0 || factor !== 1 ? math.number(factor) : undefined;
   for (const symbol of symbols) {
-    const value = known[symbol] ?? resolveSum(symbol, known);
+    const value = math.symbol(symbol) ?? computeSum(symbol, math);
     if (value === undefined) return undefined;
-    product *= value;
+    product = product === undefined ? value : math.combine("*", product, value);
   }
   return product;
 }
 
 /** Value of "(a+b)" or "(a-b)". */
-function resolveSum(symbol: string, known: Readonly<Record<string, number>>): number | undefined {
+function computeSum<T>(symbol: string, math: DimMath<T>): T | undefined {
   if (!symbol.startsWith("(")) return undefined;
   const body = symbol.slice(1, -1);
   const [left, right] = splitOutside(body, "+-") as [string, string];
-  const [a, b] = [resolveDim(left, known), resolveDim(right, known)];
+  const [a, b] = [computeDim(left, math), computeDim(right, math)];
   if (a === undefined || b === undefined) return undefined;
-  return body[left.length] === "+" ? a + b : a - b;
+  return math.combine(body[left.length] as "+" | "-", a, b);
+}
+
+/** The number that a dim stands for, or undefined if it holds a symbol that is not known. */
+export function resolveDim(dim: Dim, known: Readonly<Record<string, number>>): number | undefined {
+  return computeDim<number>(dim, {
+    number: (value) => value,
+    symbol: (name) => known[name],
+    combine: (operator, a, b) => (operator === "*" ? a * b : operator === "+" ? a + b : a - b),
+  });
 }
 
 /** Number of elements, a product of all dims. */

@@ -1,6 +1,6 @@
 /** Graph -> ONNX. Walks the nodes once and lets the lowering table write each of them. */
 import { SeedlingError } from "../errors.ts";
-import type { Dim, Shape } from "../graph/dims.ts";
+import { computeDim, type Dim, type Shape } from "../graph/dims.ts";
 import type { DType, OpName } from "../graph/ops.ts";
 import { type Node, sortNodes, type Tensor } from "../graph/tensor.ts";
 import { type Lowering, lowerings } from "./lower.ts";
@@ -125,19 +125,21 @@ export class Emitter {
     return this.add("Concat", parts, { axis: 0 });
   }
 
+  /** int64 [1] with the value of a dim at run time. */
   #symbolic(dim: string): string {
-    let product: string | undefined;
-    for (const part of dim.split("*")) {
-      const factor = Number(part);
-      const source = this.#symbols.get(part);
-      if (!Number.isInteger(factor) && !source)
-        throw new SeedlingError(`emit: expected the symbol ${part} on a fed tensor, got none. Feed a tensor with it.`);
-      const value = source
-        ? this.add("Gather", [this.add("Shape", [source.tensor]), this.longs([source.axis])], { axis: 0 })
-        : this.longs([factor]);
-      product = product === undefined ? value : this.add("Mul", [product, value]);
-    }
-    return product!;
+    const operators = { "*": "Mul", "+": "Add", "-": "Sub" };
+    const value = computeDim(dim, {
+      number: (n) => this.longs([n]),
+      symbol: (name) => this.#symbol(name),
+      combine: (operator, a, b) => this.add(operators[operator], [a, b]),
+    });
+    if (value !== undefined) return value;
+    throw new SeedlingError(`emit: expected the symbols of ${dim} on fed tensors, got none. Feed a tensor with them.`);
+  }
+
+  #symbol(name: string): string | undefined {
+    const source = this.#symbols.get(name);
+    return source && this.add("Gather", [this.add("Shape", [source.tensor]), this.longs([source.axis])], { axis: 0 });
   }
 
   /** Reshape argument: -1 or 0 where that is enough, else the dims at run time. */

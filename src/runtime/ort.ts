@@ -1,7 +1,7 @@
 /** ONNX Runtime's sessions and tensors, and ours. */
 import * as ort from "onnxruntime-node";
 import { SeedlingError } from "../errors.ts";
-import type { SessionSpec, Value } from "./protocol.ts";
+import type { SessionSpec, Value, Values } from "./protocol.ts";
 
 export async function createSession(spec: SessionSpec): Promise<ort.InferenceSession> {
   const entries = spec.weightFolder ? { model_external_initializers_file_folder_path: spec.weightFolder } : {};
@@ -15,8 +15,16 @@ export async function createSession(spec: SessionSpec): Promise<ort.InferenceSes
   });
 }
 
-export function toOrt({ data, shape }: Value): ort.Tensor {
-  return data instanceof Int32Array ? new ort.Tensor("int32", data, shape) : new ort.Tensor("float32", data, shape);
+/** Tensors of the types that the session wants: a bool is fed as whole numbers. */
+export function toOrt(session: ort.InferenceSession, feeds: Values): Record<string, ort.Tensor> {
+  const bools = new Set(session.inputMetadata.flatMap((m) => (m.isTensor && m.type === "bool" ? [m.name] : [])));
+  const tensor = (name: string, { data, shape }: Value): ort.Tensor => {
+    if (data instanceof Float32Array) return new ort.Tensor("float32", data, shape);
+    return bools.has(name)
+      ? new ort.Tensor("bool", Uint8Array.from(data), shape)
+      : new ort.Tensor("int32", data, shape);
+  };
+  return Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, tensor(name, value)]));
 }
 
 export function fromOrt(t: ort.Tensor): Value {

@@ -1,5 +1,4 @@
 /** Messages between the caller's thread and the worker that runs ONNX Runtime (whose `run` blocks its thread). */
-import type { DType } from "../graph/ops.ts";
 import type { AdamW, Kind, Slot } from "./arena.ts";
 
 export type Device = "cpu" | "webgpu";
@@ -18,7 +17,6 @@ export interface SessionSpec {
   readonly threads: number;
   /** Folder to which the file names of external weights are relative. */
   readonly weightFolder?: string;
-  readonly inputTypes: Readonly<Record<string, DType>>;
   /** File for ONNX Runtime's profile, without its ending. */
   readonly profile?: string;
 }

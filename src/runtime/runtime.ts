@@ -66,14 +66,12 @@ export class Runtime {
     weights: WeightSource = noWeights,
     profile?: string,
   ): Promise<Program> {
-    const { bytes, inputs } = emit(outputs, { target: this.device, weight: (path) => weights.get(path) });
-    const inputTypes = Object.fromEntries(inputs.map(({ name, dtype }) => [name, dtype]));
+    const { bytes } = emit(outputs, { target: this.device, weight: (path) => weights.get(path) });
     const folder = weights.folder === undefined ? {} : { weightFolder: weights.folder };
     const spec = {
       model: bytes,
       device: this.device,
       threads: this.threads,
-      inputTypes,
       ...folder,
       ...(profile ? { profile } : {}),
     };
@@ -112,8 +110,7 @@ export class Runtime {
       if (!stored) throw new SeedlingError(`train: expected weights of the frozen parameter ${path}, found none.`);
       return stored;
     };
-    const { bytes, inputs } = emit(outputs, { target: this.device, weight });
-    const inputTypes = Object.fromEntries(inputs.map(({ name, dtype }) => [name, dtype]));
+    const { bytes } = emit(outputs, { target: this.device, weight });
     const folder = weights.folder === undefined ? {} : { weightFolder: weights.folder };
     const slots = learn.map(({ path, shape, rateScale, weightDecay }) => ({ path, shape, rateScale, weightDecay }));
     const initial = learn.map((p) => p.initial);
@@ -121,7 +118,6 @@ export class Runtime {
       model: bytes,
       device: this.device,
       threads: this.threads,
-      inputTypes,
       ...folder,
       ...(profile ? { profile } : {}),
       slots,

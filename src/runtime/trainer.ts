@@ -37,8 +37,7 @@ export class Trainer {
 
   /** Loss and other outputs of one micro-batch; its gradients are added to those of the step. */
   async forward(feeds: Values, first: boolean): Promise<Values> {
-    const tensors = { ...this.#params };
-    for (const [name, value] of Object.entries(feeds)) tensors[name] = toOrt(value);
+    const tensors = { ...this.#params, ...toOrt(this.#session, feeds) };
     const out = await this.#session.run(tensors, this.#outputs);
     this.#arena.accumulate(first);
     const rest = Object.entries(out).filter(([name]) => !name.startsWith(GRADIENT));

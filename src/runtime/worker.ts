@@ -18,7 +18,7 @@ function trainer(id: number): Trainer {
 async function run(id: number, feeds: Values, fetch?: readonly string[]): Promise<Values> {
   const found = sessions.get(id);
   if (!found || found instanceof Trainer) throw new SeedlingError(`runtime: session ${id} is closed`);
-  const tensors = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, toOrt(value)]));
+  const tensors = toOrt(found, feeds);
   const out = fetch ? await found.run(tensors, fetch) : await found.run(tensors);
   return Object.fromEntries(Object.entries(out).map(([name, t]) => [name, fromOrt(t)]));
 }

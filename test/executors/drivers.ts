@@ -1,0 +1,32 @@
+/** The executors that the suite runs on. */
+import { paramAttrs, sortNodes, type Tensor } from "../../src/graph/index.ts";
+import { noWeights, type Runtime, type Value, type Values } from "../../src/runtime/index.ts";
+import type { Executor, ParamSource } from "./suite.ts";
+
+/** ONNX Runtime in its worker. Parameters are stored in the model, or fed at each run as those that learn are. */
+export function ortExecutor(name: string, runtime: Runtime, weights: "stored" | "fed"): Executor {
+  return {
+    name,
+    async run(outputs: readonly Tensor[], feeds: Values, params: ParamSource): Promise<Value[]> {
+      const get = (path: string): { dtype: "f32"; data: Uint8Array } => ({
+        dtype: "f32",
+        data: new Uint8Array(params(path).buffer),
+      });
+      const named = Object.fromEntries(outputs.map((t, i) => [`y${i}`, t]));
+      const program = await runtime.compile(named, weights === "stored" ? { get } : noWeights);
+      try {
+        const fed = weights === "fed" ? { ...feeds, ...paramFeeds(outputs, params) } : feeds;
+        const results = await program.run(fed);
+        return outputs.map((_, i) => results[`y${i}`]!);
+      } finally {
+        await program.close();
+      }
+    },
+    close: () => runtime.close(),
+  };
+}
+
+function paramFeeds(outputs: readonly Tensor[], params: ParamSource): Values {
+  const attrs = sortNodes(outputs).flatMap((node) => (node.op === "param" ? [paramAttrs(node.outputs[0]!)] : []));
+  return Object.fromEntries(attrs.map(({ path, shape }) => [path, { shape, data: params(path) }]));
+}
