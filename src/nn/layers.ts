@@ -2,6 +2,7 @@
  * Layers: functions of a parameter scope and symbolic tensors. Letters: B batch, T tokens, S keys, D width, H heads,
  * Dh head width, F hidden width, C Y X channels, rows, columns.
  */
+import { ShapeError } from "../errors.ts";
 import { constant, filled, normal, ones, type Params, type Tensor, zeros } from "../graph/index.ts";
 import type { Init } from "../graph/ops.ts";
 
@@ -36,8 +37,9 @@ export function embedding(p: Params, ids: Tensor, count: number, width: number, 
 
 /** [B,T,D] -> [B,H,T,Dh]. */
 function splitHeads(x: Tensor, heads: number): Tensor {
-  const [B, T] = [x.dim(0), x.dim(1)];
-  return x.reshape([B, T, heads, x.size(2) / heads]).transpose([0, 2, 1, 3]);
+  const [B, T, D] = [x.dim(0), x.dim(1), x.size(2)];
+  if (D % heads !== 0) throw new ShapeError(`attention: expected a width that ${heads} heads share, got ${D}.`);
+  return x.reshape([B, T, heads, D / heads]).transpose([0, 2, 1, 3]);
 }
 
 /**

@@ -42,7 +42,12 @@ export type Request =
   | { readonly kind: "forward"; readonly session: number; readonly feeds: Values; readonly first: boolean }
   | { readonly kind: "update"; readonly session: number; readonly step: number; readonly rate: number }
   | { readonly kind: "read"; readonly session: number; readonly what: Kind }
-  | { readonly kind: "write"; readonly session: number; readonly what: Kind; readonly data: readonly Float32Array[] }
+  | {
+      readonly kind: "write";
+      readonly session: number;
+      readonly what: Kind;
+      readonly data: readonly (Float32Array | undefined)[];
+    }
   | { readonly kind: "free"; readonly session: number };
 
 export type Reply = { readonly id: number } & (

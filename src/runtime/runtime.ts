@@ -205,7 +205,8 @@ export class Training {
     return this.#runtime.request({ kind: "read", session: this.#session, what }) as Promise<Float32Array[]>;
   }
 
-  async write(what: Kind, data: readonly Float32Array[]): Promise<void> {
+  /** Replaces the values of tensors, in the order of `slots`; undefined leaves one as it is. */
+  async write(what: Kind, data: readonly (Float32Array | undefined)[]): Promise<void> {
     await this.#runtime.request({ kind: "write", session: this.#session, what, data });
   }
 

@@ -53,12 +53,14 @@ export class Trainer {
     return this.#spec.slots.map((_, i) => this.#arena.view(what, i).slice());
   }
 
-  write(what: Kind, data: readonly Float32Array[]): void {
+  /** Replaces the values of tensors; undefined leaves one as it is. */
+  write(what: Kind, data: readonly (Float32Array | undefined)[]): void {
     for (const [i, slot] of this.#spec.slots.entries()) {
       const values = data[i];
+      if (!values) continue;
       const view = this.#arena.view(what, i);
-      if (values?.length !== view.length)
-        throw new SeedlingError(`${slot.path}: expected ${view.length} values, got ${values?.length ?? "none"}.`);
+      if (values.length !== view.length)
+        throw new SeedlingError(`${slot.path}: expected ${view.length} values, got ${values.length}.`);
       view.set(values);
     }
   }

@@ -1,0 +1,8 @@
+/** Text as ids. */
+export {
+  CaptionTokenizer,
+  type EncodedCaptions,
+  SPECIALS,
+  splitWords,
+  wordLevelTokenizer,
+} from "./caption-tokenizer.ts";
