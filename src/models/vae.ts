@@ -1,0 +1,111 @@
+/**
+ * The image autoencoder of latent diffusion: diffusers' `AutoencoderKL`, its key names (with the new attention names
+ * `to_q`, `to_k`, `to_v`, `to_out.0`) and numbers. Rombach et al. 2022.
+ */
+import { ShapeError } from "../errors.ts";
+import type { Params, Tensor } from "../graph/index.ts";
+import { attend, conv2d, groupNorm } from "../nn/index.ts";
+import type { Trace } from "./eva-vit.ts";
+import { dense, resnet, upsample } from "./resnet2d.ts";
+
+/** The fields of diffusers' config.json, in camel case. */
+export interface VaeConfig {
+  /** Channels of the picture. */
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly latentChannels: number;
+  /** Width of each level; a level halves rows and columns, the last does not. */
+  readonly blockOutChannels: readonly number[];
+  readonly layersPerBlock: number;
+  /** Default 32. */
+  readonly normNumGroups?: number;
+  /** What latents are multiplied with so that they have unit variance. Default 0.18215 (Stable Diffusion 1 and 2). */
+  readonly scalingFactor?: number;
+}
+
+/** A normal distribution per element of the latents. */
+export interface LatentDistribution {
+  /** f32 [B,latent,y,x]. */
+  readonly mean: Tensor;
+  /** f32 [B,latent,y,x], within -30..20. */
+  readonly logVariance: Tensor;
+}
+
+const EPS = 1e-6;
+
+/** Pixels a side of one latent. */
+export function vaeFactor({ blockOutChannels }: VaeConfig): number {
+  return 2 ** (blockOutChannels.length - 1);
+}
+
+/**
+ * pixels: f32 [B,3,Y,X] within -1..1; Y and X multiples of `vaeFactor`. Not yet scaled: multiply a sample with
+ * `scalingFactor` before diffusion. Keys `encoder.*`, `quant_conv`.
+ * @throws ShapeError if the size is not such a multiple.
+ */
+export function vaeEncode(p: Params, pixels: Tensor, config: VaeConfig, trace: Trace = {}): LatentDistribution {
+  const { blockOutChannels: widths, layersPerBlock, latentChannels: C, normNumGroups: groups = 32 } = config;
+  const factor = vaeFactor(config);
+  if (pixels.size(2) % factor !== 0 || pixels.size(3) % factor !== 0)
+    throw new ShapeError(`vae: expected pixels with rows and columns multiples of ${factor}, got [${pixels.shape}].`);
+  const encoder = p.at("encoder");
+  let h = conv2d(encoder.at("conv_in"), pixels, widths[0]!, { kernel: 3 });
+  for (const [level, channels] of widths.entries()) {
+    const block = encoder.at("down_blocks", level);
+    for (let j = 0; j < layersPerBlock; j++) h = resnet(block.at("resnets", j), h, { channels, groups, eps: EPS });
+    if (level < widths.length - 1) {
+      const padded = h.pad(2, 0, 1).pad(3, 0, 1); // on one side only, as the original
+      h = conv2d(block.at("downsamplers", 0, "conv"), padded, channels, { kernel: 3, stride: 2, padding: 0 });
+    }
+    trace[`vae.encoder.down.${level}`] = h;
+  }
+  h = middle(encoder.at("mid_block"), h, groups);
+  trace["vae.encoder.mid"] = h;
+  h = groupNorm(encoder.at("conv_norm_out"), h, groups, EPS).silu();
+  h = conv2d(encoder.at("conv_out"), h, 2 * C, { kernel: 3 });
+  const moments = conv2d(p.at("quant_conv"), h, 2 * C, { kernel: 1 });
+  const logVariance = moments
+    .slice(1, C, 2 * C)
+    .maximum(-30)
+    .minimum(20);
+  return { mean: moments.slice(1, 0, C), logVariance };
+}
+
+/**
+ * latents: f32 [B,latent,y,x], already divided by `scalingFactor` -> pixels f32 [B,3,Y,X], about -1..1.
+ * Keys `post_quant_conv`, `decoder.*`.
+ */
+export function vaeDecode(p: Params, latents: Tensor, config: VaeConfig, trace: Trace = {}): Tensor {
+  const { blockOutChannels, layersPerBlock, latentChannels, outChannels, normNumGroups: groups = 32 } = config;
+  const widths = blockOutChannels.toReversed();
+  const decoder = p.at("decoder");
+  let h = conv2d(p.at("post_quant_conv"), latents, latentChannels, { kernel: 1 });
+  h = conv2d(decoder.at("conv_in"), h, widths[0]!, { kernel: 3 });
+  h = middle(decoder.at("mid_block"), h, groups);
+  trace["vae.decoder.mid"] = h;
+  for (const [i, channels] of widths.entries()) {
+    const block = decoder.at("up_blocks", i);
+    for (let j = 0; j <= layersPerBlock; j++) h = resnet(block.at("resnets", j), h, { channels, groups, eps: EPS });
+    if (i < widths.length - 1) h = upsample(block, h);
+    trace[`vae.decoder.up.${i}`] = h;
+  }
+  h = groupNorm(decoder.at("conv_norm_out"), h, groups, EPS).silu();
+  return conv2d(decoder.at("conv_out"), h, outChannels, { kernel: 3 });
+}
+
+function middle(p: Params, x: Tensor, groups: number): Tensor {
+  const config = { channels: x.size(1), groups, eps: EPS };
+  const h = placeAttention(p.at("attentions", 0), resnet(p.at("resnets", 0), x, config), groups);
+  return resnet(p.at("resnets", 1), h, config);
+}
+
+/** One head over all places, residual. x: f32 [B,C,Y,X]. Keys `group_norm`, `to_q`, `to_k`, `to_v`, `to_out.0`. */
+function placeAttention(p: Params, x: Tensor, groups: number): Tensor {
+  const [B, C, Y, X] = [x.dim(0), x.size(1), x.size(2), x.size(3)];
+  const places = groupNorm(p.at("group_norm"), x, groups, EPS)
+    .reshape([B, C, Y * X])
+    .transpose([0, 2, 1]); // [B,P,C]
+  const [q, k, v] = ["to_q", "to_k", "to_v"].map((name) => dense(p.at(name), places, C));
+  const out = dense(p.at("to_out", 0), attend(q!, k!, v!, 1), C);
+  return x.add(out.transpose([0, 2, 1]).reshape([B, C, Y, X]));
+}
