@@ -11,3 +11,4 @@ export { openSafetensors, parseSafetensors, type SafetensorsFile } from "./safet
 export type { SafetensorsInfo } from "./safetensors-header.ts";
 export { type TensorToWrite, writeSafetensors } from "./safetensors-write.ts";
 export type { TensorFile, TensorInfo } from "./tensor-file.ts";
+export { openTorch, type TorchFile, TorchTensor } from "./torch-zip.ts";
