@@ -3,7 +3,7 @@
  * vectors and contrasted over the batch. arXiv 2307.08041 section 3.1; BLIP-2's contrastive loss on the last query.
  */
 import { constant, type Params, stopGradient, type Tensor } from "../graph/index.ts";
-import { evaVit } from "../models/eva-vit.ts";
+import { evaVit, type Trace } from "../models/eva-vit.ts";
 import { type QFormerConfig, qformer } from "../models/qformer.ts";
 import { causalEmbeddings, QUERIES, type SeedConfig, visionNorm } from "../models/seed-tokenizer.ts";
 import { crossEntropy, linear, normalize, scalar } from "../nn/index.ts";
@@ -43,10 +43,16 @@ export interface Stage1Output extends Stage1Features {
 }
 
 /** Keys: those of the tower and the Q-Former, `vision_proj.*`, `text_proj.*`, `temp`. */
-export function stage1Loss(p: Params, batch: Stage1Batch, config: SeedConfig, options?: ContrastOptions): Stage1Output {
-  const tokens = "tokens" in batch ? batch.tokens : evaVit(p.at("visual_encoder"), batch.pixels, config.vision);
-  const y = causalEmbeddings(p, visionNorm(p, tokens), config);
-  const hidden = textHidden(p, batch.textIds, batch.textMask, config.qformer);
+export function stage1Loss(
+  p: Params,
+  batch: Stage1Batch,
+  config: SeedConfig,
+  options: ContrastOptions = {},
+  trace: Trace = {},
+): Stage1Output {
+  const tokens = "tokens" in batch ? batch.tokens : evaVit(p.at("visual_encoder"), batch.pixels, config.vision, trace);
+  const y = causalEmbeddings(p, visionNorm(p, tokens, trace), config, trace);
+  const hidden = textHidden(p, batch.textIds, batch.textMask, config.qformer, trace);
   const features = { image: imageFeature(p, y, config), text: textFeature(p, hidden, config) };
   return contrast(features, scalar(p, "temp", 0.07), options);
 }
@@ -67,8 +73,8 @@ function feature(p: Params, hidden: Tensor, position: number, { contrastiveWidth
 }
 
 /** The Q-Former as a bidirectional text encoder. ids, mask: i32 [B,L] -> f32 [B,L,D]. */
-export function textHidden(p: Params, ids: Tensor, mask: Tensor, config: QFormerConfig): Tensor {
-  return qformer(p.at("Qformer", "bert"), config, { text: { ids, mask } });
+export function textHidden(p: Params, ids: Tensor, mask: Tensor, config: QFormerConfig, trace: Trace = {}): Tensor {
+  return qformer(p.at("Qformer", "bert"), config, { text: { ids, mask } }, trace, "text");
 }
 
 /** Contrastive loss of features with a temperature f32 []; row b belongs to column `first` + b. */
