@@ -1,6 +1,6 @@
 /** The executors that the suite runs on. */
-import { paramAttrs, sortNodes, type Tensor } from "../../src/graph/index.ts";
-import { noWeights, type Runtime, type Value, type Values } from "../../src/runtime/index.ts";
+import { constant, paramAttrs, sortNodes, type Tensor } from "../../src/graph/index.ts";
+import { noWeights, Runtime, type Value, type Values } from "../../src/runtime/index.ts";
 import type { Executor, ParamSource } from "./suite.ts";
 
 /** ONNX Runtime in its worker. Parameters are stored in the model, or fed at each run as those that learn are. */
@@ -24,6 +24,23 @@ export function ortExecutor(name: string, runtime: Runtime, weights: "stored" | 
     },
     close: () => runtime.close(),
   };
+}
+
+/** The reasons that are the machine's; anything else that a device says is a fault of ours. */
+const NO_ADAPTER = /Failed to get a WebGPU adapter/;
+
+/** ONNX Runtime on a GPU, or without one the reason. A software Vulkan driver named by VK_DRIVER_FILES is enough. */
+export async function webgpuExecutor(): Promise<Executor> {
+  const name = "ONNX Runtime on WebGPU, stored weights";
+  const executor = ortExecutor(name, new Runtime({ device: "webgpu", threads: 1 }), "stored");
+  try {
+    await executor.run([constant(1).neg()], {}, () => new Float32Array());
+    const trigonometric = 2 ** -11; // WGSL, "Floating Point Accuracy": no more is promised between -π and π
+    return { ...executor, tolerances: { sin: trigonometric, cos: trigonometric } };
+  } catch (error) {
+    if (!(error instanceof Error && NO_ADAPTER.test(error.message))) throw error;
+    return { ...executor, skip: "no WebGPU adapter on this machine" };
+  }
 }
 
 function paramFeeds(outputs: readonly Tensor[], params: ParamSource): Values {

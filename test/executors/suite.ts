@@ -28,6 +28,8 @@ export interface Executor {
   readonly name: string;
   /** Why it cannot run here. */
   readonly skip?: string;
+  /** Error allowed in an operation that this executor computes less exactly, as a share of the largest value. */
+  readonly tolerances?: { readonly [K in OpName]?: number };
   run(outputs: readonly Tensor[], feeds: Values, params: ParamSource): Promise<readonly Value[]>;
   close(): Promise<void>;
 }
