@@ -12,3 +12,11 @@ export function reason(error: unknown, max = 160): string {
   const line = text.trim().split(/[\r\n\u2028\u2029]/, 1)[0] ?? "";
   return (line.length > max ? `${line.slice(0, max)}...` : line).replace(/\.$/, "");
 }
+
+/** What a value of unknown kind is, in a few words; never calls the value's own methods. */
+export function show(value: unknown, max = 20): string {
+  if (typeof value === "string") return quote(value, max);
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === "object" && value !== null) return "an object";
+  return String(value);
+}

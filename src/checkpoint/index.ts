@@ -7,8 +7,12 @@ export {
   float32ArrayToFloat16,
   float32ToFloat16,
 } from "./float16.ts";
+export { parseJson, parseWith, readJsonFile } from "./json-file.ts";
+export { expectTensors, matchTensors, type TensorMatch } from "./match.ts";
+export { type ModelFolder, openCheckpoint, openModelFolder } from "./model-folder.ts";
 export { openSafetensors, parseSafetensors, type SafetensorsFile } from "./safetensors.ts";
 export type { SafetensorsInfo } from "./safetensors-header.ts";
 export { type TensorToWrite, writeSafetensors } from "./safetensors-write.ts";
+export { openShardedSafetensors } from "./sharded.ts";
 export type { TensorFile, TensorInfo } from "./tensor-file.ts";
 export { openTorch, type TorchFile, TorchTensor } from "./torch-zip.ts";

@@ -79,6 +79,7 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
   const recall = (key: number) => (memo.has(key) ? stack.push(memo.get(key)) : fail("unknown memo"));
   const remember = (key: number) => memo.set(key, stack.at(-1));
   const pushGlobal = (module: unknown, name: unknown) => {
+    if (typeof module !== "string" || typeof name !== "string") return fail("a name that is no text");
     const path = `${module} ${name}`;
     if (!globals.has(path)) {
       const dotted = quote(path.replace(" ", "."));

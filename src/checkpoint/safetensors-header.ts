@@ -4,7 +4,7 @@
  */
 
 import { CheckpointError } from "../errors.ts";
-import { quote, reason } from "../one-line.ts";
+import { quote, reason, show } from "../one-line.ts";
 import { DTYPE_BYTES, isStoredDtype, type StoredDtype } from "./dtypes.ts";
 import { duplicateKey } from "./json-keys.ts";
 import type { TensorInfo } from "./tensor-file.ts";
@@ -97,7 +97,7 @@ function checkEntry(value: unknown, dataSize: number): Entry | string {
     return "expected exactly dtype, shape and data_offsets";
   }
   const { dtype, shape, data_offsets: range } = value;
-  if (!isStoredDtype(dtype)) return `unknown dtype ${quote(String(dtype), 20)}`;
+  if (!isStoredDtype(dtype)) return `unknown dtype ${show(dtype)}`;
   if (!isSizes(shape)) return "expected a shape of whole numbers";
   if (!isSizes(range) || range.length !== 2) return "expected data_offsets of two whole numbers";
   const [begin, end] = range as [number, number];

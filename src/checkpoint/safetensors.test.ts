@@ -86,6 +86,11 @@ describe("refusals, one line each", () => {
     ],
     ["unknown dtype", handmade(`{"a":${entry("Q7", [4], [0, 4])}}`, 4), '"a": unknown dtype "Q7".'],
     ["inherited dtype", handmade(`{"a":${entry("toString", [4], [0, 4])}}`, 4), 'unknown dtype "toString"'],
+    [
+      "a dtype that is an object",
+      handmade('{"a":{"dtype":{"toString":1},"shape":[],"data_offsets":[0,0]}}'),
+      '"a": unknown dtype an object.',
+    ],
     ["negative shape", handmade(`{"a":${entry("U8", [-4], [0, 4])}}`, 4), '"a": expected a shape of whole numbers.'],
     ["fractional shape", handmade(`{"a":${entry("U8", [0.5], [0, 4])}}`, 4), "expected a shape of whole numbers"],
     ["a shape beyond 2^53", handmade(`{"a":${entry("U8", [2 ** 40, 2 ** 40], [0, 4])}}`, 4), "U8 [1099511627776,"],

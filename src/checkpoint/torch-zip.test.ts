@@ -323,6 +323,7 @@ describe("refusals", () => {
       { dict: [["a", 1]] },
       "expected a dict of tensors, or one under model, state_dict, module; found none",
     ],
+    ["names made of lists", { raw: Buffer.from("]]\u0093", "latin1") }, "a name that is no text"],
     ["leftovers", { raw: Buffer.from("NN") }, "values left over"],
     ["an unknown memo", { raw: Buffer.from("h\u0005") }, "unknown memo"],
     ["INST", { raw: Buffer.from("(ios\nsystem\n") }, "forbidden or unknown instruction 0x69"],

@@ -1,0 +1,16 @@
+export {
+  BITS_PER_CODE,
+  CODES_PER_IMAGE,
+  type Codes,
+  checkCodes,
+  formatCodes,
+  formatCodesJson,
+  type ImageCodes,
+  MAX_CODES,
+  PACKED_BYTES,
+  packCodes,
+  parseCodes,
+  parseCodesFile,
+  parseCodesJson,
+  unpackCodes,
+} from "./codes.ts";
