@@ -12,6 +12,8 @@ export interface CodebookConfig {
 }
 
 export interface Quantized {
+  /** What was quantised, f32 [B,T,E]. */
+  readonly z: Tensor;
   /** i32 [B,T], in [0,K). */
   readonly ids: Tensor;
   /** Straight-through value z + (e - z), f32 [B,T,E]. */
@@ -40,7 +42,7 @@ export function vectorQuantize(p: Params, z: Tensor, config: CodebookConfig): Qu
   const commit = mse(stopGradient(e), z);
   const learn = mse(e, stopGradient(z));
   const zq = z.add(stopGradient(e.sub(z)));
-  return { ids, zq, distances, loss: commit.add(learn.mul(config.beta ?? 0.25)) };
+  return { z, ids, zq, distances, loss: commit.add(learn.mul(config.beta ?? 0.25)) };
 }
 
 /** Linear D->D, tanh, Linear D->E. y: [B,T,D] -> z: [B,T,E]. Keys `encode_task_layer.{0,2}`. */

@@ -1,4 +1,12 @@
 /** Execution: the only room that knows ONNX Runtime. */
 export type { AdamW, Kind, Slot } from "./arena.ts";
 export type { Device, Value, Values } from "./protocol.ts";
-export { noWeights, type Program, Runtime, type RuntimeOptions, type Training, type WeightSource } from "./runtime.ts";
+export {
+  mapWeights,
+  noWeights,
+  type Program,
+  Runtime,
+  type RuntimeOptions,
+  type Training,
+  type WeightSource,
+} from "./runtime.ts";

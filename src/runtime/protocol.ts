@@ -41,7 +41,7 @@ export type Request =
   | { readonly kind: "train"; readonly spec: TrainSpec }
   | { readonly kind: "forward"; readonly session: number; readonly feeds: Values; readonly first: boolean }
   | { readonly kind: "update"; readonly session: number; readonly step: number; readonly rate: number }
-  | { readonly kind: "read"; readonly session: number; readonly what: Kind }
+  | { readonly kind: "read"; readonly session: number; readonly what: Kind; readonly only?: number | undefined }
   | {
       readonly kind: "write";
       readonly session: number;

@@ -28,6 +28,16 @@ export interface WeightSource {
 /** No stored weights: every parameter is fed. */
 export const noWeights: WeightSource = { get: () => undefined };
 
+/** Weights in memory. */
+export function mapWeights(weights: ReadonlyMap<string, Float32Array>): WeightSource {
+  return {
+    get: (path) => {
+      const data = weights.get(path);
+      return data && { dtype: "f32", data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
+    },
+  };
+}
+
 export interface TrainOptions {
   /** f32 [], what is made small. */
   readonly loss: Tensor;
@@ -203,6 +213,30 @@ export class Training {
 
   read(what: Kind): Promise<Float32Array[]> {
     return this.#runtime.request({ kind: "read", session: this.#session, what }) as Promise<Float32Array[]>;
+  }
+
+  /** One tensor by name. */
+  async readOne(what: Kind, path: string): Promise<Float32Array> {
+    const only = this.#index(path);
+    const [data] = (await this.#runtime.request({
+      kind: "read",
+      session: this.#session,
+      what,
+      only,
+    })) as Float32Array[];
+    return data!;
+  }
+
+  writeOne(what: Kind, path: string, values: Float32Array): Promise<void> {
+    const data = Array<Float32Array | undefined>(this.slots.length).fill(undefined);
+    data[this.#index(path)] = values;
+    return this.write(what, data);
+  }
+
+  #index(path: string): number {
+    const index = this.slots.findIndex((slot) => slot.path === path);
+    if (index < 0) throw new SeedlingError(`training: expected a learning parameter ${path}, found none.`);
+    return index;
   }
 
   /** Replaces the values of tensors, in the order of `slots`; undefined leaves one as it is. */

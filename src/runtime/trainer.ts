@@ -49,8 +49,10 @@ export class Trainer {
     return this.#arena.update(step, rate, this.#spec.accumulate, this.#spec.optimizer);
   }
 
-  read(what: Kind): Float32Array[] {
-    return this.#spec.slots.map((_, i) => this.#arena.view(what, i).slice());
+  /** Copies of all tensors, or of `only` one. */
+  read(what: Kind, only?: number): Float32Array[] {
+    const indices = only === undefined ? this.#spec.slots.map((_, i) => i) : [only];
+    return indices.map((i) => this.#arena.view(what, i).slice());
   }
 
   /** Replaces the values of tensors; undefined leaves one as it is. */

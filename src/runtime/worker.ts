@@ -38,7 +38,7 @@ async function answer(request: Request): Promise<unknown> {
     case "update":
       return trainer(request.session).update(request.step, request.rate);
     case "read":
-      return trainer(request.session).read(request.what);
+      return trainer(request.session).read(request.what, request.only);
     case "write":
       return trainer(request.session).write(request.what, request.data);
     case "free": {

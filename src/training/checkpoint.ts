@@ -22,6 +22,8 @@ export interface RunState {
 
 const KEPT = 2;
 const PREFIX = "checkpoint-";
+/** Names of what a stage itself remembers. */
+const EXTRA = "stage/";
 
 function kinds(averages: boolean): Kind[] {
   return averages ? ["param", "m", "v", "average"] : ["param", "m", "v"];
@@ -40,6 +42,7 @@ export async function saveCheckpoint(
   training: Training,
   averages: boolean,
   state: RunState,
+  extra: ReadonlyMap<string, Float32Array> = new Map(),
 ): Promise<void> {
   const target = join(run, `${PREFIX}${state.step}`);
   const temporary = join(run, `.tmp-${randomBytes(6).toString("hex")}`);
@@ -51,6 +54,8 @@ export async function saveCheckpoint(
         const { path, shape } = training.slots[i]!;
         tensors.push({ name: `${kind}/${path}`, dtype: "F32", shape, data });
       }
+    for (const [name, data] of extra)
+      tensors.push({ name: `${EXTRA}${name}`, dtype: "F32", shape: [data.length], data });
     await writeSafetensors(join(temporary, "state.safetensors"), tensors);
     const file = await open(join(temporary, "state.json"), "wx");
     await file.writeFile(`${JSON.stringify(state)}\n`);
@@ -72,7 +77,7 @@ export async function resumeCheckpoint(
   training: Training,
   averages: boolean,
   identity: string,
-): Promise<RunState | undefined> {
+): Promise<(RunState & { readonly extra: ReadonlyMap<string, Float32Array> }) | undefined> {
   for (const step of (await listCheckpoints(run)).reverse()) {
     const folder = join(run, `${PREFIX}${step}`);
     let state: RunState;
@@ -84,19 +89,22 @@ export async function resumeCheckpoint(
     if (state.identity !== identity)
       throw new InputError(`${folder}: expected a run of this recipe, got another one's. Use another run folder.`);
     const file = await openSafetensors(join(folder, "state.safetensors"));
+    const extra = new Map<string, Float32Array>();
     try {
       for (const kind of kinds(averages))
         await training.write(
           kind,
           await Promise.all(training.slots.map(({ path }) => file.readFloat32(`${kind}/${path}`))),
         );
+      for (const name of file.tensors.keys())
+        if (name.startsWith(EXTRA)) extra.set(name.slice(EXTRA.length), await file.readFloat32(name));
     } catch (error) {
       if (error instanceof CheckpointError) throw new CheckpointError(`${folder}: ${error.message}`, error.problems);
       throw error;
     } finally {
       await file.close();
     }
-    return state;
+    return { ...state, extra };
   }
   return undefined;
 }

@@ -14,6 +14,8 @@ export interface LearnOptions {
   readonly weightDecay: number;
   /** First values from elsewhere (an earlier stage). */
   readonly start?: ReadonlyMap<string, Float32Array>;
+  /** Factor on the rate of a parameter; 0 for one that is moved by other means. Default 1. */
+  readonly rateScale?: (path: string) => number;
 }
 
 export function matchesPrefix(path: string, prefixes: readonly string[]): boolean {
@@ -21,7 +23,10 @@ export function matchesPrefix(path: string, prefixes: readonly string[]): boolea
 }
 
 /** The declared parameters under the prefixes. @throws UsageError if a prefix matches nothing. */
-export function learnables(params: Params, { prefixes, seed, weightDecay, start }: LearnOptions): Learnable[] {
+export function learnables(
+  params: Params,
+  { prefixes, seed, weightDecay, start, rateScale }: LearnOptions,
+): Learnable[] {
   const all = [...params.declared().values()].map(paramAttrs);
   for (const prefix of prefixes)
     if (!all.some(({ path }) => matchesPrefix(path, [prefix])))
@@ -31,7 +36,7 @@ export function learnables(params: Params, { prefixes, seed, weightDecay, start 
     .map(({ path, shape, init }) => ({
       path,
       shape,
-      rateScale: 1,
+      rateScale: rateScale?.(path) ?? 1,
       weightDecay: shape.length < 2 ? 0 : weightDecay,
       initial: start?.get(path) ?? initialValues(path, shape, init, seed),
     }));

@@ -19,6 +19,8 @@ export interface Stage {
   build(p: Params, batch: number): { readonly loss: Tensor; readonly metrics?: Readonly<Record<string, Tensor>> };
   /** Name prefixes that learn. */
   readonly learns: readonly string[];
+  /** Factor on the rate of a parameter; 0 for one that `afterStep` moves. */
+  rateScale?(path: string): number;
   /** Frozen weights. */
   readonly frozen?: WeightSource;
   /** First values from an earlier stage. */
@@ -26,7 +28,7 @@ export interface Stage {
   /** Feeds of one micro-batch. All chance comes from `rng`, which is drawn from the seed of the run and the place. */
   batch(micro: number, size: number, rng: Rng): Values | Promise<Values>;
   /** Called before the first step of a new run (k-means start of a codebook). */
-  prepare?(training: Training): Promise<void>;
+  prepare?(training: Training, batch: number): Promise<void>;
   /** Called after each step with the outputs of its last micro-batch (revival of dead codes). */
   afterStep?(
     step: number,
@@ -34,6 +36,9 @@ export interface Stage {
     training: Training,
     rng: Rng,
   ): Promise<Readonly<Record<string, number>> | undefined>;
+  /** What the stage itself remembers from step to step, saved with every checkpoint. */
+  state?(): ReadonlyMap<string, Float32Array>;
+  restore?(state: ReadonlyMap<string, Float32Array>): void;
   /** Scores on validation data with the weights as they are. */
   evaluate?(weights: ReadonlyMap<string, Float32Array>, step: number): Promise<Readonly<Record<string, number>>>;
 }
@@ -76,11 +81,13 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
   const params = new Params();
   const { loss, metrics } = stage.build(params, batch);
   const start = stage.start ? { start: stage.start } : {};
+  const rateScale = stage.rateScale ? { rateScale: (path: string) => stage.rateScale!(path) } : {};
   const learn = learnables(params, {
     prefixes: stage.learns,
     seed: options.seed,
     weightDecay: options.weightDecay,
     ...start,
+    ...rateScale,
   });
   const training = await runtime.train({
     loss,
@@ -102,12 +109,20 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
 
   try {
     const resumed = options.resume ? await resumeCheckpoint(run, training, averages, options.identity) : undefined;
-    if (!resumed) await stage.prepare?.(training);
+    if (resumed) stage.restore?.(resumed.extra);
+
+    if (!resumed) await stage.prepare?.(training, batch);
     let step = resumed?.step ?? 0;
     const begun = performance.now() / 1000 - (resumed?.elapsedSeconds ?? 0);
     const elapsed = (): number => performance.now() / 1000 - begun;
     const save = (): Promise<void> =>
-      saveCheckpoint(run, training, averages, { step, identity: options.identity, elapsedSeconds: elapsed() });
+      saveCheckpoint(
+        run,
+        training,
+        averages,
+        { step, identity: options.identity, elapsedSeconds: elapsed() },
+        stage.state?.(),
+      );
 
     // The next batch is made while the worker computes with this one.
     const micro = (index: number): Promise<Values> =>

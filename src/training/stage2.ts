@@ -32,6 +32,8 @@ export interface Stage2Output {
   readonly parts: Readonly<Partial<Record<Stage2Term, Tensor>>>;
   /** i32 [B,32], to watch how many codes are in use. */
   readonly ids: Tensor;
+  /** f32 [B,32,E], what the codebook has to cover. */
+  readonly z: Tensor;
 }
 
 /**
@@ -45,7 +47,7 @@ export function stage2Loss(
   config: SeedConfig,
   weights: Readonly<Record<Stage2Term, number>> = STAGE2_WEIGHTS,
 ): Stage2Output {
-  const { zq, ids, loss: codebook } = quantize(p, y, config);
+  const { z, zq, ids, loss: codebook } = quantize(p, y, config);
   const u = decodeVectors(p, zq, config);
   const parts: Partial<Record<Stage2Term, Tensor>> = {
     codebook: codebook.mul(weights.codebook),
@@ -54,5 +56,5 @@ export function stage2Loss(
   if (targets.imageEmbedding)
     parts.image = mse(imageEmbedding(p, u, config), targets.imageEmbedding).mul(weights.image);
   if (targets.textFeatures) parts.text = mse(textFeatures(p, u, config), targets.textFeatures).mul(weights.text);
-  return { loss: Object.values(parts).reduce((a, b) => a.add(b)), parts, ids };
+  return { loss: Object.values(parts).reduce((a, b) => a.add(b)), parts, ids, z };
 }

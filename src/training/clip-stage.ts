@@ -1,0 +1,132 @@
+/**
+ * Stage `clip`: a vision tower and a text encoder by contrast over the batch. Both are frozen afterwards: the tower
+ * stands for BLIP-2's ViT, the text encoder for the one of the diffusion model. Radford et al. 2021.
+ */
+import { retrieval, unitRows } from "../evaluation/retrieval.ts";
+import { input, Params, type Tensor } from "../graph/index.ts";
+import { toTensor } from "../image/index.ts";
+import { clipLoss, logitScale, pooledImageEmbedding, textEmbedding, textEncoder } from "../models/clip.ts";
+import { type SeedlingConfig, textEncoderConfig } from "../models/config.ts";
+import { evaVit, type VitConfig } from "../models/eva-vit.ts";
+import { mapWeights, type Runtime, type Value, type Values } from "../runtime/index.ts";
+import type { CaptionTokenizer } from "../text/index.ts";
+import type { Stage } from "./loop.ts";
+import { type Picture, type Pictures, take } from "./pictures.ts";
+
+export const CLIP_PREFIXES = ["visual_encoder", "clip", "text_model"] as const;
+
+/** pixels: f32 [B,3,Y,X] -> clip image embedding f32 [B,F]. */
+export function clipImage(p: Params, pixels: Tensor, config: SeedlingConfig): Tensor {
+  const tokens = evaVit(p.at("visual_encoder"), pixels, config.vision as VitConfig);
+  return pooledImageEmbedding(p.at("clip"), tokens, config.clipWidth);
+}
+
+/** ids: i32 [B,L], end: i32 [B] -> token features f32 [B,L,D] and clip text embedding f32 [B,F]. */
+export function clipText(
+  p: Params,
+  ids: Tensor,
+  end: Tensor,
+  config: SeedlingConfig,
+): { features: Tensor; embedding: Tensor } {
+  const features = textEncoder(p.at("text_model"), ids, textEncoderConfig(config));
+  return { features, embedding: textEmbedding(p.at("clip"), features, end, config.clipWidth) };
+}
+
+export function pixelFeed(pictures: readonly Picture[], config: SeedlingConfig): Value {
+  const { mean, std } = config.pixels;
+  const stats = { mean: mean as [number, number, number], std: std as [number, number, number] };
+  const size = config.vision.imageSize;
+  return {
+    shape: [pictures.length, 3, size, size],
+    data: toTensor(
+      pictures.map((p) => p.image),
+      stats,
+    ),
+  };
+}
+
+export interface ClipStageOptions {
+  readonly config: SeedlingConfig;
+  readonly train: Pictures;
+  readonly validation: Pictures;
+  readonly tokenizer: CaptionTokenizer;
+  readonly runtime: Runtime;
+  readonly validationCount: number;
+}
+
+export function clipStage(options: ClipStageOptions): Stage {
+  const { config, train, tokenizer } = options;
+  const L = config.textEncoder.maxPositions;
+  const size = config.vision.imageSize;
+  return {
+    name: "clip",
+    learns: CLIP_PREFIXES,
+    build(p, B) {
+      const image = clipImage(p, input("pixels", [B, 3, size, size]), config);
+      const text = clipText(p, input("ids", [B, L], "i32"), input("end", [B], "i32"), config);
+      const scale = logitScale(p.at("clip"));
+      return { loss: clipLoss(image, text.embedding, scale), metrics: { logitScale: scale } };
+    },
+    async batch(micro, count) {
+      const pictures = await take(train, micro * count, count);
+      const { ids, end } = tokenizer.encode(
+        pictures.map((p) => p.caption),
+        L,
+      );
+      return {
+        pixels: pixelFeed(pictures, config),
+        ids: { shape: [count, L], data: ids },
+        end: { shape: [count], data: end },
+      };
+    },
+    evaluate: (weights) => clipScores(weights, options),
+  };
+}
+
+/** Retrieval on validation pictures. */
+async function clipScores(
+  weights: ReadonlyMap<string, Float32Array>,
+  options: ClipStageOptions,
+): Promise<Record<string, number>> {
+  const { config, validation, tokenizer, runtime, validationCount } = options;
+  const L = config.textEncoder.maxPositions;
+  const size = config.vision.imageSize;
+  const p = new Params();
+  const outputs = {
+    image: clipImage(p, input("pixels", ["B", 3, size, size]), config),
+    text: clipText(p, input("ids", ["B", L], "i32"), input("end", ["B"], "i32"), config).embedding,
+  };
+  const program = await runtime.compile(outputs, mapWeights(weights));
+  const parts: Values[] = [];
+  const captions: string[] = [];
+  const step = 100;
+  for (let at = 0; at < validationCount; at += step) {
+    const pictures = await take(validation, at, Math.min(step, validationCount - at));
+    captions.push(...pictures.map((p) => p.caption));
+    const { ids, end } = tokenizer.encode(
+      pictures.map((p) => p.caption),
+      L,
+    );
+    const feeds = {
+      pixels: pixelFeed(pictures, config),
+      ids: { shape: [pictures.length, L], data: ids },
+      end: { shape: [pictures.length], data: end },
+    };
+    parts.push(await program.run(feeds));
+  }
+  await program.close();
+  const rows = (name: string): Float32Array => unitRows(joinRows(parts.map((v) => v[name]!)), config.clipWidth);
+  const { imageToText, textToImage, mean } = retrieval(rows("image"), rows("text"), captions);
+  return { imageToTextR1: imageToText.r1, textToImageR1: textToImage.r1, recallMean: mean };
+}
+
+/** The f32 data of several values, one after the other. */
+export function joinRows(values: readonly Value[]): Float32Array {
+  const out = new Float32Array(values.reduce((sum, v) => sum + v.data.length, 0));
+  let at = 0;
+  for (const { data } of values) {
+    out.set(data, at);
+    at += data.length;
+  }
+  return out;
+}

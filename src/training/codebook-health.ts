@@ -1,0 +1,53 @@
+/** How well a codebook is used, over a sliding window of codes. */
+
+export interface CodebookHealth {
+  /** Share of codes seen at least once, 0..1. */
+  readonly usage: number;
+  /** exp of the entropy of the code distribution, 1..K. */
+  readonly perplexity: number;
+  /** Entropy of the codes at each of the 32 positions, bits. */
+  readonly entropyBits: readonly number[];
+}
+
+/** Health of codes i32 [N,32] (flat) out of K. */
+export function codebookHealth(ids: Int32Array, codes: number, positions = 32): CodebookHealth {
+  const all = new Float64Array(codes);
+  const each = Array.from({ length: positions }, () => new Float64Array(codes));
+  for (const [i, id] of ids.entries()) {
+    all[id] = all[id]! + 1;
+    const row = each[i % positions]!;
+    row[id] = row[id]! + 1;
+  }
+  const used = all.reduce((sum, n) => sum + Number(n > 0), 0);
+  return { usage: used / codes, perplexity: 2 ** entropyBits(all), entropyBits: each.map(entropyBits) };
+}
+
+function entropyBits(counts: Float64Array): number {
+  const total = counts.reduce((a, b) => a + b, 0);
+  return counts.reduce((sum, n) => (n > 0 ? sum - (n / total) * Math.log2(n / total) : sum), 0);
+}
+
+/** The codes of the last steps. */
+export class CodeWindow {
+  readonly #steps: Int32Array[] = [];
+  readonly #length: number;
+
+  constructor(steps: number) {
+    this.#length = steps;
+  }
+
+  add(ids: Int32Array): void {
+    this.#steps.push(ids);
+    if (this.#steps.length > this.#length) this.#steps.shift();
+  }
+
+  health(codes: number): CodebookHealth {
+    const ids = new Int32Array(this.#steps.reduce((sum, s) => sum + s.length, 0));
+    let at = 0;
+    for (const step of this.#steps) {
+      ids.set(step, at);
+      at += step.length;
+    }
+    return codebookHealth(ids, codes);
+  }
+}

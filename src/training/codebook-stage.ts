@@ -1,0 +1,172 @@
+/**
+ * Stage `codebook` (the paper's stage 2): codebook, reconstruction decoder and Reverse Q-Formers learn on the outputs of
+ * the frozen Causal Q-Former. arXiv 2307.08041 section 3.2.
+ *
+ * The published codebook learns by gradient from a uniform start, and on little data most of its codes die. So three
+ * remedies are switches here: a k-means start, moving averages instead of the gradient (van den Oord et al. 2017,
+ * appendix A.1), and revival of codes that nothing chose for a while.
+ */
+import { input } from "../graph/index.ts";
+import { type SeedlingConfig, seedConfig } from "../models/config.ts";
+import { Rng } from "../rng.ts";
+import type { Training, Values } from "../runtime/index.ts";
+import { CodeWindow } from "./codebook-health.ts";
+import type { FeatureCache } from "./feature-cache.ts";
+import { kmeans } from "./kmeans.ts";
+import type { Stage } from "./loop.ts";
+import { type Stage2Targets, type Stage2Term, stage2Loss } from "./stage2.ts";
+
+export const CODEBOOK = "quantize.embedding.weight";
+
+export interface CodebookStageOptions {
+  readonly config: SeedlingConfig;
+  /** Caches with `y` (causal embeddings) and, for the heads that learn, `image` and `text`. */
+  readonly train: FeatureCache;
+  readonly validation: FeatureCache;
+  readonly seed: number;
+  /** "uniform" as published, or "kmeans". */
+  readonly start: "uniform" | "kmeans";
+  /** "gradient" as published, or "ema". */
+  readonly learn: "gradient" | "ema";
+  /** Decay of the moving averages per step. */
+  readonly emaDecay: number;
+  /** Steps without use after which a code starts again at a vector of the batch; 0 for never. */
+  readonly reviveAfter: number;
+  /** Targets that learn. */
+  readonly targets: readonly ("image" | "text")[];
+  readonly weights: Readonly<Record<Stage2Term, number>>;
+}
+
+export const CODEBOOK_PREFIXES = ["quantize", "encode_task_layer", "decode_task_layer", "pos_embed", "blocks"] as const;
+const HEADS = {
+  image: ["pos_embed_image", "blocks_image", "distill_image_proj"],
+  text: ["pos_embed_text", "blocks_text", "Reverse_Qformer_text", "reverse_tokens_text", "distill_text_proj"],
+} as const;
+
+/** Name prefixes of what stage 2 trains with these heads. */
+export function codebookPrefixes(config: SeedlingConfig, targets: readonly ("image" | "text")[]): string[] {
+  const imageHead = config.image.head.kind === "down" ? ["image_down"] : ["Reverse_Qformer", "reverse_tokens"];
+  return [
+    ...CODEBOOK_PREFIXES,
+    ...targets.flatMap((t) => (t === "image" ? [...HEADS.image, ...imageHead] : HEADS.text)),
+  ];
+}
+
+export function codebookStage(options: CodebookStageOptions): Stage {
+  const { config, train, targets, weights } = options;
+  const seed = seedConfig(config);
+  const [K, E, D] = [config.codebook.codes, config.codebook.width, config.qformer.hidden];
+  const keeper = new CodebookKeeper(K, E, options);
+  const feeds = async (batch: Promise<{ values: Values }>): Promise<Values> => {
+    const { values } = await batch;
+    return Object.fromEntries(["y", ...targets].map((name) => [name, values[name]!]));
+  };
+  return {
+    name: "codebook",
+    learns: codebookPrefixes(config, targets),
+    rateScale: (path) => (path === CODEBOOK && options.learn === "ema" ? 0 : 1),
+    build(p, B) {
+      const goals: Stage2Targets = {
+        ...(targets.includes("image") ? { imageEmbedding: input("image", [B, config.image.width]) } : {}),
+        ...(targets.includes("text")
+          ? { textFeatures: input("text", [B, config.text.tokens, config.text.width]) }
+          : {}),
+      };
+      const { loss, parts, ids, z } = stage2Loss(p, input("y", [B, 32, D]), goals, seed, weights);
+      return { loss, metrics: { ...parts, ids, z } };
+    },
+    batch: (micro, count) => feeds(train.shuffledBatch(micro * count, count)),
+    async prepare(training, batch) {
+      if (options.start !== "kmeans") return;
+      const rows: Float32Array[] = [];
+      for (let i = 0; i < 4; i++) {
+        const out = await training.forward(await feeds(train.shuffledBatch(i * batch, batch)));
+        rows.push(out.z!.data as Float32Array);
+      }
+      const all = Float32Array.from(rows.flatMap((r) => [...r]));
+      await training.writeOne("param", CODEBOOK, kmeans(all, E, K, 8, new Rng(options.seed)));
+    },
+    afterStep: (step, outputs, training, rng) => keeper.afterStep(step, outputs, training, rng),
+    state: () => keeper.state(),
+    restore: (state) => keeper.restore(state),
+  };
+}
+
+/** Moving averages, revival and health of the codebook from step to step. */
+class CodebookKeeper {
+  readonly #K: number;
+  readonly #E: number;
+  readonly #options: CodebookStageOptions;
+  readonly #window = new CodeWindow(50);
+  #lastUsed: Float32Array;
+  #counts: Float32Array;
+  #sums: Float32Array;
+
+  constructor(K: number, E: number, options: CodebookStageOptions) {
+    this.#K = K;
+    this.#E = E;
+    this.#options = options;
+    this.#lastUsed = new Float32Array(K);
+    this.#counts = new Float32Array(K);
+    this.#sums = new Float32Array(K * E);
+  }
+
+  state(): Map<string, Float32Array> {
+    return new Map([
+      ["lastUsed", this.#lastUsed],
+      ["counts", this.#counts],
+      ["sums", this.#sums],
+    ]);
+  }
+
+  restore(state: ReadonlyMap<string, Float32Array>): void {
+    this.#lastUsed = state.get("lastUsed") ?? this.#lastUsed;
+    this.#counts = state.get("counts") ?? this.#counts;
+    this.#sums = state.get("sums") ?? this.#sums;
+  }
+
+  async afterStep(step: number, outputs: Values, training: Training, rng: Rng): Promise<Record<string, number>> {
+    const { learn, reviveAfter } = this.#options;
+    const ids = outputs.ids!.data as Int32Array;
+    const z = outputs.z!.data as Float32Array;
+    this.#window.add(ids);
+    for (const id of ids) this.#lastUsed[id] = step;
+    const dead: number[] = [];
+    if (reviveAfter > 0) for (let k = 0; k < this.#K; k++) if (step - this.#lastUsed[k]! > reviveAfter) dead.push(k);
+    if (learn === "ema" || dead.length > 0) {
+      const table = await training.readOne("param", CODEBOOK);
+      if (learn === "ema") this.#average(table, ids, z);
+      for (const k of dead) this.#revive(table, k, step, z, rng);
+      await training.writeOne("param", CODEBOOK, table);
+    }
+    const { usage, perplexity } = this.#window.health(this.#K);
+    return { usage, perplexity, revived: dead.length };
+  }
+
+  #average(table: Float32Array, ids: Int32Array, z: Float32Array): void {
+    const [K, E, decay] = [this.#K, this.#E, this.#options.emaDecay];
+    const counts = new Float32Array(K);
+    const sums = new Float32Array(K * E);
+    for (const [i, k] of ids.entries()) {
+      counts[k] = counts[k]! + 1;
+      for (let d = 0; d < E; d++) sums[k * E + d] = sums[k * E + d]! + z[i * E + d]!;
+    }
+    for (let k = 0; k < K; k++) {
+      this.#counts[k] = decay * this.#counts[k]! + (1 - decay) * counts[k]!;
+      for (let d = 0; d < E; d++) {
+        const at = k * E + d;
+        this.#sums[at] = decay * this.#sums[at]! + (1 - decay) * sums[at]!;
+        if (this.#counts[k]! > 1e-4) table[at] = this.#sums[at]! / this.#counts[k]!;
+      }
+    }
+  }
+
+  #revive(table: Float32Array, k: number, step: number, z: Float32Array, rng: Rng): void {
+    const E = this.#E;
+    const row = rng.int(z.length / E);
+    table.set(z.subarray(row * E, (row + 1) * E), k * E);
+    this.#sums.set(z.subarray(row * E, (row + 1) * E), k * E);
+    this.#counts[k] = 1;
+    this.#lastUsed[k] = step;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Stage `causal-qformer` (the paper's stage 1): 32 queries read the frozen tower's tokens, the last of them is
+ * contrasted with the caption. Trains on cached tokens. arXiv 2307.08041 section 3.1.
+ */
+import { retrieval } from "../evaluation/retrieval.ts";
+import { input, Params } from "../graph/index.ts";
+import { type SeedlingConfig, seedConfig } from "../models/config.ts";
+import { vitTokens } from "../models/eva-vit.ts";
+import { causalEmbeddings, visionNorm } from "../models/seed-tokenizer.ts";
+import { mapWeights, type Runtime, type Values } from "../runtime/index.ts";
+import type { CaptionTokenizer } from "../text/index.ts";
+import { joinRows } from "./clip-stage.ts";
+import type { FeatureCache } from "./feature-cache.ts";
+import type { Stage } from "./loop.ts";
+import { imageFeature, stage1Loss, textFeature, textHidden } from "./stage1.ts";
+
+export const QFORMER_PREFIXES = ["ln_vision", "query_tokens", "Qformer", "vision_proj", "text_proj", "temp"] as const;
+
+export interface QFormerStageOptions {
+  readonly config: SeedlingConfig;
+  /** Caches with `tokens`. */
+  readonly train: FeatureCache;
+  readonly validation: FeatureCache;
+  readonly tokenizer: CaptionTokenizer;
+  readonly runtime: Runtime;
+  /** Label smoothing; published 0.1. */
+  readonly smoothing: number;
+}
+
+export function qformerStage(options: QFormerStageOptions): Stage {
+  const { config, train, tokenizer, smoothing } = options;
+  const seed = seedConfig(config);
+  const L = config.textEncoder.maxPositions;
+  const S = vitTokens(seed.vision);
+  return {
+    name: "causal-qformer",
+    learns: QFORMER_PREFIXES,
+    build(p, B) {
+      const tokens = input("tokens", [B, S, seed.vision.width]);
+      const textIds = input("ids", [B, L], "i32");
+      const textMask = input("mask", [B, L], "i32");
+      const { loss } = stage1Loss(p, { tokens, textIds, textMask }, seed, { smoothing });
+      return { loss };
+    },
+    async batch(micro, count) {
+      const { values, captions } = await train.shuffledBatch(micro * count, count);
+      const { ids, mask } = tokenizer.encode(captions, L);
+      return {
+        tokens: values["tokens"]!,
+        ids: { shape: [count, L], data: ids },
+        mask: { shape: [count, L], data: mask },
+      };
+    },
+    evaluate: (weights) => qformerScores(weights, options),
+  };
+}
+
+async function qformerScores(
+  weights: ReadonlyMap<string, Float32Array>,
+  { config, validation, tokenizer, runtime }: QFormerStageOptions,
+): Promise<Record<string, number>> {
+  const seed = seedConfig(config);
+  const L = config.textEncoder.maxPositions;
+  const p = new Params();
+  const tokens = input("tokens", ["B", vitTokens(seed.vision), seed.vision.width]);
+  const y = causalEmbeddings(p, visionNorm(p, tokens), seed);
+  const hidden = textHidden(p, input("ids", ["B", L], "i32"), input("mask", ["B", L], "i32"), seed.qformer);
+  const outputs = { image: imageFeature(p, y, seed), text: textFeature(p, hidden, seed) };
+  const program = await runtime.compile(outputs, mapWeights(weights));
+  const parts: Values[] = [];
+  const captions: string[] = [];
+  for (let at = 0; at < validation.count; at += 100) {
+    const count = Math.min(100, validation.count - at);
+    const batch = await validation.batch(Array.from({ length: count }, (_, i) => at + i));
+    const { ids, mask } = tokenizer.encode(batch.captions, L);
+    captions.push(...batch.captions);
+    parts.push(
+      await program.run({
+        tokens: batch.values["tokens"]!,
+        ids: { shape: [count, L], data: ids },
+        mask: { shape: [count, L], data: mask },
+      }),
+    );
+  }
+  await program.close();
+  const rows = (name: string): Float32Array => joinRows(parts.map((v) => v[name]!));
+  const { imageToText, textToImage, mean } = retrieval(rows("image"), rows("text"), captions);
+  return { imageToTextR1: imageToText.r1, textToImageR1: textToImage.r1, recallMean: mean };
+}
