@@ -62,6 +62,17 @@ export class Rng {
     const radius = Math.sqrt(-2 * Math.log(1 - this.next()));
     return radius * Math.cos(2 * Math.PI * this.next());
   }
+
+  /** Fills an array with standard normals, using both values of each pair. */
+  fillNormal(out: Float32Array): Float32Array {
+    for (let i = 0; i < out.length; i += 2) {
+      const radius = Math.sqrt(-2 * Math.log(1 - this.next()));
+      const angle = 2 * Math.PI * this.next();
+      out[i] = radius * Math.cos(angle);
+      if (i + 1 < out.length) out[i + 1] = radius * Math.sin(angle);
+    }
+    return out;
+  }
 }
 
 function rotate(x: number, k: number): number {

@@ -146,16 +146,22 @@ export class FeatureCache {
     return this.#order.indices[position % this.count]!;
   }
 
-  /** Examples start..start+count of the endless shuffled sequence. */
-  shuffledBatch(start: number, count: number): Promise<CachedBatch> {
-    return this.batch(Array.from({ length: count }, (_, i) => this.#shuffled(start + i)));
+  /** Which examples are at start..start+count of the endless shuffled sequence. */
+  shuffledIndices(start: number, count: number): number[] {
+    return Array.from({ length: count }, (_, i) => this.#shuffled(start + i));
   }
 
-  async batch(indices: readonly number[]): Promise<CachedBatch> {
+  shuffledBatch(start: number, count: number, names?: readonly string[]): Promise<CachedBatch> {
+    return this.batch(this.shuffledIndices(start, count), names);
+  }
+
+  /** Features (all, or those named) and captions of some examples. */
+  async batch(indices: readonly number[], names?: readonly string[]): Promise<CachedBatch> {
     const first = this.#shards[0]!;
     const captions = indices.map((i) => this.#shards[Math.floor(i / SHARD)]!.captions[i % SHARD]!);
     const values: Record<string, Value> = {};
     for (const [name, { shape }] of first.tensors) {
+      if (names && !names.includes(name)) continue;
       const row = shape.slice(1).reduce((a, b) => a * b, 1);
       const halves = new Uint16Array(indices.length * row);
       const bytes = new Uint8Array(halves.buffer);

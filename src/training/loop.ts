@@ -164,8 +164,8 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
           elapsedSeconds: Math.round(elapsed()),
           leftSeconds: Math.round(left),
         });
-        if (!Number.isFinite(means["loss"]))
-          throw new SeedlingError(`${stage.name}: the loss is ${means["loss"]} at step ${step}. Lower the rate.`);
+        if (!Number.isFinite(means.loss))
+          throw new SeedlingError(`${stage.name}: the loss is ${means.loss} at step ${step}. Lower the rate.`);
       }
       if (step % options.saveEvery === 0 || last) await save();
       if (stage.evaluate && (step % options.evaluateEvery === 0 || last)) {

@@ -43,10 +43,10 @@ export function qformerStage(options: QFormerStageOptions): Stage {
       return { loss };
     },
     async batch(micro, count) {
-      const { values, captions } = await train.shuffledBatch(micro * count, count);
+      const { values, captions } = await train.shuffledBatch(micro * count, count, ["tokens"]);
       const { ids, mask } = tokenizer.encode(captions, L);
       return {
-        tokens: values["tokens"]!,
+        tokens: values.tokens!,
         ids: { shape: [count, L], data: ids },
         mask: { shape: [count, L], data: mask },
       };
@@ -71,12 +71,15 @@ async function qformerScores(
   const captions: string[] = [];
   for (let at = 0; at < validation.count; at += 100) {
     const count = Math.min(100, validation.count - at);
-    const batch = await validation.batch(Array.from({ length: count }, (_, i) => at + i));
+    const batch = await validation.batch(
+      Array.from({ length: count }, (_, i) => at + i),
+      ["tokens"],
+    );
     const { ids, mask } = tokenizer.encode(batch.captions, L);
     captions.push(...batch.captions);
     parts.push(
       await program.run({
-        tokens: batch.values["tokens"]!,
+        tokens: batch.values.tokens!,
         ids: { shape: [count, L], data: ids },
         mask: { shape: [count, L], data: mask },
       }),
