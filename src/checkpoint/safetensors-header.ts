@@ -6,11 +6,13 @@
 import { CheckpointError } from "../errors.ts";
 import { quote, reason, show } from "../one-line.ts";
 import { DTYPE_BYTES, isStoredDtype, type StoredDtype } from "./dtypes.ts";
-import { duplicateKey } from "./json-keys.ts";
+import { duplicateKey, members } from "./json-keys.ts";
 import type { TensorInfo } from "./tensor-file.ts";
 
 /** The format's own limit on the JSON. */
 export const MAX_HEADER_BYTES = 100_000_000;
+
+const METADATA = "__metadata__";
 
 /** A tensor whose bytes lie in one piece at an absolute offset of the file. */
 export interface SafetensorsInfo extends TensorInfo {
@@ -40,12 +42,11 @@ export interface SafetensorsHeader {
  * @throws CheckpointError that lists every entry that is wrong.
  */
 export function parseHeader(json: Uint8Array, dataStart: number, fileSize: number, where: string): SafetensorsHeader {
-  const entries = parseJson(json, where);
   const metadata = new Map<string, string>();
   const tensors = new Map<string, SafetensorsInfo>();
   const problems: string[] = [];
-  for (const [name, value] of entries) {
-    if (name === "__metadata__") {
+  for (const [name, value] of parseMembers(json, where)) {
+    if (name === METADATA) {
       const notes = isObject(value) ? Object.entries(value) : [["", null] as const];
       for (const [key, note] of notes) {
         if (typeof note === "string") metadata.set(key, note);
@@ -70,14 +71,22 @@ export function parseHeader(json: Uint8Array, dataStart: number, fileSize: numbe
   return { metadata, tensors };
 }
 
-function parseJson(json: Uint8Array, where: string): [string, unknown][] {
+/** An entry of a tensor is about a hundred characters long; a longer one would only be a way to fill the memory. */
+const MAX_ENTRY_CHARACTERS = 10_000;
+
+/** The members of the header one by one, so that a hostile one fails before much is built. */
+function* parseMembers(json: Uint8Array, where: string): Generator<[name: string, value: unknown]> {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(json);
-    const header: unknown = JSON.parse(text);
-    if (!isObject(header)) throw new Error("expected an object");
-    const twice = duplicateKey(text);
-    if (twice !== undefined) throw new Error(`the key ${quote(twice)} stands there twice`);
-    return Object.entries(header);
+    for (const [name, value] of members(text)) {
+      if (value.length > MAX_ENTRY_CHARACTERS && name !== METADATA) {
+        throw new Error(`the entry ${quote(name)} has ${value.length} characters`);
+      }
+      const parsed: unknown = JSON.parse(value);
+      const twice = duplicateKey(value);
+      if (twice !== undefined) throw new Error(`the key ${quote(twice)} stands there twice`);
+      yield [name, parsed];
+    }
   } catch (error) {
     throw new CheckpointError(`${where}: damaged header (${reason(error)}). Copy the file again.`, [], {
       cause: error,
