@@ -109,3 +109,9 @@ function placeAttention(p: Params, x: Tensor, groups: number): Tensor {
   const out = dense(p.at("to_out", 0), attend(q!, k!, v!, 1), C);
   return x.add(out.transpose([0, 2, 1]).reshape([B, C, Y, X]));
 }
+
+/** Scaled latents f32 [B,latent,y,x] -> pixels f32 [B,3,Y,X] within 0..1. */
+export function latentsToPixels(p: Params, latents: Tensor, config: VaeConfig): Tensor {
+  const pixels = vaeDecode(p, latents.mul(1 / (config.scalingFactor ?? 0.18215)), config);
+  return pixels.mul(0.5).add(0.5).maximum(0).minimum(1);
+}
