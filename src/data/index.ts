@@ -1,0 +1,26 @@
+export { type Atlas, type AtlasOptions, loadAtlas, openAtlas, type Sprite } from "./atlas.ts";
+export { BACKGROUNDS, type BackgroundName, type ColourName } from "./colours.ts";
+export type { Background } from "./draw.ts";
+export { SCENE_KINDS, type SceneKind } from "./layout.ts";
+export { pixelNearestNeighbour, type SpritePicture, singleSprite, spritesOf } from "./naming.ts";
+export {
+  everydayNouns,
+  type Icon,
+  type Noun,
+  nounTable,
+  STYLES,
+  type Style,
+  TEST_STYLES,
+  TRAIN_STYLES,
+  VALIDATION_STYLE,
+} from "./nouns.ts";
+export { manyPhrase, onePhrase } from "./phrases.ts";
+export type { Question } from "./questions.ts";
+export { createSceneSource, type Scene, type SceneObject, type SceneOptions, type SceneSource } from "./scenes.ts";
+export {
+  isHeldOutConcept,
+  isHeldOutCount,
+  isHeldOutPair,
+  SPLITS,
+  type Split,
+} from "./splits.ts";

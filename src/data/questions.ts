@@ -1,0 +1,114 @@
+/** Questions about a scene with short answers, for the stages that learn to talk about pictures. */
+
+import type { Rng } from "../rng.ts";
+import { centreOf, positionPhrase, type SceneFacts, sizeRatio } from "./captions.ts";
+import { nounOf } from "./nouns.ts";
+import { isCountable, numberWord, onePhrase, pluralPhrase, takesColour, thePhrase } from "./phrases.ts";
+
+export const QUESTION_KINDS = [
+  "count-all",
+  "count",
+  "background",
+  "colour",
+  "what-is",
+  "where",
+  "relation",
+  "bigger",
+  "exists",
+] as const;
+
+export interface Question {
+  readonly kind: (typeof QUESTION_KINDS)[number];
+  readonly question: string;
+  readonly answer: string;
+}
+
+/** About five questions on a scene; `nouns` are those that a "is there ...?" may ask for in vain. */
+export function askAbout(facts: SceneFacts, nouns: readonly string[], rng: Rng): Question[] {
+  const { groups, layout, background } = facts;
+  const asked: Question[] = [];
+  const ask = (kind: Question["kind"], question: string, answer: string) => asked.push({ kind, question, answer });
+  const yesNo = (yes: boolean): string => (yes ? "yes" : "no");
+  const names = groups.map((group) => group.sprite.noun);
+  const countable = names.every(isCountable);
+  const pick = rng.int(groups.length);
+  const { sprite, count } = groups[pick]!;
+  const { subject, verb } = thePhrase(sprite.noun);
+
+  if (countable && rng.next() < 0.5) {
+    const total = groups.reduce((sum, group) => sum + group.count, 0);
+    ask("count-all", "how many things are there?", numberWord(total));
+  }
+  if (isCountable(sprite.noun) && rng.next() < (count > 1 ? 1 : 0.3)) {
+    ask("count", `how many ${pluralPhrase(sprite.noun)} are there?`, numberWord(count));
+  }
+  if (background.from === background.to) ask("background", "what color is the background?", background.from);
+  if (sprite.colour && count === 1 && takesColour(sprite.noun)) {
+    ask("colour", `what color ${verb} ${subject}?`, sprite.colour);
+  }
+  if (groups.length === 1) {
+    ask("what-is", "what is in the picture?", count > 1 ? pluralPhrase(sprite.noun) : onePhrase(sprite.noun));
+    const where = count === 1 ? positionPhrase(layout.places[0]![0]!) : undefined;
+    if (where) ask("where", `where ${verb} ${subject}?`, where);
+  } else {
+    const other = (pick + 1 + rng.int(groups.length - 1)) % groups.length;
+    askRelation(facts, pick, other, ask, rng);
+  }
+  if (facts.kind === "pair") {
+    const ratio = sizeRatio(layout);
+    if (ratio > 1.4 || ratio < 1 / 1.4) {
+      ask("bigger", `which is bigger, the ${names[0]} or the ${names[1]}?`, `the ${ratio > 1 ? names[0] : names[1]}`);
+    }
+  }
+  const absent = rng.next() < 0.5 ? absentNoun(names, nouns, rng) : undefined;
+  const wanted = absent ?? sprite.noun;
+  const plural = nounOf(wanted).kind === "plural" && nounOf(wanted).unit === undefined;
+  ask("exists", `${plural ? "are" : "is"} there ${anyPhrase(wanted)}?`, yesNo(!absent));
+  return asked;
+}
+
+function askRelation(
+  { groups, layout }: SceneFacts,
+  a: number,
+  b: number,
+  ask: (kind: Question["kind"], question: string, answer: string) => void,
+  rng: Rng,
+): void {
+  const [one, two] = [groups[a]!, groups[b]!];
+  const [p, q] = [centreOf(layout.places[a]!), centreOf(layout.places[b]!)];
+  const sideways = Math.abs(p.x - q.x) > Math.abs(p.y - q.y);
+  const relation = sideways ? (p.x < q.x ? "to the left of" : "to the right of") : p.y < q.y ? "above" : "below";
+  const phrase = (group: (typeof groups)[number]) =>
+    group.count > 1 ? `the ${pluralPhrase(group.sprite.noun)}` : `the ${group.sprite.noun}`;
+  const verb = (group: (typeof groups)[number]) => (group.count > 1 ? "are" : thePhrase(group.sprite.noun).verb);
+  // In larger scenes several things can stand on one side, so only a pair is asked for by its place.
+  if (groups.length === 2 && rng.next() < 0.5) {
+    ask("what-is", `what is ${relation} ${phrase(two)}?`, phrase(one));
+  } else {
+    ask("where", `where ${verb(one)} ${phrase(one)}?`, `${relation} ${phrase(two)}`);
+  }
+  const asked = rng.next() < 0.5 ? relation : OPPOSITE[relation];
+  ask("relation", `${verb(one)} ${phrase(one)} ${asked} ${phrase(two)}?`, asked === relation ? "yes" : "no");
+}
+
+const OPPOSITE = {
+  "to the left of": "to the right of",
+  "to the right of": "to the left of",
+  above: "below",
+  below: "above",
+} as const;
+
+/** "a dog", "any sparkles", "any sushi". */
+const anyPhrase = (noun: string): string => onePhrase(noun).replace(/^some /, "any ");
+
+/** A noun that is not in the picture; in seven of ten cases a relative of one that is. */
+function absentNoun(present: readonly string[], nouns: readonly string[], rng: Rng): string | undefined {
+  const subgroup = nounOf(present[0]!).subgroup;
+  const strict = rng.next() < 0.7;
+  for (let tries = 0; tries < 24; tries++) {
+    const noun = nouns[rng.int(nouns.length)]!;
+    if (present.includes(noun)) continue;
+    if (!strict || tries > 12 || nounOf(noun).subgroup === subgroup) return noun;
+  }
+  return undefined;
+}

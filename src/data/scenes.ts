@@ -1,0 +1,282 @@
+/** Scenes: pictures of a few everyday things with a caption and questions, made from a seed faster than they are used. */
+
+import { UsageError } from "../errors.ts";
+import { Rng } from "../rng.ts";
+import { type Atlas, CELL, type Sprite } from "./atlas.ts";
+import { captionOf, type Group } from "./captions.ts";
+import { BACKGROUND_NAMES, type ColourName } from "./colours.ts";
+import { type Background, drawBackground, drawSprite, hiddenShare } from "./draw.ts";
+import { GROUPS, layOut, type Place, SCENE_KINDS, type SceneKind } from "./layout.ts";
+import { STYLES, type Style, TEST_STYLES, TRAIN_STYLES } from "./nouns.ts";
+import { isCountable } from "./phrases.ts";
+import { askAbout, type Question } from "./questions.ts";
+import {
+  absoluteSeed,
+  isHeldOutColour,
+  isHeldOutConcept,
+  isHeldOutCount,
+  isHeldOutPair,
+  type Split,
+  seedsOf,
+} from "./splits.ts";
+
+/** One thing in the picture, in pixels; (x, y) is the top left corner of the box that holds its drawing. */
+export interface SceneObject {
+  readonly noun: string;
+  readonly style: Style;
+  /** The drawing's own colour, named in the caption or not. */
+  readonly colour?: ColourName;
+  /** How many of it the scene shows. */
+  readonly count: number;
+  readonly x: number;
+  readonly y: number;
+  readonly w: number;
+  readonly h: number;
+}
+
+export interface Scene {
+  readonly seed: number;
+  readonly size: number;
+  /** RGB, u8 [size,size,3]. */
+  readonly pixels: Uint8Array;
+  readonly caption: string;
+  readonly objects: readonly SceneObject[];
+  readonly background: Background;
+  readonly kind: SceneKind;
+  readonly questions: readonly Question[];
+}
+
+export interface SceneOptions {
+  split?: Split;
+  /** Side of the picture in pixels. Default 64. */
+  size?: number;
+  /** Which nouns of the table; held-out concepts among them are left out (or, in their split, left over). Default all. */
+  nouns?: readonly string[];
+  /** Default: the training styles; openmoji for the split held-out-style. */
+  styles?: readonly Style[];
+  /** How often each kind of scene is drawn, as weights. Default all kinds, pairs and counts most. */
+  kinds?: Partial<Readonly<Record<SceneKind, number>>>;
+  /** How often the caption mentions the background, 0 to 1. Default 0.5. */
+  backgroundMention?: number;
+  /** How often the caption mentions a drawing's own colour, 0 to 1. Default 0.5. */
+  colourMention?: number;
+  /** Whether questions are made. Default true. */
+  questions?: boolean;
+}
+
+export interface SceneSource {
+  readonly split: Split;
+  readonly size: number;
+  /** Seeds are 0 to this, exclusive. */
+  readonly seeds: number;
+  /** The nouns that its pictures show. */
+  readonly nouns: readonly string[];
+  /** The same seed gives the same bytes, on every machine. @throws UsageError if the seed is out of range. */
+  scene(seed: number): Scene;
+}
+
+const KINDS: Readonly<Record<SceneKind, number>> = { one: 2, pair: 3, count: 2, "count-and-one": 1, row: 1, grid: 1 };
+/** A background that would hide more than this share of a sprite is drawn again. */
+const MAX_HIDDEN = 0.45;
+const MAX_TRIES = 2000;
+
+/**
+ * @throws UsageError if the atlas has too few sprites for these nouns, styles and kinds, or if the split and the styles
+ *   contradict each other.
+ */
+export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): SceneSource {
+  const { split = "train", size = 64, backgroundMention = 0.5, colourMention = 0.5, questions = true } = options;
+  const styles = new Set<Style>(options.styles ?? (split === "held-out-style" ? [TEST_STYLES[0]] : TRAIN_STYLES));
+  checkStyles(split, styles);
+  const combinations = heldOutCombinations(atlas);
+  const pool = spritesByNoun(atlas, split, styles, options.nouns);
+  const nouns = [...pool.keys()];
+  const countable = nouns.filter(isCountable);
+  const drawKind = kindDrawer(options.kinds ?? KINDS, nouns.length, countable.length, `split ${split}`);
+  const seeds = seedsOf(split);
+
+  /** What a scene shows, before it is known where: as many groups as the kind has. */
+  function drawGroups(kind: SceneKind, rng: Rng): Group[] {
+    const groups: Group[] = [];
+    while (groups.length < GROUPS[kind]) {
+      const many = groups.length === 0 && (kind === "count" || kind === "count-and-one");
+      const from = many ? countable : nouns;
+      const noun = from[rng.int(from.length)]!;
+      if (groups.some((group) => group.sprite.noun === noun)) continue;
+      const sprites = pool.get(noun)!;
+      const count = many ? 2 + rng.int(kind === "count" ? 3 : 2) : 1;
+      groups.push({ sprite: sprites[rng.int(sprites.length)]!, count });
+    }
+    // The larger group of a mixed scene stands above or below with equal chance.
+    return kind === "count-and-one" && rng.next() < 0.5 ? groups.reverse() : groups;
+  }
+
+  function scene(seed: number): Scene {
+    if (!Number.isInteger(seed) || seed < 0 || seed >= seeds) {
+      throw new UsageError(`scene: expected a whole seed from 0 to ${seeds - 1} for split ${split}, got ${seed}.`);
+    }
+    const rng = new Rng(absoluteSeed(split, seed));
+    let kind: SceneKind;
+    let groups: Group[];
+    let tries = 0;
+    do {
+      if (tries++ === MAX_TRIES) {
+        throw new UsageError(`scenes: no scene of split ${split} can be made of these nouns. Use more nouns or kinds.`);
+      }
+      kind = drawKind(rng);
+      groups = drawGroups(kind, rng);
+    } while (combinations.has(groups) !== (split === "held-out-pairs") && split !== "held-out-concepts");
+
+    const background = drawnBackground(groups, rng);
+    const layout = layOut(
+      kind,
+      groups.map((group) => group.count),
+      rng,
+    );
+    const canvas = new Uint8ClampedArray(size * size * 3);
+    drawBackground(canvas, size, background);
+    const objects: SceneObject[] = [];
+    for (const [i, { sprite, count }] of groups.entries()) {
+      for (const place of layout.places[i]!) {
+        objects.push({ ...drawObject(canvas, size, sprite, place, rng.next() < 0.5), count });
+      }
+    }
+    const caption = captionOf({ kind, groups, layout, background }, { backgroundMention, colourMention }, rng);
+    return {
+      seed,
+      size,
+      pixels: new Uint8Array(canvas.buffer),
+      caption,
+      objects,
+      background,
+      kind,
+      questions: questions ? askAbout({ kind, groups, layout, background }, nouns, rng) : [],
+    };
+  }
+
+  return { split, size, seeds, nouns, scene };
+}
+
+function drawObject(
+  canvas: Uint8ClampedArray,
+  size: number,
+  sprite: Sprite,
+  place: Place,
+  flip: boolean,
+): Omit<SceneObject, "count"> {
+  const side = Math.max(1, Math.round(place.side * size));
+  const left = Math.round(place.x * size - side / 2);
+  const top = Math.round(place.y * size - side / 2);
+  drawSprite(canvas, size, sprite, { left, top, side, flip });
+  const scale = side / CELL;
+  const [bx, by, bw, bh] = sprite.box;
+  const { noun, style, colour } = sprite;
+  const x = left + (flip ? CELL - bx - bw : bx) * scale;
+  return { noun, style, ...(colour && { colour }), x, y: top + by * scale, w: bw * scale, h: bh * scale };
+}
+
+/** Seven in ten are plain. Drawn again while it would hide a sprite; after eight tries the best of them is taken. */
+function drawnBackground(groups: readonly Group[], rng: Rng): Background {
+  let best: Background | undefined;
+  let leastHidden = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 8; i++) {
+    const from = BACKGROUND_NAMES[rng.int(BACKGROUND_NAMES.length)]!;
+    const to = rng.next() < 0.7 ? from : BACKGROUND_NAMES[rng.int(BACKGROUND_NAMES.length)]!;
+    const background: Background = { from, to, direction: rng.next() < 0.5 ? "right" : "down" };
+    const hidden = Math.max(...groups.map((group) => hiddenShare(group.sprite, background)));
+    if (hidden < leastHidden) [best, leastHidden] = [background, hidden];
+    if (hidden <= MAX_HIDDEN) break;
+  }
+  return best!;
+}
+
+function checkStyles(split: Split, styles: ReadonlySet<Style>): void {
+  for (const style of styles) {
+    if (!STYLES.includes(style))
+      throw new UsageError(`scenes: expected a style of ${STYLES.join(", ")}, got ${style}.`);
+    const training = (TRAIN_STYLES as readonly Style[]).includes(style);
+    if (training === (split === "held-out-style")) {
+      throw new UsageError(
+        `scenes: split ${split} ${training ? "needs styles that training never shows" : "never shows held-out styles"}, got ${style}. Change split or styles.`,
+      );
+    }
+  }
+}
+
+function spritesByNoun(
+  atlas: Atlas,
+  split: Split,
+  styles: ReadonlySet<Style>,
+  nouns: readonly string[] | undefined,
+): Map<string, Sprite[]> {
+  const wanted = nouns && new Set(nouns);
+  const pool = new Map<string, Sprite[]>();
+  for (const sprite of atlas.sprites) {
+    const { noun, style } = sprite;
+    if (!styles.has(style) || wanted?.has(noun) === false) continue;
+    if (isHeldOutConcept(noun) !== (split === "held-out-concepts")) continue;
+    const list = pool.get(noun);
+    if (list) list.push(sprite);
+    else pool.set(noun, [sprite]);
+  }
+  // Not in the order of the atlas, so that a larger atlas gives the same scenes for the same list of nouns.
+  return new Map([...pool].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Draws a kind as often as its weight says; kinds that need more different things than there are drop out. */
+function kindDrawer(
+  weights: Partial<Readonly<Record<SceneKind, number>>>,
+  nouns: number,
+  countable: number,
+  where: string,
+): (rng: Rng) => SceneKind {
+  const usable = SCENE_KINDS.filter((kind) => {
+    const counts = kind === "count" || kind === "count-and-one";
+    return (weights[kind] ?? 0) > 0 && nouns >= GROUPS[kind] && (!counts || countable > 0);
+  });
+  if (usable.length === 0) {
+    throw new UsageError(`scenes: ${where} has ${nouns} nouns, too few for any kind of scene. Add nouns or kinds.`);
+  }
+  const total = usable.reduce((sum, kind) => sum + weights[kind]!, 0);
+  return (rng) => {
+    let rest = rng.next() * total;
+    for (const kind of usable) {
+      rest -= weights[kind]!;
+      if (rest < 0) return kind;
+    }
+    return usable.at(-1)!;
+  };
+}
+
+interface HeldOut {
+  has(groups: readonly Group[]): boolean;
+}
+
+/** The combinations that training never shows. */
+function heldOutCombinations(atlas: Atlas): HeldOut {
+  const colours = heldOutColours(atlas);
+  return {
+    has: (groups) =>
+      groups.some(({ sprite: { noun, colour }, count }, i) => {
+        if (count > 1 && isHeldOutCount(noun, count)) return true;
+        if (colour && colours.has(`${noun}|${colour}`)) return true;
+        return groups.some((other, j) => j < i && isHeldOutPair(noun, other.sprite.noun));
+      }),
+  };
+}
+
+/** Of the (noun, colour) marked as held out, those whose noun training shows in other colours at least as often. */
+function heldOutColours(atlas: Atlas): Set<string> {
+  const total = new Map<string, number>();
+  const coloured = new Map<string, number>();
+  const count = (map: Map<string, number>, key: string) => map.set(key, (map.get(key) ?? 0) + 1);
+  const marked = new Map<string, string>();
+  for (const { noun, style, colour } of atlas.sprites) {
+    if (!(TRAIN_STYLES as readonly Style[]).includes(style)) continue;
+    count(total, noun);
+    if (!colour || !isHeldOutColour(noun, colour)) continue;
+    marked.set(`${noun}|${colour}`, noun);
+    count(coloured, `${noun}|${colour}`);
+  }
+  return new Set([...marked].filter(([key, noun]) => coloured.get(key)! * 2 <= total.get(noun)!).map(([key]) => key));
+}
