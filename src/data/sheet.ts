@@ -21,7 +21,7 @@ const GAP = 6;
 const LINE = 12;
 const FONT = 10;
 /** Mean width of a letter of the caption in pixels, for breaking lines. */
-const LETTER = 5.3;
+const LETTER = 5.9;
 
 /** A PNG of the items, row by row. */
 export async function contactSheet(items: readonly SheetItem[], options: SheetOptions = {}): Promise<Uint8Array> {
