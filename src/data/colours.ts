@@ -49,7 +49,7 @@ export function nameColour([r, g, b]: Rgb): ColourName | undefined {
   const chroma = max - Math.min(r, g, b);
   const value = max / 255;
   const saturation = max === 0 ? 0 : chroma / max;
-  if (value < 0.25) return "black";
+  if (value < 0.25 || (value < 0.32 && saturation < 0.25)) return "black";
   if (saturation < 0.12) return value > 0.9 ? "white" : value < 0.82 ? "gray" : undefined;
   if (saturation < 0.25) return undefined;
   const sector = max === r ? ((g - b) / chroma + 6) % 6 : max === g ? (b - r) / chroma + 2 : (r - g) / chroma + 4;
