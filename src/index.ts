@@ -1,1 +1,29 @@
+/** Seedling: pictures to 32 causal codes and back. */
+export {
+  CODES_PER_IMAGE,
+  type Codes,
+  checkCodes,
+  formatCodes,
+  formatCodesJson,
+  type ImageCodes,
+  PACKED_BYTES,
+  packCodes,
+  parseCodes,
+  parseCodesFile,
+  parseCodesJson,
+  unpackCodes,
+} from "./codes/index.ts";
 export * from "./errors.ts";
+export { type DecodeOptions, decodeImage, encodePng, type RgbImage } from "./image/index.ts";
+export type { SeedlingConfig } from "./models/config.ts";
+export type { Device } from "./runtime/index.ts";
+export {
+  type BatchOptions,
+  BUNDLED_MODEL,
+  type ImageSource,
+  type KeepOptions,
+  type LoadOptions,
+  type PaintOptions,
+  SeedTokenizer,
+  type TokenizedImage,
+} from "./seed-tokenizer.ts";

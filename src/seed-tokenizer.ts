@@ -1,0 +1,225 @@
+/** The tokenizer as a library: pictures to 32 causal codes and back, and the spaces around them. */
+import { fileURLToPath } from "node:url";
+import { type Codes, checkCodes } from "./codes/index.ts";
+import { InputError, UsageError } from "./errors.ts";
+import { readFileBounded } from "./files.ts";
+import { type ChannelStats, decodeImage, type RgbImage, resize, toTensor } from "./image/index.ts";
+import type { SeedlingConfig } from "./models/config.ts";
+import type { Device, Value } from "./runtime/index.ts";
+import { CodeVectors, type KeepOptions } from "./tokenizer/code-vectors.ts";
+import { type Hint, Painter, type PaintOptions } from "./tokenizer/painter.ts";
+import { Programs } from "./tokenizer/programs.ts";
+import { openSeedFolder, type SeedFolder } from "./tokenizer/seed-folder.ts";
+
+export type { KeepOptions } from "./tokenizer/code-vectors.ts";
+export type { PaintOptions } from "./tokenizer/painter.ts";
+
+/** A picture: pixels, the bytes of a picture file, or the path of one. */
+export type ImageSource = RgbImage | Uint8Array | string;
+
+export interface LoadOptions {
+  /** Default "cpu". */
+  readonly device?: Device;
+  /** Threads of one operation. Default 0: as many as there are cores. */
+  readonly threads?: number;
+  /** Told what is being loaded; parts are compiled when they are first needed. */
+  readonly onProgress?: (what: string) => void;
+}
+
+export interface BatchOptions {
+  /** Pictures computed at a time. Default 16. */
+  readonly batch?: number;
+  /** Stops before the next batch; the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface TokenizedImage {
+  /** i32 [32], in causal order: the first say the most. */
+  readonly codes: Int32Array;
+}
+
+/** The folder of seedling-mini, the model that comes with the package. */
+export const BUNDLED_MODEL = fileURLToPath(new URL("../models/seedling-mini", import.meta.url));
+
+export class SeedTokenizer {
+  readonly config: SeedlingConfig;
+  readonly #folder: SeedFolder;
+  readonly #programs: Programs;
+  readonly #vectors: CodeVectors;
+  readonly #painter: Painter;
+  #emptyText: Promise<Value> | undefined;
+
+  /**
+   * Opens a model folder and checks all of it; nothing is compiled yet.
+   * @throws SetupError if a file is missing, InputError if one is damaged or they do not belong together.
+   */
+  static async fromPretrained(folder: string = BUNDLED_MODEL, options: LoadOptions = {}): Promise<SeedTokenizer> {
+    options.onProgress?.(`opening ${folder}`);
+    const opened = await openSeedFolder(folder);
+    const table = await opened.weights.read("quantize.embedding.weight");
+    return new SeedTokenizer(opened, new CodeVectors(table, opened.config.codebook.width), options);
+  }
+
+  private constructor(folder: SeedFolder, vectors: CodeVectors, { onProgress, ...runtime }: LoadOptions) {
+    this.config = folder.config;
+    this.#folder = folder;
+    this.#vectors = vectors;
+    this.#programs = new Programs(folder, runtime, (name) => onProgress?.(`compiling ${name}`));
+    this.#painter = new Painter(folder, this.#programs, () => this.#noText());
+  }
+
+  /** Number of codes in the codebook; a code is in 0..codebookSize-1. */
+  get codebookSize(): number {
+    return this.config.codebook.codes;
+  }
+
+  /** Rows and columns of the pictures that are painted, px. */
+  get paintedSize(): number {
+    return this.#folder.unet.sampleSize * this.#folder.sampling.factor;
+  }
+
+  /**
+   * The picture as the model sees it: decoded, then squashed to its square with Pillow's bicubic filter.
+   * @param where what messages call it @throws InputError if the bytes are no picture; SetupError if the file is missing.
+   */
+  async prepare(source: ImageSource, where?: string): Promise<RgbImage> {
+    const size = this.config.vision.imageSize;
+    return resize(await load(source, where), size, size);
+  }
+
+  /** Pictures -> 32 codes each. */
+  async encode(images: readonly ImageSource[], options: BatchOptions = {}): Promise<TokenizedImage[]> {
+    return rows<Int32Array>(await this.#see(images, options, "see", "ids")).map((codes) => ({ codes }));
+  }
+
+  /** Pictures -> the Causal Q-Former's last embedding in the space it shares with captions: unit vectors f32 [F]. */
+  async embed(images: readonly ImageSource[], options: BatchOptions = {}): Promise<Float32Array[]> {
+    return rows(await this.#see(images, options, "see", "embedding"));
+  }
+
+  /** Captions -> unit vectors f32 [F] of the same space. Words beyond the model's length are cut off. */
+  async embedText(captions: readonly string[], options: BatchOptions = {}): Promise<Float32Array[]> {
+    const L = this.config.textEncoder.maxPositions;
+    const parts = await inBatches(captions, options, async (chunk) => {
+      const { ids, mask } = this.#folder.tokenizer.encode(chunk, L);
+      const shape = [chunk.length, L];
+      return (await this.#programs.run("read", { ids: { shape, data: ids }, mask: { shape, data: mask } })).embedding!;
+    });
+    return rows(parts);
+  }
+
+  /** Codes -> unit vectors f32 [F] of the same space, from the reconstructed embeddings: search with codes alone. */
+  async embedCodes(
+    codes: readonly ArrayLike<number>[],
+    options: BatchOptions & KeepOptions = {},
+  ): Promise<Float32Array[]> {
+    const parts = await inBatches(this.#check(codes), options, async (chunk) => {
+      return (await this.#programs.run("recall", { vectors: this.#vectors.lookUp(chunk, options) })).embedding!;
+    });
+    return rows(parts);
+  }
+
+  /** Pictures -> the frozen CLIP pair's image embedding, f32 [Fc], not normalised. */
+  async clipImage(images: readonly ImageSource[], options: BatchOptions = {}): Promise<Float32Array[]> {
+    return rows(await this.#see(images, options, "clipImage", "embedding"));
+  }
+
+  /** Captions -> the frozen CLIP pair's text embedding, f32 [Fc], not normalised. */
+  async clipText(captions: readonly string[], options: BatchOptions = {}): Promise<Float32Array[]> {
+    const parts = await inBatches(captions, options, async (chunk) => (await this.#caption(chunk)).embedding!);
+    return rows(parts);
+  }
+
+  /**
+   * Codes -> painted pictures. The same codes, seed and settings give the same picture, whatever else is in the batch.
+   * @throws InputError for a code outside the codebook or another number of codes than 32.
+   */
+  async decode(codes: readonly ArrayLike<number>[], options: PaintOptions & KeepOptions = {}): Promise<RgbImage[]> {
+    const checked = this.#check(codes);
+    const hint = async (start: number, size: number): Promise<Hint> => {
+      const vectors = this.#vectors.lookUp(checked.slice(start, start + size), options);
+      return (await this.#programs.run("imagine", { vectors })) as unknown as Hint;
+    };
+    return this.#painter.paint(codes.length, hint, options);
+  }
+
+  /** Captions -> painted pictures, straight from the text encoder: what the codes are measured against. */
+  async paint(captions: readonly string[], options: PaintOptions = {}): Promise<RgbImage[]> {
+    const hint = async (start: number, size: number): Promise<Hint> => ({
+      text: (await this.#caption(captions.slice(start, start + size))).features!,
+    });
+    return this.#painter.paint(captions.length, hint, options);
+  }
+
+  /** Ends the worker thread. Calls that are under way fail. */
+  close(): Promise<void> {
+    return this.#programs.close();
+  }
+
+  #see(
+    images: readonly ImageSource[],
+    options: BatchOptions,
+    program: "see" | "clipImage",
+    output: string,
+  ): Promise<Value[]> {
+    const size = this.config.vision.imageSize;
+    const { mean, std } = this.config.pixels;
+    return inBatches(images, options, async (chunk) => {
+      const prepared: RgbImage[] = [];
+      for (const image of chunk) prepared.push(await this.prepare(image)); // one by one: a picture may be very large
+      const data = toTensor(prepared, { mean, std } as unknown as ChannelStats);
+      return (await this.#programs.run(program, { pixels: { shape: [chunk.length, 3, size, size], data } }))[output]!;
+    });
+  }
+
+  async #caption(captions: readonly string[]): Promise<{ features: Value; embedding: Value }> {
+    const L = this.config.textEncoder.maxPositions;
+    const { ids, end } = this.#folder.tokenizer.encode(captions, L);
+    const B = captions.length;
+    const feeds = { ids: { shape: [B, L], data: ids }, end: { shape: [B], data: end } };
+    return (await this.#programs.run("clipText", feeds)) as { features: Value; embedding: Value };
+  }
+
+  #noText(): Promise<Value> {
+    this.#emptyText ??= this.#caption([""]).then(({ features }) => features);
+    return this.#emptyText;
+  }
+
+  #check(codes: readonly ArrayLike<number>[]): Codes[] {
+    return codes.map((list, i) => checkCodes(Array.from(list), `picture ${i}`, this.codebookSize));
+  }
+}
+
+/** Largest picture file, bytes. */
+const MAX_FILE = 256 * 1024 ** 2;
+
+async function load(source: ImageSource, where = typeof source === "string" ? source : "picture"): Promise<RgbImage> {
+  if (typeof source === "string") return decodeImage(await readFileBounded(source, MAX_FILE), where);
+  if (source instanceof Uint8Array) return decodeImage(source, where);
+  const { width, height, data } = source;
+  if (data?.length === width * height * 3 && data.length > 0) return source;
+  throw new InputError(`${where}: expected ${width * height * 3} bytes for ${width}x${height}, got ${data?.length}.`);
+}
+
+async function inBatches<T, R>(
+  items: readonly T[],
+  { batch = 16, signal }: BatchOptions,
+  run: (chunk: readonly T[]) => Promise<R>,
+): Promise<R[]> {
+  if (!Number.isInteger(batch) || batch < 1)
+    throw new UsageError(`batch: expected a whole number from 1, got ${batch}.`);
+  const results: R[] = [];
+  for (let at = 0; at < items.length; at += batch) {
+    signal?.throwIfAborted();
+    results.push(await run(items.slice(at, at + batch)));
+  }
+  return results;
+}
+
+/** The rows of all values, one array a picture. */
+function rows<T extends Float32Array | Int32Array>(values: readonly Value[]): T[] {
+  return values.flatMap(({ shape, data }) => {
+    const width = data.length / shape[0]!;
+    return Array.from({ length: shape[0]! }, (_, b) => data.slice(b * width, (b + 1) * width) as T);
+  });
+}

@@ -1,0 +1,117 @@
+/** A Seedling model folder, opened and checked whole before anything runs. Nothing here computes. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { readJsonFile } from "../checkpoint/index.ts";
+import { InputError, SetupError } from "../errors.ts";
+import { Params } from "../graph/index.ts";
+import { parseSeedlingConfig, type SeedlingConfig } from "../models/config.ts";
+import type { UnetConfig } from "../models/unet.ts";
+import { CaptionTokenizer } from "../text/index.ts";
+import { buildFrom, type Outputs, type SeedGraphs, seedGraphs, shapesOf, unetGraph } from "./graphs.ts";
+import { parseSampling, type Sampling } from "./sampling.ts";
+import { parseUnetConfig } from "./unet-config.ts";
+import { type CheckedWeights, checkedWeights } from "./weights.ts";
+
+export const MODEL_FILES = [
+  "config.json",
+  "model.safetensors",
+  "tokenizer.json",
+  "scheduler.json",
+  "unet/config.json",
+  "unet/model.safetensors",
+] as const;
+
+export interface SeedFolder {
+  readonly path: string;
+  readonly config: SeedlingConfig;
+  readonly unet: UnetConfig;
+  readonly sampling: Sampling;
+  readonly tokenizer: CaptionTokenizer;
+  readonly graphs: SeedGraphs & { readonly unet: Outputs };
+  readonly weights: CheckedWeights;
+  readonly unetWeights: CheckedWeights;
+}
+
+/** Largest tokenizer.json, bytes. */
+const MAX_TOKENIZER = 64e6;
+
+/**
+ * @throws SetupError naming what is missing; InputError for a wrong key or sizes that do not fit; CheckpointError listing
+ * every tensor that is missing, extra or misshaped.
+ */
+export async function openSeedFolder(path: string): Promise<SeedFolder> {
+  await expectFiles(path);
+  const at = (name: (typeof MODEL_FILES)[number]): string => join(path, name);
+  const json = async <T>(name: (typeof MODEL_FILES)[number], parse: (json: unknown, where: string) => T): Promise<T> =>
+    parse(await readJsonFile(at(name), MAX_TOKENIZER), at(name));
+  const config = await json("config.json", parseSeedlingConfig);
+  const unet = await json("unet/config.json", parseUnetConfig);
+  const sampling = await json("scheduler.json", parseSampling);
+  const tokenizer = await json("tokenizer.json", parseTokenizer);
+  checkSizes(path, { config, unet, sampling, tokenizer });
+
+  const [p, u] = [new Params(), new Params()];
+  const graphs = buildFrom(at("config.json"), () => seedGraphs(config, p));
+  const unetOutputs = buildFrom(at("unet/config.json"), () => unetGraph(unet, config, u));
+  const weights = await checkedWeights(at("model.safetensors"), shapesOf(p), isOtherPart(config));
+  const unetWeights = await checkedWeights(at("unet/model.safetensors"), shapesOf(u));
+  return { path, config, unet, sampling, tokenizer, graphs: { ...graphs, unet: unetOutputs }, weights, unetWeights };
+}
+
+function parseTokenizer(json: unknown, where: string): CaptionTokenizer {
+  if (typeof json !== "object" || json === null) throw new InputError(`${where}: expected an object. Copy it again.`);
+  return new CaptionTokenizer(json as Record<string, unknown>);
+}
+
+/** Scalars that only training reads, and the head that does not paint. */
+function isOtherPart({ paintsFrom, text }: SeedlingConfig): (name: string) => boolean {
+  const names = {
+    image: ["pos_embed_image", "blocks_image", "image_down", "Reverse_Qformer", "reverse_tokens", "distill_image_proj"],
+    text: ["pos_embed_text", "blocks_text", ...reverse(text.suffix), "distill_text_proj"],
+  };
+  const idle = paintsFrom === "image" ? names.text : names.image;
+  const other = new Set(["temp", "clip.logit_scale", ...idle]);
+  return (name) => other.has(name) || other.has(name.split(".", 1)[0]!);
+}
+
+function reverse(suffix: string): string[] {
+  return [`Reverse_Qformer${suffix}`, `reverse_tokens${suffix}`];
+}
+
+async function expectFiles(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) throw new SetupError(`${path}: no such model folder. Check the path.`);
+  if (!found.isDirectory()) throw new SetupError(`${path}: expected a model folder, got a file. Name the folder.`);
+  const here = await Promise.all(MODEL_FILES.map((name) => stat(join(path, name)).then(Boolean, () => false)));
+  const missing = MODEL_FILES.filter((_, i) => !here[i]);
+  if (missing.length > 0)
+    throw new SetupError(`${path}: expected ${missing.join(", ")}, found none. Copy the whole model folder again.`);
+}
+
+/** Numbers that stand in two files must agree. */
+function checkSizes(
+  path: string,
+  { config, unet, sampling, tokenizer }: Pick<SeedFolder, "config" | "unet" | "sampling" | "tokenizer">,
+): void {
+  const { clipWidth, image, text, textEncoder, qformer } = config;
+  const rows: [what: string, expected: number, got: number | undefined][] = [
+    ["image.width in config.json", clipWidth, image.width],
+    ["text.tokens in config.json", textEncoder.maxPositions, text.tokens],
+    ["text.width in config.json", textEncoder.width, text.width],
+    ["textEncoder.vocabulary in config.json", tokenizer.size, textEncoder.vocabulary],
+    ["qformer.vocabulary in config.json", tokenizer.size, qformer.vocabulary],
+    ["crossAttentionDim in unet/config.json", text.width, unet.crossAttentionDim],
+    ["projectionClassEmbeddingsInputDim in unet/config.json", clipWidth, unet.projectionClassEmbeddingsInputDim],
+    ["inChannels in unet/config.json", 3 * sampling.factor ** 2, unet.inChannels],
+    ["outChannels in unet/config.json", 3 * sampling.factor ** 2, unet.outChannels],
+  ];
+  const positions = qformer.maxPositions ?? 0;
+  if (positions < textEncoder.maxPositions)
+    rows.push(["qformer.maxPositions in config.json", textEncoder.maxPositions, positions]);
+  const wrong = rows.filter(([, expected, got]) => expected !== got);
+  if (wrong.length > 0)
+    throw new InputError(
+      `${path}: ${wrong.map(([what, expected, got]) => `${what}: expected ${expected}, got ${got}`).join("; ")}. ` +
+        "Do the files belong together?",
+    );
+}
