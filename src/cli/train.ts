@@ -1,0 +1,66 @@
+/** `seedling train`: runs recipes, one after the other. */
+import { Command } from "commander";
+import { runRecipe, sceneData } from "../training/index.ts";
+import type { LogLine } from "../training/loop.ts";
+
+export function trainCommand(): Command {
+  return new Command("train")
+    .description("Run training recipes, e.g. recipes/mini/clip.json; later stages find earlier ones in the run folder")
+    .argument("<recipe...>", "recipe files, in order")
+    .option("--run <folder>", "folder for logs, checkpoints and weights", "runs/mini")
+    .option("--resume", "continue from the newest checkpoint, bit for bit", false)
+    .option("--steps <n>", "fewer steps than the recipe says, to try it out", Number)
+    .option("--threads <n>", "threads of one operation", Number)
+    .option("--json", "one JSON object a line on standard output", false)
+    .addHelpText("after", "\nThe built-in data needs the icon sets once: npm run icons\n")
+    .action(
+      async (
+        recipes: string[],
+        options: { run: string; resume: boolean; steps?: number; threads?: number; json: boolean },
+      ) => {
+        const stop = new AbortController();
+        const onSignal = (): void => {
+          if (stop.signal.aborted) process.exit(130);
+          process.stderr.write("stopping after this step; a checkpoint is saved, go on with --resume\n");
+          stop.abort();
+        };
+        process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+        for (const recipe of recipes) {
+          const { finished } = await runRecipe({
+            recipe,
+            root: options.run,
+            resume: options.resume,
+            data: (data, size, pictures) => sceneData({ ...data, size, pictures }),
+            signal: stop.signal,
+            onLine: (line) => process.stdout.write(`${options.json ? JSON.stringify(line) : formatLine(line)}\n`),
+            ...(options.steps ? { steps: options.steps } : {}),
+            ...(options.threads ? { threads: options.threads } : {}),
+          });
+          if (!finished) process.exitCode = 130;
+          if (!finished) break;
+        }
+        process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+      },
+    );
+}
+
+/** "step 200/1400  loss 2.31  ...  131/s  12m03s left". */
+export function formatLine(line: LogLine): string {
+  const { step, steps, leftSeconds, elapsedSeconds, examplesPerSecond, ...rest } = line;
+  const numbers = Object.entries(rest).map(
+    ([name, value]) => `${name} ${typeof value === "number" ? short(value) : value}`,
+  );
+  const head = step === undefined ? [] : [steps === undefined ? `step ${step}` : `step ${step}/${steps}`];
+  const speed = examplesPerSecond === undefined ? [] : [`${Number(examplesPerSecond).toFixed(0)}/s`];
+  const left = leftSeconds === undefined ? [] : [`${duration(Number(leftSeconds))} left`];
+  return [...head, ...numbers, ...speed, ...left].join("  ");
+}
+
+function short(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toPrecision(4);
+}
+
+function duration(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  return minutes > 0 ? `${minutes}m${String(Math.round(seconds % 60)).padStart(2, "0")}s` : `${Math.round(seconds)}s`;
+}

@@ -1,0 +1,7 @@
+/** Training: stages, the loop, recipes. */
+export { codebookHealth } from "./codebook-health.ts";
+export { type LogLine, type LoopOptions, type LoopResult, type Stage, trainLoop } from "./loop.ts";
+export type { Picture, Pictures } from "./pictures.ts";
+export { loadRecipe, type Recipe } from "./recipe.ts";
+export { type RunRecipeOptions, runRecipe, type TrainingData } from "./run-recipe.ts";
+export { sceneData, scenePictures } from "./scene-data.ts";

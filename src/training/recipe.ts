@@ -1,0 +1,133 @@
+/** A recipe is one training run as a file: what it makes, on what, with which settings, how long, with which scores. */
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { InputError, SetupError } from "../errors.ts";
+import { parseSeedlingConfig, type SeedlingConfig } from "../models/config.ts";
+import type { UnetConfig } from "../models/unet.ts";
+import { hashOf } from "./feature-cache.ts";
+
+const count = z.int().min(1);
+const share = z.number().min(0).max(1);
+
+const data = z.strictObject({
+  /** The first n everyday nouns, or 0 for the full table. */
+  nouns: z.int().min(0),
+  /** Pictures whose frozen features are cached (stages after clip). */
+  cached: count.optional(),
+  /** Share of a run that begins with pictures of one kind of thing (stage clip). */
+  warmupShare: share.optional(),
+  validation: count.default(500),
+});
+
+const common = {
+  /** One line for people. */
+  about: z.string(),
+  /** What it stands for in the paper. */
+  paper: z.string(),
+  /** File with the sizes of the model, beside this one. */
+  model: z.string(),
+  data,
+  seed: z.int().min(0).default(1),
+  steps: count,
+  batch: count,
+  accumulate: count.default(1),
+  peakRate: z.number().positive(),
+  floorRate: z.number().min(0).default(0),
+  warmup: z.int().min(0),
+  weightDecay: z.number().min(0).default(0.05),
+  beta1: z.number().min(0).max(1).default(0.9),
+  beta2: z.number().min(0).max(1).default(0.98),
+  eps: z.number().positive().default(1e-8),
+  clipNorm: z.number().positive().default(1),
+  averageDecay: share.default(0.999),
+  logEvery: count.default(50),
+  saveEvery: count.default(500),
+  evaluateEvery: count.default(500),
+  /** What one run took and reached, written by hand after it: for people, and for comparison. */
+  expected: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
+};
+
+const recipeSchema = z.discriminatedUnion("stage", [
+  z.strictObject({ stage: z.literal("clip"), ...common }),
+  z.strictObject({ stage: z.literal("causal-qformer"), smoothing: share.default(0.1), ...common }),
+  z.strictObject({
+    stage: z.literal("codebook"),
+    start: z.enum(["uniform", "kmeans"]).default("uniform"),
+    learn: z.enum(["gradient", "ema"]).default("gradient"),
+    emaDecay: share.default(0.99),
+    reviveAfter: z.int().min(0).default(0),
+    targets: z.array(z.enum(["image", "text"])).default(["image", "text"]),
+    weights: z
+      .strictObject({ codebook: z.number(), reconstruction: z.number(), image: z.number(), text: z.number() })
+      .default({ codebook: 5, reconstruction: 2, image: 0.5, text: 0.5 }),
+    ...common,
+  }),
+  z.strictObject({
+    stage: z.literal("diffusion"),
+    textShare: share.default(0.45),
+    imageShare: share.default(0.45),
+    maxWeight: z.number().positive().default(5),
+    ...common,
+  }),
+]);
+
+export type Recipe = z.infer<typeof recipeSchema>;
+
+const modelSchema = z.strictObject({
+  about: z.string(),
+  model: z.record(z.string(), z.unknown()),
+  unet: z.record(z.string(), z.unknown()),
+  scheduler: z.record(z.string(), z.unknown()),
+});
+
+/** The sizes in a recipe's model file; the vocabulary is that of the tokenizer. */
+export interface ModelSizes {
+  readonly config: (vocabulary: number) => SeedlingConfig;
+  readonly unet: UnetConfig;
+  readonly scheduler: Readonly<Record<string, unknown>>;
+}
+
+export interface LoadedRecipe {
+  readonly recipe: Recipe;
+  readonly sizes: ModelSizes;
+  /** Hash of everything in both files that changes the numbers. */
+  readonly identity: string;
+}
+
+/** @throws InputError naming each unknown or wrong key; SetupError if a file is missing. */
+export async function loadRecipe(path: string): Promise<LoadedRecipe> {
+  const recipe = check(recipeSchema, await readJson(path), path);
+  const modelPath = join(dirname(path), recipe.model);
+  const { model, unet, scheduler } = check(modelSchema, await readJson(modelPath), modelPath);
+  const config = (vocabulary: number): SeedlingConfig => {
+    const textEncoder = { ...(model.textEncoder as object), vocabulary };
+    const qformer = { ...(model.qformer as object), vocabulary };
+    return parseSeedlingConfig({ ...model, textEncoder, qformer }, modelPath);
+  };
+  config(1); // sizes are checked before anything long begins
+  const { about, expected, logEvery, saveEvery, evaluateEvery, ...numbers } = recipe;
+  const identity = hashOf(JSON.stringify([numbers, model, unet, scheduler]));
+  return { recipe, sizes: { config, unet: unet as unknown as UnetConfig, scheduler }, identity };
+}
+
+function check<T>(schema: z.ZodType<T>, json: unknown, path: string): T {
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${issue.path.join(".") || "top level"}: ${issue.message}`);
+  throw new InputError(`${path}: ${problems.slice(0, 5).join("; ")}. See docs/recipes.md for the keys.`);
+}
+
+async function readJson(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch {
+    throw new SetupError(`${path}: expected a recipe file, found none. See recipes/.`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new InputError(`${path}: expected JSON, got ${(error as Error).message}.`);
+  }
+}

@@ -1,0 +1,263 @@
+/** Runs one recipe: data, frozen parts and caches, the stage, the loop, and the weights at the end. */
+import { mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { openSafetensors, readJsonFile, writeSafetensors } from "../checkpoint/index.ts";
+import { InputError, SetupError } from "../errors.ts";
+import { writeFileAtomic } from "../files.ts";
+import { input, Params } from "../graph/index.ts";
+import { pooledImageEmbedding } from "../models/clip.ts";
+import { type SeedlingConfig, seedConfig } from "../models/config.ts";
+import { evaVit, type VitConfig } from "../models/eva-vit.ts";
+import { causalEmbeddings, visionNorm } from "../models/seed-tokenizer.ts";
+import { type Device, mapWeights, Runtime, type Values } from "../runtime/index.ts";
+import { CaptionTokenizer, splitWords, wordLevelTokenizer } from "../text/index.ts";
+import { clipStage, clipText, pixelFeed } from "./clip-stage.ts";
+import { codebookStage } from "./codebook-stage.ts";
+import { diffusionStage } from "./diffusion-stage.ts";
+import { cacheFeatures, type FeatureCache, hashOf } from "./feature-cache.ts";
+import { type LogLine, type LoopResult, type Stage, trainLoop } from "./loop.ts";
+import type { Picture, Pictures } from "./pictures.ts";
+import { qformerStage } from "./qformer-stage.ts";
+import { loadRecipe, type Recipe } from "./recipe.ts";
+
+/** Training and validation pictures of a recipe, and the words they can speak of. */
+export interface TrainingData {
+  readonly train: Pictures;
+  readonly validation: Pictures;
+  /** Texts whose words make the vocabulary. */
+  readonly words: () => Iterable<string>;
+}
+
+export interface RunRecipeOptions {
+  readonly recipe: string;
+  /** Folder of the whole chain; each stage has a folder in it and finds earlier ones there. */
+  readonly root: string;
+  readonly data: (recipe: Recipe["data"], size: number, steps: number) => Promise<TrainingData>;
+  readonly device?: Device;
+  readonly threads?: number;
+  readonly resume?: boolean;
+  /** Fewer steps than the recipe says, for trying out. */
+  readonly steps?: number;
+  readonly signal?: AbortSignal;
+  readonly onLine?: (line: LogLine) => void;
+}
+
+type Weights = Map<string, Float32Array>;
+
+export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> {
+  const { root, signal } = options;
+  const { recipe, sizes, identity } = await loadRecipe(options.recipe);
+  const steps = options.steps ?? recipe.steps;
+  const imageSize = (sizes.config(1).vision as VitConfig).imageSize;
+  const data = await options.data(recipe.data, imageSize, steps * recipe.batch * recipe.accumulate);
+  await mkdir(root, { recursive: true });
+  const tokenizer = await sharedTokenizer(join(root, "tokenizer.json"), data, recipe.stage === "clip");
+  const config = sizes.config(tokenizer.size);
+  const runtime = new Runtime({ device: options.device ?? "cpu", threads: options.threads ?? availableParallelism() });
+  const run = join(root, recipe.stage);
+  const closing: FeatureCache[] = [];
+  const cache = async (pictures: Pictures, count: number, features: Features): Promise<FeatureCache> => {
+    const opened = await cacheFeatures({
+      folder: join(root, "features"),
+      pictures,
+      count,
+      key: features.key,
+      compute: features.compute,
+      ...(signal ? { signal } : {}),
+      onProgress: (done, total) => options.onLine?.({ features: done, of: total }),
+    });
+    closing.push(opened);
+    return opened;
+  };
+  try {
+    const stage = await buildStage();
+    const result = await trainLoop(stage, {
+      run,
+      runtime,
+      identity: hashOf(identity, data.train.identity, String(steps)),
+      seed: recipe.seed,
+      batch: recipe.batch,
+      accumulate: recipe.accumulate,
+      schedule: { steps, warmup: Math.min(recipe.warmup, steps), peak: recipe.peakRate, floor: recipe.floorRate },
+      weightDecay: recipe.weightDecay,
+      optimizer: recipe,
+      logEvery: recipe.logEvery,
+      saveEvery: recipe.saveEvery,
+      evaluateEvery: recipe.evaluateEvery,
+      resume: options.resume ?? false,
+      ...(signal ? { signal } : {}),
+      ...(options.onLine ? { onLine: options.onLine } : {}),
+    });
+    if (result.finished) await saveWeights(join(run, "weights.safetensors"), result);
+    return result;
+  } finally {
+    await Promise.all(closing.map((c) => c.close()));
+    await runtime.close();
+  }
+
+  async function buildStage(): Promise<Stage> {
+    const { train, validation } = data;
+    if (recipe.stage === "clip")
+      return clipStage({ config, train, validation, tokenizer, runtime, validationCount: recipe.data.validation });
+    const clip = await loadWeights(join(root, "clip", "weights.safetensors"));
+    const cached = recipe.data.cached;
+    if (!cached) throw new InputError(`${options.recipe}: data.cached: expected a number of pictures, got none.`);
+    const clipFeatures = await frozenClip(runtime, config, tokenizer, clip);
+    if (recipe.stage === "causal-qformer") {
+      const caches = [
+        await cache(train, cached, clipFeatures),
+        await cache(validation, recipe.data.validation, clipFeatures),
+      ];
+      return qformerStage({
+        config,
+        train: caches[0]!,
+        validation: caches[1]!,
+        tokenizer,
+        runtime,
+        smoothing: recipe.smoothing,
+      });
+    }
+    if (recipe.stage === "diffusion") {
+      const features = await cache(train, cached, clipFeatures);
+      const emptyText = (await clipFeatures.text([""])).text!.data as Float32Array;
+      const { textShare, imageShare, maxWeight } = recipe;
+      const { noise, factor } = sizes.scheduler as { noise: Record<string, never>; factor: number };
+      return diffusionStage({
+        config,
+        unet: sizes.unet,
+        noise,
+        factor,
+        train,
+        features,
+        emptyText,
+        textShare,
+        imageShare,
+        maxWeight,
+      });
+    }
+    const qformer = await loadWeights(join(root, "causal-qformer", "weights.safetensors"));
+    const features = await frozenSeed(runtime, config, clipFeatures, qformer);
+    const { start, learn, emaDecay, reviveAfter, targets, weights, seed } = recipe;
+    return codebookStage({
+      config,
+      seed,
+      start,
+      learn,
+      emaDecay,
+      reviveAfter,
+      targets,
+      weights,
+      train: await cache(train, cached, features),
+      validation: await cache(validation, recipe.data.validation, features),
+    });
+  }
+}
+
+interface Features {
+  /** Hash of all that the numbers depend on but the pictures. */
+  readonly key: string;
+  readonly compute: (pictures: readonly Picture[]) => Promise<Values>;
+}
+
+interface ClipFeatures extends Features {
+  readonly text: (captions: readonly string[]) => Promise<Values>;
+}
+
+/** The frozen CLIP pair: `tokens` [B,S,W], `image` [B,F] at root mean square 1, `text` [B,L,D]. */
+async function frozenClip(
+  runtime: Runtime,
+  config: SeedlingConfig,
+  tokenizer: CaptionTokenizer,
+  weights: Weights,
+): Promise<ClipFeatures> {
+  const p = new Params();
+  const { imageSize } = config.vision;
+  const L = config.textEncoder.maxPositions;
+  const tokens = evaVit(
+    p.at("visual_encoder"),
+    input("pixels", ["B", 3, imageSize, imageSize]),
+    config.vision as VitConfig,
+  );
+  const embedding = pooledImageEmbedding(p.at("clip"), tokens, config.clipWidth);
+  const image = embedding.div(embedding.square().mean(-1, true).sqrt());
+  const pictures = await runtime.compile({ tokens, image }, mapWeights(weights));
+  const { features } = clipText(p, input("ids", ["B", L], "i32"), input("end", ["B"], "i32"), config);
+  const captions = await runtime.compile({ text: features }, mapWeights(weights));
+  const text = (list: readonly string[]): Promise<Values> =>
+    captions.run({ ids: { shape: [list.length, L], data: tokenizer.encode(list, L).ids } });
+  return {
+    key: hashOf("clip", JSON.stringify(config.vision), ...sorted(weights)),
+    text,
+    compute: async (list) => ({
+      ...(await pictures.run({ pixels: pixelFeed(list, config) })),
+      ...(await text(list.map((picture) => picture.caption))),
+    }),
+  };
+}
+
+/** The frozen Causal Q-Former on top: `y` [B,32,D] besides `image` and `text`. */
+async function frozenSeed(
+  runtime: Runtime,
+  config: SeedlingConfig,
+  clip: ClipFeatures,
+  weights: Weights,
+): Promise<Features> {
+  const p = new Params();
+  const seed = seedConfig(config);
+  const tokens = input("tokens", ["B", (seed.vision.imageSize / seed.vision.patchSize) ** 2 + 1, seed.vision.width]);
+  const y = causalEmbeddings(p, visionNorm(p, tokens), seed);
+  const program = await runtime.compile({ y }, mapWeights(weights));
+  return {
+    key: hashOf("seed", clip.key, JSON.stringify(config.qformer), ...sorted(weights)),
+    compute: async (list) => {
+      const { tokens: t, image, text } = await clip.compute(list);
+      return { ...(await program.run({ tokens: t! })), image: image!, text: text! };
+    },
+  };
+}
+
+function sorted(weights: Weights): (string | Float32Array)[] {
+  return [...weights].sort(([a], [b]) => (a < b ? -1 : 1)).flat();
+}
+
+async function sharedTokenizer(path: string, data: TrainingData, mayMake: boolean): Promise<CaptionTokenizer> {
+  try {
+    return new CaptionTokenizer((await readJsonFile(path, 16e6)) as Record<string, unknown>);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    if (!mayMake)
+      throw new SetupError(`${path}: expected the tokenizer of stage clip, found none. Run that stage first.`);
+  }
+  const words = new Set<string>();
+  for (const text of data.words()) for (const word of splitWords(text)) words.add(word);
+  const json = wordLevelTokenizer(words);
+  await writeFileAtomic(path, `${JSON.stringify(json, null, 1)}\n`);
+  return new CaptionTokenizer(json);
+}
+
+async function saveWeights(path: string, { weights }: LoopResult): Promise<void> {
+  await writeSafetensors(
+    path,
+    [...weights].map(([name, data]) => ({ name, dtype: "F32" as const, shape: [data.length], data })),
+  );
+}
+
+/** Weights of an earlier stage, as flat arrays. @throws SetupError if that stage has not finished. */
+export async function loadWeights(path: string): Promise<Weights> {
+  let file: Awaited<ReturnType<typeof openSafetensors>>;
+  try {
+    file = await openSafetensors(path);
+  } catch (error) {
+    if (error instanceof SetupError)
+      throw new SetupError(`${path}: expected the weights of an earlier stage, found none. Run that stage first.`);
+    throw error;
+  }
+  try {
+    const weights: Weights = new Map();
+    for (const name of file.tensors.keys()) weights.set(name, await file.readFloat32(name));
+    return weights;
+  } finally {
+    await file.close();
+  }
+}
