@@ -1,7 +1,9 @@
 /** The graphs of a finished model folder. Built once with one parameter scope, so that every weight has one name. */
 import { InputError, SeedlingError } from "../errors.ts";
 import { input, Params, paramAttrs, type Tensor } from "../graph/index.ts";
+import { clipImage, clipText } from "../models/clip-pair.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
+import { imageFeature, textFeature, textHidden } from "../models/contrastive.ts";
 import {
   causalEmbeddings,
   decodeVectors,
@@ -13,8 +15,6 @@ import {
   visionFeatures,
 } from "../models/seed-tokenizer.ts";
 import { type UnetConfig, unet } from "../models/unet.ts";
-import { clipImage, clipText } from "../training/clip-stage.ts";
-import { imageFeature, textFeature, textHidden } from "../training/stage1.ts";
 
 export type Outputs = Readonly<Record<string, Tensor>>;
 

@@ -3,34 +3,17 @@
  * stands for BLIP-2's ViT, the text encoder for the one of the diffusion model. Radford et al. 2021.
  */
 import { retrieval, unitRows } from "../evaluation/retrieval.ts";
-import { input, Params, type Tensor } from "../graph/index.ts";
+import { input, Params } from "../graph/index.ts";
 import { toTensor } from "../image/index.ts";
-import { clipLoss, logitScale, pooledImageEmbedding, textEmbedding, textEncoder } from "../models/clip.ts";
-import { type SeedlingConfig, textEncoderConfig } from "../models/config.ts";
-import { evaVit, type VitConfig } from "../models/eva-vit.ts";
+import { clipLoss, logitScale } from "../models/clip.ts";
+import { clipImage, clipText } from "../models/clip-pair.ts";
+import type { SeedlingConfig } from "../models/config.ts";
 import { mapWeights, type Runtime, type Value, type Values } from "../runtime/index.ts";
 import type { CaptionTokenizer } from "../text/index.ts";
 import type { Stage } from "./loop.ts";
 import { type Picture, type Pictures, take } from "./pictures.ts";
 
 export const CLIP_PREFIXES = ["visual_encoder", "clip", "text_model"] as const;
-
-/** pixels: f32 [B,3,Y,X] -> clip image embedding f32 [B,F]. */
-export function clipImage(p: Params, pixels: Tensor, config: SeedlingConfig): Tensor {
-  const tokens = evaVit(p.at("visual_encoder"), pixels, config.vision as VitConfig);
-  return pooledImageEmbedding(p.at("clip"), tokens, config.clipWidth);
-}
-
-/** ids: i32 [B,L], end: i32 [B] -> token features f32 [B,L,D] and clip text embedding f32 [B,F]. */
-export function clipText(
-  p: Params,
-  ids: Tensor,
-  end: Tensor,
-  config: SeedlingConfig,
-): { features: Tensor; embedding: Tensor } {
-  const features = textEncoder(p.at("text_model"), ids, textEncoderConfig(config));
-  return { features, embedding: textEmbedding(p.at("clip"), features, end, config.clipWidth) };
-}
 
 export function pixelFeed(pictures: readonly Picture[], config: SeedlingConfig): Value {
   const { mean, std } = config.pixels;

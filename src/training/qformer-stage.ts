@@ -5,6 +5,7 @@
 import { retrieval } from "../evaluation/retrieval.ts";
 import { input, Params } from "../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
+import { imageFeature, textFeature, textHidden } from "../models/contrastive.ts";
 import { vitTokens } from "../models/eva-vit.ts";
 import { causalEmbeddings, visionNorm } from "../models/seed-tokenizer.ts";
 import { mapWeights, type Runtime, type Values } from "../runtime/index.ts";
@@ -12,7 +13,7 @@ import type { CaptionTokenizer } from "../text/index.ts";
 import { joinRows } from "./clip-stage.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import type { Stage } from "./loop.ts";
-import { imageFeature, stage1Loss, textFeature, textHidden } from "./stage1.ts";
+import { stage1Loss } from "./stage1.ts";
 
 export const QFORMER_PREFIXES = ["ln_vision", "query_tokens", "Qformer", "vision_proj", "text_proj", "temp"] as const;
 

@@ -3,10 +3,10 @@
  * vectors and contrasted over the batch. arXiv 2307.08041 section 3.1; BLIP-2's contrastive loss on the last query.
  */
 import { constant, type Params, stopGradient, type Tensor } from "../graph/index.ts";
+import { imageFeature, textFeature, textHidden } from "../models/contrastive.ts";
 import { evaVit, type Trace } from "../models/eva-vit.ts";
-import { type QFormerConfig, qformer } from "../models/qformer.ts";
-import { causalEmbeddings, QUERIES, type SeedConfig, visionNorm } from "../models/seed-tokenizer.ts";
-import { crossEntropy, linear, normalize, scalar } from "../nn/index.ts";
+import { causalEmbeddings, type SeedConfig, visionNorm } from "../models/seed-tokenizer.ts";
+import { crossEntropy, scalar } from "../nn/index.ts";
 
 /** Captioned pictures: pixels f32 [B,3,Y,X], or the frozen tower's tokens f32 [B,S,W] (before `ln_vision`, it learns). */
 export type Stage1Batch = ({ readonly pixels: Tensor } | { readonly tokens: Tensor }) & {
@@ -55,26 +55,6 @@ export function stage1Loss(
   const hidden = textHidden(p, batch.textIds, batch.textMask, config.qformer, trace);
   const features = { image: imageFeature(p, y, config), text: textFeature(p, hidden, config) };
   return contrast(features, scalar(p, "temp", 0.07), options);
-}
-
-/** y: causal embeddings f32 [B,32,D] -> [B,F], from the last embedding alone, as only that one has seen all others. */
-export function imageFeature(p: Params, y: Tensor, config: SeedConfig): Tensor {
-  return feature(p.at("vision_proj"), y, QUERIES - 1, config);
-}
-
-/** hidden: f32 [B,L,D] -> [B,F], from the begin token. */
-export function textFeature(p: Params, hidden: Tensor, config: SeedConfig): Tensor {
-  return feature(p.at("text_proj"), hidden, 0, config);
-}
-
-function feature(p: Params, hidden: Tensor, position: number, { contrastiveWidth }: SeedConfig): Tensor {
-  const one = hidden.slice(1, position, position + 1).reshape([hidden.dim(0), hidden.size(2)]);
-  return normalize(linear(p, one, contrastiveWidth!));
-}
-
-/** The Q-Former as a bidirectional text encoder. ids, mask: i32 [B,L] -> f32 [B,L,D]. */
-export function textHidden(p: Params, ids: Tensor, mask: Tensor, config: QFormerConfig, trace: Trace = {}): Tensor {
-  return qformer(p.at("Qformer", "bert"), config, { text: { ids, mask } }, trace, "text");
 }
 
 /** Contrastive loss of features with a temperature f32 []; row b belongs to column `first` + b. */

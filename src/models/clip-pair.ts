@@ -1,0 +1,22 @@
+/** The frozen CLIP pair of a Seedling folder: what a picture and what a caption say, in one space. */
+import type { Params, Tensor } from "../graph/index.ts";
+import { pooledImageEmbedding, textEmbedding, textEncoder } from "./clip.ts";
+import { type SeedlingConfig, textEncoderConfig } from "./config.ts";
+import { evaVit, type VitConfig } from "./eva-vit.ts";
+
+/** pixels: f32 [B,3,Y,X] -> clip image embedding f32 [B,F]. */
+export function clipImage(p: Params, pixels: Tensor, config: SeedlingConfig): Tensor {
+  const tokens = evaVit(p.at("visual_encoder"), pixels, config.vision as VitConfig);
+  return pooledImageEmbedding(p.at("clip"), tokens, config.clipWidth);
+}
+
+/** ids: i32 [B,L], end: i32 [B] -> token features f32 [B,L,D] and clip text embedding f32 [B,F]. */
+export function clipText(
+  p: Params,
+  ids: Tensor,
+  end: Tensor,
+  config: SeedlingConfig,
+): { features: Tensor; embedding: Tensor } {
+  const features = textEncoder(p.at("text_model"), ids, textEncoderConfig(config));
+  return { features, embedding: textEmbedding(p.at("clip"), features, end, config.clipWidth) };
+}

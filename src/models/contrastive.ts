@@ -1,0 +1,26 @@
+/** The space that the last causal embedding shares with captions. arXiv 2307.08041 section 3.1. */
+import type { Params, Tensor } from "../graph/index.ts";
+import { linear, normalize } from "../nn/index.ts";
+import type { Trace } from "./eva-vit.ts";
+import { type QFormerConfig, qformer } from "./qformer.ts";
+import { QUERIES, type SeedConfig } from "./seed-tokenizer.ts";
+
+/** y: causal embeddings f32 [B,32,D] -> [B,F], from the last embedding alone, as only that one has seen all others. */
+export function imageFeature(p: Params, y: Tensor, config: SeedConfig): Tensor {
+  return feature(p.at("vision_proj"), y, QUERIES - 1, config);
+}
+
+/** hidden: f32 [B,L,D] -> [B,F], from the begin token. */
+export function textFeature(p: Params, hidden: Tensor, config: SeedConfig): Tensor {
+  return feature(p.at("text_proj"), hidden, 0, config);
+}
+
+function feature(p: Params, hidden: Tensor, position: number, { contrastiveWidth }: SeedConfig): Tensor {
+  const one = hidden.slice(1, position, position + 1).reshape([hidden.dim(0), hidden.size(2)]);
+  return normalize(linear(p, one, contrastiveWidth!));
+}
+
+/** The Q-Former as a bidirectional text encoder. ids, mask: i32 [B,L] -> f32 [B,L,D]. */
+export function textHidden(p: Params, ids: Tensor, mask: Tensor, config: QFormerConfig, trace: Trace = {}): Tensor {
+  return qformer(p.at("Qformer", "bert"), config, { text: { ids, mask } }, trace, "text");
+}
