@@ -14,51 +14,54 @@ export interface RetrievalScores {
 }
 
 /**
- * Recall at 1, 5 and 10 in percent. Row i of `images` belongs to `captions[i]`; a candidate with the very same caption
- * counts as right, as nobody could tell the two apart. Ties rank the wrong candidate first.
- * @param images unit vectors, N x width
- * @param texts unit vectors, N x width
+ * Recall at 1, 5 and 10 in percent. Picture i belongs to `captions[i]`; a candidate with the very same caption counts as
+ * right, as nobody could tell the two apart. Ties rank the wrong candidate first.
+ * @param similarity of picture i and caption j
  */
-export function retrieval(images: Float32Array, texts: Float32Array, captions: readonly string[]): RetrievalScores {
+export function rankedRetrieval(
+  captions: readonly string[],
+  similarity: (image: number, text: number) => number,
+): RetrievalScores {
   const n = captions.length;
-  const width = images.length / n;
-  const rank = (queries: Float32Array, candidates: Float32Array): Recall => {
-    const ranks = captions.map((caption, i) => rankOf(queries, candidates, width, captions, caption, i));
-    const at = (k: number): number => (100 * ranks.filter((r) => r < k).length) / n;
+  const recall = (score: (query: number, candidate: number) => number): Recall => {
+    const ranks = captions.map((caption, i) => {
+      const scores = captions.map((_, j) => score(i, j));
+      const best = scores.reduce((top, s, j) => (captions[j] === caption ? Math.max(top, s) : top), -Infinity);
+      return scores.filter((s, j) => captions[j] !== caption && s >= best).length;
+    });
+    const at = (k: number): number => (100 * ranks.filter((rank) => rank < k).length) / n;
     return { r1: at(1), r5: at(5), r10: at(10) };
   };
-  const imageToText = rank(images, texts);
-  const textToImage = rank(texts, images);
+  const imageToText = recall(similarity);
+  const textToImage = recall((text, image) => similarity(image, text));
   const all = [imageToText, textToImage].flatMap(({ r1, r5, r10 }) => [r1, r5, r10]);
   return { imageToText, textToImage, mean: all.reduce((a, b) => a + b, 0) / 6 };
 }
 
-/** How many wrong candidates score at least as high as the best right one. */
-function rankOf(
-  queries: Float32Array,
-  candidates: Float32Array,
-  width: number,
+/** Retrieval with the dot product of vectors, unit ones for cosines. */
+export function retrieval(
+  images: readonly Float32Array[],
+  texts: readonly Float32Array[],
   captions: readonly string[],
-  caption: string,
-  row: number,
-): number {
-  const scores = captions.map((_, j) => {
-    let dot = 0;
-    for (let k = 0; k < width; k++) dot += queries[row * width + k]! * candidates[j * width + k]!;
-    return dot;
-  });
-  let best = -Infinity;
-  for (const [j, score] of scores.entries()) if (captions[j] === caption && score > best) best = score;
-  return scores.filter((score, j) => captions[j] !== caption && score >= best).length;
+): RetrievalScores {
+  return rankedRetrieval(captions, (i, j) => dot(images[i]!, texts[j]!));
 }
 
-/** Rows scaled to length 1, in place. */
-export function unitRows(data: Float32Array, width: number): Float32Array {
-  for (let at = 0; at < data.length; at += width) {
-    let sum = 0;
-    for (let k = at; k < at + width; k++) sum += data[k]! ** 2;
-    const scale = 1 / Math.max(Math.sqrt(sum), 1e-12);
-    for (let k = at; k < at + width; k++) data[k] = data[k]! * scale;
-  }
-  return data;
+export function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let k = 0; k < a.length; k++) sum += a[k]! * b[k]!;
+  return sum;
+}
+
+export function cosine(a: Float32Array, b: Float32Array): number {
+  return dot(a, b) / Math.max(Math.sqrt(dot(a, a) * dot(b, b)), 1e-12);
+}
+
+/** Rows of a flat array scaled to length 1. */
+export function unitRows(data: Float32Array, width: number): Float32Array[] {
+  return Array.from({ length: data.length / width }, (_, i) => {
+    const row = data.subarray(i * width, (i + 1) * width);
+    const scale = 1 / Math.max(Math.sqrt(dot(row, row)), 1e-12);
+    return row.map((x) => x * scale);
+  });
 }

@@ -98,7 +98,7 @@ async function clipScores(
     parts.push(await program.run(feeds));
   }
   await program.close();
-  const rows = (name: string): Float32Array => unitRows(joinRows(parts.map((v) => v[name]!)), config.clipWidth);
+  const rows = (name: string): Float32Array[] => unitRows(joinRows(parts.map((v) => v[name]!)), config.clipWidth);
   const { imageToText, textToImage, mean } = retrieval(rows("image"), rows("text"), captions);
   return { imageToTextR1: imageToText.r1, textToImageR1: textToImage.r1, recallMean: mean };
 }

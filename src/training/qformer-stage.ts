@@ -2,7 +2,7 @@
  * Stage `causal-qformer` (the paper's stage 1): 32 queries read the frozen tower's tokens, the last of them is
  * contrasted with the caption. Trains on cached tokens. arXiv 2307.08041 section 3.1.
  */
-import { retrieval } from "../evaluation/retrieval.ts";
+import { retrieval, unitRows } from "../evaluation/retrieval.ts";
 import { input, Params } from "../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
 import { imageFeature, textFeature, textHidden } from "../models/contrastive.ts";
@@ -87,7 +87,8 @@ async function qformerScores(
     );
   }
   await program.close();
-  const rows = (name: string): Float32Array => joinRows(parts.map((v) => v[name]!));
+  const rows = (name: string): Float32Array[] =>
+    unitRows(joinRows(parts.map((v) => v[name]!)), config.contrastiveWidth);
   const { imageToText, textToImage, mean } = retrieval(rows("image"), rows("text"), captions);
   return { imageToTextR1: imageToText.r1, textToImageR1: textToImage.r1, recallMean: mean };
 }

@@ -1,0 +1,173 @@
+/**
+ * The scorecard of a model folder on built-in scenes: the rows of the paper's tables at laptop size, each with its
+ * trivial baseline. arXiv 2307.08041 Tables 1 and 2.
+ */
+import type { Scene, SceneSource, SpritePicture } from "../data/index.ts";
+import type { RgbImage } from "../image/index.ts";
+import { resize } from "../image/index.ts";
+import type { SeedTokenizer } from "../seed-tokenizer.ts";
+import { splitWords } from "../text/index.ts";
+import { type CodebookHealth, codebookHealth } from "../training/codebook-health.ts";
+import { cosine, dot, type RetrievalScores, rankedRetrieval, retrieval } from "./retrieval.ts";
+
+export interface Progress {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (what: string, done: number, total: number) => void;
+}
+
+export function imageOf({ pixels, size }: { readonly pixels: Uint8Array; readonly size: number }): RgbImage {
+  return { width: size, height: size, data: pixels };
+}
+
+/** The first `count` scenes of a source. */
+export function firstScenes(source: SceneSource, count: number): Scene[] {
+  return Array.from({ length: count }, (_, seed) => source.scene(seed));
+}
+
+export interface SceneRetrieval {
+  readonly embeddings: RetrievalScores;
+  readonly codes: RetrievalScores;
+  /** Share of the embeddings' mean recall that the codes keep, percent. */
+  readonly keptPercent: number;
+}
+
+/** Retrieval by causal embeddings and by codes alone. */
+export async function retrievalScores(tokenizer: SeedTokenizer, scenes: readonly Scene[]): Promise<SceneRetrieval> {
+  const captions = scenes.map((s) => s.caption);
+  const images = scenes.map(imageOf);
+  const texts = await tokenizer.embedText(captions, { batch: 64 });
+  const embeddings = retrieval(await tokenizer.embed(images, { batch: 64 }), texts, captions);
+  const encoded = await tokenizer.encode(images, { batch: 64 });
+  const recalled = await tokenizer.embedCodes(
+    encoded.map((e) => e.codes),
+    { batch: 64 },
+  );
+  const codes = retrieval(recalled, texts, captions);
+  return { embeddings, codes, keptPercent: (100 * codes.mean) / embeddings.mean };
+}
+
+/**
+ * The baseline without a model: a picture is given the caption of the nearest training picture (16 x 16 pixels), and
+ * captions are ranked by the share of words they have in common with it.
+ */
+export function pixelRetrieval(scenes: readonly Scene[], gallery: readonly Scene[]): RetrievalScores {
+  const thumbs = gallery.map((s) => Float32Array.from(resize(imageOf(s), 16, 16, "bilinear").data));
+  const words = (text: string): Set<string> => new Set(splitWords(text));
+  const guesses = scenes.map((scene) => {
+    const thumb = resize(imageOf(scene), 16, 16, "bilinear").data;
+    let [best, nearest] = [Infinity, 0];
+    for (const [i, other] of thumbs.entries()) {
+      let distance = 0;
+      for (let k = 0; k < other.length && distance < best; k++) distance += (other[k]! - thumb[k]!) ** 2;
+      if (distance < best) [best, nearest] = [distance, i];
+    }
+    return words(gallery[nearest]!.caption);
+  });
+  const sets = scenes.map((s) => words(s.caption));
+  const overlap = (a: Set<string>, b: Set<string>): number => {
+    const common = [...a].filter((w) => b.has(w)).length;
+    return common / (a.size + b.size - common);
+  };
+  return rankedRetrieval(
+    scenes.map((s) => s.caption),
+    (i, j) => overlap(guesses[i]!, sets[j]!),
+  );
+}
+
+export interface NamingScores {
+  readonly pictures: number;
+  /** Percent. */
+  readonly top1: number;
+  readonly top5: number;
+}
+
+/** Each sprite is given the nearest of all nouns' captions. `vectors` are embeddings of the pictures, unit. */
+export async function namingScores(
+  tokenizer: SeedTokenizer,
+  sprites: readonly SpritePicture[],
+  nouns: readonly { readonly noun: string; readonly caption: string }[],
+  by: "embeddings" | "codes",
+): Promise<NamingScores> {
+  const images = sprites.map(imageOf);
+  const texts = await tokenizer.embedText(
+    nouns.map((n) => n.caption),
+    { batch: 64 },
+  );
+  const vectors =
+    by === "embeddings"
+      ? await tokenizer.embed(images, { batch: 64 })
+      : await tokenizer.embedCodes(
+          (await tokenizer.encode(images, { batch: 64 })).map((e) => e.codes),
+          { batch: 64 },
+        );
+  let [top1, top5] = [0, 0];
+  for (const [i, sprite] of sprites.entries()) {
+    const ranked = nouns.map(({ noun }, j) => ({ noun, score: dot(vectors[i]!, texts[j]!) }));
+    ranked.sort((a, b) => b.score - a.score);
+    const place = ranked.findIndex(({ noun }) => noun === sprite.noun);
+    top1 += Number(place === 0);
+    top5 += Number(place >= 0 && place < 5);
+  }
+  return { pictures: sprites.length, top1: (100 * top1) / sprites.length, top5: (100 * top5) / sprites.length };
+}
+
+/** Usage, perplexity and entropy per position over many scenes. */
+export async function codebookScores(
+  tokenizer: SeedTokenizer,
+  source: SceneSource,
+  count: number,
+  { signal, onProgress }: Progress = {},
+): Promise<CodebookHealth> {
+  const ids = new Int32Array(count * 32);
+  const chunk = 256;
+  for (let at = 0; at < count; at += chunk) {
+    signal?.throwIfAborted();
+    const images = Array.from({ length: Math.min(chunk, count - at) }, (_, i) => imageOf(source.scene(at + i)));
+    for (const [i, { codes }] of (await tokenizer.encode(images, { batch: 64 })).entries())
+      ids.set(codes, (at + i) * 32);
+    onProgress?.("codebook", at + images.length, count);
+  }
+  return codebookHealth(ids, tokenizer.codebookSize);
+}
+
+export interface ReconstructionScores {
+  readonly pictures: number;
+  /** Mean cosine of clip embeddings between the original and what is painted from: */
+  readonly fromCodes: number;
+  readonly fromCaption: number;
+  /** ... the codes of another picture. */
+  readonly fromShuffledCodes: number;
+  /** ... the first n codes. */
+  readonly fromFirst: Readonly<Record<number, number>>;
+}
+
+/** CLIP similarity of reconstructions; the frozen CLIP pair of the model itself is the judge. */
+export async function reconstructionScores(
+  tokenizer: SeedTokenizer,
+  scenes: readonly Scene[],
+  keep: readonly number[],
+  { signal, onProgress }: Progress = {},
+): Promise<ReconstructionScores> {
+  const images = scenes.map(imageOf);
+  const originals = await tokenizer.clipImage(images, { batch: 64 });
+  const codes = (await tokenizer.encode(images, { batch: 64 })).map((e) => e.codes);
+  const common = { seed: scenes.map((_, i) => i), batch: 32, ...(signal ? { signal } : {}) };
+  const report = (what: string) => ({ onStep: (done: number, total: number) => onProgress?.(what, done, total) });
+  const similarity = async (painted: readonly RgbImage[], shift = 0): Promise<number> => {
+    const seen = await tokenizer.clipImage(painted, { batch: 64 });
+    const n = originals.length;
+    return seen.reduce((sum, vector, i) => sum + cosine(vector, originals[(i + shift) % n]!), 0) / n;
+  };
+  const fromAll = await tokenizer.decode(codes, { ...common, ...report("codes") });
+  const fromFirst: Record<number, number> = {};
+  for (const n of keep)
+    fromFirst[n] = await similarity(await tokenizer.decode(codes, { ...common, keep: n, ...report(`first ${n}`) }));
+  const captions = scenes.map((s) => s.caption);
+  return {
+    pictures: scenes.length,
+    fromCodes: await similarity(fromAll),
+    fromCaption: await similarity(await tokenizer.paint(captions, { ...common, ...report("captions") })),
+    fromShuffledCodes: await similarity(fromAll, 1),
+    fromFirst,
+  };
+}
