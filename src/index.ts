@@ -24,6 +24,7 @@ export {
   type KeepOptions,
   type LoadOptions,
   type PaintOptions,
+  type PrepareOptions,
   SeedTokenizer,
   type TokenizedImage,
 } from "./seed-tokenizer.ts";

@@ -33,6 +33,13 @@ export interface BatchOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface PrepareOptions {
+  /** What messages call the picture. Default: its path, or "picture". */
+  readonly where?: string;
+  /** Told in one line when something is left out, such as the later frames of an animation. */
+  readonly warn?: (message: string) => void;
+}
+
 export interface TokenizedImage {
   /** i32 [32], in causal order: the first say the most. */
   readonly codes: Int32Array;
@@ -80,11 +87,11 @@ export class SeedTokenizer {
 
   /**
    * The picture as the model sees it: decoded, then squashed to its square with Pillow's bicubic filter.
-   * @param where what messages call it @throws InputError if the bytes are no picture; SetupError if the file is missing.
+   * @throws InputError if the bytes are no picture; SetupError if the file is missing.
    */
-  async prepare(source: ImageSource, where?: string): Promise<RgbImage> {
+  async prepare(source: ImageSource, options: PrepareOptions = {}): Promise<RgbImage> {
     const size = this.config.vision.imageSize;
-    return resize(await load(source, where), size, size);
+    return resize(await load(source, options), size, size);
   }
 
   /** Pictures -> 32 codes each. */
@@ -193,12 +200,14 @@ export class SeedTokenizer {
 /** Largest picture file, bytes. */
 const MAX_FILE = 256 * 1024 ** 2;
 
-async function load(source: ImageSource, where = typeof source === "string" ? source : "picture"): Promise<RgbImage> {
-  if (typeof source === "string") return decodeImage(await readFileBounded(source, MAX_FILE), where);
-  if (source instanceof Uint8Array) return decodeImage(source, where);
+async function load(source: ImageSource, { where, warn }: PrepareOptions): Promise<RgbImage> {
+  const name = where ?? (typeof source === "string" ? source : "picture");
+  const limits = warn ? { warn } : {};
+  if (typeof source === "string") return decodeImage(await readFileBounded(source, MAX_FILE), name, limits);
+  if (source instanceof Uint8Array) return decodeImage(source, name, limits);
   const { width, height, data } = source;
   if (data?.length === width * height * 3 && data.length > 0) return source;
-  throw new InputError(`${where}: expected ${width * height * 3} bytes for ${width}x${height}, got ${data?.length}.`);
+  throw new InputError(`${name}: expected ${width * height * 3} bytes for ${width}x${height}, got ${data?.length}.`);
 }
 
 async function inBatches<T, R>(

@@ -1,0 +1,66 @@
+#!/usr/bin/env node
+/** The command line. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 bad input, 4 bad set-up, 130 interrupted. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { SeedlingError } from "../errors.ts";
+import { reason } from "../one-line.ts";
+import { demoCommand } from "./demo.ts";
+import { detokenizeCommand } from "./detokenize.ts";
+import { Interrupted } from "./interrupt.ts";
+import { quietPipes } from "./output.ts";
+import { parityCommand } from "./parity.ts";
+import { reconstructCommand } from "./reconstruct.ts";
+import { Reported } from "./report.ts";
+import { tokenizeCommand } from "./tokenize.ts";
+
+const COMMANDS = [tokenizeCommand, detokenizeCommand, reconstructCommand, demoCommand, parityCommand];
+
+function program(): Command {
+  const root = new Command("seedling")
+    .description("Pictures to 32 causal codes and back (SEED, arXiv 2307.08041).")
+    .version(
+      (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version,
+    )
+    .addHelpText(
+      "after",
+      `
+Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 bad input, 4 bad set-up, 130 interrupted.
+
+Examples:
+  seedling demo
+  seedling tokenize cat.jpg
+  seedling reconstruct photos/ -o sheet.png`,
+    );
+  for (const make of COMMANDS) root.addCommand(make());
+  for (const command of [root, ...root.commands])
+    command
+      .option("--debug", "show where in the program an error comes from")
+      .exitOverride()
+      .configureOutput({ outputError: () => {} }); // printed below, like every error
+  return root;
+}
+
+/** Prints what went wrong in one line; returns the exit code. */
+function explain(error: unknown, debug: boolean): number {
+  if (error instanceof Reported) return error.exitCode;
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0 || error.code === "commander.help") return error.exitCode === 0 ? 0 : 2;
+    const message = error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+    process.stderr.write(`seedling: ${message.replace(/\.$/, "")}. See --help.\n`);
+    return 2;
+  }
+  const [message, code] =
+    error instanceof SeedlingError || error instanceof Interrupted
+      ? [error.message, error.exitCode]
+      : [`${reason(error)}. This is a bug: run again with --debug and report what it prints.`, 1];
+  process.stderr.write(`seedling: ${message}\n`);
+  if (debug && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return code;
+}
+
+quietPipes();
+try {
+  await program().parseAsync();
+} catch (error) {
+  process.exitCode = explain(error, process.argv.includes("--debug"));
+}

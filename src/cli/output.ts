@@ -1,0 +1,39 @@
+/** Where results go: standard output, or a file that appears whole or not at all. */
+import { fileError, writeAtomic } from "../files.ts";
+
+export type Write = (chunk: string | Uint8Array) => Promise<void>;
+
+/** Runs `produce` with a writer to `path`; without a path, or with "-", to standard output. */
+export async function withOutput(path: string | undefined, produce: (write: Write) => Promise<void>): Promise<void> {
+  if (path === undefined || path === "-") return produce(writeStdout);
+  let failure: unknown;
+  const written = writeAtomic(path, async (file) => {
+    try {
+      await produce(async (chunk) => {
+        await file.writeFile(chunk).catch((error: unknown) => {
+          throw fileError(error, path);
+        });
+      });
+    } catch (error) {
+      failure = error; // not the fault of this file
+      throw error;
+    }
+  });
+  await written.catch((error: unknown) => {
+    throw failure ?? error;
+  });
+}
+
+export function writeStdout(chunk: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(chunk, (error) => (error ? reject(fileError(error, "standard output")) : resolve()));
+  });
+}
+
+/** A reader that closes the pipe early, such as `head`, has seen enough: that is no error. */
+export function quietPipes(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(0);
+    });
+}

@@ -1,0 +1,46 @@
+/** Pictures side by side: a row for each subject, a titled column for each version of it. */
+import { UsageError } from "../errors.ts";
+import { drawText, LETTER_HEIGHT, LETTER_WIDTH } from "./letters.ts";
+import { blankImage, type RgbImage } from "./rgb-image.ts";
+
+const GAP = 8;
+/** Small pictures are enlarged by a whole factor until a cell has at least this side, px. */
+const CELL = 128;
+
+/** One picture of all. rows: each as long as `titles`. @throws UsageError if one is not. */
+export function comparisonSheet(titles: readonly string[], rows: readonly (readonly RgbImage[])[]): RgbImage {
+  const wrong = rows.find((row) => row.length !== titles.length);
+  if (wrong) throw new UsageError(`sheet: expected ${titles.length} pictures a row, got ${wrong.length}.`);
+  const cells = rows.map((row) => row.map((image) => enlarge(image)));
+  const side = (of: (image: RgbImage) => number): number => cells.flat().reduce((max, c) => Math.max(max, of(c)), CELL);
+  const [cellWidth, cellHeight] = [side((c) => c.width), side((c) => c.height)];
+  const header = GAP + 2 * LETTER_HEIGHT;
+  const width = GAP + titles.length * (cellWidth + GAP);
+  const sheet = blankImage(width, header + GAP + rows.length * (cellHeight + GAP), 255);
+  for (const [column, title] of titles.entries()) {
+    const x = GAP + column * (cellWidth + GAP);
+    const zoom = title.length * LETTER_WIDTH * 2 <= cellWidth ? 2 : 1;
+    drawText(sheet, title, x + ((cellWidth - title.length * LETTER_WIDTH * zoom) >> 1), GAP, zoom);
+    for (const [row, pictures] of cells.entries())
+      paste(sheet, pictures[column]!, x, header + GAP + row * (cellHeight + GAP));
+  }
+  return sheet;
+}
+
+/** Every pixel becomes a square, so that the picture is seen as it is. */
+function enlarge(image: RgbImage): RgbImage {
+  const factor = Math.ceil(CELL / Math.max(image.width, image.height));
+  const [width, height] = [image.width * factor, image.height * factor];
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const from = (Math.floor(y / factor) * image.width + Math.floor(x / factor)) * 3;
+      data.set(image.data.subarray(from, from + 3), (y * width + x) * 3);
+    }
+  return { width, height, data };
+}
+
+function paste(sheet: RgbImage, { width, height, data }: RgbImage, x: number, y: number): void {
+  for (let row = 0; row < height; row++)
+    sheet.data.set(data.subarray(row * width * 3, (row + 1) * width * 3), ((y + row) * sheet.width + x) * 3);
+}
