@@ -2,6 +2,7 @@ export { type Atlas, type AtlasOptions, loadAtlas, openAtlas, type Sprite } from
 export { BACKGROUNDS, type BackgroundName, type ColourName } from "./colours.ts";
 export type { Background } from "./draw.ts";
 export { SCENE_KINDS, type SceneKind } from "./layout.ts";
+export { type Dataset, type DatasetOptions, openDataset, type ProblemKind, type Sample } from "./loader.ts";
 export { pixelNearestNeighbour, type SpritePicture, singleSprite, spritesOf } from "./naming.ts";
 export {
   everydayNouns,
@@ -17,6 +18,7 @@ export {
 export { manyPhrase, onePhrase } from "./phrases.ts";
 export type { Question } from "./questions.ts";
 export { createSceneSource, type Scene, type SceneObject, type SceneOptions, type SceneSource } from "./scenes.ts";
+export { contactSheet, type SheetItem, type SheetOptions } from "./sheet.ts";
 export {
   isHeldOutConcept,
   isHeldOutCount,
@@ -24,3 +26,4 @@ export {
   SPLITS,
   type Split,
 } from "./splits.ts";
+export { readShard, type ShardSample, sceneSample, writeShard, writeShards } from "./webdataset.ts";
