@@ -4,16 +4,30 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { SeedlingError } from "../errors.ts";
 import { reason } from "../one-line.ts";
+import { assembleCommand } from "./assemble.ts";
+import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
 import { detokenizeCommand } from "./detokenize.ts";
+import { evalCommand } from "./eval.ts";
 import { Interrupted } from "./interrupt.ts";
 import { quietPipes } from "./output.ts";
 import { parityCommand } from "./parity.ts";
 import { reconstructCommand } from "./reconstruct.ts";
 import { Reported } from "./report.ts";
 import { tokenizeCommand } from "./tokenize.ts";
+import { trainCommand } from "./train.ts";
 
-const COMMANDS = [tokenizeCommand, detokenizeCommand, reconstructCommand, demoCommand, parityCommand];
+const COMMANDS = [
+  tokenizeCommand,
+  detokenizeCommand,
+  reconstructCommand,
+  demoCommand,
+  dataCommand,
+  trainCommand,
+  assembleCommand,
+  evalCommand,
+  parityCommand,
+];
 
 function program(): Command {
   const root = new Command("seedling")

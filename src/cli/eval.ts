@@ -1,0 +1,44 @@
+/** `seedling eval`: the scorecard of a model folder on the built-in test scenes. */
+import { Command } from "commander";
+import { UsageError } from "../errors.ts";
+import { SECTIONS, type Section, scorecard } from "../evaluation/scorecard.ts";
+import { writeFileAtomic } from "../files.ts";
+import { addModelOptions, type ModelOptions, whole, withTokenizer } from "./options.ts";
+
+export function evalCommand(): Command {
+  const command = new Command("eval")
+    .description(
+      "Score a model on scenes of unseen seeds and in the held-out style (needs the icon sets: npm run icons)",
+    )
+    .argument("[section...]", `what to score: ${SECTIONS.join(", ")} (default: all)`)
+    .option("--count <n>", "scenes for retrieval", whole(10), 1000)
+    .option("--pictures <n>", "scenes for reconstruction (each is painted several times)", whole(2), 200)
+    .option("--codes-count <n>", "scenes for codebook usage", whole(10), 10_000)
+    .option("--nouns <n>", "the first n everyday nouns, those of the recipe", whole(2), 96)
+    .option("-o, --output <file>", "write the scores as JSON");
+  return addModelOptions(command).action(
+    async (
+      sections: string[],
+      options: ModelOptions & {
+        count: number;
+        pictures: number;
+        codesCount: number;
+        nouns: number;
+        output?: string;
+      },
+    ) => {
+      const wanted = sections.length > 0 ? sections : [...SECTIONS];
+      for (const s of wanted)
+        if (!(SECTIONS as readonly string[]).includes(s))
+          throw new UsageError(`eval: expected one of ${SECTIONS.join(", ")}, got ${s}.`);
+      await withTokenizer(options, async (tokenizer) => {
+        const { count, pictures, codesCount, nouns } = options;
+        const report = options.quiet ? () => {} : (line: string) => process.stderr.write(`${line}\n`);
+        const scores = await scorecard(tokenizer, wanted as Section[], { count, pictures, codesCount, nouns, report });
+        const text = `${JSON.stringify(scores, null, 2)}\n`;
+        if (options.output) await writeFileAtomic(options.output, text);
+        process.stdout.write(text);
+      });
+    },
+  );
+}
