@@ -1,6 +1,5 @@
 /** `seedling reconstruct`: picture -> codes -> picture, side by side. */
 import { Command } from "commander";
-import { CODES_PER_IMAGE } from "../codes/index.ts";
 import { UsageError } from "../errors.ts";
 import { writeFileAtomic } from "../files.ts";
 import { comparisonSheet } from "../image/comparison.ts";
@@ -60,12 +59,12 @@ async function reconstruct(inputs: string[], options: Options): Promise<void> {
       for await (const { index, image } of paintings(tokenizer, codes, options, { signal, report }))
         rows[index]!.push(image);
       await writeFileAtomic(output, await encodePng(comparisonSheet(["original", ...keep.map(title)], rows)));
-      report.note(`wrote ${output}: ${rows.length} of ${rows.length} pictures`);
+      report.note(`wrote ${output}: ${rows.length} pictures`);
     }),
   );
 }
 
 /** Of the column that was painted from the first n codes. */
 export function title(n: number): string {
-  return n === CODES_PER_IMAGE ? `all ${n} codes` : `first ${n} ${n === 1 ? "code" : "codes"}`;
+  return n === 1 ? "1 code" : `${n} codes`;
 }

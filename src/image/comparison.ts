@@ -15,11 +15,11 @@ export function comparisonSheet(titles: readonly string[], rows: readonly (reado
   const side = (of: (image: RgbImage) => number): number => cells.flat().reduce((max, c) => Math.max(max, of(c)), CELL);
   const [cellWidth, cellHeight] = [side((c) => c.width), side((c) => c.height)];
   const header = GAP + 2 * LETTER_HEIGHT;
+  const zoom = titles.every((title) => title.length * LETTER_WIDTH * 2 <= cellWidth) ? 2 : 1;
   const width = GAP + titles.length * (cellWidth + GAP);
   const sheet = blankImage(width, header + GAP + rows.length * (cellHeight + GAP), 255);
   for (const [column, title] of titles.entries()) {
     const x = GAP + column * (cellWidth + GAP);
-    const zoom = title.length * LETTER_WIDTH * 2 <= cellWidth ? 2 : 1;
     drawText(sheet, title, x + ((cellWidth - title.length * LETTER_WIDTH * zoom) >> 1), GAP, zoom);
     for (const [row, pictures] of cells.entries())
       paste(sheet, pictures[column]!, x, header + GAP + row * (cellHeight + GAP));

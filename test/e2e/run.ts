@@ -1,0 +1,39 @@
+/** Runs the built command line as a process. */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly cwd: string;
+  readonly stdin?: Uint8Array | string;
+}
+
+export function start(args: readonly string[], { cwd }: RunOptions): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [MAIN, ...args], { cwd });
+}
+
+/** The exit code of a process, and what it wrote. */
+export async function finished(child: ChildProcessWithoutNullStreams): Promise<Finished> {
+  const out: Buffer[] = [];
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    stderr += chunk;
+  });
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { code, stdout: Buffer.concat(out), stderr };
+}
+
+export async function run(args: readonly string[], options: RunOptions): Promise<Finished> {
+  const child = start(args, options);
+  child.stdin.on("error", () => {}); // a command that fails early does not read it
+  child.stdin.end(options.stdin ?? "");
+  return finished(child);
+}
