@@ -3,7 +3,7 @@
  * Dh head width, F hidden width, C Y X channels, rows, columns.
  */
 import { ShapeError } from "../errors.ts";
-import { constant, filled, normal, ones, type Params, type Tensor, zeros } from "../graph/index.ts";
+import { constant, filled, full, normal, ones, type Params, type Tensor, zeros } from "../graph/index.ts";
 import type { Init } from "../graph/ops.ts";
 
 export interface LinearOptions {
@@ -87,8 +87,7 @@ export function conv2d(p: Params, x: Tensor, out: number, { kernel, stride = 1, 
 export function groupNorm(p: Params, x: Tensor, groups: number, eps: number): Tensor {
   const [B, C, Y, X] = [x.dim(0), x.size(1), x.size(2), x.size(3)];
   const size = (C / groups) * Y * X;
-  const one = constant(new Float32Array(size).fill(1));
-  const flat = x.reshape([B, groups, size]).layerNorm(one, constant(new Float32Array(size)), eps);
+  const flat = x.reshape([B, groups, size]).layerNorm(full([size], 1), full([size], 0), eps);
   const column = (name: string, init: Init): Tensor => p.get(name, [C], init).reshape([C, 1, 1]);
   return flat.reshape([B, C, Y, X]).mul(column("weight", ones)).add(column("bias", zeros));
 }

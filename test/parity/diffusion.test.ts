@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { gradients } from "../../src/autodiff/index.ts";
 import { openSafetensors, readJsonFile } from "../../src/checkpoint/index.ts";
 import {
@@ -23,6 +23,7 @@ import { type Program, Runtime, type Value, type Values, type WeightSource } fro
 
 const root = "test/fixtures/diffusers";
 const TOLERANCE = 5e-5;
+vi.setConfig({ testTimeout: 60_000 }); // whole models are compiled
 const runtime = new Runtime({ threads: 1 });
 afterAll(() => runtime.close());
 
