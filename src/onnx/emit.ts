@@ -167,6 +167,8 @@ export function emit(outputs: Readonly<Record<string, Tensor>>, options: EmitOpt
   }
   const values: ValueInfo[] = [];
   for (const [name, t] of Object.entries(outputs)) {
+    if (e.inputs.some((input) => input.name === name))
+      throw new SeedlingError(`emit: expected another name for the output ${name}, it is the name of an input.`);
     e.nodes.push({ op: "Identity", inputs: [e.name(t)], outputs: [name] });
     values.push({ name, type: t.dtype, shape: t.shape });
   }

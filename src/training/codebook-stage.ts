@@ -73,7 +73,8 @@ export function codebookStage(options: CodebookStageOptions): Stage {
           : {}),
       };
       const { loss, parts, ids, z } = stage2Loss(p, input("y", [B, 32, D]), goals, seed, weights);
-      return { loss, metrics: { ...parts, ids, z } };
+      const losses = Object.entries(parts).map(([term, part]) => [`${term}Loss`, part]);
+      return { loss, metrics: { ...Object.fromEntries(losses), ids, z } };
     },
     batch: (micro, count) => feeds(train.shuffledBatch(micro * count, count)),
     async prepare(training, batch) {
