@@ -1,21 +1,20 @@
 /** The tokenizer as a library: pictures to 32 causal codes and back, and the spaces around them. */
 import { fileURLToPath } from "node:url";
 import { type Codes, checkCodes } from "./codes/index.ts";
-import { InputError, UsageError } from "./errors.ts";
-import { readFileBounded } from "./files.ts";
-import { type ChannelStats, decodeImage, type RgbImage, resize, toTensor } from "./image/index.ts";
+import { type ChannelStats, type RgbImage, resize, toTensor } from "./image/index.ts";
 import type { SeedlingConfig } from "./models/config.ts";
 import type { Device, Value } from "./runtime/index.ts";
+import { type BatchOptions, inBatches, rows } from "./tokenizer/batches.ts";
 import { CodeVectors, type KeepOptions } from "./tokenizer/code-vectors.ts";
 import { type Hint, Painter, type PaintOptions } from "./tokenizer/painter.ts";
+import { type ImageSource, loadPicture, type PrepareOptions } from "./tokenizer/picture-source.ts";
 import { Programs } from "./tokenizer/programs.ts";
-import { openSeedFolder, type SeedFolder } from "./tokenizer/seed-folder.ts";
+import { openSeedFolder, type ProgramName, type SeedFolder } from "./tokenizer/seed-folder.ts";
 
+export type { BatchOptions } from "./tokenizer/batches.ts";
 export type { KeepOptions } from "./tokenizer/code-vectors.ts";
 export type { PaintOptions } from "./tokenizer/painter.ts";
-
-/** A picture: pixels, the bytes of a picture file, or the path of one. */
-export type ImageSource = RgbImage | Uint8Array | string;
+export type { ImageSource, PrepareOptions } from "./tokenizer/picture-source.ts";
 
 export interface LoadOptions {
   /** Default "cpu". */
@@ -24,20 +23,6 @@ export interface LoadOptions {
   readonly threads?: number;
   /** Told what is being loaded; parts are compiled when they are first needed. */
   readonly onProgress?: (what: string) => void;
-}
-
-export interface BatchOptions {
-  /** Pictures computed at a time. Default 16. */
-  readonly batch?: number;
-  /** Stops before the next batch; the promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-}
-
-export interface PrepareOptions {
-  /** What messages call the picture. Default: its path, or "picture". */
-  readonly where?: string;
-  /** Told in one line when something is left out, such as the later frames of an animation. */
-  readonly warn?: (message: string) => void;
 }
 
 export interface TokenizedImage {
@@ -51,7 +36,7 @@ export const BUNDLED_MODEL = fileURLToPath(new URL("../models/seedling-mini", im
 export class SeedTokenizer {
   readonly config: SeedlingConfig;
   readonly #folder: SeedFolder;
-  readonly #programs: Programs;
+  readonly #programs: Programs<ProgramName>;
   readonly #vectors: CodeVectors;
   readonly #painter: Painter;
   #emptyText: Promise<Value> | undefined;
@@ -71,7 +56,12 @@ export class SeedTokenizer {
     this.config = folder.config;
     this.#folder = folder;
     this.#vectors = vectors;
-    this.#programs = new Programs(folder, runtime, (name) => onProgress?.(`compiling ${name}`));
+    const { graphs, weights, unetWeights } = folder;
+    this.#programs = new Programs(
+      (name) => ({ outputs: graphs[name], weights: name === "unet" ? unetWeights : weights }),
+      runtime,
+      (name) => onProgress?.(`compiling ${name}`),
+    );
     this.#painter = new Painter(folder, this.#programs, () => this.#noText());
   }
 
@@ -91,7 +81,7 @@ export class SeedTokenizer {
    */
   async prepare(source: ImageSource, options: PrepareOptions = {}): Promise<RgbImage> {
     const size = this.config.vision.imageSize;
-    return resize(await load(source, options), size, size);
+    return resize(await loadPicture(source, options), size, size);
   }
 
   /** Pictures -> 32 codes each. */
@@ -195,40 +185,4 @@ export class SeedTokenizer {
   #check(codes: readonly ArrayLike<number>[]): Codes[] {
     return codes.map((list, i) => checkCodes(Array.from(list), `picture ${i}`, this.codebookSize));
   }
-}
-
-/** Largest picture file, bytes. */
-const MAX_FILE = 256 * 1024 ** 2;
-
-async function load(source: ImageSource, { where, warn }: PrepareOptions): Promise<RgbImage> {
-  const name = where ?? (typeof source === "string" ? source : "picture");
-  const limits = warn ? { warn } : {};
-  if (typeof source === "string") return decodeImage(await readFileBounded(source, MAX_FILE), name, limits);
-  if (source instanceof Uint8Array) return decodeImage(source, name, limits);
-  const { width, height, data } = source;
-  if (data?.length === width * height * 3 && data.length > 0) return source;
-  throw new InputError(`${name}: expected ${width * height * 3} bytes for ${width}x${height}, got ${data?.length}.`);
-}
-
-async function inBatches<T, R>(
-  items: readonly T[],
-  { batch = 16, signal }: BatchOptions,
-  run: (chunk: readonly T[]) => Promise<R>,
-): Promise<R[]> {
-  if (!Number.isInteger(batch) || batch < 1)
-    throw new UsageError(`batch: expected a whole number from 1, got ${batch}.`);
-  const results: R[] = [];
-  for (let at = 0; at < items.length; at += batch) {
-    signal?.throwIfAborted();
-    results.push(await run(items.slice(at, at + batch)));
-  }
-  return results;
-}
-
-/** The rows of all values, one array a picture. */
-function rows<T extends Float32Array | Int32Array>(values: readonly Value[]): T[] {
-  return values.flatMap(({ shape, data }) => {
-    const width = data.length / shape[0]!;
-    return Array.from({ length: shape[0]! }, (_, b) => data.slice(b * width, (b + 1) * width) as T);
-  });
 }

@@ -70,7 +70,7 @@ export function decodeTensor(bytes: Uint8Array, dtype: StoredDtype, where: strin
       `${where}: expected a dtype that can be converted, got ${dtype}. Store it as F16 or F32.`,
     );
   }
-  const raw = view(bytes, dtype);
+  const raw = elements(bytes, dtype);
   if (dtype === "F16") return float16ArrayToFloat32(raw as Uint16Array);
   if (dtype === "BF16") return bfloat16ArrayToFloat32(raw as Uint16Array);
   return raw;
@@ -106,8 +106,8 @@ export function encodeTensor(data: TensorData, dtype: StoredDtype, where: string
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
 }
 
-/** The bytes seen as elements; copied first if they do not start at a multiple of the element's size. */
-function view(bytes: Uint8Array, dtype: StoredDtype): TensorData {
+/** The bytes seen as elements of the dtype's array; copied first if they do not start at a multiple of its element size. */
+export function elements(bytes: Uint8Array, dtype: StoredDtype): TensorData {
   const size = DTYPE_BYTES[dtype];
   const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   return new ARRAYS[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size);

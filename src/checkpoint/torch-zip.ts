@@ -46,7 +46,7 @@ export interface TorchFile extends TensorFile {
   readonly section: string | undefined;
 }
 
-const STORAGE_DTYPES = {
+export const STORAGE_DTYPES = {
   DoubleStorage: "F64",
   FloatStorage: "F32",
   HalfStorage: "F16",

@@ -4,9 +4,9 @@ import { InputError } from "../errors.ts";
 import type { TextEncoderConfig } from "./clip.ts";
 import type { SeedConfig } from "./seed-tokenizer.ts";
 
-const count = z.int().min(1).max(1_000_000);
+export const count = z.int().min(1).max(1_000_000);
 
-const vision = z.strictObject({
+export const vision = z.strictObject({
   imageSize: count,
   patchSize: count,
   width: count,
@@ -27,7 +27,7 @@ const textEncoder = z.strictObject({
   eps: z.number().optional(),
 });
 
-const qformer = z.strictObject({
+export const qformer = z.strictObject({
   hidden: count,
   heads: count,
   layers: count,
@@ -44,6 +44,16 @@ const imageHead = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("reverse"), layers: count }),
 ]);
 
+export const codebook = z.strictObject({
+  codes: z.int().min(2).max(8192),
+  width: count,
+  beta: z.number().optional(),
+});
+
+export const image = z.strictObject({ width: count, head: imageHead });
+
+export const text = z.strictObject({ tokens: count, width: count, layers: count, suffix: z.enum(["", "_text"]) });
+
 const schema = z.strictObject({
   format: z.literal("seedling-1"),
   /** Normalisation of pixels in 0..1. */
@@ -53,11 +63,11 @@ const schema = z.strictObject({
   clipWidth: count,
   textEncoder,
   qformer,
-  codebook: z.strictObject({ codes: z.int().min(2).max(8192), width: count, beta: z.number().optional() }),
+  codebook,
   decoderDepth: count,
   decoderHeads: count,
-  image: z.strictObject({ width: count, head: imageHead }),
-  text: z.strictObject({ tokens: count, width: count, layers: count, suffix: z.enum(["", "_text"]) }),
+  image,
+  text,
   contrastiveWidth: count,
   /** Which head speaks to the diffusion model. */
   paintsFrom: z.enum(["image", "text"]),

@@ -5,7 +5,7 @@ import { UsageError } from "../errors.ts";
 import type { RgbImage } from "../image/index.ts";
 import type { Value } from "../runtime/index.ts";
 import type { Programs } from "./programs.ts";
-import type { SeedFolder } from "./seed-folder.ts";
+import type { ProgramName, SeedFolder } from "./seed-folder.ts";
 
 export interface PaintOptions {
   /**
@@ -30,11 +30,11 @@ export type Hint = { readonly image: Value } | { readonly text: Value };
 
 export class Painter {
   readonly #folder: SeedFolder;
-  readonly #programs: Programs;
+  readonly #programs: Programs<ProgramName>;
   /** f32 [1,L,D]: the features of an empty caption, which is how "no text" looked in training. */
   readonly #emptyText: () => Promise<Value>;
 
-  constructor(folder: SeedFolder, programs: Programs, emptyText: () => Promise<Value>) {
+  constructor(folder: SeedFolder, programs: Programs<ProgramName>, emptyText: () => Promise<Value>) {
     this.#folder = folder;
     this.#programs = programs;
     this.#emptyText = emptyText;

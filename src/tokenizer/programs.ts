@@ -1,24 +1,29 @@
 /** Graphs that are compiled when they are first run, each once, in one worker thread. */
-import { type Program, Runtime, type RuntimeOptions, type Values } from "../runtime/index.ts";
-import type { SeedFolder } from "./seed-folder.ts";
+import { type Program, Runtime, type RuntimeOptions, type Values, type WeightSource } from "../runtime/index.ts";
+import type { Outputs } from "./graphs.ts";
 
-export type ProgramName = keyof SeedFolder["graphs"];
+/** A graph and where its weights are. */
+export interface Part {
+  readonly outputs: Outputs;
+  readonly weights: WeightSource;
+}
 
-export class Programs {
-  readonly #folder: SeedFolder;
+export class Programs<Name extends string> {
+  readonly #part: (name: Name) => Part;
   readonly #options: RuntimeOptions;
-  readonly #onLoad: (name: ProgramName) => void;
-  readonly #compiled = new Map<ProgramName, Promise<Program>>();
+  readonly #onLoad: (name: Name) => void;
+  readonly #compiled = new Map<Name, Promise<Program>>();
   #runtime: Runtime | undefined;
 
-  constructor(folder: SeedFolder, options: RuntimeOptions, onLoad: (name: ProgramName) => void) {
-    this.#folder = folder;
+  constructor(part: (name: Name) => Part, options: RuntimeOptions, onLoad: (name: Name) => void) {
+    this.#part = part;
     this.#options = options;
     this.#onLoad = onLoad;
   }
 
-  async run(name: ProgramName, feeds: Values): Promise<Values> {
-    return (await this.#program(name)).run(feeds);
+  /** Runs the graph; `fetch` names the outputs wanted, all by default. */
+  async run(name: Name, feeds: Values, fetch?: readonly string[]): Promise<Values> {
+    return (await this.#program(name)).run(feeds, fetch);
   }
 
   async close(): Promise<void> {
@@ -26,13 +31,13 @@ export class Programs {
     await this.#runtime?.close();
   }
 
-  #program(name: ProgramName): Promise<Program> {
+  #program(name: Name): Promise<Program> {
     const known = this.#compiled.get(name);
     if (known) return known;
     this.#onLoad(name);
     this.#runtime ??= new Runtime(this.#options);
-    const { graphs, weights, unetWeights } = this.#folder;
-    const program = this.#runtime.compile(graphs[name], name === "unet" ? unetWeights : weights);
+    const { outputs, weights } = this.#part(name);
+    const program = this.#runtime.compile(outputs, weights);
     this.#compiled.set(name, program);
     return program;
   }

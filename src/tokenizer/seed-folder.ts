@@ -32,6 +32,8 @@ export interface SeedFolder {
   readonly unetWeights: CheckedWeights;
 }
 
+export type ProgramName = keyof SeedFolder["graphs"];
+
 /** Largest tokenizer.json, bytes. */
 const MAX_TOKENIZER = 64e6;
 

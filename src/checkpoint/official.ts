@@ -1,0 +1,71 @@
+/**
+ * The published layouts of SEED: which file holds which tensors, and how its names differ from ours. The tables are
+ * read both ways: an import adds the prefix that an export takes off.
+ */
+
+const TOWER = "visual_encoder.";
+
+export interface OfficialFile {
+  /** The name under which it was published. */
+  readonly file: string;
+  /** Key of the root dict that holds the tensors; undefined if they are the root. */
+  readonly section?: "model";
+  /** What our names have in front and the file's have not. */
+  readonly prefix: string;
+  /** Does the file hold the tensor that we call `name`? */
+  readonly holds: (name: string) => boolean;
+}
+
+const isTower = (name: string): boolean => name.startsWith(TOWER);
+const isEncoder = (name: string): boolean =>
+  /^(query_tokens|temp)$|^(ln_vision|Qformer|vision_proj|text_proj)\./.test(name);
+
+const tower: OfficialFile = { file: "eva_vit_g.pth", prefix: TOWER, holds: isTower };
+
+export const LAYOUTS = {
+  /** SEED-LLaMA's tokenizer: one flat file beside the tower. */
+  v2: [{ file: "seed_quantizer.pt", prefix: "", holds: (name) => !isTower(name) }, tower],
+  /** The first paper's: the Causal Q-Former, then the codec. */
+  v1: [
+    { file: "causal_qformer.pth", section: "model", prefix: "", holds: isEncoder },
+    { file: "seed_tokenizer.pth", section: "model", prefix: "", holds: (name) => !isEncoder(name) && !isTower(name) },
+    tower,
+  ],
+  /** A Q-Former without a codebook: BLIP-2's, or that of stage 1. */
+  encoder: [{ file: "blip2_pretrained.pth", section: "model", prefix: "", holds: (name) => !isTower(name) }, tower],
+} as const satisfies Record<string, readonly OfficialFile[]>;
+
+export type LayoutName = keyof typeof LAYOUTS;
+
+/** Our name of each tensor of an official file. A tower's own file is known by its names without prefix. */
+export function ourNames(names: Iterable<string>): Map<string, string> {
+  const all = [...names];
+  const prefix = all.includes("cls_token") && all.includes("patch_embed.proj.weight") ? TOWER : "";
+  return new Map(all.map((name) => [name, prefix + name]));
+}
+
+const NOT_NEEDED: readonly (readonly [RegExp, string])[] = [
+  [/\.position_ids$/, "a buffer that counts positions"],
+  [/^Qformer\.cls\./, "word prediction, which SEED switches off"],
+  [/^visual_encoder\.blocks\.39\./, "the last block of ViT-g, whose output nobody reads"],
+  [/^(clip_model|text_encoder)\./, "a frozen teacher of training"],
+  [/^itm_head\./, "BLIP-2's matching head"],
+];
+
+/** Why a tensor of an official file has no place in our models. `name` is ours. */
+export function notNeededBecause(name: string): string {
+  return NOT_NEEDED.find(([pattern]) => pattern.test(name))?.[1] ?? "not part of the model";
+}
+
+/** The output of the 39th block is the tower's: ViT-g has 40 (quirk R4). */
+export const TOWER_BLOCKS = 39;
+
+/**
+ * Would the published v2 inference class report this name of seed_quantizer.pt as unexpected? It does for what only
+ * training reads, and passes over names below modules that it sets to None (the text path).
+ */
+export function isOfficiallyUnexpected(name: string): boolean {
+  return /^(temp$|(vision|text|distill_text)_proj\.|(clip_model|text_encoder)\.|(pos_embed|reverse_tokens)_text$|(blocks|Reverse_Qformer)_text\.)/.test(
+    name,
+  );
+}

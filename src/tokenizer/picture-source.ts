@@ -1,0 +1,28 @@
+/** Where a picture may come from. */
+import { InputError } from "../errors.ts";
+import { readFileBounded } from "../files.ts";
+import { decodeImage, type RgbImage } from "../image/index.ts";
+
+/** A picture: pixels, the bytes of a picture file, or the path of one. */
+export type ImageSource = RgbImage | Uint8Array | string;
+
+export interface PrepareOptions {
+  /** What messages call the picture. Default: its path, or "picture". */
+  readonly where?: string;
+  /** Told in one line when something is left out, such as the later frames of an animation. */
+  readonly warn?: (message: string) => void;
+}
+
+/** Largest picture file, bytes. */
+const MAX_FILE = 256 * 1024 ** 2;
+
+/** @throws InputError if the bytes are no picture; SetupError if the file is missing. */
+export async function loadPicture(source: ImageSource, { where, warn }: PrepareOptions = {}): Promise<RgbImage> {
+  const name = where ?? (typeof source === "string" ? source : "picture");
+  const limits = warn ? { warn } : {};
+  if (typeof source === "string") return decodeImage(await readFileBounded(source, MAX_FILE), name, limits);
+  if (source instanceof Uint8Array) return decodeImage(source, name, limits);
+  const { width, height, data } = source;
+  if (data?.length === width * height * 3 && data.length > 0) return source;
+  throw new InputError(`${name}: expected ${width * height * 3} bytes for ${width}x${height}, got ${data?.length}.`);
+}
