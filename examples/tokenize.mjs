@@ -1,0 +1,19 @@
+// Pictures to 32 codes, codes to a picture, and a search by text, with the library.
+import { writeFile } from "node:fs/promises";
+import { encodePng, SeedTokenizer } from "seedling";
+
+const tokenizer = await SeedTokenizer.fromPretrained(); // the bundled models/seedling-mini
+const pictures = ["bee-and-pigs.png", "cake.png", "rocket-and-rose.jpg"].map((name) => new URL(name, import.meta.url).pathname);
+
+const encoded = await tokenizer.encode(pictures);
+for (const [i, { codes }] of encoded.entries()) console.log(pictures[i].split("/").pop(), [...codes].join(" "));
+
+const [painted] = await tokenizer.decode([encoded[0].codes], { seed: 7 });
+await writeFile("painted.png", await encodePng(painted));
+
+const [query] = await tokenizer.embedText(["a birthday cake"]);
+const vectors = await tokenizer.embedCodes(encoded.map((e) => e.codes));
+const dot = (a, b) => a.reduce((sum, x, k) => sum + x * b[k], 0);
+console.log("nearest to “a birthday cake”:", vectors.map((v) => dot(v, query).toFixed(2)).join(" "));
+
+await tokenizer.close();

@@ -1,0 +1,30 @@
+// Draws the pictures of examples/: scenes of test seeds (never trained on), two in a style that training never shows.
+// Needs the icon sets (npm run icons) and a build.
+import { writeFileSync } from "node:fs";
+import sharp from "sharp";
+import { createSceneSource, everydayNouns, openAtlas } from "../dist/data/index.js";
+
+const atlas = await openAtlas();
+const common = { size: 256, nouns: everydayNouns(96), questions: false };
+const test = createSceneSource(atlas, { ...common, split: "test" });
+const style = createSceneSource(atlas, { ...common, split: "held-out-style", styles: ["streamline-emojis"] });
+
+const pictures = [
+  ["bee-and-pigs.png", test, 100001],
+  ["airplane-and-ice-cream.webp", test, 100011],
+  ["rocket-and-rose.jpg", test, 100015],
+  ["cake.png", test, 100016],
+  ["cat-unseen-style.webp", style, 100009],
+  ["bear-unseen-style.jpg", style, 100002],
+];
+
+const lines = [];
+for (const [name, source, seed] of pictures) {
+  const { pixels, caption, size } = source.scene(seed);
+  const image = sharp(pixels, { raw: { width: size, height: size, channels: 3 } });
+  const ending = name.split(".").pop();
+  const encoded = ending === "png" ? image.png() : ending === "jpg" ? image.jpeg({ quality: 90 }) : image.webp({ quality: 90 });
+  writeFileSync(new URL(`../examples/${name}`, import.meta.url), await encoded.toBuffer());
+  lines.push(`| \`${name}\` | ${caption} | ${source.split}, seed ${seed} |`);
+}
+console.log(lines.join("\n"));
