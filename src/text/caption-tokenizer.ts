@@ -69,13 +69,19 @@ export class CaptionTokenizer {
     const mask = new Int32Array(ids.length);
     const end = new Int32Array(captions.length);
     for (const [b, caption] of captions.entries()) {
-      const words = this.#tokenizer.encode(caption, { add_special_tokens: false }).ids.slice(0, length - 2);
+      const words = this.#words(caption).slice(0, length - 2);
       const row = [2, ...words, 3];
       ids.set(row, b * length);
       mask.fill(1, b * length, b * length + row.length);
       end[b] = row.length - 1;
     }
     return { ids, mask, end };
+  }
+
+  /** Ids of the words. The library gives a word it does not know the id 0, which is our padding. */
+  #words(caption: string): number[] {
+    const { tokens } = this.#tokenizer.encode(caption, { add_special_tokens: false });
+    return tokens.map((token) => this.#vocabulary.get(token) ?? 1);
   }
 
   /** Number of tokens of a caption, specials included. */

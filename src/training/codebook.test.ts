@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { Rng } from "../rng.ts";
+import { CodeWindow, codebookHealth } from "./codebook-health.ts";
+import { kmeans, nearest } from "./kmeans.ts";
+
+test("health of a codebook by hand: two of four codes, one twice as often", () => {
+  const { usage, perplexity, entropyBits } = codebookHealth(Int32Array.of(0, 1, 0), 4, 3);
+  expect(usage).toBe(0.5);
+  expect(perplexity).toBeCloseTo(2 ** (-(2 / 3) * Math.log2(2 / 3) - (1 / 3) * Math.log2(1 / 3)));
+  expect(entropyBits).toEqual([0, 0, 0]);
+});
+
+test("the window forgets old steps", () => {
+  const window = new CodeWindow(1);
+  window.add(new Int32Array(32).fill(0));
+  window.add(new Int32Array(32).fill(1));
+  expect(window.health(2)).toMatchObject({ usage: 0.5, perplexity: 1 });
+});
+
+test("k-means finds three clear clusters", () => {
+  const rng = new Rng(1);
+  const middles = [-10, 0, 10];
+  const rows = Float32Array.from({ length: 600 }, (_, i) => middles[Math.floor(i / 2) % 3]! + 0.1 * rng.normal());
+  const centres = kmeans(rows, 2, 6, 20, rng);
+  const owner = nearest(rows, centres, 2);
+  for (let i = 0; i < 300; i++)
+    expect(
+      Math.hypot(rows[2 * i]! - centres[2 * owner[i]!]!, rows[2 * i + 1]! - centres[2 * owner[i]! + 1]!),
+    ).toBeLessThan(1);
+});
