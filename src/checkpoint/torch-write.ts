@@ -7,7 +7,7 @@ import { crc32 } from "node:zlib";
 import { CheckpointError } from "../errors.ts";
 import { writeAtomic } from "../files.ts";
 import { quote } from "../one-line.ts";
-import { encodeTensor, type StoredDtype } from "./dtypes.ts";
+import { DTYPE_BYTES, encodeTensor, type StoredDtype } from "./dtypes.ts";
 import type { TensorToWrite } from "./safetensors-write.ts";
 import { STORAGE_DTYPES } from "./torch-zip.ts";
 
@@ -24,9 +24,14 @@ export async function writeTorch(path: string, tensors: Iterable<TensorToWrite>,
     const zip = new ZipWriter((bytes) => file.writeFile(bytes), path);
     await zip.add("archive/data.pkl", pickle);
     await zip.add("archive/byteorder", Buffer.from("little"));
-    for (const [i, { name, dtype, data }] of all.entries()) {
-      const numbers = typeof data === "function" ? await data() : data;
-      const bytes = encodeTensor(numbers, dtype, `${path} ${quote(name)}`);
+    for (const [i, { name, dtype, shape, data }] of all.entries()) {
+      const where = `${path} ${quote(name)}`;
+      const bytes = encodeTensor(typeof data === "function" ? await data() : data, dtype, where);
+      const expected = shape.reduce((product, n) => product * n, DTYPE_BYTES[dtype]);
+      if (bytes.length !== expected) {
+        const type = `${dtype} [${shape.join()}]`;
+        throw new CheckpointError(`${where}: expected ${expected} bytes for ${type}, got ${bytes.length}.`);
+      }
       await zip.add(`archive/data/${i}`, bytes);
     }
     await zip.add("archive/version", Buffer.from("3\n"));

@@ -9,6 +9,9 @@ import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
 import { detokenizeCommand } from "./detokenize.ts";
 import { evalCommand } from "./eval.ts";
+import { exportCommand } from "./export.ts";
+import { importCommand } from "./import.ts";
+import { inspectCommand } from "./inspect.ts";
 import { Interrupted } from "./interrupt.ts";
 import { quietPipes } from "./output.ts";
 import { parityCommand } from "./parity.ts";
@@ -27,6 +30,9 @@ const COMMANDS = [
   assembleCommand,
   evalCommand,
   parityCommand,
+  importCommand,
+  exportCommand,
+  inspectCommand,
 ];
 
 function program(): Command {

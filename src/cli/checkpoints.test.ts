@@ -1,0 +1,85 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { sha256 } from "../checkpoint/inspect.ts";
+import { exportCommand } from "./export.ts";
+import { importCommand } from "./import.ts";
+import { inspectCommand } from "./inspect.ts";
+import { writeStdout } from "./output.ts";
+
+vi.mock("./output.ts", () => ({ writeStdout: vi.fn() }));
+
+const fixture = "test/fixtures/tiny-a";
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "seedling-checkpoints-"));
+});
+afterAll(() => rm(root, { recursive: true }));
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+/** The lines that a command prints. */
+async function run(command: Command, ...args: string[]): Promise<string[]> {
+  const printed: string[] = [];
+  vi.mocked(writeStdout).mockImplementation(async (chunk) => void printed.push(chunk as string));
+  await command.parseAsync(args, { from: "user" });
+  return printed.join("").trimEnd().split("\n");
+}
+
+test("import says what became of every tensor; export names its files; import of those gives the same", async () => {
+  const [first, published, second] = ["first", "published", "second"].map((name) => join(root, name)) as [
+    string,
+    string,
+    string,
+  ];
+  expect(await run(importCommand(), `${fixture}/model.pt`, "-o", first, "-q")).toEqual([
+    `${fixture}/model.pt: 197 tensors, 196 used, 1 ignored`,
+    "  ignored 1: a buffer that counts positions",
+    "missing 0, misshaped 0, with values that are no numbers 0",
+    "167 K parameters",
+  ]);
+  expect(await run(exportCommand(), first, "--format", "official", "-o", published, "-q")).toEqual([
+    `${published}/seed_quantizer.pt: 153 tensors`,
+    `${published}/eva_vit_g.pth: 43 tensors`,
+  ]);
+  const files = ["seed_quantizer.pt", "eva_vit_g.pth"].map((name) => join(published, name));
+  const [json] = await run(importCommand(), ...files, "-o", second, "-q", "--json");
+  expect(JSON.parse(json!)).toMatchObject({
+    folder: second,
+    missing: [],
+    files: [{ published: { missing: 43, unexpected: 0 } }, { ignored: [] }],
+  });
+  expect(await sha256(join(second, "model.safetensors"))).toBe(await sha256(join(first, "model.safetensors")));
+});
+
+test("inspect lists tensors, sizes and hashes of every file, as text and as JSON", async () => {
+  const lines = await run(inspectCommand(), `${fixture}/v1/model.safetensors`);
+  const bytes = await readFile(`${fixture}/v1/model.safetensors`);
+  expect(lines[0]).toBe(
+    `${fixture}/v1/model.safetensors  ${(bytes.length / 1000).toFixed(0)} kB  sha256 ${await sha256(`${fixture}/v1/model.safetensors`)}`,
+  );
+  expect(lines).toContainEqual(expect.stringMatching(/^ {2}F32 +\[40, 6\] +960 B +quantize\.embedding\.weight$/));
+  expect(lines.at(-1)).toBe("  215 tensors, 72.8 K numbers");
+  const objects = (await run(inspectCommand(), `${fixture}/stage1`, "--json", "--no-hash")).map((line) =>
+    JSON.parse(line),
+  );
+  expect(objects.map(({ file, tensors }) => [file, tensors.length])).toEqual([
+    [`${fixture}/stage1/checkpoint_0.pth`, 97],
+    [`${fixture}/stage1/io.safetensors`, expect.any(Number)],
+    [`${fixture}/stage1/model.safetensors`, 134],
+  ]);
+});
+
+test("a damaged file is one line and does not hide the others", async () => {
+  const bad = join(root, "bad.safetensors");
+  await writeFile(bad, "nothing of the kind");
+  const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const lines = await run(inspectCommand(), bad, `${fixture}/v1/model.safetensors`, "--json", "--no-hash");
+  expect(lines).toHaveLength(1);
+  expect(String(stderr.mock.calls[0])).toContain(`${bad}: expected a safetensors header`);
+  expect(process.exitCode).toBe(3);
+});

@@ -1,0 +1,92 @@
+/** `seedling import`: official checkpoints -> a model folder. */
+import { Command, Option } from "commander";
+import { CheckpointError } from "../errors.ts";
+import { type ImportReport, importOfficial } from "../official/index.ts";
+import { interruptible } from "./interrupt.ts";
+import { whole } from "./options.ts";
+import { writeStdout } from "./output.ts";
+import { Report } from "./report.ts";
+import { formatCount } from "./sizes.ts";
+
+interface Options {
+  readonly output: string;
+  readonly dtype?: "f32" | "f16" | "bf16";
+  readonly visionHeads?: number;
+  readonly visionDepth?: number;
+  readonly qformerHeads?: number;
+  readonly decoderHeads?: number;
+  readonly json?: boolean;
+  readonly verbose?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function importCommand(): Command {
+  const count = whole(1, 1024);
+  return new Command("import")
+    .description("turn published SEED or BLIP-2 checkpoints into a model folder, and say what became of every tensor")
+    .argument("<file...>", "in the order in which they are loaded; later ones win")
+    .requiredOption("-o, --output <folder>", "the model folder to make")
+    .addOption(new Option("--dtype <name>", "store weights as").choices(["f32", "f16", "bf16"]))
+    .option("--vision-heads <n>", "heads of the tower (default: 88 wide each, as in ViT-g)", count)
+    .option("--vision-depth <n>", "blocks of the tower that run (default: all, at most 39)", count)
+    .option("--qformer-heads <n>", "heads of the Q-Former (default: 64 wide each, as in BERT)", count)
+    .option("--decoder-heads <n>", "heads of the decoders (default: 12)", count)
+    .option("--json", "the whole report as one JSON object")
+    .option("-v, --verbose", "name every tensor, or everything that is wrong")
+    .option("-q, --quiet", "no progress")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  seedling import seed_quantizer.pt eva_vit_g.pth -o seed-2              SEED-LLaMA's tokenizer
+  seedling import causal_qformer.pth seed_tokenizer.pth eva_vit_g.pth -o seed-1
+  seedling import blip2_pretrained.pth eva_vit_g.pth -o blip2 --dtype f16
+  seedling import stage1.pth stage2.pth eva_vit_g.pth -o mine`,
+    )
+    .action((files: string[], { output, ...options }: Options) =>
+      interruptible(async (signal) => {
+        const progress = new Report(options);
+        const { dtype, visionHeads, visionDepth, qformerHeads, decoderHeads } = options;
+        const report = await importOfficial(files, output, {
+          dtype,
+          hints: { visionHeads, visionDepth, qformerHeads, decoderHeads },
+          onProgress: (done, total) => progress.progress("importing MB", done / 1e6, Math.ceil(total / 1e6)),
+          signal,
+        }).catch((error: unknown) => {
+          progress.clear();
+          if (options.verbose && error instanceof CheckpointError)
+            for (const line of error.problems) progress.note(line);
+          throw error;
+        });
+        progress.clear();
+        for (const { name, count } of report.notFinite)
+          progress.note(`seedling: warning: ${name}: ${count} values are NaN or infinite. Is the file damaged?`);
+        const lines = options.json ? [JSON.stringify({ folder: output, ...report })] : formatImport(report, options);
+        await writeStdout(`${lines.join("\n")}\n`);
+      }),
+    );
+}
+
+export function formatImport(report: ImportReport, { verbose = false }: { verbose?: boolean } = {}): string[] {
+  const lines: string[] = [];
+  for (const { path, used, ignored, published } of report.files) {
+    lines.push(`${path}: ${used.length + ignored.length} tensors, ${used.length} used, ${ignored.length} ignored`);
+    if (published)
+      lines.push(
+        `  the published loader would say ${published.missing} missing (the vision tower, which has its own file) and ` +
+          `${published.unexpected} unexpected (what only training reads): both are normal`,
+      );
+    const reasons = new Map<string, number>();
+    for (const { why } of ignored) reasons.set(why, (reasons.get(why) ?? 0) + 1);
+    for (const [why, count] of reasons) lines.push(`  ignored ${count}: ${why}`);
+    if (!verbose) continue;
+    lines.push(...used.map((name) => `  used ${name}`));
+    lines.push(...ignored.map(({ name, why }) => `  ignored ${name}: ${why}`));
+  }
+  const { missing, misshaped, notFinite, parameters } = report;
+  lines.push(
+    `missing ${missing.length}, misshaped ${misshaped.length}, with values that are no numbers ${notFinite.length}`,
+  );
+  lines.push(`${formatCount(parameters)} parameters`);
+  return lines;
+}

@@ -1,0 +1,65 @@
+/** `seedling inspect`: what a checkpoint holds. */
+import { Command } from "commander";
+import { checkpointFiles, type InspectedFile, inspectFile } from "../checkpoint/inspect.ts";
+import { quote } from "../one-line.ts";
+import { writeStdout } from "./output.ts";
+import { Report } from "./report.ts";
+import { formatBytes, formatCount } from "./sizes.ts";
+
+interface Options {
+  readonly json?: boolean;
+  readonly hash: boolean;
+}
+
+export function inspectCommand(): Command {
+  return new Command("inspect")
+    .description("list the tensors, dtypes, shapes, sizes and hashes of checkpoints; nothing in them is executed")
+    .argument("<path...>", "safetensors, PyTorch's .pt, .pth or .bin, or folders with such files")
+    .option("--json", "one JSON object a file")
+    .option("--no-hash", "leave out the SHA-256, which reads the whole file")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  seedling inspect seed_quantizer.pt
+  seedling inspect models/seedling-mini --json | jq '.tensors | length'`,
+    )
+    .action(async (paths: string[], options: Options) => {
+      const report = new Report();
+      let done = 0;
+      for (const path of paths) {
+        try {
+          for (const file of await checkpointFiles(path)) {
+            const inspected = await inspectFile(file, { hash: options.hash });
+            const lines = options.json ? [JSON.stringify(inspected)] : formatInspection(inspected);
+            await writeStdout(`${lines.join("\n")}\n`);
+            done++;
+          }
+        } catch (error) {
+          report.problem(error);
+        }
+      }
+      report.finish(done);
+    });
+}
+
+/** A heading, a line a tensor in the order of the file, and the sum. */
+export function formatInspection({ file, bytes, sha256, metadata, tensors }: InspectedFile): string[] {
+  const rows = tensors.map((t) => [t.dtype, `[${t.shape.join(", ")}]`, formatBytes(t.bytes)]);
+  const widths = [0, 1, 2].map((i) => Math.max(...rows.map((row) => row[i]!.length), 0));
+  const numbers = tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  return [
+    `${file}  ${formatBytes(bytes)}${sha256 ? `  sha256 ${sha256}` : ""}`,
+    ...Object.entries(metadata).map(([key, value]) => `  ${quote(key)}: ${quote(value)}`),
+    ...tensors.map(({ name }, i) => {
+      const [dtype, shape, size] = rows[i]! as [string, string, string];
+      return `  ${dtype.padEnd(widths[0]!)}  ${shape.padEnd(widths[1]!)}  ${size.padStart(widths[2]!)}  ${plain(name)}`;
+    }),
+    `  ${tensors.length} tensors, ${formatCount(numbers)} numbers`,
+  ];
+}
+
+/** Names with control characters or of great length are shown in quotes, so that a line stays a line. */
+function plain(name: string): string {
+  return /^[\x21-\x7e]{1,120}$/.test(name) ? name : quote(name, 120);
+}
