@@ -1,0 +1,138 @@
+/**
+ * LoRA: a frozen linear layer gets a product of two thin matrices beside it. Hu et al. 2021, eq. 3; PEFT's key names.
+ *
+ * A model run with `LoraParams` in place of `Params` declares `lora_A.weight` and `lora_B.weight` at every layer that is
+ * targeted, and is otherwise the same model. What learns is decided outside, by name.
+ */
+import { SeedlingError } from "../errors.ts";
+import { constant, Params, type Tensor, uniform, zeros } from "../graph/index.ts";
+import { type LinearOptions, linear } from "../nn/index.ts";
+import { hashText } from "../rng.ts";
+
+export interface LoraConfig {
+  /** Inner width of the two matrices. */
+  readonly rank: number;
+  /** Their product is scaled by alpha / rank. */
+  readonly alpha: number;
+  /** Share of a layer's inputs that the thin path does not see in training. */
+  readonly dropout: number;
+  /** Last names of the layers, for instance "q_proj". */
+  readonly targets: readonly string[];
+}
+
+/** What SEED-LLaMA publishes: every projection of a Llama block. */
+export const SEED_LORA: LoraConfig = {
+  rank: 16,
+  alpha: 32,
+  dropout: 0.05,
+  targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+};
+
+/** The same for OPT, whose layers are called otherwise. */
+export const SEED_LORA_OPT: LoraConfig = {
+  ...SEED_LORA,
+  targets: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+};
+
+export interface LoraTraining {
+  /**
+   * f32 [B,T,N], uniform in [0,1) and drawn anew each step, N at least the widest input of a targeted layer. Each layer
+   * drops what falls into its own interval of length `dropout`. Without it nothing is dropped.
+   */
+  readonly noise?: Tensor;
+}
+
+/** Parameters of a model with low-rank paths at its targets. */
+export class LoraParams extends Params {
+  readonly lora: LoraConfig;
+  readonly training: LoraTraining;
+  readonly #all: Map<string, Tensor>;
+
+  constructor(lora: LoraConfig, training: LoraTraining = {}, path = "", all = new Map<string, Tensor>()) {
+    super(path, all);
+    this.lora = lora;
+    this.training = training;
+    this.#all = all;
+  }
+
+  override at(...names: (string | number)[]): LoraParams {
+    return new LoraParams(this.lora, this.training, super.at(...names).path, this.#all);
+  }
+}
+
+/** `linear`, with the low-rank path beside it where `p` has one. x: f32 [...,in] -> [...,out]. */
+export function project(p: Params, x: Tensor, out: number, options: LinearOptions = {}): Tensor {
+  const y = linear(p, x, out, options);
+  return p instanceof LoraParams && isTarget(p.path, p.lora) ? y.add(lowRank(p, x, out)) : y;
+}
+
+export function isTarget(path: string, { targets }: LoraConfig): boolean {
+  return targets.some((name) => path === name || path.endsWith(`.${name}`));
+}
+
+/** True for the paths of low-rank matrices. */
+export function isLoraPath(path: string): boolean {
+  return /(^|\.)lora_[AB]\.weight$/.test(path);
+}
+
+/** scale B A x. Keys `lora_A.weight` [r,in], Kaiming-uniform with a = sqrt 5, and `lora_B.weight` [out,r], zero. */
+function lowRank(p: LoraParams, x: Tensor, out: number): Tensor {
+  const { rank, alpha } = p.lora;
+  const a = p.at("lora_A").get("weight", [rank, x.size(-1)], uniform(x.size(-1) ** -0.5));
+  const b = p.at("lora_B").get("weight", [out, rank], zeros);
+  return dropout(p, x)
+    .linear(a)
+    .mul(alpha / rank)
+    .linear(b);
+}
+
+/** Zero with probability `dropout`, else x / (1 - dropout). */
+function dropout(p: LoraParams, x: Tensor): Tensor {
+  const { noise } = p.training;
+  const share = p.lora.dropout;
+  if (!noise || share === 0) return x;
+  const start = (hashText(p.path) / 2 ** 32) * (1 - share);
+  const drawn = noise.slice(-1, 0, x.size(-1));
+  const dropped = drawn
+    .sub(start + share / 2)
+    .abs()
+    .less(share / 2);
+  return dropped.where(constant(0), x.mul(1 / (1 - share)));
+}
+
+/** Weights by path with their shapes, as merging reads them. */
+export type Weights = ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
+
+/**
+ * W + scale B A (sign 1), or back again (sign -1; then within rounding of the last digit). weight: f32 [out,in] of the
+ * layer at `path`; a layer that the adapter does not touch comes back as it is.
+ * @throws SeedlingError if the shapes of the adapter are not those of the layer.
+ */
+export function mergeLora(
+  path: string,
+  weight: Float32Array,
+  adapter: Weights,
+  { rank, alpha }: LoraConfig,
+  sign: 1 | -1 = 1,
+): Float32Array {
+  const [a, b] = [adapter.get(`${path}.lora_A.weight`), adapter.get(`${path}.lora_B.weight`)];
+  if (!a || !b) return weight;
+  const [columns, rows] = [a.shape[1]!, b.shape[0]!];
+  if (a.shape[0] !== rank || b.shape[1] !== rank || rows * columns !== weight.length)
+    throw new SeedlingError(
+      `${path}: expected an adapter for ${weight.length} weights with rank ${rank}, got A [${a.shape}] and B [${b.shape}]. Is it for another base?`,
+      3,
+    );
+  const out = weight.slice();
+  const scale = (sign * alpha) / rank;
+  const row = new Float64Array(columns);
+  for (let i = 0; i < rows; i++) {
+    row.fill(0);
+    for (let r = 0; r < rank; r++) {
+      const factor = b.data[i * rank + r]! * scale;
+      if (factor !== 0) for (let j = 0; j < columns; j++) row[j]! += factor * a.data[r * columns + j]!;
+    }
+    for (let j = 0; j < columns; j++) out[i * columns + j]! += row[j]!;
+  }
+  return out;
+}
