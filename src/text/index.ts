@@ -6,3 +6,23 @@ export {
   splitWords,
   wordLevelTokenizer,
 } from "./caption-tokenizer.ts";
+export {
+  CHATML,
+  type ChatTemplate,
+  type ChatTurn,
+  type EncodedChat,
+  encodeChat,
+  encodePieces,
+  type Piece,
+  SEED_CHAT,
+} from "./chat.ts";
+export {
+  codeOf,
+  findImageTokens,
+  type ImageTokens,
+  imageIds,
+  type ReplyPart,
+  splitReply,
+  withImageTokens,
+} from "./image-tokens.ts";
+export { LmTokenizer, TextStream } from "./lm-tokenizer.ts";

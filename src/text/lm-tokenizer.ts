@@ -1,0 +1,161 @@
+/** The tokenizer of a language model, on a Hugging Face `tokenizer.json`, with the tokens of pictures where it has them. */
+import { join } from "node:path";
+import { Tokenizer } from "@huggingface/tokenizers";
+import { readJsonFile } from "../checkpoint/json-file.ts";
+import { InputError, SetupError } from "../errors.ts";
+import { quote, reason } from "../one-line.ts";
+import { type AddedToken, findImageTokens, type ImageTokens } from "./image-tokens.ts";
+
+/** Large vocabularies with their merges. */
+const MAX_TOKENIZER_BYTES = 100e6;
+
+type Json = Readonly<Record<string, unknown>>;
+
+export class LmTokenizer {
+  /** What was read, to be written beside a model. */
+  readonly json: Json;
+  readonly config: Json;
+  /** One more than the largest id. */
+  readonly size: number;
+  readonly image: ImageTokens | undefined;
+  /** Begin and end of text, where the tokenizer has them. */
+  readonly bos: number | undefined;
+  readonly eos: number | undefined;
+  readonly #withTokens: Tokenizer;
+  /** Reads "<img>" in a person's text as the five characters that it is. */
+  readonly #textOnly: Tokenizer;
+  readonly #silent: ReadonlySet<number>;
+
+  /** @param json parsed tokenizer.json @param config parsed tokenizer_config.json @throws InputError if they are damaged. */
+  constructor(json: Json, config: Json = {}, where = "tokenizer.json") {
+    const added = addedTokens(json, where);
+    this.json = json;
+    this.config = config;
+    this.image = findImageTokens(added, where);
+    this.size = vocabularySize(json, added, where);
+    try {
+      this.#withTokens = new Tokenizer(json, {});
+      const textTokens = added.filter(({ id, special }) => !special && !this.#isImage(id));
+      this.#textOnly = new Tokenizer({ ...json, added_tokens: textTokens }, {});
+    } catch (error) {
+      throw new InputError(`${where}: expected a tokenizer that can be read (${reason(error)}). Copy it again.`);
+    }
+    this.#silent = new Set(added.filter(({ id, special }) => special || this.#isImage(id)).map(({ id }) => id));
+    this.bos = this.#named("bos_token");
+    this.eos = this.#named("eos_token");
+  }
+
+  /** From a folder. @throws SetupError if tokenizer.json is missing; InputError if it is damaged. */
+  static async open(folder: string): Promise<LmTokenizer> {
+    const path = join(folder, "tokenizer.json");
+    const json = (await readJsonFile(path, MAX_TOKENIZER_BYTES)) as Json;
+    const config = await readJsonFile(join(folder, "tokenizer_config.json"), MAX_TOKENIZER_BYTES).catch(
+      (error: unknown) => {
+        if (error instanceof SetupError) return {};
+        throw error;
+      },
+    );
+    return new LmTokenizer(json, config as Json, path);
+  }
+
+  /** Text as it stands: special tokens and image tokens in it are characters like others. Adds nothing. */
+  encode(text: string): number[] {
+    return text === "" ? [] : this.#textOnly.encode(text, { add_special_tokens: false }).ids;
+  }
+
+  /** Text in which special tokens and image tokens count. Adds nothing. */
+  encodeWithTokens(text: string): number[] {
+    return text === "" ? [] : this.#withTokens.encode(text, { add_special_tokens: false }).ids;
+  }
+
+  /** @throws InputError if there is no such token. */
+  id(token: string): number {
+    const id = this.#withTokens.token_to_id(token);
+    if (id === undefined)
+      throw new InputError(
+        `tokenizer.json: expected the token ${quote(token)}, found none. Use the model's own tokenizer.`,
+      );
+    return id;
+  }
+
+  /** The words of ids; special tokens and tokens of pictures are left out. */
+  decode(ids: readonly number[]): string {
+    const words = ids.filter((id) => !this.#silent.has(id));
+    if (words.length === 0) return "";
+    return this.#withTokens.decode(words, { clean_up_tokenization_spaces: false });
+  }
+
+  /** @throws InputError that says what is missing. */
+  expectImageTokens(): ImageTokens {
+    if (this.image) return this.image;
+    throw new InputError(
+      "tokenizer.json: expected the tokens <img>, </img> and <img_00000>.., found none. Use a model that was trained to see.",
+    );
+  }
+
+  #isImage(id: number): boolean {
+    const { image } = this;
+    if (!image) return false;
+    return id === image.start || id === image.end || (id >= image.first && id < image.first + image.codes);
+  }
+
+  #named(key: string): number | undefined {
+    const value = this.config[key];
+    const token = typeof value === "object" && value !== null ? (value as Json)["content"] : value;
+    return typeof token === "string" ? this.#withTokens.token_to_id(token) : undefined;
+  }
+}
+
+function addedTokens(json: Json, where: string): readonly AddedToken[] {
+  const added = json["added_tokens"] ?? [];
+  const fine =
+    Array.isArray(added) &&
+    added.every((t: Partial<AddedToken> | null) => Number.isInteger(t?.id) && typeof t?.content === "string");
+  if (!fine) throw new InputError(`${where}: expected added_tokens with id and content. Copy it again.`);
+  return added as readonly AddedToken[];
+}
+
+function vocabularySize(json: Json, added: readonly AddedToken[], where: string): number {
+  const vocab = (json["model"] as Json | null | undefined)?.["vocab"];
+  if (typeof vocab !== "object" || vocab === null)
+    throw new InputError(`${where}: expected a model with a vocabulary, found none. Copy it again.`);
+  let size = Array.isArray(vocab) ? vocab.length : 0;
+  if (!Array.isArray(vocab))
+    for (const id of Object.values(vocab as Record<string, number>)) size = Math.max(size, id + 1);
+  for (const { id } of added) size = Math.max(size, id + 1);
+  return size;
+}
+
+/** Ids as they come, text as soon as it is certain: a letter of several tokens appears when its last one is there. */
+export class TextStream {
+  readonly #tokenizer: LmTokenizer;
+  readonly #ids: number[] = [];
+  /** Ids whose text has been given out end here; decoding starts a little before, where the last piece began. */
+  #start = 0;
+  #given = 0;
+
+  constructor(tokenizer: LmTokenizer) {
+    this.#tokenizer = tokenizer;
+  }
+
+  /** The text that is certain now, often none. */
+  push(id: number): string {
+    this.#ids.push(id);
+    const { before, now } = this.#texts();
+    if (now.length <= before.length || now.endsWith("\uFFFD")) return "";
+    this.#start = this.#given;
+    this.#given = this.#ids.length;
+    return now.slice(before.length);
+  }
+
+  /** What is left at the end: letters that were never finished. */
+  end(): string {
+    const { before, now } = this.#texts();
+    return now.slice(before.length);
+  }
+
+  #texts(): { before: string; now: string } {
+    const before = this.#tokenizer.decode(this.#ids.slice(this.#start, this.#given));
+    return { before, now: this.#tokenizer.decode(this.#ids.slice(this.#start)) };
+  }
+}
