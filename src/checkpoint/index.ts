@@ -7,9 +7,20 @@ export {
   float32ArrayToFloat16,
   float32ToFloat16,
 } from "./float16.ts";
+export { type GgufFile, type GgufTensor, type GgufValue, isGguf, openGguf, parseGguf } from "./gguf.ts";
+export { unpackGguf } from "./gguf-folder.ts";
+export {
+  type GgufTokenizer,
+  ggufLlamaConfig,
+  ggufToHuggingFace,
+  ggufTokenizer,
+  huggingFaceToGguf,
+  readGgufLlama,
+} from "./gguf-llama.ts";
 export { parseJson, parseWith, readJsonFile } from "./json-file.ts";
 export { expectTensors, matchTensors, type TensorMatch } from "./match.ts";
 export { type ModelFolder, openCheckpoint, openModelFolder } from "./model-folder.ts";
+export { type Adapter, expectBase, mergeAdapter, readPeftFolder, writePeftFolder } from "./peft.ts";
 export { openSafetensors, parseSafetensors, type SafetensorsFile } from "./safetensors.ts";
 export type { SafetensorsInfo } from "./safetensors-header.ts";
 export { type TensorToWrite, writeSafetensors } from "./safetensors-write.ts";
