@@ -1,0 +1,78 @@
+/** Weights of language models where they lie: mapped from a Hugging Face folder, or read out of a GGUF file. */
+import { realpath } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import {
+  type Adapter,
+  expectTensors,
+  type GgufFile,
+  openCheckpoint,
+  readGgufLlama,
+  type TensorInfo,
+} from "../checkpoint/index.ts";
+import { CheckpointError } from "../errors.ts";
+import { languageModelWeights } from "../models/language-model.ts";
+import type { LlamaConfig } from "../models/llama.ts";
+import type { LmConfig } from "../models/lm-config.ts";
+import { mapWeights, type WeightSource } from "../runtime/index.ts";
+
+const DTYPES = { F32: "f32", F16: "f16", BF16: "bf16" } as const;
+
+/** Tensors that old files hold and the model does not: tables that are computed here, the head where it is tied. */
+function isSuperfluous(name: string, { tied }: LmConfig): boolean {
+  return name.endsWith(".rotary_emb.inv_freq") || (tied && name === "lm_head.weight");
+}
+
+/** @throws SetupError if the weights are missing; CheckpointError listing every missing, extra and misshaped tensor. */
+export async function folderWeights(folder: string, config: LmConfig): Promise<WeightSource> {
+  const file = await openCheckpoint(folder);
+  await file.close();
+  const tensors = new Map([...file.tensors].filter(([name]) => !isSuperfluous(name, config)));
+  expectTensors({ path: file.path, tensors }, languageModelWeights(config));
+  const odd = [...tensors].find(([, { dtype, offset }]) => !(dtype in DTYPES) || offset === undefined);
+  if (odd)
+    throw new CheckpointError(
+      `${file.path}: expected safetensors of F32, F16 or BF16, got ${odd[1].dtype} for ${odd[0]}. Convert the files.`,
+    );
+  const real = await realFiles(tensors.values());
+  const folders = new Set([...real.values()].map((path) => dirname(path)));
+  if (folders.size > 1) throw new CheckpointError(`${folder}: expected all shards in one folder, got ${folders.size}.`);
+  return {
+    folder: [...folders][0]!,
+    get(name) {
+      const info = tensors.get(name);
+      if (!info) return undefined;
+      const { dtype, offset, byteLength } = info as TensorInfo & { offset: number };
+      return {
+        dtype: DTYPES[dtype as keyof typeof DTYPES],
+        data: { file: basename(real.get(info.file)!), offset, byteLength },
+      };
+    },
+  };
+}
+
+/** Where links lead: ONNX Runtime does not follow them out of a folder. */
+async function realFiles(tensors: Iterable<TensorInfo>): Promise<Map<string, string>> {
+  const files = new Set([...tensors].map(({ file }) => file));
+  return new Map(await Promise.all([...files].map(async (file) => [file, await realpath(file)] as const)));
+}
+
+/** All weights, dequantised. @throws CheckpointError naming a tensor that is missing. */
+export async function ggufWeights(file: GgufFile, config: LlamaConfig): Promise<WeightSource> {
+  const weights = new Map<string, Float32Array>();
+  for (const [name, shape] of languageModelWeights(config)) {
+    const data = await readGgufLlama(file, name, config);
+    const size = shape.reduce((a, b) => a * b, 1);
+    if (data.length !== size)
+      throw new CheckpointError(
+        `${file.path}: expected ${size} numbers [${shape.join()}] for ${name}, got ${data.length}.`,
+      );
+    weights.set(name, data);
+  }
+  return mapWeights(weights);
+}
+
+/** What the adapter holds, and the base's weights for the rest. */
+export function withAdapter(base: WeightSource, { weights }: Adapter): WeightSource {
+  const own = mapWeights(new Map([...weights].map(([path, { data }]) => [path, data])));
+  return { ...base, get: (path) => own.get(path) ?? base.get(path) };
+}

@@ -1,0 +1,111 @@
+/** A language model from disk, ready to speak: a Hugging Face folder or a GGUF file, perhaps with an adapter. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type Adapter,
+  expectBase,
+  ggufLlamaConfig,
+  ggufTokenizer,
+  openGguf,
+  readJsonFile,
+  readPeftFolder,
+} from "../checkpoint/index.ts";
+import { InputError } from "../errors.ts";
+import { Params } from "../graph/index.ts";
+import { decodingGraph, languageModelWeights, vocabularyPaths } from "../models/language-model.ts";
+import { type LmConfig, readLmConfig } from "../models/lm-config.ts";
+import { LoraParams } from "../models/lora.ts";
+import { Runtime, type RuntimeOptions, type WeightSource } from "../runtime/index.ts";
+import { LmTokenizer } from "../text/index.ts";
+import { cachedModel } from "./cached-model.ts";
+import { folderWeights, ggufWeights, withAdapter } from "./lm-weights.ts";
+import type { TokenModel } from "./token-model.ts";
+
+export interface OpenModelOptions extends RuntimeOptions {
+  /** A PEFT folder. Its tokenizer.json, if it has one, takes the place of the base's. */
+  readonly adapter?: string;
+}
+
+export interface OpenedModel extends TokenModel {
+  readonly config: LmConfig;
+  readonly tokenizer: LmTokenizer;
+  close(): Promise<void>;
+}
+
+interface Base {
+  readonly config: LmConfig;
+  readonly tokenizer: LmTokenizer | undefined;
+  readonly weights: WeightSource;
+}
+
+/**
+ * @param path a folder with config.json, or a .gguf file
+ * @throws SetupError if a file is missing; InputError if files are damaged or do not belong together
+ */
+export async function openLanguageModel(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
+  const { adapter: adapterPath, ...runtimeOptions } = options;
+  const base = path.endsWith(".gguf") ? await openGgufBase(path) : await openFolderBase(path, adapterPath);
+  const adapter = adapterPath === undefined ? undefined : await readPeftFolder(adapterPath);
+  const config = adapter ? adaptedConfig(path, base.config, adapter) : base.config;
+  const tokenizer = (adapterPath && (await ownTokenizer(adapterPath))) || base.tokenizer!;
+  expectRows(tokenizer, config, path);
+  const runtime = new Runtime(runtimeOptions);
+  try {
+    const weights = adapter ? withAdapter(base.weights, adapter) : base.weights;
+    const params = adapter ? new LoraParams(adapter.lora) : new Params();
+    const program = await runtime.compile(decodingGraph(params, config), weights);
+    return { ...cachedModel(program, config), config, tokenizer, close: () => runtime.close() };
+  } catch (error) {
+    await runtime.close();
+    throw error;
+  }
+}
+
+async function openFolderBase(path: string, adapter: string | undefined): Promise<Base> {
+  const where = join(path, "config.json");
+  const config = readLmConfig(await readJsonFile(where), where);
+  const weights = await folderWeights(path, config);
+  const hasOther = adapter !== undefined && (await exists(join(adapter, "tokenizer.json")));
+  return { config, weights, tokenizer: hasOther ? undefined : await LmTokenizer.open(path) };
+}
+
+async function openGgufBase(path: string): Promise<Base> {
+  const file = await openGguf(path);
+  try {
+    const config = ggufLlamaConfig(file);
+    const { json, config: names } = ggufTokenizer(file);
+    return { config, weights: await ggufWeights(file, config), tokenizer: new LmTokenizer(json, names, path) };
+  } finally {
+    await file.close();
+  }
+}
+
+async function ownTokenizer(folder: string): Promise<LmTokenizer | undefined> {
+  return (await exists(join(folder, "tokenizer.json"))) ? LmTokenizer.open(folder) : undefined;
+}
+
+/** The base's sizes with the adapter's new rows, or with the vocabulary that it replaces as a whole. */
+function adaptedConfig(path: string, config: LmConfig, adapter: Adapter): LmConfig {
+  const { embeddings } = vocabularyPaths(config);
+  const rows = (name: string): number | undefined => adapter.weights.get(`${embeddings}.${name}`)?.shape[0];
+  const whole: LmConfig = { ...config, vocabulary: rows("weight") ?? config.vocabulary };
+  const shapes = new Map(languageModelWeights(whole));
+  expectBase(adapter, { path, vocabulary: whole.vocabulary, shapes });
+  return { ...whole, addedTokens: rows("added") ?? 0 };
+}
+
+/** Every id of the tokenizer must have a row. */
+function expectRows(tokenizer: LmTokenizer, { vocabulary, addedTokens = 0 }: LmConfig, path: string): void {
+  const rows = vocabulary + addedTokens;
+  if (tokenizer.size > rows)
+    throw new InputError(
+      `${path}: expected a tokenizer of at most ${rows} tokens, got ${tokenizer.size}. Use the tokenizer and adapter of this model.`,
+    );
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

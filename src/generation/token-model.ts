@@ -1,0 +1,16 @@
+/** What generation needs of a language model; tests put a function in its place. */
+export interface TokenModel {
+  /** Largest number of tokens of a sequence. */
+  readonly context: number;
+  /** A sequence, or several of one length, with nothing read yet. */
+  start(): TokenState;
+}
+
+export interface TokenState {
+  /**
+   * Reads more tokens of each sequence, all equally many, and returns the logits after the last one, f32 [V] each.
+   * `parents` says which of the sequences read so far each of them goes on with; without it sequence i goes on with
+   * sequence i, and the first call begins them all.
+   */
+  read(tokens: readonly (readonly number[])[], parents?: readonly number[]): Promise<Float32Array[]>;
+}

@@ -1,0 +1,101 @@
+/** Whole models from disk: what transformers' greedy and beam search say, from a GGUF file, a folder and with an adapter. */
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ggufTokenizer, openGguf, openSafetensors, writeSafetensors } from "../../src/checkpoint/index.ts";
+import { beamSearch, generate, type OpenedModel, openLanguageModel } from "../../src/generation/index.ts";
+
+const root = "test/fixtures/llm";
+let folder: string;
+
+/** The fixture folder with the tokenizer of the GGUF file beside it. */
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "llm-"));
+  await cp(join(root, "llama"), folder, { recursive: true });
+  const gguf = await openGguf(join(root, "gguf/llama.gguf"));
+  const { json, config } = ggufTokenizer(gguf);
+  await gguf.close();
+  await writeFile(join(folder, "tokenizer.json"), JSON.stringify(json));
+  await writeFile(join(folder, "tokenizer_config.json"), JSON.stringify(config));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function recorded(path: string, name: string): Promise<number[]> {
+  const file = await openSafetensors(join(root, path, "io.safetensors"));
+  const data = [...(await file.readFloat32(name))];
+  await file.close();
+  return data;
+}
+
+/** An id that no model here says. */
+const never = [999];
+const eight = { maxTokens: 8, stop: never } as const;
+
+async function greedy(model: OpenedModel, prompt: readonly number[]): Promise<readonly number[]> {
+  let ids: readonly number[] = [];
+  for await (const event of generate(model, model.tokenizer, prompt, { ...eight, temperature: 0 }))
+    if (event.kind === "end") ids = event.ids;
+  return ids;
+}
+
+describe.each(["GGUF file", "folder"])("a model from a %s", (kind) => {
+  let model: OpenedModel;
+  beforeAll(async () => {
+    model = await openLanguageModel(kind === "folder" ? folder : join(root, "gguf/llama.gguf"), { threads: 1 });
+  });
+  afterAll(() => model.close());
+
+  test("says what greedy search says in transformers", async () => {
+    const expected = await recorded("llama", "greedy");
+    expect(await greedy(model, expected.slice(0, 4))).toEqual(expected.slice(4));
+  });
+
+  test("and what three beams say", async () => {
+    const expected = await recorded("llama", "beams");
+    const options = { ...eight, beams: 3, lengthPenalty: 0 };
+    const [best] = await beamSearch(model, model.tokenizer, expected.slice(0, 4), options);
+    expect(best!.ids).toEqual(expected.slice(4));
+  });
+});
+
+describe("a model with an adapter", () => {
+  test("has the adapter's next token, and without it the base's", async () => {
+    const ids = await recorded("lora", "ids");
+    const logits = await recorded("lora", "logits");
+    const last = logits.slice(-42);
+    const model = await openLanguageModel(folder, { adapter: join(root, "lora"), threads: 1 });
+    expect(model.config.addedTokens).toBe(2);
+    const [got] = await model.start().read([ids]);
+    for (const [i, value] of last.entries()) expect(got![i]).toBeCloseTo(value, 3);
+    await model.close();
+  });
+
+  test("names an adapter of another base", async () => {
+    const adapter = join(folder, "other");
+    await cp(join(root, "lora"), adapter, { recursive: true });
+    await writeSafetensors(join(adapter, "adapter_model.safetensors"), [
+      {
+        name: "base_model.model.model.layers.0.mlp.up_proj.lora_A.weight",
+        dtype: "F32",
+        shape: [4, 8],
+        data: new Float32Array(32),
+      },
+    ]);
+    await expect(openLanguageModel(folder, { adapter })).rejects.toThrow(
+      `${folder}: the adapter is for another base: "model.layers.0.mlp.up_proj.lora_A.weight" is [4,8] for a weight of [24,16].`,
+    );
+  });
+
+  test("names a tokenizer with more tokens than the model has rows", async () => {
+    const small = await mkdtemp(join(tmpdir(), "llm-"));
+    await cp(folder, small, { recursive: true });
+    const json = { model: { type: "BPE", vocab: { a: 70 }, merges: [] }, added_tokens: [], normalizer: null };
+    const whole = { ...json, pre_tokenizer: null, post_processor: null, decoder: null };
+    await writeFile(join(small, "tokenizer.json"), JSON.stringify(whole));
+    await expect(openLanguageModel(small)).rejects.toThrow(
+      `${small}: expected a tokenizer of at most 40 tokens, got 71.`,
+    );
+    await rm(small, { recursive: true });
+  });
+});
