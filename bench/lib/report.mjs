@@ -23,9 +23,11 @@ export function setting(versions) {
   ].join("; ");
 }
 
-/** A Markdown table. @param {readonly string[]} head @param {readonly (readonly string[])[]} rows */
+/** A Markdown table with aligned columns, as the formatter wants it. @param {readonly string[]} head @param {readonly (readonly string[])[]} rows */
 export function table(head, rows) {
-  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((cells) => cells[i].length)));
+  const line = (cells) => `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }
 
 /** Puts the section in the place of the last one with the same title, else at the end. @param {string} title @param {string} body */
