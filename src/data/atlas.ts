@@ -81,13 +81,12 @@ export async function loadAtlas(
   { nouns, styles }: Pick<AtlasOptions, "nouns" | "styles"> = {},
 ): Promise<Atlas> {
   const [wantedNouns, wantedStyles] = [nouns && new Set(nouns), styles && new Set(styles)];
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(file);
-    if (file.endsWith(".br")) bytes = brotliDecompressSync(bytes);
-  } catch (error) {
-    throw fileError(error, file);
-  }
+  const bytes = await readFile(file).then(
+    (read) => (file.endsWith(".br") ? unpack(read) : read),
+    (error) => {
+      throw fileError(error, file);
+    },
+  );
   const end = bytes.indexOf(10);
   const entries = parseIndex(bytes.subarray(0, Math.max(end, 0)));
   if (!entries || bytes.length !== end + 1 + entries.length * CELL_BYTES) {
@@ -97,10 +96,19 @@ export async function loadAtlas(
   for (const [i, [noun, style, icon]] of entries.entries()) {
     if (wantedNouns?.has(noun) === false || wantedStyles?.has(style) === false) continue;
     // A copy, so that the rest of a large file can be forgotten.
-    const pixels = bytes.slice(end + 1 + i * CELL_BYTES, end + 1 + (i + 1) * CELL_BYTES);
+    const pixels = new Uint8Array(bytes.subarray(end + 1 + i * CELL_BYTES, end + 1 + (i + 1) * CELL_BYTES));
     sprites.push(spriteOf([noun, style, icon], pixels));
   }
   return { sprites };
+}
+
+/** Empty if the bytes are damaged, which is then told like any other damage. */
+function unpack(bytes: Uint8Array): Uint8Array {
+  try {
+    return brotliDecompressSync(bytes);
+  } catch {
+    return new Uint8Array(0);
+  }
 }
 
 function parseIndex(line: Uint8Array): Entry[] | undefined {

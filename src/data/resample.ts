@@ -57,8 +57,9 @@ function coverage(from: number, to: number): Coverage {
   const first = new Int32Array(to);
   const weights = new Float32Array(to * taps);
   for (let i = 0; i < to; i++) {
-    const low = (i + 0.5) * scale - reach / 2;
-    const start = Math.min(Math.max(Math.floor(low), 0), Math.max(from - taps, 0));
+    // Kept inside, so that the weights sum to 1 at the edges of a line that grows.
+    const low = Math.min(Math.max((i + 0.5) * scale - reach / 2, 0), from - reach);
+    const start = Math.min(Math.floor(low), Math.max(from - taps, 0));
     first[i] = start;
     for (let t = 0; t < taps; t++) {
       const overlap = Math.min(low + reach, start + t + 1) - Math.max(low, start + t);

@@ -82,8 +82,9 @@ export async function writeShards(
       }
     }
     const path = join(folder, `shard-${String(paths.length).padStart(6, "0")}.tar`);
-    onShard?.(path, await writeShard(path, portion()));
+    const written = await writeShard(path, portion());
     paths.push(path);
+    onShard?.(path, written);
   }
   return paths;
 }
