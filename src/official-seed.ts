@@ -7,14 +7,16 @@ import { readJsonFile } from "./checkpoint/index.ts";
 import { type Codes, checkCodes } from "./codes/index.ts";
 import { UsageError } from "./errors.ts";
 import { Params } from "./graph/index.ts";
+import { modelFolder } from "./hub/index.ts";
 import { type ResizeFilter, type RgbImage, resize, toTensor } from "./image/index.ts";
 import { type OfficialConfig, parseOfficialConfig } from "./official/config.ts";
 import { type OfficialGraphs, officialGraphs } from "./official/graphs.ts";
 import type { Value } from "./runtime/index.ts";
-import type { LoadOptions, TokenizedImage } from "./seed-tokenizer.ts";
+import type { TokenizedImage } from "./seed-tokenizer.ts";
 import { type BatchOptions, inBatches, rows } from "./tokenizer/batches.ts";
 import { CodeVectors } from "./tokenizer/code-vectors.ts";
 import { buildFrom, shapesOf } from "./tokenizer/graphs.ts";
+import { downloadOptions, type LoadOptions, runtimeOptions } from "./tokenizer/load-options.ts";
 import { type ImageSource, loadPicture, type PrepareOptions } from "./tokenizer/picture-source.ts";
 import { Programs } from "./tokenizer/programs.ts";
 import { type CheckedWeights, checkedWeights } from "./tokenizer/weights.ts";
@@ -40,10 +42,11 @@ export class OfficialSeed {
   readonly #vectors: CodeVectors | undefined;
 
   /**
-   * Opens an imported folder and checks all of it; nothing is compiled yet.
+   * Opens an imported folder, or one on the Hub by its name (owner/name), and checks all of it; nothing is compiled yet.
    * @throws SetupError if a file is missing, InputError if one is damaged or they do not belong together.
    */
-  static async open(folder: string, options: LoadOptions = {}): Promise<OfficialSeed> {
+  static async fromPretrained(idOrFolder: string, options: LoadOptions = {}): Promise<OfficialSeed> {
+    const folder = await modelFolder(idOrFolder, downloadOptions(options));
     options.onProgress?.(`opening ${folder}`);
     const where = join(folder, "config.json");
     const config = parseOfficialConfig(await readJsonFile(where), where);
@@ -58,14 +61,14 @@ export class OfficialSeed {
   private constructor(
     config: OfficialConfig,
     parts: { graphs: OfficialGraphs; weights: CheckedWeights; vectors: CodeVectors | undefined },
-    { onProgress, ...runtime }: LoadOptions,
+    options: LoadOptions,
   ) {
     const { graphs, weights, vectors } = parts;
     this.config = config;
     this.#graphs = graphs;
     this.#vectors = vectors;
     const part = (name: keyof OfficialGraphs) => ({ outputs: graphs[name]!, weights });
-    this.#programs = new Programs(part, runtime, (name) => onProgress?.(`compiling ${name}`));
+    this.#programs = new Programs(part, runtimeOptions(options), (name) => options.onProgress?.(`compiling ${name}`));
   }
 
   /** Number of codes in the codebook; a code is in 0..codebookSize-1. 0 if there is no codebook, as in BLIP-2. */

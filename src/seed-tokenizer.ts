@@ -1,11 +1,13 @@
 /** The tokenizer as a library: pictures to 32 causal codes and back, and the spaces around them. */
 import { fileURLToPath } from "node:url";
 import { type Codes, checkCodes } from "./codes/index.ts";
+import { modelFolder } from "./hub/index.ts";
 import { type ChannelStats, type RgbImage, resize, toTensor } from "./image/index.ts";
 import type { SeedlingConfig } from "./models/config.ts";
-import type { Device, Value } from "./runtime/index.ts";
+import type { Value } from "./runtime/index.ts";
 import { type BatchOptions, inBatches, rows } from "./tokenizer/batches.ts";
 import { CodeVectors, type KeepOptions } from "./tokenizer/code-vectors.ts";
+import { downloadOptions, type LoadOptions, runtimeOptions } from "./tokenizer/load-options.ts";
 import { type Hint, Painter, type PaintOptions } from "./tokenizer/painter.ts";
 import { type ImageSource, loadPicture, type PrepareOptions } from "./tokenizer/picture-source.ts";
 import { Programs } from "./tokenizer/programs.ts";
@@ -13,17 +15,9 @@ import { openSeedFolder, type ProgramName, type SeedFolder } from "./tokenizer/s
 
 export type { BatchOptions } from "./tokenizer/batches.ts";
 export type { KeepOptions } from "./tokenizer/code-vectors.ts";
+export type { LoadOptions } from "./tokenizer/load-options.ts";
 export type { PaintOptions } from "./tokenizer/painter.ts";
 export type { ImageSource, PrepareOptions } from "./tokenizer/picture-source.ts";
-
-export interface LoadOptions {
-  /** Default "cpu". */
-  readonly device?: Device;
-  /** Threads of one operation. Default 0: as many as there are cores. */
-  readonly threads?: number;
-  /** Told what is being loaded; parts are compiled when they are first needed. */
-  readonly onProgress?: (what: string) => void;
-}
 
 export interface TokenizedImage {
   /** i32 [32], in causal order: the first say the most. */
@@ -42,25 +36,26 @@ export class SeedTokenizer {
   #emptyText: Promise<Value> | undefined;
 
   /**
-   * Opens a model folder and checks all of it; nothing is compiled yet.
+   * Opens a model folder, or a model of the Hub by its name (owner/name), and checks all of it; nothing is compiled yet.
    * @throws SetupError if a file is missing, InputError if one is damaged or they do not belong together.
    */
-  static async fromPretrained(folder: string = BUNDLED_MODEL, options: LoadOptions = {}): Promise<SeedTokenizer> {
+  static async fromPretrained(idOrFolder: string = BUNDLED_MODEL, options: LoadOptions = {}): Promise<SeedTokenizer> {
+    const folder = await modelFolder(idOrFolder, downloadOptions(options));
     options.onProgress?.(`opening ${folder}`);
     const opened = await openSeedFolder(folder);
     const table = await opened.weights.read("quantize.embedding.weight");
     return new SeedTokenizer(opened, new CodeVectors(table, opened.config.codebook.width), options);
   }
 
-  private constructor(folder: SeedFolder, vectors: CodeVectors, { onProgress, ...runtime }: LoadOptions) {
+  private constructor(folder: SeedFolder, vectors: CodeVectors, options: LoadOptions) {
     this.config = folder.config;
     this.#folder = folder;
     this.#vectors = vectors;
     const { graphs, weights, unetWeights } = folder;
     this.#programs = new Programs(
       (name) => ({ outputs: graphs[name], weights: name === "unet" ? unetWeights : weights }),
-      runtime,
-      (name) => onProgress?.(`compiling ${name}`),
+      runtimeOptions(options),
+      (name) => options.onProgress?.(`compiling ${name}`),
     );
     this.#painter = new Painter(folder, this.#programs, () => this.#noText());
   }

@@ -68,7 +68,7 @@ test("inspect lists tensors, sizes and hashes of every file, as text and as JSON
     JSON.parse(line),
   );
   expect(objects.map(({ file, tensors }) => [file, tensors.length])).toEqual([
-    [`${fixture}/stage1/checkpoint_0.pth`, 97],
+    [`${fixture}/stage1/checkpoint_0.pth`, 101],
     [`${fixture}/stage1/io.safetensors`, expect.any(Number)],
     [`${fixture}/stage1/model.safetensors`, 134],
   ]);

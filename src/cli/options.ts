@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { CODES_PER_IMAGE } from "../codes/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { BUNDLED_MODEL, SeedTokenizer } from "../seed-tokenizer.ts";
+import { Report } from "./report.ts";
 
 export interface ModelOptions {
   readonly model: string;
@@ -14,7 +15,12 @@ export interface ModelOptions {
 /** Adds --model, --device, --threads and --quiet. */
 export function addModelOptions(command: Command): Command {
   return command
-    .addOption(new Option("--model <folder>", "model folder").default(BUNDLED_MODEL, "seedling-mini"))
+    .addOption(
+      new Option("--model <folder>", "model folder, or owner/name of one on the Hub").default(
+        BUNDLED_MODEL,
+        "seedling-mini",
+      ),
+    )
     .addOption(new Option("--device <name>", "where to compute").choices(["cpu", "webgpu"]).default("cpu"))
     .option("--threads <n>", "threads of one operation, 0 for as many as cores", whole(0), 0)
     .option("-q, --quiet", "no progress, only results and problems");
@@ -26,7 +32,11 @@ export async function withTokenizer<T>(
   use: (tokenizer: SeedTokenizer) => Promise<T>,
 ): Promise<T> {
   const { model, device, threads } = options;
-  const tokenizer = await SeedTokenizer.fromPretrained(model, { device, threads });
+  const report = new Report(options);
+  const onDownload = (done: number, total: number): void =>
+    report.progress("downloading MB", done / 1e6, Math.ceil(total / 1e6));
+  const tokenizer = await SeedTokenizer.fromPretrained(model, { device, threads, onDownload });
+  report.clear();
   try {
     return await use(tokenizer);
   } finally {

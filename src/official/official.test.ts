@@ -250,7 +250,7 @@ describe("an imported folder runs", () => {
     const folder = fresh();
     const io = join(fixtures, section, "io.safetensors");
     await importOfficial([join(fixtures, section)], folder);
-    const seed = await OfficialSeed.open(folder, { threads: 1 });
+    const seed = await OfficialSeed.fromPretrained(folder, { threads: 1 });
     const got = await seed.generationEmbeddings(await codesOf(io, codes));
     await seed.close();
     const file = await openSafetensors(io);
@@ -266,7 +266,7 @@ describe("an imported folder runs", () => {
   test("pictures are squashed by the filter that is asked for", async () => {
     const folder = fresh();
     await importOfficial([fixtures], folder);
-    const seed = await OfficialSeed.open(folder, { threads: 1 });
+    const seed = await OfficialSeed.fromPretrained(folder, { threads: 1 });
     const rng = new Rng(3);
     const picture = { width: 90, height: 61, data: Uint8Array.from({ length: 90 * 61 * 3 }, () => rng.int(256)) };
     const squashed = (filter: "bicubic" | "bilinear") => resize(picture, 56, 56, filter);

@@ -1,0 +1,2 @@
+/** Models from the Hugging Face Hub. */
+export { type DownloadOptions, downloadModel, isModelId, modelFolder } from "./download.ts";
