@@ -62,8 +62,8 @@ export function ggufToHuggingFace(name: string): string | undefined {
   const top = /^(\w+)\.(weight|bias)$/.exec(name);
   if (top) return TOP_NAMES[top[1]!] && `${TOP_NAMES[top[1]!]}.${top[2]}`;
   const layer = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name);
-  const inner = layer && LAYER_NAMES[layer[2]!];
-  return inner && `model.layers.${layer[1]}.${inner}.${layer[3]}`;
+  const inner = layer ? LAYER_NAMES[layer[2]!] : undefined;
+  return inner && `model.layers.${layer![1]}.${inner}.${layer![3]}`;
 }
 
 /** The other way round. */
@@ -71,8 +71,8 @@ export function huggingFaceToGguf(name: string): string | undefined {
   const top = Object.entries(TOP_NAMES).find(([, hf]) => name.startsWith(`${hf}.`));
   if (top) return name.replace(top[1], top[0]);
   const layer = /^model\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name);
-  const inner = layer && Object.entries(LAYER_NAMES).find(([, hf]) => hf === layer[2]);
-  return inner && `blk.${layer[1]}.${inner[0]}.${layer[3]}`;
+  const inner = layer ? Object.entries(LAYER_NAMES).find(([, hf]) => hf === layer[2]) : undefined;
+  return inner && `blk.${layer![1]}.${inner[0]}.${layer![3]}`;
 }
 
 /**
