@@ -81,7 +81,7 @@ export class CaptionTokenizer {
   /** Ids of the words. The library gives a word it does not know the id 0, which is our padding. */
   #words(caption: string): number[] {
     const { tokens } = this.#tokenizer.encode(caption, { add_special_tokens: false });
-    return tokens.map((token) => this.#vocabulary.get(token) ?? 1);
+    return (tokens as readonly string[]).map((token) => this.#vocabulary.get(token) ?? 1);
   }
 
   /** Number of tokens of a caption, specials included. */
