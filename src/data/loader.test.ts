@@ -1,0 +1,222 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { encodePng } from "../image/index.ts";
+import { captionList, captionsBeside } from "./caption-files.ts";
+import { type DatasetOptions, openDataset } from "./loader.ts";
+import { readShard, type ShardSample, splitName, writeShard, writeShards } from "./webdataset.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "seedling-loader-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** A picture whose red channel tells which one it is. */
+const picture = (red: number) => encodePng({ width: 6, height: 4, data: new Uint8Array(72).fill(red) });
+
+async function put(files: Record<string, string | Uint8Array>): Promise<void> {
+  for (const [name, contents] of Object.entries(files)) {
+    await mkdir(join(folder, name, ".."), { recursive: true });
+    await writeFile(join(folder, name), contents);
+  }
+}
+
+async function open(source: string | string[], options: Partial<DatasetOptions> = {}) {
+  const messages: string[] = [];
+  const onProblem = (message: string) => messages.push(message.replaceAll(folder, ""));
+  return { dataset: await openDataset(source, { size: 4, onProblem, ...options }), messages };
+}
+
+const shardSamples = async (count: number): Promise<ShardSample[]> =>
+  Promise.all(
+    Array.from({ length: count }, async (_, i) => ({
+      key: `00000${i}`,
+      files: { png: await picture(i * 10), txt: `picture ${i}` },
+    })),
+  );
+
+describe("folders", () => {
+  test("captions come from .txt, .json and lists; what lacks one or is broken is named, skipped and counted", async () => {
+    await put({
+      "a.png": await picture(10),
+      "a.txt": "a  red\ndog\n",
+      "deep/b.png": await picture(20),
+      "deep/b.json": `{"caption": "a cat"}`,
+      "c.png": await picture(30),
+      "metadata.jsonl": `{"file_name": "c.png", "text": "a car"}\n{"file_name": "gone.png", "text": "x"}\nnonsense\n`,
+      "no-words.png": await picture(40),
+      "empty.png": await picture(50),
+      "empty.txt": " \n",
+      "broken.png": (await picture(60)).subarray(0, 50),
+      "broken.txt": "a broken picture",
+      "text.png": "this is no picture",
+      "text.txt": "a text",
+    });
+    const { dataset, messages } = await open(folder);
+    expect(dataset.length).toBe(5);
+    expect([...dataset.captions()].sort()).toEqual(["a broken picture", "a car", "a cat", "a red dog", "a text"]);
+    const samples = await Promise.all(Array.from({ length: 5 }, (_, i) => dataset.get(i)));
+    expect(new Set(samples.map((s) => `${s.caption} ${s.image.width}x${s.image.height} ${s.image.data[0]}`))).toEqual(
+      new Set(["a red dog 4x4 10", "a cat 4x4 20", "a car 4x4 30"]),
+    );
+    expect(Object.fromEntries(dataset.problems)).toEqual({
+      "broken caption file": 2,
+      "missing caption": 2,
+      "broken image": 2,
+    });
+    expect(messages).toContain("/no-words.png: no caption. Put it into no-words.txt beside the picture.");
+    expect(messages).toContain('/metadata.jsonl: lists "gone.png", which is not in the folder.');
+    expect(messages.some((m) => m.startsWith("/metadata.jsonl line 3: expected an object with file_name"))).toBe(true);
+    expect(messages.some((m) => m.startsWith("/text.png: expected a PNG, JPEG"))).toBe(true);
+  });
+
+  test("every sample once in each round, in another order; any index starts again where it was", async () => {
+    for (let i = 0; i < 8; i++) await put({ [`${i}.png`]: await picture(i), [`${i}.txt`]: `number ${i}` });
+    const { dataset } = await open(folder, { seed: 3 });
+    const keys = async (from: number) =>
+      (await Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map((i) => dataset.get(from + i)))).map((s) => s.caption);
+    const [first, second] = [await keys(0), await keys(8)];
+    expect(new Set(first).size).toBe(8);
+    expect(new Set(second).size).toBe(8);
+    expect(second).not.toEqual(first);
+    const { dataset: again } = await open(folder, { seed: 3 });
+    expect((await again.get(11)).caption).toBe(second[3]);
+    expect(again.identity).toBe(dataset.identity);
+    const { dataset: other } = await open(folder, { seed: 4 });
+    expect(other.identity).not.toBe(dataset.identity);
+    const { dataset: part } = await open(folder, { keep: (key) => !key.endsWith("/0.png") });
+    expect(part.length).toBe(7);
+  });
+
+  test("nothing usable, nothing found, nothing whole", async () => {
+    await put({ "a.png": "broken", "b/a.png": await picture(1) });
+    await expect(open(join(folder, "b"))).rejects.toThrow("no picture with a caption. Put a .txt beside each picture");
+    await expect(open(join(folder, "none"))).rejects.toThrow("none: no such file or folder.");
+    await expect(open(join(folder, "*.tar"))).rejects.toThrow("expected at least one match, got none.");
+    await put({ "a.txt": "a dog" });
+    const { dataset } = await open(folder);
+    await expect(dataset.get(0)).rejects.toThrow("every picture is broken");
+  });
+});
+
+describe("WebDataset tars", () => {
+  test("the same samples give the same bytes, and come back from the stream as they were", async () => {
+    const samples = await shardSamples(3);
+    const [a, b] = [join(folder, "a.tar"), join(folder, "b.tar")];
+    expect(await writeShard(a, samples)).toBe(3);
+    await writeShard(b, samples);
+    const bytes = await readFile(a);
+    expect(bytes.equals(await readFile(b))).toBe(true);
+    const back: ShardSample[] = [];
+    for await (const sample of readShard(chunks(bytes, 700), "a.tar", (problem) => expect.fail(problem)))
+      back.push(sample);
+    expect(back.map(({ key, files }) => [key, Buffer.from(files.txt!).toString()])).toEqual(
+      samples.map(({ key, files }) => [key, files.txt]),
+    );
+    expect(back.every(({ files }, i) => Buffer.from(files.png!).equals(Buffer.from(samples[i]!.files.png!)))).toBe(
+      true,
+    );
+  });
+
+  test("shards hold so many samples each, and a pattern of them is one data set", async () => {
+    const paths = await writeShards(join(folder, "out"), await shardSamples(5), { perShard: 2 });
+    expect(paths.map((path) => path.slice(-9))).toEqual(["00000.tar", "00001.tar", "00002.tar"].map((n) => n));
+    const { dataset, messages } = await open(join(folder, "out", "*.tar"));
+    const samples = await Promise.all(Array.from({ length: 5 }, (_, i) => dataset.get(i)));
+    const found = samples.map(({ caption, image }) => `${caption}: ${image.data[0]}`).sort();
+    expect(found).toEqual([0, 1, 2, 3, 4].map((i) => `picture ${i}: ${i * 10}`));
+    expect(messages).toEqual([]);
+  });
+
+  test("long names keep the position of their contents", async () => {
+    const key = `${"folder/".repeat(20)}${"x".repeat(150)}`;
+    const path = join(folder, "long.tar");
+    await writeShard(path, [{ key, files: { png: await picture(70), txt: "ein Bär", json: "{}" } }]);
+    const { dataset } = await open(path);
+    expect(await dataset.get(0)).toMatchObject({ caption: "ein Bär", image: { data: new Uint8Array(48).fill(70) } });
+  });
+
+  test("a tar that is cut off or damaged is named, and gives the samples before that", async () => {
+    const path = join(folder, "cut.tar");
+    await writeShard(path, await shardSamples(4));
+    const bytes = await readFile(path);
+    await writeFile(path, bytes.subarray(0, 3 * 2048 + 512 + 20));
+    const { dataset, messages } = await open(path);
+    expect([...dataset.captions()]).toEqual(["picture 0", "picture 1", "picture 2"]);
+    expect(messages).toHaveLength(1);
+    expect(messages[0]).toMatch(
+      /^\/cut.tar: the tar is damaged or cut off in or after "000003.png" \(.+\)\. The samples/,
+    );
+
+    const damaged = Buffer.from(bytes);
+    damaged.fill(7, 2 * 2048, 2 * 2048 + 100);
+    await writeFile(path, damaged);
+    expect((await open(path)).dataset.length).toBe(1);
+
+    const problems: string[] = [];
+    const keys: string[] = [];
+    for await (const { key } of readShard(chunks(damaged, 512), "x", (problem) => problems.push(problem)))
+      keys.push(key);
+    expect(keys).toEqual(["000000"]);
+    expect(problems).toHaveLength(1);
+  });
+
+  test("samples without a picture or a caption are named", async () => {
+    const path = join(folder, "part.tar");
+    await writeShard(path, [
+      { key: "ok", files: { jpg: await picture(1), json: `{"caption": ["a dog", "a hound"]}` } },
+      { key: "words", files: { txt: "a dog" } },
+      { key: "mute", files: { png: await picture(2) } },
+    ]);
+    const { dataset, messages } = await open(path);
+    expect(dataset.length).toBe(1);
+    expect(messages).toEqual([
+      "/part.tar: words: no picture among its files (txt).",
+      "/part.tar: mute: no caption. Add mute.txt.",
+    ]);
+    const said = await Promise.all(Array.from({ length: 20 }, (_, i) => dataset.get(i)));
+    expect(new Set(said.map((sample) => sample.caption))).toEqual(new Set(["a dog", "a hound"]));
+  });
+
+  test("a failing source of samples leaves no tar behind", async () => {
+    async function* failing(): AsyncGenerator<ShardSample> {
+      yield { key: "a", files: { txt: "a" } };
+      throw new Error("no more");
+    }
+    await expect(writeShard(join(folder, "x.tar"), failing())).rejects.toThrow("no more");
+    await expect(readFile(join(folder, "x.tar"))).rejects.toThrow("ENOENT");
+  });
+});
+
+test("names split at the first dot of the file", () => {
+  expect(splitName("a.b/000001.seg.PNG")).toEqual({ key: "a.b/000001", ending: "seg.png" });
+  expect(splitName("plain")).toEqual({ key: "plain", ending: "" });
+});
+
+test("captions beside a picture", () => {
+  expect(captionsBeside(" a\tdog \n", "txt")).toEqual(["a dog"]);
+  expect(captionsBeside(`"a dog"`, "json")).toEqual(["a dog"]);
+  expect(captionsBeside(`{"captions": ["a dog", " "]}`, "json")).toEqual(["a dog"]);
+  expect(captionsBeside(`{"label": 3}`, "json")).toEqual([]);
+  expect(captionsBeside("{", "json")).toEqual([]);
+});
+
+test("lists of captions: by name, as entries, COCO", () => {
+  const problems: string[] = [];
+  const read = (value: unknown) =>
+    Object.fromEntries(captionList(JSON.stringify(value), "captions.json", (problem) => problems.push(problem)));
+  expect(read({ "a.png": "a dog", "b.png": ["x", "y"] })).toEqual({ "a.png": ["a dog"], "b.png": ["x", "y"] });
+  expect(read([{ image: "a.png", caption: "a dog" }])).toEqual({ "a.png": ["a dog"] });
+  const images = [{ id: 7, file_name: "a.png" }];
+  const annotations = [7, 7, 8].map((image_id, i) => ({ image_id, caption: `c${i}` }));
+  expect(read({ images, annotations })).toEqual({ "a.png": ["c0", "c1"] });
+  expect(problems).toEqual(["captions.json: a caption belongs to picture 8, which is not listed."]);
+  captionList("[", "captions.json", (problem) => problems.push(problem));
+  expect(problems[1]).toBe('captions.json: expected JSON with captions, got "[".');
+});
+
+async function* chunks(bytes: Uint8Array, size: number) {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
