@@ -3,7 +3,7 @@
  * WebAssembly memory. ONNX Runtime reads parameters and writes gradients in place; the SIMD kernels of `assembly/` take
  * the optimizer step in one pass.
  */
-import { SetupError } from "../errors.ts";
+import { SeedlingError, SetupError } from "../errors.ts";
 import { kernelsBase64 } from "./kernels.ts";
 
 interface Kernels {
@@ -153,6 +153,13 @@ export class Arena {
   }
 }
 
-function count(slot: Slot): number {
+/** Elements of a tensor. */
+export function count(slot: Slot): number {
   return slot.shape.reduce((a, b) => a * b, 1);
+}
+
+/** @throws SeedlingError if `values` are not as many as the tensor has elements. */
+export function checkCount(slot: Slot, values: Float32Array): void {
+  if (values.length !== count(slot))
+    throw new SeedlingError(`${slot.path}: expected ${count(slot)} values, got ${values.length}.`);
 }

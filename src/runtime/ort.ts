@@ -3,7 +3,11 @@ import * as ort from "onnxruntime-node";
 import { SeedlingError } from "../errors.ts";
 import type { SessionSpec, Value, Values } from "./protocol.ts";
 
-export async function createSession(spec: SessionSpec): Promise<ort.InferenceSession> {
+/** A session; the outputs named `onDevice` stay on the GPU. */
+export async function createSession(
+  spec: SessionSpec,
+  onDevice: readonly string[] = [],
+): Promise<ort.InferenceSession> {
   const entries = spec.weightFolder ? { model_external_initializers_file_folder_path: spec.weightFolder } : {};
   return ort.InferenceSession.create(spec.model, {
     executionProviders: [spec.device],
@@ -11,6 +15,9 @@ export async function createSession(spec: SessionSpec): Promise<ort.InferenceSes
     interOpNumThreads: 1,
     logSeverityLevel: 3,
     extra: { session: entries },
+    ...(onDevice.length > 0
+      ? { preferredOutputLocation: Object.fromEntries(onDevice.map((name) => [name, "gpu-buffer" as const])) }
+      : {}),
     ...(spec.profile ? { enableProfiling: true, profileFilePrefix: spec.profile } : {}),
   });
 }

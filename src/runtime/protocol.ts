@@ -21,6 +21,7 @@ export interface SessionSpec {
   readonly profile?: string;
 }
 
+/** `model` answers loss, metrics and gradients. */
 export interface TrainSpec extends SessionSpec {
   readonly slots: readonly Slot[];
   readonly optimizer: AdamW;
@@ -28,6 +29,21 @@ export interface TrainSpec extends SessionSpec {
   readonly accumulate: number;
   /** Initial values in the order of `slots`. */
   readonly initial: readonly Float32Array[];
+  /** The optimizer as a model, for a device that keeps the state to itself. */
+  readonly update?: Uint8Array;
+}
+
+/** A training state in the worker. */
+export interface TrainingState {
+  /** Loss and other outputs of one micro-batch; its gradients are added to those of the step, or begin them. */
+  forward(feeds: Values, first: boolean): Promise<Values>;
+  /** Optimizer step number `step`, from 1. Returns the norm of the gradient; if it is not finite, nothing changes. */
+  update(step: number, rate: number): number | Promise<number>;
+  /** Copies of all tensors, or of `only` one. */
+  read(what: Kind, only?: number): Float32Array[] | Promise<Float32Array[]>;
+  /** Replaces the values of tensors; undefined leaves one as it is. */
+  write(what: Kind, data: readonly (Float32Array | undefined)[]): void;
+  release(): Promise<void>;
 }
 
 export type Request =

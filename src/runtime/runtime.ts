@@ -11,6 +11,7 @@ import { paramAttrs, sortNodes, type Tensor } from "../graph/index.ts";
 import { emit, type StoredWeight } from "../onnx/index.ts";
 import type { AdamW, Kind, Slot } from "./arena.ts";
 import type { Device, Reply, Request, Values } from "./protocol.ts";
+import { GRADIENT, summed, updateOutputs } from "./step-graphs.ts";
 
 export interface RuntimeOptions {
   /** Default "cpu". */
@@ -108,11 +109,12 @@ export class Runtime {
       return t;
     });
     const outputs: Record<string, Tensor> = { loss, ...metrics };
-    for (const [i, g] of gradients(loss, targets).entries()) {
-      if (!g)
-        throw new SeedlingError(`train: the loss does not depend on ${learn[i]!.path}. Leave it out of what learns.`);
-      outputs[`grad:${i}`] = g;
-    }
+    const found = gradients(loss, targets).map((g, i) => {
+      if (g) return g;
+      throw new SeedlingError(`train: the loss does not depend on ${learn[i]!.path}. Leave it out of what learns.`);
+    });
+    const onDevice = this.device === "webgpu";
+    for (const [i, g] of (onDevice && accumulate > 1 ? summed(found) : found).entries()) outputs[GRADIENT + i] = g;
     const learns = new Set(learn.map(({ path }) => path));
     const weight = (path: string): StoredWeight | undefined => {
       if (learns.has(path)) return undefined;
@@ -124,6 +126,7 @@ export class Runtime {
     const folder = weights.folder === undefined ? {} : { weightFolder: weights.folder };
     const slots = learn.map(({ path, shape, rateScale, weightDecay }) => ({ path, shape, rateScale, weightDecay }));
     const initial = learn.map((p) => p.initial);
+    const fed = { target: this.device, weight: () => undefined };
     const spec = {
       model: bytes,
       device: this.device,
@@ -134,6 +137,7 @@ export class Runtime {
       optimizer,
       accumulate,
       initial,
+      ...(onDevice ? { update: emit(updateOutputs(slots, optimizer, accumulate), fed).bytes } : {}),
     };
     const session = (await this.request({ kind: "train", spec })) as number;
     return new Training(this, session, slots);

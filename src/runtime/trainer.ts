@@ -1,14 +1,11 @@
-/** One training state in the worker: a session that yields loss and gradients, and the arena that learns from them. */
+/** Training on the CPU: a session that yields loss and gradients, and the arena that learns from them. */
 import * as ort from "onnxruntime-node";
-import { SeedlingError } from "../errors.ts";
-import { Arena, type Kind } from "./arena.ts";
+import { Arena, checkCount, type Kind } from "./arena.ts";
 import { createSession, fromOrt, toOrt } from "./ort.ts";
-import type { TrainSpec, Values } from "./protocol.ts";
+import type { TrainingState, TrainSpec, Values } from "./protocol.ts";
+import { GRADIENT } from "./step-graphs.ts";
 
-/** Prefix of the outputs that are gradients; what follows is the index of the slot. */
-export const GRADIENT = "grad:";
-
-export class Trainer {
+export class Trainer implements TrainingState {
   readonly #spec: TrainSpec;
   readonly #session: ort.InferenceSession;
   readonly #arena: Arena;
@@ -35,7 +32,6 @@ export class Trainer {
     return new Trainer(spec, await createSession(spec));
   }
 
-  /** Loss and other outputs of one micro-batch; its gradients are added to those of the step. */
   async forward(feeds: Values, first: boolean): Promise<Values> {
     const tensors = { ...this.#params, ...toOrt(this.#session, feeds) };
     const out = await this.#session.run(tensors, this.#outputs);
@@ -44,26 +40,21 @@ export class Trainer {
     return Object.fromEntries(rest.map(([name, t]) => [name, fromOrt(t)]));
   }
 
-  /** Optimizer step number `step` (from 1). Returns the norm of the gradient. */
   update(step: number, rate: number): number {
     return this.#arena.update(step, rate, this.#spec.accumulate, this.#spec.optimizer);
   }
 
-  /** Copies of all tensors, or of `only` one. */
   read(what: Kind, only?: number): Float32Array[] {
     const indices = only === undefined ? this.#spec.slots.map((_, i) => i) : [only];
     return indices.map((i) => this.#arena.view(what, i).slice());
   }
 
-  /** Replaces the values of tensors; undefined leaves one as it is. */
   write(what: Kind, data: readonly (Float32Array | undefined)[]): void {
     for (const [i, slot] of this.#spec.slots.entries()) {
       const values = data[i];
       if (!values) continue;
-      const view = this.#arena.view(what, i);
-      if (values.length !== view.length)
-        throw new SeedlingError(`${slot.path}: expected ${view.length} values, got ${values.length}.`);
-      view.set(values);
+      checkCount(slot, values);
+      this.#arena.view(what, i).set(values);
     }
   }
 

@@ -2,24 +2,25 @@
 import { parentPort } from "node:worker_threads";
 import type * as ort from "onnxruntime-node";
 import { SeedlingError, SetupError } from "../errors.ts";
+import { GpuTrainer } from "./gpu-trainer.ts";
 import { createSession, fromOrt, toOrt } from "./ort.ts";
-import type { Reply, Request, Values } from "./protocol.ts";
+import type { Reply, Request, TrainingState, Values } from "./protocol.ts";
 import { Trainer } from "./trainer.ts";
 
-const sessions = new Map<number, ort.InferenceSession | Trainer>();
+const sessions = new Map<number, ort.InferenceSession>();
+const trainings = new Map<number, TrainingState>();
 let nextSession = 1;
 
-function trainer(id: number): Trainer {
-  const found = sessions.get(id);
-  if (found instanceof Trainer) return found;
+function open<T>(map: ReadonlyMap<number, T>, id: number): T {
+  const found = map.get(id);
+  if (found) return found;
   throw new SeedlingError(`runtime: session ${id} is closed`);
 }
 
 async function run(id: number, feeds: Values, fetch?: readonly string[]): Promise<Values> {
-  const found = sessions.get(id);
-  if (!found || found instanceof Trainer) throw new SeedlingError(`runtime: session ${id} is closed`);
-  const tensors = toOrt(found, feeds);
-  const out = fetch ? await found.run(tensors, fetch) : await found.run(tensors);
+  const session = open(sessions, id);
+  const tensors = toOrt(session, feeds);
+  const out = fetch ? await session.run(tensors, fetch) : await session.run(tensors);
   return Object.fromEntries(Object.entries(out).map(([name, t]) => [name, fromOrt(t)]));
 }
 
@@ -29,21 +30,22 @@ async function answer(request: Request): Promise<unknown> {
       sessions.set(nextSession, await createSession(request.spec));
       return nextSession++;
     case "train":
-      sessions.set(nextSession, await Trainer.create(request.spec));
+      trainings.set(nextSession, await (request.spec.device === "webgpu" ? GpuTrainer : Trainer).create(request.spec));
       return nextSession++;
     case "run":
       return run(request.session, request.feeds, request.fetch);
     case "forward":
-      return trainer(request.session).forward(request.feeds, request.first);
+      return open(trainings, request.session).forward(request.feeds, request.first);
     case "update":
-      return trainer(request.session).update(request.step, request.rate);
+      return open(trainings, request.session).update(request.step, request.rate);
     case "read":
-      return trainer(request.session).read(request.what, request.only);
+      return open(trainings, request.session).read(request.what, request.only);
     case "write":
-      return trainer(request.session).write(request.what, request.data);
+      return open(trainings, request.session).write(request.what, request.data);
     case "free": {
-      const found = sessions.get(request.session);
+      const found = sessions.get(request.session) ?? trainings.get(request.session);
       sessions.delete(request.session);
+      trainings.delete(request.session);
       return found?.release();
     }
   }

@@ -31,15 +31,22 @@ const NO_ADAPTER = /Failed to get a WebGPU adapter/;
 
 /** ONNX Runtime on a GPU, or without one the reason. A software Vulkan driver named by VK_DRIVER_FILES is enough. */
 export async function webgpuExecutor(): Promise<Executor> {
-  const name = "ONNX Runtime on WebGPU, stored weights";
-  const executor = ortExecutor(name, new Runtime({ device: "webgpu", threads: 1 }), "stored");
+  const runtime = new Runtime({ device: "webgpu", threads: 1 });
+  const executor = ortExecutor("ONNX Runtime on WebGPU, stored weights", runtime, "stored");
+  const skip = await whyNoGpu(runtime);
+  if (skip) return { ...executor, skip };
+  const trigonometric = 2 ** -11; // WGSL, "Floating Point Accuracy": no more is promised between -π and π
+  return { ...executor, tolerances: { sin: trigonometric, cos: trigonometric } };
+}
+
+/** Why tests on WebGPU are skipped here, or undefined if there is an adapter. */
+export async function whyNoGpu(runtime: Runtime): Promise<string | undefined> {
   try {
-    await executor.run([constant(1).neg()], {}, () => new Float32Array());
-    const trigonometric = 2 ** -11; // WGSL, "Floating Point Accuracy": no more is promised between -π and π
-    return { ...executor, tolerances: { sin: trigonometric, cos: trigonometric } };
+    await (await runtime.compile({ y: constant(1).neg() })).run({});
+    return undefined;
   } catch (error) {
     if (!(error instanceof Error && NO_ADAPTER.test(error.message))) throw error;
-    return { ...executor, skip: "no WebGPU adapter on this machine" };
+    return "no WebGPU adapter on this machine";
   }
 }
 

@@ -1,0 +1,122 @@
+/**
+ * Training on a GPU: parameters, moments, averages and sums of gradients stay there from step to step. What crosses
+ * are batches, the loss, and the norm of the gradient.
+ *
+ * A tensor on the GPU is given free by `dispose`, never by the garbage collector, so each one here has one owner: the
+ * state. One that was just written lies in our memory until the next step has used it.
+ */
+import * as ort from "onnxruntime-node";
+import { input } from "../graph/index.ts";
+import { emit } from "../onnx/index.ts";
+import { checkCount, count, type Kind } from "./arena.ts";
+import { createSession, fromOrt, toOrt } from "./ort.ts";
+import type { TrainingState, TrainSpec, Values } from "./protocol.ts";
+import { GRADIENT, kindsOf, NEXT, NORM, stateName, stepScalars } from "./step-graphs.ts";
+
+export class GpuTrainer implements TrainingState {
+  readonly #spec: TrainSpec;
+  readonly #gradients: ort.InferenceSession;
+  readonly #optimizer: ort.InferenceSession;
+  /** Copies a tensor of so many axes to our memory. */
+  readonly #readers = new Map<number, ort.InferenceSession>();
+  readonly #state = new Map<string, ort.Tensor>();
+
+  private constructor(spec: TrainSpec, gradients: ort.InferenceSession, optimizer: ort.InferenceSession) {
+    this.#spec = spec;
+    this.#gradients = gradients;
+    this.#optimizer = optimizer;
+    const { slots, initial } = spec;
+    const zeros = slots.map((slot) => new Float32Array(count(slot)));
+    for (const kind of ["sum", ...kindsOf(spec.optimizer)] as const)
+      this.write(kind, kind === "param" || kind === "average" ? initial : zeros);
+  }
+
+  static async create(spec: TrainSpec): Promise<GpuTrainer> {
+    const { slots, optimizer, update, ...session } = spec;
+    const gradients = slots.map((_, i) => GRADIENT + i);
+    const next = kindsOf(optimizer).flatMap((kind) => slots.map((_, i) => NEXT + stateName(kind, i)));
+    return new GpuTrainer(
+      spec,
+      await createSession(session, gradients),
+      await createSession({ ...session, model: update! }, next),
+    );
+  }
+
+  async forward(feeds: Values, first: boolean): Promise<Values> {
+    const tensors = toOrt(this.#gradients, feeds);
+    tensors.keep = scalar(first ? 0 : 1);
+    for (const [i, { path }] of this.#spec.slots.entries()) {
+      tensors[path] = this.#tensor("param", i);
+      tensors[stateName("sum", i)] = this.#tensor("sum", i);
+    }
+    const rest: Record<string, Values[string]> = {};
+    for (const [name, tensor] of Object.entries(await this.#gradients.run(tensors)))
+      if (name.startsWith(GRADIENT)) this.#replace(stateName("sum", Number(name.slice(GRADIENT.length))), tensor);
+      else rest[name] = fromOrt(tensor);
+    return rest;
+  }
+
+  async update(step: number, rate: number): Promise<number> {
+    const scalars = Object.entries(stepScalars(step, rate, this.#spec.optimizer));
+    const feeds = Object.fromEntries([...this.#state, ...scalars.map(([name, x]) => [name, scalar(x)] as const)]);
+    const { [NORM]: norm, ...next } = await this.#optimizer.run(feeds);
+    const value = (norm!.data as Float32Array)[0]!;
+    for (const [name, tensor] of Object.entries(next))
+      if (Number.isFinite(value)) this.#replace(name.slice(NEXT.length), tensor);
+      else tensor.dispose();
+    return value;
+  }
+
+  async read(what: Kind, only?: number): Promise<Float32Array[]> {
+    const indices = only === undefined ? this.#spec.slots.map((_, i) => i) : [only];
+    const copies: Float32Array[] = [];
+    for (const i of indices) copies.push(await this.#copy(this.#tensor(what, i)));
+    return copies;
+  }
+
+  write(what: Kind | "sum", data: readonly (Float32Array | undefined)[]): void {
+    for (const [i, slot] of this.#spec.slots.entries()) {
+      const values = data[i];
+      if (!values) continue;
+      checkCount(slot, values);
+      this.#replace(stateName(what, i), new ort.Tensor("float32", values, slot.shape));
+    }
+  }
+
+  async release(): Promise<void> {
+    for (const tensor of this.#state.values()) tensor.dispose();
+    this.#state.clear();
+    for (const session of [this.#gradients, this.#optimizer, ...this.#readers.values()]) await session.release();
+  }
+
+  #tensor(kind: Kind | "sum", slot: number): ort.Tensor {
+    return this.#state.get(stateName(kind, slot))!;
+  }
+
+  #replace(name: string, tensor: ort.Tensor): void {
+    this.#state.get(name)?.dispose();
+    this.#state.set(name, tensor);
+  }
+
+  /** `getData` of a tensor on the GPU ends the process (ONNX Runtime 1.30), so a graph copies it. */
+  async #copy(tensor: ort.Tensor): Promise<Float32Array> {
+    if (tensor.location === "cpu") return (tensor.data as Float32Array).slice();
+    const rank = tensor.dims.length;
+    let reader = this.#readers.get(rank);
+    if (!reader) {
+      const x = input(
+        "x",
+        tensor.dims.map((_, axis) => `D${axis}`),
+      );
+      const model = emit({ y: x }, { target: "webgpu", weight: () => undefined }).bytes;
+      reader = await createSession({ model, device: "webgpu", threads: this.#spec.threads });
+      this.#readers.set(rank, reader);
+    }
+    const { y } = await reader.run({ x: tensor });
+    return y!.data as Float32Array;
+  }
+}
+
+function scalar(value: number): ort.Tensor {
+  return new ort.Tensor("float32", Float32Array.of(value), []);
+}
