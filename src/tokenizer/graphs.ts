@@ -75,7 +75,7 @@ export function buildFrom<T>(where: string, build: () => T): T {
   try {
     return build();
   } catch (cause) {
-    if (!(cause instanceof SeedlingError)) throw cause;
+    if (!(cause instanceof SeedlingError || cause instanceof RangeError)) throw cause;
     throw new InputError(`${where}: the sizes do not fit each other: ${cause.message}`, { cause });
   }
 }

@@ -6,6 +6,7 @@ import { InputError, SetupError } from "../errors.ts";
 import { Params } from "../graph/index.ts";
 import { parseSeedlingConfig, type SeedlingConfig } from "../models/config.ts";
 import type { UnetConfig } from "../models/unet.ts";
+import { quote, reason, show } from "../one-line.ts";
 import { CaptionTokenizer } from "../text/index.ts";
 import { buildFrom, type Outputs, type SeedGraphs, seedGraphs, shapesOf, unetGraph } from "./graphs.ts";
 import { parseSampling, type Sampling } from "./sampling.ts";
@@ -60,9 +61,21 @@ export async function openSeedFolder(path: string): Promise<SeedFolder> {
   return { path, config, unet, sampling, tokenizer, graphs: { ...graphs, unet: unetOutputs }, weights, unetWeights };
 }
 
+/** The library that reads it trusts what it is given, so whatever it throws is the fault of the file. */
 function parseTokenizer(json: unknown, where: string): CaptionTokenizer {
-  if (typeof json !== "object" || json === null) throw new InputError(`${where}: expected an object. Copy it again.`);
-  return new CaptionTokenizer(json as Record<string, unknown>);
+  try {
+    const tokenizer = new CaptionTokenizer(json as Record<string, unknown>);
+    const { vocab } = (json as { model: { vocab: Record<string, unknown> } }).model;
+    const wrong = Object.entries(vocab).find(([, id]) => !isId(id, tokenizer.size));
+    if (!wrong) return tokenizer;
+    throw new Error(`${quote(wrong[0])} has the id ${show(wrong[1])}, not one in 0..${tokenizer.size - 1}`);
+  } catch (cause) {
+    throw new InputError(`${where}: damaged tokenizer (${reason(cause)}). Copy the file again.`, { cause });
+  }
+}
+
+function isId(id: unknown, size: number): boolean {
+  return Number.isInteger(id) && (id as number) >= 0 && (id as number) < size;
 }
 
 /** Scalars that only training reads, and the head that does not paint. */
@@ -90,7 +103,11 @@ async function expectFiles(path: string): Promise<void> {
     throw new SetupError(`${path}: expected ${missing.join(", ")}, found none. Copy the whole model folder again.`);
 }
 
-/** Numbers that stand in two files must agree. */
+/** No model is deeper or reads longer texts; a damaged number must not keep the machine busy. */
+const MAX_LAYERS = 1000;
+const MAX_WORDS = 4096;
+
+/** Numbers that stand in two files must agree, and none may be absurd. */
 function checkSizes(
   path: string,
   { config, unet, sampling, tokenizer }: Pick<SeedFolder, "config" | "unet" | "sampling" | "tokenizer">,
@@ -110,10 +127,19 @@ function checkSizes(
   const positions = qformer.maxPositions ?? 0;
   if (positions < textEncoder.maxPositions)
     rows.push(["qformer.maxPositions in config.json", textEncoder.maxPositions, positions]);
-  const wrong = rows.filter(([, expected, got]) => expected !== got);
-  if (wrong.length > 0)
-    throw new InputError(
-      `${path}: ${wrong.map(([what, expected, got]) => `${what}: expected ${expected}, got ${got}`).join("; ")}. ` +
-        "Do the files belong together?",
-    );
+  const wrong = rows
+    .filter(([, expected, got]) => expected !== got)
+    .map(([what, expected, got]) => `${what}: expected ${expected}, got ${got}`);
+  const limits: [what: string, most: number, got: number][] = [
+    ["vision.depth", MAX_LAYERS, config.vision.depth],
+    ["textEncoder.depth", MAX_LAYERS, textEncoder.depth],
+    ["textEncoder.maxPositions", MAX_WORDS, textEncoder.maxPositions],
+    ["qformer.layers", MAX_LAYERS, qformer.layers],
+    ["decoderDepth", MAX_LAYERS, config.decoderDepth],
+    ["image.head.layers", MAX_LAYERS, image.head.kind === "reverse" ? image.head.layers : 0],
+    ["text.layers", MAX_LAYERS, text.layers],
+  ];
+  for (const [what, most, got] of limits)
+    if (got > most) wrong.push(`${what} in config.json: expected at most ${most}, got ${got}`);
+  if (wrong.length > 0) throw new InputError(`${path}: ${wrong.slice(0, 5).join("; ")}. Do the files belong together?`);
 }
