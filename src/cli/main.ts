@@ -15,6 +15,7 @@ import { inspectCommand } from "./inspect.ts";
 import { Interrupted } from "./interrupt.ts";
 import { quietPipes } from "./output.ts";
 import { parityCommand } from "./parity.ts";
+import { quantizeCommand } from "./quantize.ts";
 import { reconstructCommand } from "./reconstruct.ts";
 import { Reported } from "./report.ts";
 import { tokenizeCommand } from "./tokenize.ts";
@@ -33,6 +34,7 @@ const COMMANDS = [
   importCommand,
   exportCommand,
   inspectCommand,
+  quantizeCommand,
 ];
 
 function program(): Command {

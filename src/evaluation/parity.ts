@@ -10,7 +10,7 @@ import { CheckpointError, SetupError } from "../errors.ts";
 import { fileError } from "../files.ts";
 import { input, Params, paramAttrs, sortNodes, type Tensor } from "../graph/index.ts";
 import type { Node } from "../graph/tensor.ts";
-import type { StoredWeight } from "../onnx/index.ts";
+import type { FloatWeight, StoredWeight } from "../onnx/index.ts";
 import { Runtime, type Value, type WeightSource } from "../runtime/index.ts";
 import { type Reference, stage1Case, stage2Case, v1Case, v2Case } from "./parity-cases.ts";
 import { type ParityConfig, parseParityConfig } from "./parity-config.ts";
@@ -160,7 +160,7 @@ function fedNames(outputs: readonly Tensor[]): string[] {
   return inputs.map(({ attrs }) => attrs.name.slice(FEED.length));
 }
 
-const STORED: Readonly<Record<string, StoredWeight["dtype"]>> = { F32: "f32", F16: "f16", BF16: "bf16" };
+const STORED: Readonly<Record<string, FloatWeight["dtype"]>> = { F32: "f32", F16: "f16", BF16: "bf16" };
 
 /** The parameters that `outputs` need. @throws CheckpointError listing every missing, misshaped or mistyped one. */
 async function weightsOf(

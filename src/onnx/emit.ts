@@ -13,15 +13,18 @@ import {
   type ValueInfo,
   writeModel,
 } from "./proto.ts";
+import { neededNodes, type QuantizedWeight } from "./quantized.ts";
 
 /** What the graph will run on; some fused operations exist on one provider only. */
 export type Target = "cpu" | "webgpu";
 
-/** The stored bytes of a parameter. */
-export interface StoredWeight {
+export interface FloatWeight {
   readonly dtype: "f32" | "f16" | "bf16";
   readonly data: TensorBytes;
 }
+
+/** The stored bytes of a parameter; quantized ones only for what nothing but linear layers reads. */
+export type StoredWeight = FloatWeight | QuantizedWeight;
 
 export interface EmitOptions {
   readonly target: Target;
@@ -43,6 +46,7 @@ export class Emitter {
   readonly #names = new Map<Tensor, string>();
   readonly #used = new Set<Tensor>();
   readonly #constants = new Map<string, string>();
+  readonly #made = new Map<string, unknown>();
   readonly #symbols = new Map<string, { tensor: string; axis: number }>();
   #next = 0;
 
@@ -81,6 +85,20 @@ export class Emitter {
     const out = this.fresh();
     this.nodes.push({ op, inputs, outputs: [out], attributes, domain });
     return out;
+  }
+
+  /** What `make` returned when this key was first asked for. */
+  once<T>(key: string, make: () => T): T {
+    if (!this.#made.has(key)) this.#made.set(key, make());
+    return this.#made.get(key) as T;
+  }
+
+  /** An initializer of that name, made once. */
+  stored(name: string, type: OnnxTypeName, shape: readonly number[], data: TensorBytes): string {
+    return this.once(name, () => {
+      this.initializers.push({ name, type, shape, data });
+      return name;
+    });
   }
 
   feed(name: string, dtype: DType, shape: Shape): string {
@@ -157,7 +175,7 @@ export class Emitter {
  */
 export function emit(outputs: Readonly<Record<string, Tensor>>, options: EmitOptions): Emitted {
   const results = Object.values(outputs);
-  const nodes = sortNodes(results);
+  const nodes = neededNodes(sortNodes(results), results, options.weight);
   const e = new Emitter(options, nodes, results);
   // Inputs first: symbols must be known before a shape asks for them.
   for (const node of [...nodes.filter((n) => n.op === "input"), ...nodes.filter((n) => n.op !== "input")]) {

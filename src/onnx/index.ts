@@ -1,2 +1,3 @@
 /** Graphs as ONNX models. */
-export { type EmitOptions, type Emitted, emit, type StoredWeight, type Target } from "./emit.ts";
+export { type EmitOptions, type Emitted, emit, type FloatWeight, type StoredWeight, type Target } from "./emit.ts";
+export type { BlockQuantized, QuantizedWeight, RowQuantized } from "./quantized.ts";

@@ -1,9 +1,11 @@
 /** How each operation is written in ONNX operators (opset 21 and, on the CPU, com.microsoft's fused products). */
+import { InputError } from "../errors.ts";
 import { type Dim, isStatic } from "../graph/dims.ts";
 import type { OpName } from "../graph/ops.ts";
 import type { Node, Tensor } from "../graph/tensor.ts";
 import type { Emitter } from "./emit.ts";
 import { OnnxType } from "./proto.ts";
+import { quantizedLinear } from "./quantized.ts";
 
 /** Returns the name of the first output, or undefined if it has named its outputs itself. */
 export type Lowering<K extends OpName> = (e: Emitter, node: Node<K>) => string | undefined;
@@ -36,7 +38,8 @@ function reshape(e: Emitter, name: string, from: readonly Dim[], to: readonly Di
 
 /** Rank 2 with the same last axis. */
 function toRows(e: Emitter, t: Tensor): string {
-  return t.rank === 2 ? e.name(t) : e.add("Reshape", [e.name(t), e.longs([-1, t.size(-1)])]);
+  if (t.rank === 2) return e.name(t);
+  return e.once(`${e.name(t)} as rows`, () => e.add("Reshape", [e.name(t), e.longs([-1, t.size(-1)])]));
 }
 
 function swapLast(e: Emitter, name: string, rank: number): string {
@@ -63,6 +66,10 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     const { path, shape } = n.attrs;
     const stored = e.options.weight(path);
     if (!stored) return e.feed(path, "f32", shape);
+    if ("scale" in stored)
+      throw new InputError(
+        `${path}: expected floats, as not only linear layers read it. Leave it out of quantization.`,
+      );
     e.initializers.push({ name: path, type: stored.dtype, shape, data: stored.data });
     return stored.dtype === "f32" ? path : e.add("Cast", [path], { to: OnnxType.f32 });
   },
@@ -129,7 +136,9 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   },
   linear: (e, n) => {
     const x = n.inputs[0]!;
-    const product = e.add("Gemm", [toRows(e, x), ...names(e, n).slice(1)], { transB: 1 });
+    const [rows, bias] = [toRows(e, x), n.inputs[2] && e.name(n.inputs[2])];
+    const product =
+      quantizedLinear(e, rows, n.inputs[1]!, bias) ?? e.add("Gemm", [rows, ...names(e, n).slice(1)], { transB: 1 });
     if (x.rank === 2) return product;
     const flat = [-1, n.outputs[0]!.dim(-1)];
     return reshape(e, product, flat, n.outputs[0]!.shape);

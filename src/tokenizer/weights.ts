@@ -1,12 +1,18 @@
-/** The weights of one safetensors file, as ONNX Runtime maps them: in place, no copy. */
+/** The weights of one safetensors file, as ONNX Runtime maps them: in place, no copy. Quantized ones are known by their dtype. */
 import { realpath } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { expectTensors, openSafetensors, type SafetensorsFile } from "../checkpoint/index.ts";
+import {
+  expectTensors,
+  openSafetensors,
+  type SafetensorsFile,
+  type SafetensorsInfo,
+  type StoredDtype,
+} from "../checkpoint/index.ts";
 import { CheckpointError } from "../errors.ts";
-import type { StoredWeight } from "../onnx/index.ts";
+import { BITS, scaleName, storedShapes } from "../quantization/stored.ts";
 import type { WeightSource } from "../runtime/index.ts";
 
-const DTYPES: Readonly<Record<string, StoredWeight["dtype"]>> = { F32: "f32", F16: "f16", BF16: "bf16" };
+const FLOATS = { F32: "f32", F16: "f16", BF16: "bf16" } as const;
 
 export interface CheckedWeights extends WeightSource {
   /** The numbers of one tensor. */
@@ -23,29 +29,45 @@ export async function checkedWeights(
   other: (name: string) => boolean = () => false,
 ): Promise<CheckedWeights> {
   const wanted = new Set(expected.map(([name]) => name));
-  const { tensors } = await withFile(path, async (file) => {
-    const own = new Map([...file.tensors].filter(([name]) => wanted.has(name) || !other(name)));
-    expectTensors({ path, tensors: own }, expected);
-    return file;
+  const { tensors, bits } = await withFile(path, async (file) => {
+    const bits = file.metadata.get(BITS) === "4" ? 4 : 8;
+    const stored = expected.flatMap(([name, shape]) => storedShapes(name, shape, file.tensors.get(name), bits));
+    const named = new Set(stored.map(([name]) => name));
+    const own = new Map([...file.tensors].filter(([name]) => named.has(name) || !other(name)));
+    expectTensors({ path, tensors: own }, stored);
+    return { tensors: file.tensors, bits: bits as 4 | 8 };
   });
-  const odd = [...wanted].filter((name) => !DTYPES[tensors.get(name)!.dtype]);
+  const odd = [...wanted].filter((name) => !isUnderstood(tensors.get(name)!.dtype));
   if (odd.length > 0)
     throw new CheckpointError(
-      `${path}: expected tensors of F32, F16 or BF16, got ${tensors.get(odd[0]!)!.dtype} for ${odd[0]}. Convert the file.`,
+      `${path}: expected tensors of F32, F16, BF16 or quantized ones, got ${tensors.get(odd[0]!)!.dtype} for ${odd[0]}. ` +
+        "Convert the file.",
       odd,
     );
   // A link would lead out of the folder, where ONNX Runtime does not follow.
   const real = await realpath(path);
+  const place = ({ offset, byteLength }: SafetensorsInfo) => ({ file: basename(real), offset, byteLength });
   return {
     folder: dirname(real),
     get(name) {
       const info = tensors.get(name);
-      if (!info) return undefined;
-      const { offset, byteLength } = info;
-      return { dtype: DTYPES[info.dtype]!, data: { file: basename(real), offset, byteLength } };
+      if (!info || !wanted.has(name)) return undefined;
+      const data = place(info);
+      if (isFloat(info.dtype)) return { dtype: FLOATS[info.dtype], data };
+      const scale = place(tensors.get(scaleName(name))!);
+      if (info.dtype === "I8") return { dtype: "i8", data, scale };
+      return { dtype: "blocks", bits, block: (info.shape[2]! * 8) / bits, data, scale };
     },
     read: (name) => withFile(path, (file) => file.readFloat32(name)),
   };
+}
+
+function isFloat(dtype: StoredDtype): dtype is keyof typeof FLOATS {
+  return Object.hasOwn(FLOATS, dtype);
+}
+
+function isUnderstood(dtype: StoredDtype): boolean {
+  return isFloat(dtype) || dtype === "I8" || dtype === "U8";
 }
 
 async function withFile<T>(path: string, use: (file: SafetensorsFile) => Promise<T>): Promise<T> {

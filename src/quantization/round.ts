@@ -1,0 +1,58 @@
+/** Floats -> whole numbers with scales. The forms that come out are described in src/onnx/quantized.ts. */
+
+/**
+ * One scale a row, symmetric: the largest magnitude of a row becomes 127.
+ * w: f32 [N,K] -> data: i8 [N,K], scale: f32 [N].
+ */
+export function quantizeRows(w: Float32Array, N: number): { data: Int8Array; scale: Float32Array } {
+  const K = w.length / N;
+  const data = new Int8Array(w.length);
+  const scale = new Float32Array(N);
+  for (let n = 0; n < N; n++) {
+    let largest = 0;
+    for (let i = n * K; i < (n + 1) * K; i++) largest = Math.max(largest, Math.abs(w[i]!));
+    scale[n] = largest / 127;
+    const step = scale[n] || 1; // a row of zeros, or nearly
+    for (let i = n * K; i < (n + 1) * K; i++) data[i] = Math.round(w[i]! / step);
+  }
+  return { data, scale };
+}
+
+/**
+ * One scale a block of a row. The value of the largest magnitude becomes the lowest number, which has no twin above zero
+ * and so would be lost otherwise.
+ * w: f32 [N,K] -> data: u8 [N,blocks,block bits/8], scale: f32 [N,blocks].
+ */
+export function quantizeBlocks(
+  w: Float32Array,
+  N: number,
+  bits: 4 | 8,
+  block: number,
+): { data: Uint8Array; scale: Float32Array } {
+  const K = w.length / N;
+  const blocks = Math.ceil(K / block);
+  const bytes = (block * bits) / 8;
+  const zero = 2 ** (bits - 1);
+  const data = new Uint8Array(N * blocks * bytes).fill(bits === 8 ? zero : zero * 17);
+  const scale = new Float32Array(N * blocks);
+  for (let n = 0; n < N; n++)
+    for (let b = 0; b < blocks; b++) {
+      const [begin, end] = [n * K + b * block, n * K + Math.min(K, (b + 1) * block)];
+      let largest = 0;
+      for (let i = begin; i < end; i++) if (Math.abs(w[i]!) > Math.abs(largest)) largest = w[i]!;
+      const at = n * blocks + b;
+      scale[at] = largest / -zero;
+      const step = scale[at] || 1;
+      for (let i = begin; i < end; i++) {
+        const q = Math.min(2 * zero - 1, Math.max(0, Math.round(w[i]! / step) + zero));
+        const j = i - begin;
+        if (bits === 8) data[at * bytes + j] = q;
+        else {
+          const shift = (j & 1) * 4;
+          const byte = at * bytes + (j >> 1);
+          data[byte] = (data[byte]! & (0xf0 >> shift)) | (q << shift);
+        }
+      }
+    }
+  return { data, scale };
+}

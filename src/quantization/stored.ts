@@ -1,0 +1,40 @@
+/**
+ * Quantized tensors in a safetensors file: `X` holds whole numbers instead of floats, and `X.scale` stands beside it.
+ * I8 [N,K] has one scale a row, F32 [N]. U8 [N,blocks,bytes] has one a block, F32 [N,blocks]; the file's metadata says
+ * how many bits a number has.
+ */
+import type { TensorInfo } from "../checkpoint/tensor-file.ts";
+
+/** Key of the metadata. */
+export const BITS = "quantized_bits";
+
+export function scaleName(name: string): string {
+  return `${name}.scale`;
+}
+
+type Named = readonly [name: string, shape: readonly number[]];
+
+/** What must stand in the file for a tensor of the model, given what stands under its name: as floats or quantized. */
+export function storedShapes(
+  name: string,
+  shape: readonly number[],
+  found: TensorInfo | undefined,
+  bits: 4 | 8,
+): Named[] {
+  const [N, K] = shape;
+  if (shape.length !== 2 || (found?.dtype !== "I8" && found?.dtype !== "U8")) return [[name, shape]];
+  const scale = scaleName(name);
+  if (found.dtype === "I8")
+    return [
+      [name, shape],
+      [scale, [N!]],
+    ];
+  // Blocks of ONNX Runtime: powers of two from 16. With another size nothing matches, which is then reported.
+  const block = ((found.shape[2] ?? 0) * 8) / bits;
+  const known = Number.isInteger(Math.log2(block)) && block >= 16 ? block : 16;
+  const blocks = Math.ceil(K! / known);
+  return [
+    [name, [N!, blocks, (known * bits) / 8]],
+    [scale, [N!, blocks]],
+  ];
+}
