@@ -4,12 +4,12 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { CheckpointError, InputError } from "../errors.ts";
+import { readJsonFile } from "../json-file.ts";
 import { readLmConfig } from "../models/lm-config.ts";
 import { LmTokenizer } from "../text/index.ts";
 import { type GgufFile, openGguf, parseGguf } from "./gguf.ts";
 import { unpackGguf } from "./gguf-folder.ts";
 import { ggufLlamaConfig, ggufToHuggingFace, ggufTokenizer, huggingFaceToGguf, readGgufLlama } from "./gguf-llama.ts";
-import { readJsonFile } from "./json-file.ts";
 import { openCheckpoint } from "./model-folder.ts";
 
 const root = "test/fixtures/llm";

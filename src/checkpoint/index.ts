@@ -1,3 +1,4 @@
+export { parseJson, parseWith, readJsonFile } from "../json-file.ts";
 export { DTYPE_BYTES, type StoredDtype, type TensorData } from "./dtypes.ts";
 export {
   bfloat16ArrayToFloat32,
@@ -17,7 +18,6 @@ export {
   huggingFaceToGguf,
   readGgufLlama,
 } from "./gguf-llama.ts";
-export { parseJson, parseWith, readJsonFile } from "./json-file.ts";
 export { expectTensors, matchTensors, type TensorMatch } from "./match.ts";
 export { type ModelFolder, openCheckpoint, openModelFolder } from "./model-folder.ts";
 export { type Adapter, expectBase, mergeAdapter, readPeftFolder, writePeftFolder } from "./peft.ts";

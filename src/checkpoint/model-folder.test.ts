@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { CheckpointError, InputError, SetupError } from "../errors.ts";
-import { parseJson, parseWith, readJsonFile } from "./json-file.ts";
+import { parseJson, parseWith, readJsonFile } from "../json-file.ts";
 import { expectTensors, matchTensors } from "./match.ts";
 import { openCheckpoint, openModelFolder } from "./model-folder.ts";
 import { writeSafetensors } from "./safetensors-write.ts";

@@ -4,7 +4,7 @@ import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SetupError } from "../errors.ts";
 import { fileError } from "../files.ts";
-import { readJsonFile } from "./json-file.ts";
+import { readJsonFile } from "../json-file.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openShardedSafetensors } from "./sharded.ts";
 import type { TensorFile } from "./tensor-file.ts";

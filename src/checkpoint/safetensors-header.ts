@@ -4,9 +4,9 @@
  */
 
 import { CheckpointError } from "../errors.ts";
+import { duplicateKey, members } from "../json-keys.ts";
 import { quote, reason, show } from "../one-line.ts";
 import { DTYPE_BYTES, isStoredDtype, type StoredDtype } from "./dtypes.ts";
-import { duplicateKey, members } from "./json-keys.ts";
 import type { TensorInfo } from "./tensor-file.ts";
 
 /** The format's own limit on the JSON. */

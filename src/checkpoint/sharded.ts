@@ -3,8 +3,8 @@
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { CheckpointError } from "../errors.ts";
+import { parseWith, readJsonFile } from "../json-file.ts";
 import { quote } from "../one-line.ts";
-import { parseWith, readJsonFile } from "./json-file.ts";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
 import type { SafetensorsInfo } from "./safetensors-header.ts";
 

@@ -1,7 +1,7 @@
 /** `config.json` of language models in Hugging Face layout, old spelling and new, to the sizes that the models take. */
 import { z } from "zod";
-import { parseWith } from "../checkpoint/json-file.ts";
 import { InputError } from "../errors.ts";
+import { parseWith } from "../json-file.ts";
 import { show } from "../one-line.ts";
 import type { LlamaConfig, RopeScaling } from "./llama.ts";
 import type { OptConfig } from "./opt.ts";

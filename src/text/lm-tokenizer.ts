@@ -1,8 +1,8 @@
 /** The tokenizer of a language model, on a Hugging Face `tokenizer.json`, with the tokens of pictures where it has them. */
 import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
-import { readJsonFile } from "../checkpoint/json-file.ts";
 import { InputError, SetupError } from "../errors.ts";
+import { readJsonFile } from "../json-file.ts";
 import { quote, reason } from "../one-line.ts";
 import { type AddedToken, findImageTokens, type ImageTokens } from "./image-tokens.ts";
 

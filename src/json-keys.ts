@@ -3,7 +3,7 @@
  * text asks for; files that name a tensor twice must be refused, and large headers are taken apart member by member.
  */
 
-import { quote } from "../one-line.ts";
+import { quote } from "./one-line.ts";
 
 /** The first key that stands twice in one object of `json`, which must be valid JSON. */
 export function duplicateKey(json: string): string | undefined {

@@ -1,10 +1,10 @@
 /** Small JSON files (config.json and its kin): bounded, strict, and every complaint on one line. */
 
 import type { z } from "zod";
-import { InputError } from "../errors.ts";
-import { readFileBounded } from "../files.ts";
-import { quote, reason } from "../one-line.ts";
+import { InputError } from "./errors.ts";
+import { readFileBounded } from "./files.ts";
 import { duplicateKey } from "./json-keys.ts";
+import { quote, reason } from "./one-line.ts";
 
 /**
  * Reads and parses `path`.
