@@ -1,13 +1,25 @@
 /** `seedling train`: runs recipes, one after the other. */
 import { Command } from "commander";
-import { runRecipe, sceneData } from "../training/index.ts";
-import type { LogLine } from "../training/loop.ts";
+import { type LogLine, type RunRecipeOptions, runRecipe, sceneData, userData } from "../training/index.ts";
+import { interruptible } from "./interrupt.ts";
 
-export function trainCommand(): Command {
+const builtIn: RunRecipeOptions["data"] = (data, size, pictures) => sceneData({ ...data, size, pictures });
+
+const fromUser =
+  (sources: readonly string[]): RunRecipeOptions["data"] =>
+  (_, size) =>
+    userData({ sources, size, onProblem: (message) => process.stderr.write(`${message}\n`) });
+
+/** The command. `data` is what recipes train on. */
+export function trainCommand(data = builtIn): Command {
   return new Command("train")
     .description("Run training recipes, e.g. recipes/mini/clip.json; later stages find earlier ones in the run folder")
     .argument("<recipe...>", "recipe files, in order")
     .option("--run <folder>", "folder for logs, checkpoints and weights", "runs/mini")
+    .option(
+      "--data <sources...>",
+      "your own pictures instead of the built-in scenes: folders with captions, tars, globs",
+    )
     .option("--resume", "continue from the newest checkpoint, bit for bit", false)
     .option("--steps <n>", "fewer steps than the recipe says, to try it out", Number)
     .option("--threads <n>", "threads of one operation", Number)
@@ -16,30 +28,26 @@ export function trainCommand(): Command {
     .action(
       async (
         recipes: string[],
-        options: { run: string; resume: boolean; steps?: number; threads?: number; json: boolean },
+        options: { run: string; data?: string[]; resume: boolean; steps?: number; threads?: number; json: boolean },
       ) => {
-        const stop = new AbortController();
-        const onSignal = (): void => {
-          if (stop.signal.aborted) process.exit(130);
-          process.stderr.write("stopping after this step; a checkpoint is saved, go on with --resume\n");
-          stop.abort();
-        };
-        process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-        for (const recipe of recipes) {
-          const { finished } = await runRecipe({
-            recipe,
-            root: options.run,
-            resume: options.resume,
-            data: (data, size, pictures) => sceneData({ ...data, size, pictures }),
-            signal: stop.signal,
-            onLine: (line) => process.stdout.write(`${options.json ? JSON.stringify(line) : formatLine(line)}\n`),
-            ...(options.steps ? { steps: options.steps } : {}),
-            ...(options.threads ? { threads: options.threads } : {}),
+        await interruptible(async (signal) => {
+          signal.addEventListener("abort", () => {
+            process.stderr.write("stopping after this step; a checkpoint is saved, go on with --resume\n");
           });
-          if (!finished) process.exitCode = 130;
-          if (!finished) break;
-        }
-        process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+          for (const recipe of recipes) {
+            const { finished } = await runRecipe({
+              recipe,
+              root: options.run,
+              resume: options.resume,
+              data: options.data ? fromUser(options.data) : data,
+              signal,
+              onLine: (line) => process.stdout.write(`${options.json ? JSON.stringify(line) : formatLine(line)}\n`),
+              ...(options.steps ? { steps: options.steps } : {}),
+              ...(options.threads ? { threads: options.threads } : {}),
+            });
+            if (!finished) throw signal.reason;
+          }
+        });
       },
     );
 }

@@ -22,6 +22,7 @@ export interface RunState {
 
 const KEPT = 2;
 const PREFIX = "checkpoint-";
+const TEMPORARY = ".tmp-";
 /** Names of what a stage itself remembers. */
 const EXTRA = "stage/";
 
@@ -36,7 +37,10 @@ export async function listCheckpoints(run: string): Promise<number[]> {
   return steps.sort((a, b) => a - b);
 }
 
-/** Writes `run/checkpoint-<step>` and drops all but the last two. */
+/**
+ * Writes `run/checkpoint-<step>`. Once it is whole, it and the one before stay; older ones, those of an earlier run that
+ * had come further, and what a killed process left half-written go.
+ */
 export async function saveCheckpoint(
   run: string,
   training: Training,
@@ -45,7 +49,7 @@ export async function saveCheckpoint(
   extra: ReadonlyMap<string, Float32Array> = new Map(),
 ): Promise<void> {
   const target = join(run, `${PREFIX}${state.step}`);
-  const temporary = join(run, `.tmp-${randomBytes(6).toString("hex")}`);
+  const temporary = join(run, `${TEMPORARY}${randomBytes(6).toString("hex")}`);
   try {
     await mkdir(temporary, { recursive: true });
     const tensors: TensorToWrite[] = [];
@@ -67,8 +71,11 @@ export async function saveCheckpoint(
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
     throw fileError(error, target);
   }
-  for (const step of (await listCheckpoints(run)).slice(0, -KEPT))
-    await rm(join(run, `${PREFIX}${step}`), { recursive: true, force: true });
+  const steps = await listCheckpoints(run);
+  const kept = steps.filter((step) => step <= state.step).slice(-KEPT);
+  const stale = steps.filter((step) => !kept.includes(step)).map((step) => `${PREFIX}${step}`);
+  const left = (await readdir(run)).filter((name) => name.startsWith(TEMPORARY));
+  for (const name of [...stale, ...left]) await rm(join(run, name), { recursive: true, force: true });
 }
 
 /** Loads the newest checkpoint that is whole into `training`. Undefined if the run has none. */

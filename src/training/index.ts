@@ -5,3 +5,4 @@ export type { Picture, Pictures } from "./pictures.ts";
 export { loadRecipe, type Recipe } from "./recipe.ts";
 export { type RunRecipeOptions, runRecipe, type TrainingData } from "./run-recipe.ts";
 export { sceneData, scenePictures } from "./scene-data.ts";
+export { type UserDataOptions, userData } from "./user-data.ts";

@@ -4,7 +4,7 @@
  */
 import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { SeedlingError } from "../errors.ts";
+import { InputError } from "../errors.ts";
 import { Params, type Tensor } from "../graph/index.ts";
 import { hashText, Rng } from "../rng.ts";
 import type { AdamW, Runtime, Training, Values, WeightSource } from "../runtime/index.ts";
@@ -113,16 +113,15 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
 
     if (!resumed) await stage.prepare?.(training, batch);
     let step = resumed?.step ?? 0;
+    let saved = resumed?.step;
     const begun = performance.now() / 1000 - (resumed?.elapsedSeconds ?? 0);
     const elapsed = (): number => performance.now() / 1000 - begun;
-    const save = (): Promise<void> =>
-      saveCheckpoint(
-        run,
-        training,
-        averages,
-        { step, identity: options.identity, elapsedSeconds: elapsed() },
-        stage.state?.(),
-      );
+    const save = async (): Promise<void> => {
+      if (saved === step) return;
+      const state = { step, identity: options.identity, elapsedSeconds: elapsed() };
+      await saveCheckpoint(run, training, averages, state, stage.state?.());
+      saved = step;
+    };
 
     // The next batch is made while the worker computes with this one.
     const micro = (index: number): Promise<Values> =>
@@ -138,6 +137,8 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
         next.catch(() => {}); // reported when awaited
         outputs = await running;
         window.add(outputs);
+        const loss = outputs.loss!.data[0]!;
+        if (!Number.isFinite(loss)) throw diverged(stage.name, loss, step + 1, saved);
       }
       step++;
       const rate = rateAt(step, schedule);
@@ -164,8 +165,6 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
           elapsedSeconds: Math.round(elapsed()),
           leftSeconds: Math.round(left),
         });
-        if (!Number.isFinite(means.loss))
-          throw new SeedlingError(`${stage.name}: the loss is ${means.loss} at step ${step}. Lower the rate.`);
       }
       if (step % options.saveEvery === 0 || last) await save();
       if (stage.evaluate && (step % options.evaluateEvery === 0 || last)) {
@@ -179,6 +178,12 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
   } finally {
     await training.close();
   }
+}
+
+/** A run whose loss is lost: nothing after this step can be of use. */
+function diverged(stage: string, loss: number, step: number, saved: number | undefined): InputError {
+  const kept = saved === undefined ? "no checkpoint was saved yet" : `checkpoint-${saved} is kept`;
+  return new InputError(`${stage}: expected a finite loss, got ${loss} at step ${step}; ${kept}. Lower peakRate.`);
 }
 
 function prefixed(prefix: string, scores: Readonly<Record<string, number>>): Record<string, number> {

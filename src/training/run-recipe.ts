@@ -21,6 +21,7 @@ import { type LogLine, type LoopResult, type Stage, trainLoop } from "./loop.ts"
 import type { Picture, Pictures } from "./pictures.ts";
 import { qformerStage } from "./qformer-stage.ts";
 import { loadRecipe, type Recipe } from "./recipe.ts";
+import { type Clip, sampleSheets } from "./samples.ts";
 
 /** Training and validation pictures of a recipe, and the words they can speak of. */
 export interface TrainingData {
@@ -123,10 +124,11 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
       const features = await cache(train, cached, clipFeatures);
       const emptyText = (await clipFeatures.text([""])).text!.data as Float32Array;
       const { textShare, imageShare, maxWeight } = recipe;
-      const { noise, factor } = sizes.scheduler as { noise: Record<string, never>; factor: number };
-      return diffusionStage({
+      const { unet, scheduler } = sizes;
+      const { noise, factor } = scheduler as { noise: Record<string, never>; factor: number };
+      const stage = diffusionStage({
         config,
-        unet: sizes.unet,
+        unet,
         noise,
         factor,
         train,
@@ -136,6 +138,8 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
         imageShare,
         maxWeight,
       });
+      const samples = { folder: run, runtime, config, unet, scheduler, clip: clipFeatures, validation };
+      return { ...stage, evaluate: await sampleSheets(samples) };
     }
     const qformer = await loadWeights(join(root, "causal-qformer", "weights.safetensors"));
     const features = await frozenSeed(runtime, config, clipFeatures, qformer);
@@ -161,9 +165,7 @@ interface Features {
   readonly compute: (pictures: readonly Picture[]) => Promise<Values>;
 }
 
-interface ClipFeatures extends Features {
-  readonly text: (captions: readonly string[]) => Promise<Values>;
-}
+type ClipFeatures = Features & Clip;
 
 /** The frozen CLIP pair: `tokens` [B,S,W], `image` [B,F] at root mean square 1, `text` [B,L,D]. */
 async function frozenClip(
