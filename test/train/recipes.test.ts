@@ -1,0 +1,179 @@
+/** Every stage of the chain at toy size on the committed sprites, one after the other, and the model folder they make. */
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openSafetensors } from "../../src/checkpoint/index.ts";
+import { createSceneSource, loadAtlas } from "../../src/data/index.ts";
+import { decodeImage } from "../../src/image/index.ts";
+import { SeedTokenizer } from "../../src/seed-tokenizer.ts";
+import { assemble } from "../../src/training/assemble.ts";
+import {
+  type LogLine,
+  type LoopResult,
+  loadRecipe,
+  type RunRecipeOptions,
+  runRecipe,
+  scenePictures,
+} from "../../src/training/index.ts";
+
+const TIMEOUT_MS = 180_000;
+const CODES = 48;
+
+let root: string;
+let data: RunRecipeOptions["data"];
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "seedling-recipes-"));
+  const atlas = await loadAtlas("test/fixtures/sprites.bin.br");
+  data = async (_, size) => {
+    const source = (split: "train" | "validation") => createSceneSource(atlas, { split, size, questions: false });
+    const train = source("train");
+    return {
+      train: scenePictures(train),
+      validation: scenePictures(source("validation")),
+      words: () => Array.from({ length: 100 }, (_, i) => train.scene(i).caption),
+    };
+  };
+});
+afterAll(() => rm(root, { recursive: true }));
+
+const recipeFile = (name: string): string => fileURLToPath(new URL(`../recipes/${name}.json`, import.meta.url));
+
+async function run(
+  name: string,
+  options: Partial<RunRecipeOptions> = {},
+): Promise<LoopResult & { readonly lines: readonly LogLine[] }> {
+  const lines: LogLine[] = [];
+  const onLine = (line: LogLine): void => {
+    lines.push(line);
+  };
+  const result = await runRecipe({ recipe: recipeFile(name), root, data, threads: 1, onLine, ...options });
+  return { ...result, lines };
+}
+
+/** The values that a run logged under a name. */
+function logged(lines: readonly LogLine[], name: string): number[] {
+  return lines.flatMap((line) => (line[name] === undefined ? [] : [Number(line[name])]));
+}
+
+async function codebook(): Promise<Float32Array> {
+  const file = await openSafetensors(join(root, "codebook", "weights.safetensors"));
+  const table = await file.readFloat32("quantize.embedding.weight");
+  await file.close();
+  return table;
+}
+
+test("a stage cannot run before the ones it builds on", async () => {
+  await expect(run("diffusion")).rejects.toThrow(
+    /tokenizer\.json: expected the tokenizer of stage clip, found none\. Run that stage first\.$/,
+  );
+  await expect(run("diffusion")).rejects.toMatchObject({ exitCode: 4 });
+});
+
+test(
+  "clip learns, stops, and goes on with the bits of a run that did not stop",
+  async () => {
+    const stop = new AbortController();
+    const onLine = ({ step }: LogLine): void => {
+      if (step === 3) stop.abort();
+    };
+    const stopped = await run("clip", { signal: stop.signal, onLine });
+    expect(stopped).toMatchObject({ step: 3, finished: false });
+    await expect(run("causal-qformer")).rejects.toThrow(
+      /clip\/weights\.safetensors: expected the weights of an earlier stage, found none\. Run that stage first\.$/,
+    );
+    const resumed = await run("clip", { resume: true });
+    expect(logged(resumed.lines, "loss")).toHaveLength(1);
+    expect(logged(resumed.lines, "validation/recallMean")[0]).toBeGreaterThan(0);
+    const whole = await run("clip", { root: join(root, "undisturbed") });
+    expect(resumed.weights).toEqual(whole.weights);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "causal-qformer learns on cached features",
+  async () => {
+    const { lines } = await run("causal-qformer");
+    expect(logged(lines, "features")).toEqual([40, 40, 10, 10]);
+    expect(logged(lines, "loss")).toHaveLength(4);
+    expect(logged(lines, "validation/textToImageR1")).toHaveLength(1);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "diffusion learns on the same features and paints a sheet",
+  async () => {
+    const before = await readdir(join(root, "features"));
+    const { lines } = await run("diffusion");
+    expect(await readdir(join(root, "features"))).toEqual(before);
+    expect(logged(lines, "features")).toEqual([40]);
+    for (const name of ["validation/cosineFromText", "validation/cosineFromImage"])
+      expect(Math.abs(logged(lines, name)[0]!), name).toBeLessThanOrEqual(1.0001);
+    const sheet = await decodeImage(await readFile(join(root, "diffusion", "samples-000004.png")), "sheet");
+    // Three rows of eight pictures, 32 px doubled, each with a gap of 6 and three lines of 12.
+    expect([sheet.width, sheet.height]).toEqual([6 + 8 * (64 + 6), 6 + 3 * (64 + 6 + 36)]);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "codebook learns as published, from a k-means start, and by moving averages with revival",
+  async () => {
+    const published = await run("codebook");
+    expect(logged(published.lines, "revived")).toEqual([0, 0, 0, 0]);
+    for (const usage of logged(published.lines, "usage")) expect(usage).toBeLessThanOrEqual(1);
+    const uniform = await codebook();
+    expect(Math.max(...uniform.map(Math.abs))).toBeLessThan(0.1); // about 1/48, and a few steps of 0.01
+
+    const folders = await readdir(join(root, "features"));
+    const caches = await Promise.all(folders.map((name) => stat(join(root, "features", name))));
+    const kmeans = await run("codebook-kmeans");
+    expect(await codebook()).not.toEqual(uniform);
+    expect(logged(kmeans.lines, "perplexity")[0]).toBeGreaterThan(logged(published.lines, "perplexity")[0]!);
+
+    const ema = await run("codebook-ema");
+    const revived = logged(ema.lines, "revived");
+    expect(revived.slice(0, 2)).toEqual([0, 0]);
+    expect(revived[2]).toBeGreaterThan(0); // after two steps without use
+    expect(revived[2]).toBeLessThan(CODES);
+    const again = await Promise.all(folders.map((name) => stat(join(root, "features", name))));
+    expect(again.map(({ mtimeMs }) => mtimeMs)).toEqual(caches.map(({ mtimeMs }) => mtimeMs));
+  },
+  TIMEOUT_MS,
+);
+
+test.each(["image", "text"] as const)(
+  "the stages become a model folder that paints from the %s head",
+  async (head) => {
+    const out = join(root, `model-${head}`);
+    await assemble({ root, recipe: recipeFile("codebook"), out, paintsFrom: head, dtype: "F16" });
+    const tokenizer = await SeedTokenizer.fromPretrained(out, { threads: 1 });
+    const { validation } = await data({ nouns: 8, validation: 10 }, 32, 0);
+    const pictures = await Promise.all([0, 1].map(async (i) => (await validation.get(i)).image));
+    const codes = (await tokenizer.encode(pictures)).map((t) => t.codes);
+    const painted = await tokenizer.decode(codes);
+    await tokenizer.close();
+    expect(codes.map((c) => c.length)).toEqual([32, 32]);
+    expect(Math.max(...codes.flatMap((c) => [...c]))).toBeLessThan(CODES);
+    expect(painted.map(({ width, height }) => [width, height])).toEqual([
+      [32, 32],
+      [32, 32],
+    ]);
+  },
+  TIMEOUT_MS,
+);
+
+test("an unknown key of a recipe is named in one line", async () => {
+  const file = join(root, "wrong.json");
+  const { peakRate, ...rest } = JSON.parse(await readFile(recipeFile("clip"), "utf8")) as Record<string, unknown>;
+  await writeFile(file, JSON.stringify({ ...rest, peakRate: String(peakRate), learnRate: 1 }));
+  await expect(loadRecipe(file)).rejects.toMatchObject({
+    exitCode: 3,
+    message:
+      `${file}: peakRate: Invalid input: expected number, received string; ` +
+      `top level: Unrecognized key: "learnRate". See docs/recipes.md for the keys.`,
+  });
+});
