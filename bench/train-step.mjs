@@ -145,6 +145,7 @@ function row({ name, rounds, idle, peak, agreement }, peakRate) {
 const folder = await mkdtemp(join(tmpdir(), "bench-"));
 try {
   const peakRate = await gemmPeak(THREADS, options.clock);
+  console.error(`GEMM peak: ${peakRate.toFixed(0)} GFLOP/s`);
   const results = [];
   for (const name of options.case ?? Object.keys(SIZES)) results.push(await compare(name, folder));
   const clock = { wall: "wall time", cpu: "processor time" }[options.clock];
