@@ -7,7 +7,7 @@ export function sumSquares(x: usize, count: i32): f64 {
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
   for (let i = 0; i < count; i += 4) {
-    const v = v128.load(x + (<usize>i << 2));
+    const v = v128.load(x + ((<usize>i) << 2));
     const a = f64x2.promote_low_f32x4(v);
     const b = f64x2.promote_low_f32x4(i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
     low = f64x2.add(low, f64x2.mul(a, a));
@@ -20,7 +20,7 @@ export function sumSquares(x: usize, count: i32): f64 {
 /** y += x. */
 export function accumulate(y: usize, x: usize, count: i32): void {
   for (let i = 0; i < count; i += 4) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     v128.store(y + at, f32x4.add(v128.load(y + at), v128.load(x + at)));
   }
 }
@@ -30,7 +30,7 @@ export function average(average: usize, p: usize, count: i32, decay: f32): void 
   const d = f32x4.splat(decay);
   const r = f32x4.splat(1 - decay);
   for (let i = 0; i < count; i += 4) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     v128.store(average + at, f32x4.add(f32x4.mul(d, v128.load(average + at)), f32x4.mul(r, v128.load(p + at))));
   }
 }
@@ -43,8 +43,18 @@ export function average(average: usize, p: usize, count: i32, decay: f32): void 
  * @param root 1 / sqrt(1 - beta2^t)
  */
 export function adamw(
-  p: usize, g: usize, m: usize, v: usize, count: i32,
-  scale: f32, keep: f32, step: f32, root: f32, beta1: f32, beta2: f32, eps: f32,
+  p: usize,
+  g: usize,
+  m: usize,
+  v: usize,
+  count: i32,
+  scale: f32,
+  keep: f32,
+  step: f32,
+  root: f32,
+  beta1: f32,
+  beta2: f32,
+  eps: f32,
 ): void {
   const b1 = f32x4.splat(beta1);
   const r1 = f32x4.splat(1 - beta1);
@@ -56,7 +66,7 @@ export function adamw(
   const q = f32x4.splat(root);
   const e = f32x4.splat(eps);
   for (let i = 0; i < count; i += 4) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const grad = f32x4.mul(s, v128.load(g + at));
     const m1 = f32x4.add(f32x4.mul(b1, v128.load(m + at)), f32x4.mul(r1, grad));
     const v1 = f32x4.add(f32x4.mul(b2, v128.load(v + at)), f32x4.mul(r2, f32x4.mul(grad, grad)));

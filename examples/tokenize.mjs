@@ -3,7 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { encodePng, SeedTokenizer } from "seedling";
 
 const tokenizer = await SeedTokenizer.fromPretrained(); // the bundled models/seedling-mini
-const pictures = ["bee-and-pigs.png", "cake.png", "rocket-and-rose.jpg"].map((name) => new URL(name, import.meta.url).pathname);
+const pictures = ["bee-and-pigs.png", "cake.png", "rocket-and-rose.jpg"].map(
+  (name) => new URL(name, import.meta.url).pathname,
+);
 
 const encoded = await tokenizer.encode(pictures);
 for (const [i, { codes }] of encoded.entries()) console.log(pictures[i].split("/").pop(), [...codes].join(" "));

@@ -23,7 +23,8 @@ for (const [name, source, seed] of pictures) {
   const { pixels, caption, size } = source.scene(seed);
   const image = sharp(pixels, { raw: { width: size, height: size, channels: 3 } });
   const ending = name.split(".").pop();
-  const encoded = ending === "png" ? image.png() : ending === "jpg" ? image.jpeg({ quality: 90 }) : image.webp({ quality: 90 });
+  const encoded =
+    ending === "png" ? image.png() : ending === "jpg" ? image.jpeg({ quality: 90 }) : image.webp({ quality: 90 });
   writeFileSync(new URL(`../examples/${name}`, import.meta.url), await encoded.toBuffer());
   lines.push(`| \`${name}\` | ${caption} | ${source.split}, seed ${seed} |`);
 }

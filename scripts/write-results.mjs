@@ -2,7 +2,8 @@
 // measured, text-head.json.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
-const read = (name) => (existsSync(`docs/results/${name}.json`) ? JSON.parse(readFileSync(`docs/results/${name}.json`, "utf8")) : undefined);
+const read = (name) =>
+  existsSync(`docs/results/${name}.json`) ? JSON.parse(readFileSync(`docs/results/${name}.json`, "utf8")) : undefined;
 const [mini, untrained, textHead] = ["mini", "untrained", "text-head"].map(read);
 const f = (x, digits = 1) => (x === undefined ? "" : x.toFixed(digits));
 const recall = (s) => [s.imageToText, s.textToImage].flatMap(({ r1, r5, r10 }) => [f(r1), f(r5), f(r10)]);
@@ -24,20 +25,61 @@ for (const split of ["test", "held-out-style", "held-out-pairs"]) {
   out.push("", `The codes keep ${f(s.keptPercent)} % of the embeddings' mean recall.`, "");
 }
 
-out.push(`## Naming single sprites, ${mini.nouns} nouns`, "", ...head("style", "pictures", "embeddings top 1", "top 5", "codes top 1", "top 5", "pixels top 1", "top 5", "untrained top 1"));
+out.push(
+  `## Naming single sprites, ${mini.nouns} nouns`,
+  "",
+  ...head(
+    "style",
+    "pictures",
+    "embeddings top 1",
+    "top 5",
+    "codes top 1",
+    "top 5",
+    "pixels top 1",
+    "top 5",
+    "untrained top 1",
+  ),
+);
 for (const style of ["openmoji", "emojione-v1", "streamline-emojis"]) {
   const s = mini[`naming ${style}`];
   const u = untrained[`naming ${style}`];
-  out.push(row(style, s.embeddings.pictures, f(s.embeddings.top1), f(s.embeddings.top5), f(s.codes.top1), f(s.codes.top5), f(s.pixels.top1), f(s.pixels.top5), f(u.embeddings.top1)));
+  out.push(
+    row(
+      style,
+      s.embeddings.pictures,
+      f(s.embeddings.top1),
+      f(s.embeddings.top5),
+      f(s.codes.top1),
+      f(s.codes.top5),
+      f(s.pixels.top1),
+      f(s.pixels.top5),
+      f(u.embeddings.top1),
+    ),
+  );
 }
 
 const entropy = (c) => `${f(Math.min(...c.entropyBits), 2)} to ${f(Math.max(...c.entropyBits), 2)}`;
-out.push("", `## Codebook over ${mini.codebook.pictures} test scenes`, "", ...head("", "usage %", "perplexity", "entropy of a position, bits"));
+out.push(
+  "",
+  `## Codebook over ${mini.codebook.pictures} test scenes`,
+  "",
+  ...head("", "usage %", "perplexity", "entropy of a position, bits"),
+);
 out.push(row("trained", f(100 * mini.codebook.usage), f(mini.codebook.perplexity, 0), entropy(mini.codebook)));
-out.push(row("untrained", f(100 * untrained.codebook.usage), f(untrained.codebook.perplexity, 0), entropy(untrained.codebook)));
+out.push(
+  row("untrained", f(100 * untrained.codebook.usage), f(untrained.codebook.perplexity, 0), entropy(untrained.codebook)),
+);
 
-out.push("", `## Reconstruction, ${mini.reconstruction.pictures} test scenes`, "", "Mean cosine between the clip embeddings of the original and of what is painted.", "");
-out.push(...head("painted from", "shipped (image embedding)", ...(textHead ? ["text features (v1)"] : []), "untrained"));
+out.push(
+  "",
+  `## Reconstruction, ${mini.reconstruction.pictures} test scenes`,
+  "",
+  "Mean cosine between the clip embeddings of the original and of what is painted.",
+  "",
+);
+out.push(
+  ...head("painted from", "shipped (image embedding)", ...(textHead ? ["text features (v1)"] : []), "untrained"),
+);
 const lines = [
   ["all 32 codes", (r) => r.fromCodes],
   ["the caption (frozen diffusion model)", (r) => r.fromCaption],
@@ -47,8 +89,25 @@ const lines = [
   ["the first 4 codes", (r) => r.fromFirst[4]],
 ];
 for (const [name, get] of lines)
-  out.push(row(name, f(get(mini.reconstruction), 3), ...(textHead ? [f(get(textHead.reconstruction), 3)] : []), untrained.reconstruction ? f(get(untrained.reconstruction), 3) : ""));
+  out.push(
+    row(
+      name,
+      f(get(mini.reconstruction), 3),
+      ...(textHead ? [f(get(textHead.reconstruction), 3)] : []),
+      untrained.reconstruction ? f(get(untrained.reconstruction), 3) : "",
+    ),
+  );
 
 const s = mini.speed;
-out.push("", "## Speed on the CPU", "", ...head("", "value"), row("tokenizing, pictures/s in batches of 64", f(s.picturesPerSecond)), row("tokenizing one picture, ms (median of 20)", f(s.latencyMs)), row("opening the model and compiling, first picture, ms", f(s.firstMs, 0)), row("peak memory of the process, MB", f(s.peakMemoryMb, 0)), "");
+out.push(
+  "",
+  "## Speed on the CPU",
+  "",
+  ...head("", "value"),
+  row("tokenizing, pictures/s in batches of 64", f(s.picturesPerSecond)),
+  row("tokenizing one picture, ms (median of 20)", f(s.latencyMs)),
+  row("opening the model and compiling, first picture, ms", f(s.firstMs, 0)),
+  row("peak memory of the process, MB", f(s.peakMemoryMb, 0)),
+  "",
+);
 writeFileSync("docs/results.md", `${out.join("\n")}`);

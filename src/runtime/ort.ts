@@ -8,7 +8,11 @@ export async function createSession(
   spec: SessionSpec,
   onDevice: readonly string[] = [],
 ): Promise<ort.InferenceSession> {
-  const entries = spec.weightFolder ? { model_external_initializers_file_folder_path: spec.weightFolder } : {};
+  const entries = {
+    ...(spec.weightFolder ? { model_external_initializers_file_folder_path: spec.weightFolder } : {}),
+    // On x64 without VNNI products of u8 and i8 overflow; this makes them u8 by u8, slower and right.
+    x64quantprecision: "1",
+  };
   return ort.InferenceSession.create(spec.model, {
     executionProviders: [spec.device],
     intraOpNumThreads: spec.threads,
