@@ -19,6 +19,9 @@ export interface Hints {
   readonly qformerEps?: number | undefined;
 }
 
+/** Layers or blocks of one stack; far beyond any model, and few enough to build a graph of. */
+const MAX_PARTS = 1000;
+
 export type Shapes = ReadonlyMap<string, readonly number[]>;
 
 /**
@@ -40,7 +43,8 @@ export function inferOfficialConfig(shapes: Shapes, hints: Hints, where: string)
       const number = name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1).split(".", 1)[0]! : "";
       if (/^\d+$/.test(number)) numbers.add(number);
     }
-    return numbers.size;
+    if (numbers.size <= MAX_PARTS) return numbers.size;
+    throw new CheckpointError(`${where}: expected at most ${MAX_PARTS} parts of ${prefix}, got ${numbers.size}.`);
   };
   if (!has("visual_encoder.cls_token"))
     throw new CheckpointError(`${where}: expected the vision tower, found none. Name its file (eva_vit_g.pth) too.`);
