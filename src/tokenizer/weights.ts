@@ -40,7 +40,7 @@ export async function checkedWeights(
   const odd = [...wanted].filter((name) => !isUnderstood(tensors.get(name)!.dtype));
   if (odd.length > 0)
     throw new CheckpointError(
-      `${path}: expected tensors of F32, F16 or BF16, got ${tensors.get(odd[0]!)!.dtype} for ${odd[0]}. Convert the file.`,
+      `${path}: expected tensors of F32, F16, BF16 or quantized ones, got ${tensors.get(odd[0]!)!.dtype} for ${odd[0]}. Convert the file.`,
       odd,
     );
   // A link would lead out of the folder, where ONNX Runtime does not follow.
