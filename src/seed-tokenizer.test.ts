@@ -273,7 +273,7 @@ describe("model folders", () => {
       await file.close();
       await writeSafetensors(name, tensors);
     });
-    expect(String(error)).toMatch(/expected tensors of F32, F16 or BF16, got I32 for unet\./);
+    expect(String(error)).toMatch(/expected tensors of F32, F16, BF16 or quantized ones, got I32 for unet\./);
   });
 
   test("weights behind a symbolic link are found, as in the Hugging Face cache", async () => {
