@@ -16,6 +16,9 @@ export {
 export * from "./errors.ts";
 export { type DecodeOptions, decodeImage, encodePng, type RgbImage } from "./image/index.ts";
 export type { SeedlingConfig } from "./models/config.ts";
+export { type ExportReport, exportOfficial, type ImportReport, importOfficial } from "./official/index.ts";
+export { type GenerationEmbedding, OfficialSeed } from "./official-seed.ts";
+export { type QuantizeOptions, type QuantizeReport, quantizeFolder } from "./quantization/index.ts";
 export type { Device } from "./runtime/index.ts";
 export {
   type BatchOptions,

@@ -8,7 +8,7 @@ import { type Codes, checkCodes } from "./codes/index.ts";
 import { UsageError } from "./errors.ts";
 import { Params } from "./graph/index.ts";
 import { modelFolder } from "./hub/index.ts";
-import { type ResizeFilter, type RgbImage, resize, toTensor } from "./image/index.ts";
+import { type RgbImage, resize, toTensor } from "./image/index.ts";
 import { type OfficialConfig, parseOfficialConfig } from "./official/config.ts";
 import { type OfficialGraphs, officialGraphs } from "./official/graphs.ts";
 import type { Value } from "./runtime/index.ts";
@@ -20,14 +20,6 @@ import { downloadOptions, type LoadOptions, runtimeOptions } from "./tokenizer/l
 import { type ImageSource, loadPicture, type PrepareOptions } from "./tokenizer/picture-source.ts";
 import { Programs } from "./tokenizer/programs.ts";
 import { type CheckedWeights, checkedWeights } from "./tokenizer/weights.ts";
-
-export interface OfficialPrepareOptions extends PrepareOptions {
-  /**
-   * "bicubic", as when the official tokenizer is given a picture file; "bilinear", as in its inference scripts and in the
-   * tools that made the codes its language models learned from. Default "bicubic".
-   */
-  readonly filter?: ResizeFilter;
-}
 
 export interface GenerationEmbedding {
   /** Of one picture: [width] of an image embedding (v2), [tokens,width] of text features (v1). */
@@ -77,7 +69,7 @@ export class OfficialSeed {
   }
 
   /** The picture as the model sees it: decoded, then squashed to its square (224 px) exactly as Pillow does. */
-  async prepare(source: ImageSource, options: OfficialPrepareOptions = {}): Promise<RgbImage> {
+  async prepare(source: ImageSource, options: PrepareOptions = {}): Promise<RgbImage> {
     const size = this.config.vision.imageSize;
     return resize(await loadPicture(source, options), size, size, options.filter);
   }
@@ -85,7 +77,7 @@ export class OfficialSeed {
   /** Pictures -> 32 codes each. @throws UsageError if the checkpoint has no codebook. */
   async encode(
     images: readonly ImageSource[],
-    options: BatchOptions & Pick<OfficialPrepareOptions, "filter"> = {},
+    options: BatchOptions & Pick<PrepareOptions, "filter"> = {},
   ): Promise<TokenizedImage[]> {
     if (!this.#graphs.see.ids) throw lacks("a codebook", "quantize.embedding.weight");
     return rows<Int32Array>(await this.#see(images, options, "ids")).map((codes) => ({ codes }));
@@ -94,7 +86,7 @@ export class OfficialSeed {
   /** Pictures -> unit vectors f32 [F] of the contrastive space of stage 1. @throws UsageError if it was not in the files. */
   async embed(
     images: readonly ImageSource[],
-    options: BatchOptions & Pick<OfficialPrepareOptions, "filter"> = {},
+    options: BatchOptions & Pick<PrepareOptions, "filter"> = {},
   ): Promise<Float32Array[]> {
     if (!this.#graphs.see.feature) throw lacks("a contrastive space", "vision_proj.weight");
     return rows(await this.#see(images, options, "feature"));
@@ -126,7 +118,7 @@ export class OfficialSeed {
 
   #see(
     images: readonly ImageSource[],
-    { filter, ...options }: BatchOptions & Pick<OfficialPrepareOptions, "filter">,
+    { filter, ...options }: BatchOptions & Pick<PrepareOptions, "filter">,
     output: string,
   ): Promise<Value[]> {
     const size = this.config.vision.imageSize;

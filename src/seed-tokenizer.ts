@@ -71,12 +71,12 @@ export class SeedTokenizer {
   }
 
   /**
-   * The picture as the model sees it: decoded, then squashed to its square with Pillow's bicubic filter.
+   * The picture as the model sees it: decoded, then squashed to its square exactly as Pillow does.
    * @throws InputError if the bytes are no picture; SetupError if the file is missing.
    */
   async prepare(source: ImageSource, options: PrepareOptions = {}): Promise<RgbImage> {
     const size = this.config.vision.imageSize;
-    return resize(await loadPicture(source, options), size, size);
+    return resize(await loadPicture(source, options), size, size, options.filter);
   }
 
   /** Pictures -> 32 codes each. */

@@ -4,12 +4,16 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { sha256 } from "../checkpoint/inspect.ts";
+import { OfficialSeed } from "../official-seed.ts";
+import { detokenizeCommand } from "./detokenize.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { inspectCommand } from "./inspect.ts";
 import { writeStdout } from "./output.ts";
+import { quantizeCommand } from "./quantize.ts";
+import { tokenizeCommand } from "./tokenize.ts";
 
-vi.mock("./output.ts", () => ({ writeStdout: vi.fn() }));
+vi.mock("./output.ts", async (original) => ({ ...(await original<object>()), writeStdout: vi.fn() }));
 
 const fixture = "test/fixtures/tiny-a";
 let root: string;
@@ -72,6 +76,26 @@ test("inspect lists tensors, sizes and hashes of every file, as text and as JSON
     [`${fixture}/stage1/io.safetensors`, expect.any(Number)],
     [`${fixture}/stage1/model.safetensors`, 134],
   ]);
+});
+
+test("an imported folder tokenizes, quantized too, and does not paint", async () => {
+  const [exact, small] = [join(root, "exact"), join(root, "small")];
+  await run(importCommand(), fixture, "-o", exact, "-q");
+  const [line] = await run(quantizeCommand(), exact, "-o", small, "-q");
+  expect(line).toMatch(new RegExp(`^${small}/model\\.safetensors: \\d+ matrices, 6\\d\\d kB -> \\d+ kB$`));
+  for (const model of [exact, small]) {
+    const output = join(root, "codes.jsonl");
+    await tokenizeCommand().parseAsync(["examples/cake.png", "--model", model, "--json", "-o", output, "-q"], {
+      from: "user",
+    });
+    const seed = await OfficialSeed.fromPretrained(model, { threads: 1 });
+    const [{ codes }] = (await seed.encode(["examples/cake.png"])) as [{ codes: Int32Array }];
+    await seed.close();
+    expect(JSON.parse(await readFile(output, "utf8"))).toEqual({ image: "examples/cake.png", codes: [...codes] });
+  }
+  const painting = detokenizeCommand().parseAsync(["-", "--model", exact, "-o", root], { from: "user" });
+  await expect(painting).rejects.toThrow("expected a model that paints, got imported SEED weights.");
+  await expect(run(quantizeCommand(), exact, "-o", join(root, "x"), "--keep", "(")).rejects.toThrow("--keep: expected");
 });
 
 test("a damaged file is one line and does not hide the others", async () => {

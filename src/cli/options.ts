@@ -1,8 +1,12 @@
 /** Options that several commands share. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { CODES_PER_IMAGE } from "../codes/index.ts";
+import { UsageError } from "../errors.ts";
+import { modelFolder } from "../hub/index.ts";
+import { isOfficialFolder } from "../official/index.ts";
+import { OfficialSeed } from "../official-seed.ts";
 import type { Device } from "../runtime/index.ts";
-import { BUNDLED_MODEL, SeedTokenizer } from "../seed-tokenizer.ts";
+import { BUNDLED_MODEL, type LoadOptions, SeedTokenizer } from "../seed-tokenizer.ts";
 import { Report } from "./report.ts";
 
 export interface ModelOptions {
@@ -26,21 +30,43 @@ export function addModelOptions(command: Command): Command {
     .option("-q, --quiet", "no progress, only results and problems");
 }
 
-/** Opens the model for `use` and closes it whatever happens. */
+/** What turns pictures into codes: a model of ours, or an imported one. */
+export type Encoder = Pick<SeedTokenizer, "prepare" | "encode" | "close">;
+
+/** Opens a model that must turn pictures into codes, and closes it whatever happens. */
+export async function withEncoder<T>(options: ModelOptions, use: (encoder: Encoder) => Promise<T>): Promise<T> {
+  const { folder, load } = await find(options);
+  const model = await ((await isOfficialFolder(folder)) ? OfficialSeed : SeedTokenizer).fromPretrained(folder, load);
+  return closing(model, () => use(model));
+}
+
+/** Opens a model of ours, which also paints, and closes it whatever happens. */
 export async function withTokenizer<T>(
   options: ModelOptions,
   use: (tokenizer: SeedTokenizer) => Promise<T>,
 ): Promise<T> {
-  const { model, device, threads } = options;
-  const report = new Report(options);
-  const onDownload = (done: number, total: number): void =>
-    report.progress("downloading MB", done / 1e6, Math.ceil(total / 1e6));
-  const tokenizer = await SeedTokenizer.fromPretrained(model, { device, threads, onDownload });
+  const { folder, load } = await find(options);
+  if (await isOfficialFolder(folder))
+    throw new UsageError(`${folder}: expected a model that paints, got imported SEED weights. They can only tokenize.`);
+  const tokenizer = await SeedTokenizer.fromPretrained(folder, load);
+  return closing(tokenizer, () => use(tokenizer));
+}
+
+/** The model's folder, downloaded if need be. */
+async function find({ model, device, threads, quiet }: ModelOptions): Promise<{ folder: string; load: LoadOptions }> {
+  const report = new Report({ quiet });
+  const folder = await modelFolder(model, {
+    onProgress: (done, total) => report.progress("downloading MB", done / 1e6, Math.ceil(total / 1e6)),
+  });
   report.clear();
+  return { folder, load: { device, threads } };
+}
+
+async function closing<T>(model: { close(): Promise<void> }, use: () => Promise<T>): Promise<T> {
   try {
-    return await use(tokenizer);
+    return await use();
   } finally {
-    await tokenizer.close();
+    await model.close();
   }
 }
 

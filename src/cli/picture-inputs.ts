@@ -7,7 +7,7 @@ import { extract } from "tar-stream";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { InputError } from "../errors.ts";
 import { fileError, readFileBounded } from "../files.ts";
-import type { RgbImage } from "../image/index.ts";
+import type { ResizeFilter, RgbImage } from "../image/index.ts";
 import { reason } from "../one-line.ts";
 import type { SeedTokenizer } from "../seed-tokenizer.ts";
 import type { Report } from "./report.ts";
@@ -142,6 +142,14 @@ export interface PreparedPicture {
   readonly image: RgbImage;
 }
 
+export interface PreparedOptions {
+  readonly tokenizer: Pick<SeedTokenizer, "prepare">;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+  /** Default: bicubic. */
+  readonly filter?: ResizeFilter;
+}
+
 /**
  * Pictures as the model sees them, `size` at a time; the next batch is decoded while the caller works on this one.
  * A bad picture is reported and left out.
@@ -149,15 +157,16 @@ export interface PreparedPicture {
 export async function* preparedBatches(
   files: AsyncIterable<PictureFile>,
   size: number,
-  { tokenizer, report, signal }: { tokenizer: SeedTokenizer; report: Report; signal: AbortSignal },
+  { tokenizer, report, signal, filter }: PreparedOptions,
 ): AsyncGenerator<PreparedPicture[]> {
   const warn = (message: string): void => report.note(`seedling: ${message}`);
+  const options = { warn, ...(filter ? { filter } : {}) };
   const batches = (async function* () {
     let batch: PreparedPicture[] = [];
     for await (const { name, read } of files) {
       signal.throwIfAborted();
       try {
-        batch.push({ name, image: await tokenizer.prepare(await read(), { where: name, warn }) });
+        batch.push({ name, image: await tokenizer.prepare(await read(), { where: name, ...options }) });
       } catch (error) {
         report.problem(error);
       }

@@ -1,6 +1,7 @@
 /** config.json of a folder that was imported from official checkpoints: the sizes, and which parts there are. */
+import { join } from "node:path";
 import { z } from "zod";
-import { parseWith } from "../checkpoint/index.ts";
+import { parseWith, readJsonFile } from "../checkpoint/index.ts";
 import { codebook, count, image, qformer, text, vision } from "../models/config.ts";
 import type { SeedConfig } from "../models/seed-tokenizer.ts";
 
@@ -30,6 +31,12 @@ export type OfficialConfig = z.infer<typeof schema>;
 
 /** @throws InputError naming every wrong or unknown key. */
 export const parseOfficialConfig: (json: unknown, where: string) => OfficialConfig = parseWith(schema);
+
+/** Was this folder made by an import? False for what is no model folder at all. */
+export async function isOfficialFolder(path: string): Promise<boolean> {
+  const json = await readJsonFile(join(path, "config.json")).catch(() => undefined);
+  return (json as { format?: unknown } | undefined | null)?.format === OFFICIAL_FORMAT;
+}
 
 /** What the SEED functions take. Without a codec its sizes are 1, and nothing may be built from them. */
 export function officialSeedConfig({ vision, qformer, contrastiveWidth, codec }: OfficialConfig): SeedConfig {

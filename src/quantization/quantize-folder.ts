@@ -12,7 +12,7 @@ import {
 import { UsageError } from "../errors.ts";
 import { expectFree, writeFolder } from "../folder.ts";
 import type { Tensor } from "../graph/index.ts";
-import { OFFICIAL_FORMAT, parseOfficialConfig } from "../official/config.ts";
+import { isOfficialFolder, parseOfficialConfig } from "../official/config.ts";
 import { officialGraphs } from "../official/graphs.ts";
 import type { Outputs } from "../tokenizer/graphs.ts";
 import { MODEL_FILES, openSeedFolder } from "../tokenizer/seed-folder.ts";
@@ -127,10 +127,9 @@ function quantizedTensors(
 async function contentsOf(from: string): Promise<{ copied: string[]; weights: Record<string, Tensor[]> }> {
   const flat = (graphs: object): Tensor[] =>
     Object.values(graphs).flatMap((outputs: Outputs) => Object.values(outputs));
-  const where = join(from, "config.json");
-  const json = await readJsonFile(where);
-  if ((json as { format?: unknown } | null)?.format === OFFICIAL_FORMAT) {
-    const graphs = officialGraphs(parseOfficialConfig(json, where));
+  if (await isOfficialFolder(from)) {
+    const where = join(from, "config.json");
+    const graphs = officialGraphs(parseOfficialConfig(await readJsonFile(where), where));
     return { copied: ["config.json"], weights: { "model.safetensors": flat(graphs) } };
   }
   const { unet, ...graphs } = (await openSeedFolder(from)).graphs;

@@ -1,7 +1,7 @@
 /** Where a picture may come from. */
 import { InputError } from "../errors.ts";
 import { readFileBounded } from "../files.ts";
-import { decodeImage, type RgbImage } from "../image/index.ts";
+import { decodeImage, type ResizeFilter, type RgbImage } from "../image/index.ts";
 
 /** A picture: pixels, the bytes of a picture file, or the path of one. */
 export type ImageSource = RgbImage | Uint8Array | string;
@@ -11,6 +11,12 @@ export interface PrepareOptions {
   readonly where?: string;
   /** Told in one line when something is left out, such as the later frames of an animation. */
   readonly warn?: (message: string) => void;
+  /**
+   * How the picture is squashed. "bicubic" is what the models here were trained with, and what the official tokenizer does
+   * with a picture file; "bilinear" is what the official inference scripts do, and the tools that made the codes from
+   * which the published language models learned. Default "bicubic".
+   */
+  readonly filter?: ResizeFilter;
 }
 
 /** Largest picture file, bytes. */
