@@ -160,6 +160,37 @@ test("captions and questions agree with what is drawn", () => {
   }
 });
 
+test("look-alike scenes share kind and background, and no first thing comes twice", () => {
+  const source = createSceneSource(atlas, { likeness: 4, kinds: { one: 1, pair: 1 }, questions: false });
+  let shared = 0;
+  for (let block = 0; block < 50; block++) {
+    const four = [0, 1, 2, 3].map((i) => source.scene(block * 4 + i));
+    expect(new Set(four.map((scene) => scene.kind)).size).toBe(1);
+    if (four[0]!.kind === "one") expect(new Set(four.map((scene) => scene.objects[0]!.noun)).size).toBe(4);
+    const backgrounds = four.map(({ background: { from, to } }) => `${from}|${to}`);
+    shared += Math.max(...backgrounds.map((own) => backgrounds.filter((other) => other === own).length));
+  }
+  // A background that would hide a sprite is drawn again, so a few scenes differ.
+  expect(shared).toBeGreaterThan(0.75 * 200);
+});
+
+test("drawings drawn anew keep inside their square and lose the name of their colour only with the colour", () => {
+  const plain = createSceneSource(atlas, { kinds: { one: 1 }, questions: false });
+  const source = createSceneSource(atlas, { kinds: { one: 1 }, questions: false, redrawn: 1 });
+  let [different, named] = [0, 0];
+  for (let seed = 0; seed < 100; seed++) {
+    const scene = source.scene(seed);
+    const { x, y, w, h } = scene.objects[0]!;
+    expect(Math.min(x, y, w, h)).toBeGreaterThan(-1);
+    expect(Math.max(x + w, y + h)).toBeLessThan(65);
+    different += Number(Buffer.compare(scene.pixels, plain.scene(seed).pixels) !== 0);
+    named += Number(scene.objects[0]!.colour !== undefined);
+  }
+  expect(different).toBe(100);
+  expect(named).toBeGreaterThan(5);
+  expect(named).toBeLessThan(60);
+});
+
 test("single sprites are centred on white and have a name", () => {
   const [sprite] = spritesOf(atlas, ["scissors"], "twemoji");
   const picture = singleSprite(sprite!, 64);

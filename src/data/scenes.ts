@@ -1,7 +1,7 @@
 /** Scenes: pictures of a few everyday things with a caption and questions, made from a seed faster than they are used. */
 
 import { UsageError } from "../errors.ts";
-import { Rng } from "../rng.ts";
+import { hashText, Rng } from "../rng.ts";
 import { type Atlas, CELL, type Sprite } from "./atlas.ts";
 import { captionOf, type Group } from "./captions.ts";
 import { BACKGROUND_NAMES, type ColourName } from "./colours.ts";
@@ -10,6 +10,7 @@ import { GROUPS, layOut, type Place, SCENE_KINDS, type SceneKind } from "./layou
 import { STYLES, type Style, TEST_STYLES, TRAIN_STYLES } from "./nouns.ts";
 import { isCountable } from "./phrases.ts";
 import { askAbout, type Question } from "./questions.ts";
+import { redraw } from "./redraw.ts";
 import {
   absoluteSeed,
   isHeldOutColour,
@@ -62,6 +63,13 @@ export interface SceneOptions {
   colourMention?: number;
   /** Whether questions are made. Default true. */
   questions?: boolean;
+  /**
+   * Seeds of one block of this many share the kind of scene and, where it hides nothing, the background, and differ in
+   * their first thing: a batch of them can only be told apart by what it shows. Default 1, every scene for itself.
+   */
+  likeness?: number;
+  /** How often a sprite is drawn anew (turned, in other colours, with dark lines), 0 to 1. Default 0. */
+  redrawn?: number;
 }
 
 export interface SceneSource {
@@ -86,6 +94,7 @@ const MAX_TRIES = 2000;
  */
 export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): SceneSource {
   const { split = "train", size = 64, backgroundMention = 0.5, colourMention = 0.5, questions = true } = options;
+  const { likeness = 1, redrawn = 0 } = options;
   const styles = new Set<Style>(options.styles ?? (split === "held-out-style" ? [TEST_STYLES[0]] : TRAIN_STYLES));
   checkStyles(split, styles);
   const combinations = heldOutCombinations(atlas);
@@ -96,19 +105,34 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
   const seeds = seedsOf(split);
 
   /** What a scene shows, before it is known where: as many groups as the kind has. */
-  function drawGroups(kind: SceneKind, rng: Rng): Group[] {
+  function drawGroups(kind: SceneKind, rng: Rng, first?: string): Group[] {
     const groups: Group[] = [];
     while (groups.length < GROUPS[kind]) {
-      const many = groups.length === 0 && (kind === "count" || kind === "count-and-one");
+      const many = groups.length === 0 && hasCount(kind);
       const from = many ? countable : nouns;
-      const noun = from[rng.int(from.length)]!;
+      const noun = groups.length === 0 && first ? first : from[rng.int(from.length)]!;
       if (groups.some((group) => group.sprite.noun === noun)) continue;
       const sprites = pool.get(noun)!;
       const count = many ? 2 + rng.int(kind === "count" ? 3 : 2) : 1;
-      groups.push({ sprite: sprites[rng.int(sprites.length)]!, count });
+      const sprite = sprites[rng.int(sprites.length)]!;
+      groups.push({ sprite: redrawn > 0 && rng.next() < redrawn ? redraw(sprite, rng) : sprite, count });
     }
     // The larger group of a mixed scene stands above or below with equal chance.
     return kind === "count-and-one" && rng.next() < 0.5 ? groups.reverse() : groups;
+  }
+
+  /** What the block of a seed has in common, and the first thing of this seed, which no other of the block gets. */
+  function sharedBy(seed: number): { kind: SceneKind; background: Background; first: string } {
+    const rng = new Rng(hashText(`${absoluteSeed(split, 0)}/block/${Math.floor(seed / likeness)}`));
+    const kind = drawKind(rng);
+    const background = drawBackgroundNames(rng);
+    const order = [...(hasCount(kind) ? countable : nouns)];
+    const place = (seed % likeness) % order.length;
+    for (let i = 0; i <= place; i++) {
+      const j = i + rng.int(order.length - i);
+      [order[i], order[j]] = [order[j]!, order[i]!];
+    }
+    return { kind, background, first: order[place]! };
   }
 
   function scene(seed: number): Scene {
@@ -116,6 +140,7 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
       throw new UsageError(`scene: expected a whole seed from 0 to ${seeds - 1} for split ${split}, got ${seed}.`);
     }
     const rng = new Rng(absoluteSeed(split, seed));
+    const shared = likeness > 1 ? sharedBy(seed) : undefined;
     let kind: SceneKind;
     let groups: Group[];
     let tries = 0;
@@ -123,11 +148,11 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
       if (tries++ === MAX_TRIES) {
         throw new UsageError(`scenes: no scene of split ${split} can be made of these nouns. Use more nouns or kinds.`);
       }
-      kind = drawKind(rng);
-      groups = drawGroups(kind, rng);
+      kind = shared ? shared.kind : drawKind(rng);
+      groups = drawGroups(kind, rng, tries === 1 ? shared?.first : undefined);
     } while (combinations.has(groups) !== (split === "held-out-pairs") && split !== "held-out-concepts");
 
-    const background = drawnBackground(groups, rng);
+    const background = drawnBackground(groups, rng, shared?.background);
     const layout = layOut(
       kind,
       groups.map((group) => group.count),
@@ -175,14 +200,21 @@ function drawObject(
   return { noun, style, ...(colour && { colour }), x, y: top + by * scale, w: bw * scale, h: bh * scale };
 }
 
-/** Seven in ten are plain. Drawn again while it would hide a sprite; after eight tries the best of them is taken. */
-function drawnBackground(groups: readonly Group[], rng: Rng): Background {
+const hasCount = (kind: SceneKind): boolean => kind === "count" || kind === "count-and-one";
+
+/** Seven in ten are plain. */
+function drawBackgroundNames(rng: Rng): Background {
+  const from = BACKGROUND_NAMES[rng.int(BACKGROUND_NAMES.length)]!;
+  const to = rng.next() < 0.7 ? from : BACKGROUND_NAMES[rng.int(BACKGROUND_NAMES.length)]!;
+  return { from, to, direction: rng.next() < 0.5 ? "right" : "down" };
+}
+
+/** Drawn again while it would hide a sprite; after eight tries the best of them is taken. */
+function drawnBackground(groups: readonly Group[], rng: Rng, first?: Background): Background {
   let best: Background | undefined;
   let leastHidden = Number.POSITIVE_INFINITY;
   for (let i = 0; i < 8; i++) {
-    const from = BACKGROUND_NAMES[rng.int(BACKGROUND_NAMES.length)]!;
-    const to = rng.next() < 0.7 ? from : BACKGROUND_NAMES[rng.int(BACKGROUND_NAMES.length)]!;
-    const background: Background = { from, to, direction: rng.next() < 0.5 ? "right" : "down" };
+    const background = i === 0 && first ? first : drawBackgroundNames(rng);
     const hidden = Math.max(...groups.map((group) => hiddenShare(group.sprite, background)));
     if (hidden < leastHidden) [best, leastHidden] = [background, hidden];
     if (hidden <= MAX_HIDDEN) break;
@@ -231,8 +263,7 @@ function kindDrawer(
   where: string,
 ): (rng: Rng) => SceneKind {
   const usable = SCENE_KINDS.filter((kind) => {
-    const counts = kind === "count" || kind === "count-and-one";
-    return (weights[kind] ?? 0) > 0 && nouns >= GROUPS[kind] && (!counts || countable > 0);
+    return (weights[kind] ?? 0) > 0 && nouns >= GROUPS[kind] && (!hasCount(kind) || countable > 0);
   });
   if (usable.length === 0) {
     throw new UsageError(`scenes: ${where} has ${nouns} nouns, too few for any kind of scene. Add nouns or kinds.`);

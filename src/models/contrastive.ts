@@ -3,14 +3,14 @@ import type { Params, Tensor } from "../graph/index.ts";
 import { linear, normalize } from "../nn/index.ts";
 import type { Trace } from "./eva-vit.ts";
 import { type QFormerConfig, qformer } from "./qformer.ts";
-import { QUERIES, type SeedConfig } from "./seed-tokenizer.ts";
+import type { SeedConfig } from "./seed-tokenizer.ts";
 
-/** y: causal embeddings f32 [B,32,D] -> [B,F], from the last embedding alone, as only that one has seen all others. */
+/** y: causal embeddings f32 [B,32 or 1,D] -> [B,F], from the last alone, as only that one has seen all others. */
 export function imageFeature(p: Params, y: Tensor, config: SeedConfig): Tensor {
-  return feature(p.at("vision_proj"), y, QUERIES - 1, config);
+  return feature(p.at("vision_proj"), y, y.size(1) - 1, config);
 }
 
-/** hidden: f32 [B,L,D] -> [B,F], from the begin token. */
+/** hidden: f32 [B,L or 1,D] -> [B,F], from the begin token. */
 export function textFeature(p: Params, hidden: Tensor, config: SeedConfig): Tensor {
   return feature(p.at("text_proj"), hidden, 0, config);
 }
@@ -20,7 +20,15 @@ function feature(p: Params, hidden: Tensor, position: number, { contrastiveWidth
   return normalize(linear(p, one, contrastiveWidth!));
 }
 
-/** The Q-Former as a bidirectional text encoder. ids, mask: i32 [B,L] -> f32 [B,L,D]. */
-export function textHidden(p: Params, ids: Tensor, mask: Tensor, config: QFormerConfig, trace: Trace = {}): Tensor {
-  return qformer(p.at("Qformer", "bert"), config, { text: { ids, mask } }, trace, "text");
+/** The Q-Former as a bidirectional text encoder. ids, mask: i32 [B,L] -> f32 [B,L,D], or one position, f32 [B,1,D]. */
+export function textHidden(
+  p: Params,
+  ids: Tensor,
+  mask: Tensor,
+  config: QFormerConfig,
+  trace: Trace = {},
+  only?: number,
+): Tensor {
+  const input = { text: { ids, mask }, ...(only === undefined ? {} : { only }) };
+  return qformer(p.at("Qformer", "bert"), config, input, trace, "text");
 }

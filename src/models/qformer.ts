@@ -31,6 +31,11 @@ export interface QFormerInput {
   readonly features?: Tensor;
   /** i32 [B,L] with its mask, 1 = token and 0 = padding. */
   readonly text?: { readonly ids: Tensor; readonly mask: Tensor };
+  /**
+   * The only position whose result is wanted, of queries alone or text alone: the last layer computes no other, and the
+   * result is f32 [B,1,D].
+   */
+  readonly only?: number;
 }
 
 /** Positions of one pass: Q queries, then L words; either may be absent. */
@@ -39,6 +44,8 @@ interface Pass {
   readonly L: number;
   readonly mask: Tensor | undefined;
   readonly features: Tensor | undefined;
+  /** What the layer computes; undefined for all. */
+  readonly only?: number | undefined;
 }
 
 /**
@@ -52,7 +59,7 @@ export function qformer(
   trace: Trace = {},
   name = "qformer",
 ): Tensor {
-  const { queries, features, text } = input;
+  const { queries, features, text, only } = input;
   const B = (features ?? text!.ids).dim(0);
   const Q = queries?.size(1) ?? 0;
   const L = text?.ids.size(1) ?? 0;
@@ -66,7 +73,8 @@ export function qformer(
   trace[`${name}.embed`] = x;
   const pass: Pass = { Q, L, mask: selfMask(config, Q, text?.mask), features };
   for (let j = 0; j < config.layers; j++) {
-    x = layer(p.at("encoder", "layer", j), x, config, j, pass, trace, `${name}.layer.${j}`);
+    const wanted = j === config.layers - 1 ? only : undefined;
+    x = layer(p.at("encoder", "layer", j), x, config, j, { ...pass, only: wanted }, trace, `${name}.layer.${j}`);
     trace[`${name}.layer.${j}`] = x;
   }
   trace[`${name}.last_hidden_state`] = x;
@@ -91,10 +99,11 @@ function selfMask({ causal }: QFormerConfig, Q: number, padding?: Tensor): Tenso
   return concat([square.reshape([1, 1, Q + L, Q]).expand([padding.dim(0), 1, Q + L, Q]), words], 3);
 }
 
-/** Post-norm BERT layer. x: [B,Q+L,D] -> same. */
+/** Post-norm BERT layer. x: [B,Q+L,D] -> same, or [B,1,D] of the only position wanted. */
 function layer(p: Params, x: Tensor, config: QFormerConfig, j: number, pass: Pass, trace: Trace, name: string): Tensor {
-  const { Q, L, features, mask } = pass;
-  let h = attention(p.at("attention"), x, x, config, mask);
+  const { Q, L, features, mask, only } = pass;
+  const row = (t: Tensor, axis: number): Tensor => (only === undefined ? t : t.slice(axis, only, only + 1));
+  let h = attention(p.at("attention"), row(x, 1), x, config, mask && (mask.dim(-2) === 1 ? mask : row(mask, -2)));
   trace[`${name}.self_attention`] = h;
   if (Q === 0) return feedForward(p, h, config, "");
   const words = L > 0 ? h.slice(1, Q, Q + L) : undefined;

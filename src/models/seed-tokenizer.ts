@@ -52,10 +52,20 @@ export function visionNorm(p: Params, tokens: Tensor, trace: Trace = {}): Tensor
   return out;
 }
 
-/** features: f32 [B,S,W] -> causal embeddings f32 [B,32,D]; embedding k depends on queries 0..k only. */
-export function causalEmbeddings(p: Params, features: Tensor, config: SeedConfig, trace: Trace = {}): Tensor {
+/**
+ * features: f32 [B,S,W] -> causal embeddings f32 [B,32,D], or one of them, f32 [B,1,D]. Embedding k depends on queries
+ * 0..k only.
+ */
+export function causalEmbeddings(
+  p: Params,
+  features: Tensor,
+  config: SeedConfig,
+  trace: Trace = {},
+  only?: number,
+): Tensor {
   const queries = p.get("query_tokens", [1, QUERIES, config.qformer.hidden], normal(0.02));
-  return qformer(p.at("Qformer", "bert"), config.qformer, { queries, features }, trace);
+  const input = { queries, features, ...(only === undefined ? {} : { only }) };
+  return qformer(p.at("Qformer", "bert"), config.qformer, input, trace);
 }
 
 /** y: causal embeddings f32 [B,32,D] -> codes. */

@@ -36,6 +36,10 @@ export class CodeWindow {
     this.#length = steps;
   }
 
+  get full(): boolean {
+    return this.#steps.length === this.#length;
+  }
+
   add(ids: Int32Array): void {
     this.#steps.push(ids);
     if (this.#steps.length > this.#length) this.#steps.shift();
@@ -49,5 +53,22 @@ export class CodeWindow {
       at += step.length;
     }
     return codebookHealth(ids, codes);
+  }
+}
+
+/** Warns when fewer codes are in use than there were: a codebook that begins to collapse seldom recovers by itself. */
+export class UsageAlarm {
+  #best = 0;
+  #warned = false;
+
+  /** What to say about this usage (0..1), once for each fall below half of the best so far. */
+  check(usage: number): string | undefined {
+    this.#best = Math.max(this.#best, usage);
+    const fallen = usage < this.#best / 2;
+    const news = fallen && !this.#warned;
+    this.#warned = fallen;
+    if (!news) return undefined;
+    const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+    return `codebook usage fell to ${percent(usage)} from ${percent(this.#best)}. Try learn "ema" and reviveAfter 100.`;
   }
 }

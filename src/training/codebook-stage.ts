@@ -6,14 +6,18 @@
  * remedies are switches here: a k-means start, moving averages instead of the gradient (van den Oord et al. 2017,
  * appendix A.1), and revival of codes that nothing chose for a while.
  */
-import { input } from "../graph/index.ts";
+import { dot, retrieval, unitRows } from "../evaluation/retrieval.ts";
+import { input, Params } from "../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
+import { imageFeature } from "../models/contrastive.ts";
+import { decodeVectors, quantize, reconstructEmbeddings } from "../models/seed-tokenizer.ts";
 import { Rng } from "../rng.ts";
-import type { Training, Values } from "../runtime/index.ts";
-import { CodeWindow } from "./codebook-health.ts";
+import { mapWeights, type Runtime, type Training, type Values } from "../runtime/index.ts";
+import { joinRows } from "./clip-stage.ts";
+import { CodeWindow, codebookHealth, UsageAlarm } from "./codebook-health.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import { kmeans } from "./kmeans.ts";
-import type { Stage } from "./loop.ts";
+import type { Stage, StepNews } from "./loop.ts";
 import { type Stage2Targets, type Stage2Term, stage2Loss } from "./stage2.ts";
 
 export const CODEBOOK = "quantize.embedding.weight";
@@ -35,6 +39,9 @@ export interface CodebookStageOptions {
   /** Targets that learn. */
   readonly targets: readonly ("image" | "text")[];
   readonly weights: Readonly<Record<Stage2Term, number>>;
+  readonly runtime: Runtime;
+  /** Weights of stage 1: its projection says what the last embedding means. */
+  readonly frozen: ReadonlyMap<string, Float32Array>;
 }
 
 export const CODEBOOK_PREFIXES = ["quantize", "encode_task_layer", "decode_task_layer", "pos_embed", "blocks"] as const;
@@ -64,6 +71,7 @@ export function codebookStage(options: CodebookStageOptions): Stage {
   return {
     name: "codebook",
     learns: codebookPrefixes(config, targets),
+    frozen: mapWeights(options.frozen),
     rateScale: (path) => (path === CODEBOOK && options.learn === "ema" ? 0 : 1),
     build(p, B) {
       const goals: Stage2Targets = {
@@ -90,6 +98,44 @@ export function codebookStage(options: CodebookStageOptions): Stage {
     afterStep: (step, outputs, training, rng) => keeper.afterStep(step, outputs, training, rng),
     state: () => keeper.state(),
     restore: (state) => keeper.restore(state),
+    evaluate: (weights) => codebookScores(weights, options),
+  };
+}
+
+/**
+ * On validation pictures: how often the feature that codes give back is nearest to its own picture's feature, both ways
+ * (percent), and the health of the codes.
+ */
+async function codebookScores(
+  weights: ReadonlyMap<string, Float32Array>,
+  { config, validation, runtime, frozen }: CodebookStageOptions,
+): Promise<Record<string, number>> {
+  const seed = seedConfig(config);
+  const p = new Params();
+  const y = input("y", ["B", 32, config.qformer.hidden]);
+  const { zq, ids } = quantize(p, y, seed);
+  const rebuilt = reconstructEmbeddings(p, decodeVectors(p, zq, seed), seed);
+  const outputs = { ids, before: imageFeature(p, y, seed), after: imageFeature(p, rebuilt, seed) };
+  const program = await runtime.compile(outputs, mapWeights(new Map([...frozen, ...weights])));
+  const parts: Values[] = [];
+  for (let at = 0; at < validation.count; at += 100) {
+    const rows = Array.from({ length: Math.min(100, validation.count - at) }, (_, i) => at + i);
+    const { values } = await validation.batch(rows, ["y"]);
+    parts.push(await program.run({ y: values.y! }));
+  }
+  await program.close();
+  const rows = (name: string): Float32Array[] =>
+    unitRows(joinRows(parts.map((v) => v[name]!)), config.contrastiveWidth);
+  const [before, after] = [rows("before"), rows("after")];
+  const names = before.map((_, i) => String(i));
+  const { imageToText, textToImage } = retrieval(after, before, names);
+  const health = codebookHealth(Int32Array.from(parts.flatMap((v) => [...v.ids!.data])), config.codebook.codes);
+  return {
+    ownR1: (imageToText.r1 + textToImage.r1) / 2,
+    cosine: before.reduce((sum, row, i) => sum + dot(row, after[i]!), 0) / before.length,
+    perplexity: health.perplexity,
+    leastEntropyBits: Math.min(...health.entropyBits),
+    mostEntropyBits: Math.max(...health.entropyBits),
   };
 }
 
@@ -99,6 +145,7 @@ class CodebookKeeper {
   readonly #E: number;
   readonly #options: CodebookStageOptions;
   readonly #window = new CodeWindow(50);
+  readonly #alarm = new UsageAlarm();
   #lastUsed: Float32Array;
   #counts: Float32Array;
   #sums: Float32Array;
@@ -126,7 +173,7 @@ class CodebookKeeper {
     this.#sums = state.get("sums") ?? this.#sums;
   }
 
-  async afterStep(step: number, outputs: Values, training: Training, rng: Rng): Promise<Record<string, number>> {
+  async afterStep(step: number, outputs: Values, training: Training, rng: Rng): Promise<StepNews> {
     const { learn, reviveAfter } = this.#options;
     const ids = outputs.ids!.data as Int32Array;
     const z = outputs.z!.data as Float32Array;
@@ -140,8 +187,11 @@ class CodebookKeeper {
       for (const k of dead) this.#revive(table, k, step, z, rng);
       await training.writeOne("param", CODEBOOK, table);
     }
-    const { usage, perplexity } = this.#window.health(this.#K);
-    return { usage, perplexity, revived: dead.length };
+    const { usage, perplexity, entropyBits } = this.#window.health(this.#K);
+    const warning = this.#window.full ? this.#alarm.check(usage) : undefined;
+    const [leastEntropyBits, mostEntropyBits] = [Math.min(...entropyBits), Math.max(...entropyBits)];
+    const metrics = { usage, perplexity, leastEntropyBits, mostEntropyBits, revived: dead.length };
+    return { metrics, ...(warning && { warning }) };
   }
 
   #average(table: Float32Array, ids: Int32Array, z: Float32Array): void {

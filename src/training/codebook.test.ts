@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Rng } from "../rng.ts";
-import { CodeWindow, codebookHealth } from "./codebook-health.ts";
+import { CodeWindow, codebookHealth, UsageAlarm } from "./codebook-health.ts";
 import { kmeans, nearest } from "./kmeans.ts";
 
 test("health of a codebook by hand: two of four codes, one twice as often", () => {
@@ -15,6 +15,14 @@ test("the window forgets old steps", () => {
   window.add(new Int32Array(32).fill(0));
   window.add(new Int32Array(32).fill(1));
   expect(window.health(2)).toMatchObject({ usage: 0.5, perplexity: 1 });
+});
+
+test("falling usage is told once, and again after it recovered", () => {
+  const alarm = new UsageAlarm();
+  expect([0.2, 0.8, 0.5, 0.41].map((usage) => alarm.check(usage))).toEqual(Array(4).fill(undefined));
+  expect(alarm.check(0.3)).toBe('codebook usage fell to 30.0 % from 80.0 %. Try learn "ema" and reviveAfter 100.');
+  expect([0.2, 0.6].map((usage) => alarm.check(usage))).toEqual([undefined, undefined]);
+  expect(alarm.check(0.1)).toContain("fell to 10.0 %");
 });
 
 test("k-means finds three clear clusters", () => {

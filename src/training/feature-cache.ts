@@ -68,7 +68,7 @@ export async function cacheFeatures(options: CacheOptions): Promise<FeatureCache
     shards.push(shard);
     onProgress?.(Math.min(start + SHARD, count), count);
   }
-  return new FeatureCache(shards, count);
+  return new FeatureCache(shards, count, pictures.block);
 }
 
 async function writeShard(
@@ -124,26 +124,32 @@ async function openShard(name: string): Promise<Shard | undefined> {
 export class FeatureCache {
   readonly count: number;
   readonly #shards: readonly Shard[];
+  readonly #block: number;
   #order: { epoch: number; indices: Uint32Array } | undefined;
 
-  constructor(shards: readonly Shard[], count: number) {
+  /** @param block examples in a row that stay together when the order is shuffled */
+  constructor(shards: readonly Shard[], count: number, block = 1) {
     this.#shards = shards;
+    this.#block = block;
     this.count = count;
   }
 
-  /** Example `position` of an endless sequence that goes through all examples in a new order each epoch. */
+  /** Example `position` of an endless sequence that goes through all whole blocks in a new order each epoch. */
   #shuffled(position: number): number {
-    const epoch = Math.floor(position / this.count);
+    const block = this.count < this.#block ? 1 : this.#block;
+    const blocks = Math.floor(this.count / block);
+    const epoch = Math.floor(position / (blocks * block));
     if (this.#order?.epoch !== epoch) {
       const rng = new Rng(epoch + 1);
-      const indices = Uint32Array.from({ length: this.count }, (_, i) => i);
-      for (let i = this.count - 1; i > 0; i--) {
+      const indices = Uint32Array.from({ length: blocks }, (_, i) => i);
+      for (let i = blocks - 1; i > 0; i--) {
         const j = rng.int(i + 1);
         [indices[i], indices[j]] = [indices[j]!, indices[i]!];
       }
       this.#order = { epoch, indices };
     }
-    return this.#order.indices[position % this.count]!;
+    const place = position % (blocks * block);
+    return this.#order.indices[Math.floor(place / block)]! * block + (place % block);
   }
 
   /** Which examples are at start..start+count of the endless shuffled sequence. */

@@ -12,6 +12,12 @@ import { resumeCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { learnables } from "./learn.ts";
 import { rateAt, type Schedule } from "./schedule.ts";
 
+/** What a stage has to say after a step: numbers, averaged until the next log line, and a warning that is logged at once. */
+export interface StepNews {
+  readonly metrics?: Readonly<Record<string, number>>;
+  readonly warning?: string;
+}
+
 /** One kind of training: a graph, what learns of it, and its batches. */
 export interface Stage {
   readonly name: string;
@@ -30,12 +36,7 @@ export interface Stage {
   /** Called before the first step of a new run (k-means start of a codebook). */
   prepare?(training: Training, batch: number): Promise<void>;
   /** Called after each step with the outputs of its last micro-batch (revival of dead codes). */
-  afterStep?(
-    step: number,
-    outputs: Values,
-    training: Training,
-    rng: Rng,
-  ): Promise<Readonly<Record<string, number>> | undefined>;
+  afterStep?(step: number, outputs: Values, training: Training, rng: Rng): Promise<StepNews>;
   /** What the stage itself remembers from step to step, saved with every checkpoint. */
   state?(): ReadonlyMap<string, Float32Array>;
   restore?(state: ReadonlyMap<string, Float32Array>): void;
@@ -144,13 +145,9 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
       const rate = rateAt(step, schedule);
       const norm = await training.update(step, rate);
       if (!Number.isFinite(norm)) await log({ step, warning: `gradient norm ${norm}: the step was skipped` });
-      const extra = await stage.afterStep?.(
-        step,
-        outputs,
-        training,
-        new Rng(hashText(`${options.seed}/after/${step}`)),
-      );
-      if (extra) window.addNumbers(extra);
+      const news = await stage.afterStep?.(step, outputs, training, new Rng(hashText(`${options.seed}/after/${step}`)));
+      if (news?.metrics) window.addNumbers(news.metrics);
+      if (news?.warning) await log({ step, warning: news.warning });
       window.addNumbers({ gradientNorm: norm });
       const last = step === schedule.steps;
       if (step % options.logEvery === 0 || last) {

@@ -9,6 +9,8 @@ export interface Picture {
 export interface Pictures {
   /** Says what the pictures are: part of the identity of a run and of cached features. */
   readonly identity: string;
+  /** Pictures in a row that belong into one batch; shuffling keeps them together. Default 1. */
+  readonly block?: number;
   /** Picture number `index`; any index is valid, sources of finite length begin again in another order. */
   get(index: number): Picture | Promise<Picture>;
 }

@@ -1,6 +1,6 @@
 /** A recipe is one training run as a file: what it makes, on what, with which settings, how long, with which scores. */
 import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { InputError, SetupError } from "../errors.ts";
 import { parseSeedlingConfig, type SeedlingConfig } from "../models/config.ts";
@@ -8,6 +8,7 @@ import type { UnetConfig } from "../models/unet.ts";
 import { hashOf } from "./feature-cache.ts";
 
 const count = z.int().min(1);
+const folder = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "expected small letters, digits and dashes");
 const share = z.number().min(0).max(1);
 
 const data = z.strictObject({
@@ -17,6 +18,10 @@ const data = z.strictObject({
   cached: count.optional(),
   /** Share of a run that begins with pictures of one kind of thing (stage clip). */
   warmupShare: share.optional(),
+  /** Training pictures in a row of one kind and background, so that what they show must tell them apart. */
+  likeness: count.optional(),
+  /** Share of the drawings in training pictures that are drawn anew: turned, in other colours, with dark lines. */
+  redrawn: share.optional(),
   validation: count.default(500),
 });
 
@@ -25,6 +30,10 @@ const common = {
   about: z.string(),
   /** What it stands for in the paper. */
   paper: z.string(),
+  /** Folder of this run in the chain's folder, for a stage that takes more than one recipe. Default: the stage. */
+  name: folder.optional(),
+  /** Name of an earlier run of the same stage whose weights this one begins with. */
+  continues: folder.optional(),
   /** File with the sizes of the model, beside this one. */
   model: z.string(),
   data,
@@ -59,8 +68,14 @@ const recipeSchema = z.discriminatedUnion("stage", [
     reviveAfter: z.int().min(0).default(0),
     targets: z.array(z.enum(["image", "text"])).default(["image", "text"]),
     weights: z
-      .strictObject({ codebook: z.number(), reconstruction: z.number(), image: z.number(), text: z.number() })
-      .default({ codebook: 5, reconstruction: 2, image: 0.5, text: 0.5 }),
+      .strictObject({
+        codebook: z.number().min(0).default(5),
+        reconstruction: z.number().min(0).default(2),
+        image: z.number().min(0).default(0.5),
+        text: z.number().min(0).default(0.5),
+        contrast: z.number().min(0).default(0),
+      })
+      .prefault({}),
     ...common,
   }),
   z.strictObject({
@@ -98,7 +113,7 @@ export interface LoadedRecipe {
 /** @throws InputError naming each unknown or wrong key; SetupError if a file is missing. */
 export async function loadRecipe(path: string): Promise<LoadedRecipe> {
   const recipe = check(recipeSchema, await readJson(path), path);
-  const modelPath = join(dirname(path), recipe.model);
+  const modelPath = resolve(dirname(path), recipe.model);
   const { model, unet, scheduler } = check(modelSchema, await readJson(modelPath), modelPath);
   const config = (vocabulary: number): SeedlingConfig => {
     const textEncoder = { ...(model.textEncoder as object), vocabulary };

@@ -54,10 +54,14 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
   const imageSize = (sizes.config(1).vision as VitConfig).imageSize;
   const data = await options.data(recipe.data, imageSize, steps * recipe.batch * recipe.accumulate);
   await mkdir(root, { recursive: true });
-  const tokenizer = await sharedTokenizer(join(root, "tokenizer.json"), data, recipe.stage === "clip");
+  const tokenizer = await sharedTokenizer(
+    join(root, "tokenizer.json"),
+    data,
+    recipe.stage === "clip" && !recipe.continues,
+  );
   const config = sizes.config(tokenizer.size);
   const runtime = new Runtime({ device: options.device ?? "cpu", threads: options.threads ?? availableParallelism() });
-  const run = join(root, recipe.stage);
+  const run = join(root, recipe.name ?? recipe.stage);
   const closing: FeatureCache[] = [];
   const cache = async (pictures: Pictures, count: number, features: Features): Promise<FeatureCache> => {
     const opened = await cacheFeatures({
@@ -73,7 +77,10 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
     return opened;
   };
   try {
-    const stage = await buildStage();
+    const built = await buildStage();
+    const stage = recipe.continues
+      ? { ...built, start: await loadWeights(join(root, recipe.continues, "weights.safetensors")) }
+      : built;
     const result = await trainLoop(stage, {
       run,
       runtime,
@@ -155,6 +162,8 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
       weights,
       train: await cache(train, cached, features),
       validation: await cache(validation, recipe.data.validation, features),
+      runtime,
+      frozen: qformer,
     });
   }
 }

@@ -15,13 +15,29 @@ export interface SceneDataOptions {
   /** Pictures that a run sees, and the share of them at its start that show one kind of thing only. */
   readonly pictures: number;
   readonly warmupShare?: number | undefined;
+  /** Training pictures in a row that only their things tell apart, and how often a drawing is drawn anew. */
+  readonly likeness?: number | undefined;
+  readonly redrawn?: number | undefined;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Scenes by seed: the first `simple.count` from an easier source. */
-export function scenePictures(source: SceneSource, simple?: { source: SceneSource; count: number }): Pictures {
+export function scenePictures(
+  source: SceneSource,
+  simple?: { source: SceneSource; count: number },
+  options: Pick<SceneDataOptions, "likeness" | "redrawn"> = {},
+): Pictures {
+  const { likeness = 1, redrawn = 0 } = options;
   return {
-    identity: JSON.stringify(["scenes-1", source.split, source.size, source.nouns, simple?.count ?? 0]),
+    identity: JSON.stringify([
+      "scenes-1",
+      source.split,
+      source.size,
+      source.nouns,
+      simple?.count ?? 0,
+      ...(likeness > 1 || redrawn > 0 ? [likeness, redrawn] : []),
+    ]),
+    block: likeness,
     get: (index) => toPicture(simple && index < simple.count ? simple.source : source, index),
   };
 }
@@ -36,16 +52,19 @@ export async function sceneData({
   size,
   pictures,
   warmupShare = 0,
+  likeness = 1,
+  redrawn = 0,
   onProgress,
 }: SceneDataOptions): Promise<TrainingData> {
   const atlas = await openAtlas(onProgress ? { progress: onProgress } : {});
   const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
   const common = { size, nouns: list, questions: false } as const;
-  const train = createSceneSource(atlas, { ...common, split: "train" });
-  const easy = createSceneSource(atlas, { ...common, split: "train", kinds: { one: 3, count: 1 } });
+  const training = { ...common, split: "train", likeness, redrawn } as const;
+  const train = createSceneSource(atlas, training);
+  const easy = createSceneSource(atlas, { ...training, kinds: { one: 3, count: 1 } });
   const validation = createSceneSource(atlas, { ...common, split: "validation" });
   return {
-    train: scenePictures(train, { source: easy, count: Math.round(pictures * warmupShare) }),
+    train: scenePictures(train, { source: easy, count: Math.round(pictures * warmupShare) }, { likeness, redrawn }),
     validation: scenePictures(validation),
     *words() {
       // Every word of the full table, so that held-out nouns have a token although no training picture shows them.

@@ -5,7 +5,7 @@
 import { constant, type Params, stopGradient, type Tensor } from "../graph/index.ts";
 import { imageFeature, textFeature, textHidden } from "../models/contrastive.ts";
 import { evaVit, type Trace } from "../models/eva-vit.ts";
-import { causalEmbeddings, type SeedConfig, visionNorm } from "../models/seed-tokenizer.ts";
+import { causalEmbeddings, QUERIES, type SeedConfig, visionNorm } from "../models/seed-tokenizer.ts";
 import { crossEntropy, scalar } from "../nn/index.ts";
 
 /** Captioned pictures: pixels f32 [B,3,Y,X], or the frozen tower's tokens f32 [B,S,W] (before `ln_vision`, it learns). */
@@ -42,17 +42,21 @@ export interface Stage1Output extends Stage1Features {
   readonly textToImage: Tensor;
 }
 
-/** Keys: those of the tower and the Q-Former, `vision_proj.*`, `text_proj.*`, `temp`. */
+/**
+ * Keys: those of the tower and the Q-Former, `vision_proj.*`, `text_proj.*`, `temp`. The loss reads one position of
+ * each side, so the last layers compute only these, unless a trace wants to see all.
+ */
 export function stage1Loss(
   p: Params,
   batch: Stage1Batch,
   config: SeedConfig,
   options: ContrastOptions = {},
-  trace: Trace = {},
+  trace?: Trace,
 ): Stage1Output {
+  const [last, first] = trace ? [undefined, undefined] : [QUERIES - 1, 0];
   const tokens = "tokens" in batch ? batch.tokens : evaVit(p.at("visual_encoder"), batch.pixels, config.vision, trace);
-  const y = causalEmbeddings(p, visionNorm(p, tokens, trace), config, trace);
-  const hidden = textHidden(p, batch.textIds, batch.textMask, config.qformer, trace);
+  const y = causalEmbeddings(p, visionNorm(p, tokens, trace), config, trace, last);
+  const hidden = textHidden(p, batch.textIds, batch.textMask, config.qformer, trace, first);
   const features = { image: imageFeature(p, y, config), text: textFeature(p, hidden, config) };
   return contrast(features, scalar(p, "temp", 0.07), options);
 }

@@ -3,6 +3,7 @@
  * output. arXiv 2307.08041 section 3.2; weights and terms of the released training code.
  */
 import type { Params, Tensor } from "../graph/index.ts";
+import { imageFeature } from "../models/contrastive.ts";
 import {
   decodeVectors,
   imageEmbedding,
@@ -11,7 +12,8 @@ import {
   type SeedConfig,
   textFeatures,
 } from "../models/seed-tokenizer.ts";
-import { cosineLoss, mse } from "../nn/index.ts";
+import { cosineLoss, mse, scalar } from "../nn/index.ts";
+import { contrast } from "./stage1.ts";
 
 /** What the frozen teachers say of the same pictures and captions; a term without its target is left out. */
 export interface Stage2Targets {
@@ -21,7 +23,12 @@ export interface Stage2Targets {
   readonly textFeatures?: Tensor;
 }
 
-export const STAGE2_WEIGHTS = { codebook: 5, reconstruction: 2, image: 0.5, text: 0.5 } as const;
+/**
+ * As published, with `contrast` besides, which is ours and off by default: the reconstructed last embedding, projected
+ * as in stage 1, has to find its original among those of the batch. The cosine over all 32 positions gives that one
+ * 1/32 of its weight, and what tells two pictures apart is a small angle in it.
+ */
+export const STAGE2_WEIGHTS = { codebook: 5, reconstruction: 2, image: 0.5, text: 0.5, contrast: 0 } as const;
 
 export type Stage2Term = keyof typeof STAGE2_WEIGHTS;
 
@@ -38,7 +45,8 @@ export interface Stage2Output {
 
 /**
  * y: causal embeddings of the frozen Q-Former, f32 [B,32,D]. `config.image` and `config.text` say which heads exist.
- * Keys: `quantize.*`, `encode_task_layer.*`, `decode_task_layer.*`, `pos_embed`, `blocks` and those of the heads.
+ * Keys: `quantize.*`, `encode_task_layer.*`, `decode_task_layer.*`, `pos_embed`, `blocks` and those of the heads; for
+ * the term `contrast` also stage 1's `vision_proj.*` and `temp`.
  */
 export function stage2Loss(
   p: Params,
@@ -49,10 +57,15 @@ export function stage2Loss(
 ): Stage2Output {
   const { z, zq, ids, loss: codebook } = quantize(p, y, config);
   const u = decodeVectors(p, zq, config);
+  const rebuilt = reconstructEmbeddings(p, u, config);
   const parts: Partial<Record<Stage2Term, Tensor>> = {
     codebook: codebook.mul(weights.codebook),
-    reconstruction: cosineLoss(reconstructEmbeddings(p, u, config), y).mul(weights.reconstruction),
+    reconstruction: cosineLoss(rebuilt, y).mul(weights.reconstruction),
   };
+  if (weights.contrast > 0) {
+    const features = { image: imageFeature(p, rebuilt, config), text: imageFeature(p, y, config) };
+    parts.contrast = contrast(features, scalar(p, "temp", 0.07), { smoothing: 0 }).loss.mul(weights.contrast);
+  }
   if (targets.imageEmbedding)
     parts.image = mse(imageEmbedding(p, u, config), targets.imageEmbedding).mul(weights.image);
   if (targets.textFeatures) parts.text = mse(textFeatures(p, u, config), targets.textFeatures).mul(weights.text);

@@ -17,6 +17,7 @@ import {
   runRecipe,
   scenePictures,
 } from "../../src/training/index.ts";
+import { loadWeights } from "../../src/training/run-recipe.ts";
 
 const TIMEOUT_MS = 180_000;
 const CODES = 48;
@@ -56,6 +57,11 @@ async function run(
 function logged(lines: readonly LogLine[], name: string): number[] {
   return lines.flatMap((line) => (line[name] === undefined ? [] : [Number(line[name])]));
 }
+
+const loadJson = async (path: string): Promise<Record<string, unknown>> => JSON.parse(await readFile(path, "utf8"));
+
+const weightsOf = (name: string): Promise<Map<string, Float32Array>> =>
+  loadWeights(join(root, name, "weights.safetensors"));
 
 async function codebook(): Promise<Float32Array> {
   const file = await openSafetensors(join(root, "codebook", "weights.safetensors"));
@@ -99,6 +105,28 @@ test(
     expect(logged(lines, "features")).toEqual([40, 40, 10, 10]);
     expect(logged(lines, "loss")).toHaveLength(4);
     expect(logged(lines, "validation/textToImageR1")).toHaveLength(1);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "a recipe goes on from the weights of another run of its stage, in a folder of its own",
+  async () => {
+    const clip = await loadJson(recipeFile("clip"));
+    const path = join(root, "clip-second.json");
+    const model = fileURLToPath(new URL("../recipes/model.json", import.meta.url));
+    const second = { ...clip, name: "clip-second", continues: "clip", model, steps: 1, warmup: 0, peakRate: 1e-9 };
+    await writeFile(path, JSON.stringify({ ...second, averageDecay: 0 }));
+    const [first, { weights }] = [await weightsOf("clip"), await run("", { recipe: path })];
+    for (const [name, values] of await weightsOf("clip-second")) {
+      const before = first.get(name)!;
+      expect(Math.max(...values.map((x, i) => Math.abs(x - before[i]!))), name).toBeLessThan(1e-6);
+    }
+    expect(weights.size).toBe(first.size);
+    await writeFile(path, JSON.stringify({ ...second, continues: "nothing" }));
+    await expect(run("", { recipe: path })).rejects.toThrow("nothing/weights.safetensors: expected the weights of an");
+    await writeFile(path, JSON.stringify({ ...second, name: "../up" }));
+    await expect(run("", { recipe: path })).rejects.toThrow("name: expected small letters, digits and dashes");
   },
   TIMEOUT_MS,
 );
