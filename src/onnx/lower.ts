@@ -216,26 +216,33 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     return e.add("ConvTranspose", [e.name(dy), e.name(w)], attributes);
   },
   conv2dWeightGrad: (e, n) => {
-    // Windows of x as columns, then one product an image: at GEMM speed where a convolution over the batch is not.
+    // Windows of x as rows, then products at GEMM speed, where a convolution over the batch is not. On the CPU one product
+    // over all images, for which images and channels change places first; a GPU has more to do at once with one an image.
     const [x, dy] = n.inputs as readonly [Tensor, Tensor];
     const { stride, padding, height, width } = n.attrs;
     const [B, O, rows, columns] = dy.shape as [Dim, number, number, number];
     const C = x.size(1);
-    const padded = padImage(e, e.name(x), padding);
+    const whole = e.options.target === "cpu";
+    const channelsFirst = (name: string): string => (whole ? e.add("Transpose", [name], { perm: [1, 0, 2, 3] }) : name);
+    const image = channelsFirst(padImage(e, e.name(x), padding));
     const shifts: string[] = [];
     for (let i = 0; i < height; i++)
       for (let j = 0; j < width; j++) {
         const ends = [i + (rows - 1) * stride + 1, j + (columns - 1) * stride + 1];
-        const shifted = slice(e, padded, [2, 3], [i, j], ends, stride);
-        shifts.push(e.add("Reshape", [shifted, e.longs([0, C, 1, rows * columns])]));
+        const shifted = slice(e, image, [2, 3], [i, j], ends, stride);
+        shifts.push(e.add("Reshape", [shifted, e.longs(whole ? [C, 1, -1] : [0, C, 1, rows * columns])]));
       }
-    const stacked = shifts.length === 1 ? shifts[0]! : e.add("Concat", shifts, { axis: 2 });
-    const windows = e.add("Reshape", [stacked, e.longs([0, C * height * width, rows * columns])]);
+    const stacked = shifts.length === 1 ? shifts[0]! : e.add("Concat", shifts, { axis: whole ? 1 : 2 });
+    const taps = C * height * width;
+    if (whole) {
+      const windows = e.add("Reshape", [stacked, e.longs([taps, -1])]);
+      const flat = e.add("Reshape", [channelsFirst(e.name(dy)), e.longs([O, -1])]);
+      const product = e.add("Gemm", [flat, windows], { transB: 1 });
+      return e.add("Reshape", [product, e.longs([O, C, height, width])]);
+    }
+    const windows = e.add("Reshape", [stacked, e.longs([0, taps, rows * columns])]);
     const flat = reshape(e, e.name(dy), dy.shape, [B, O, rows * columns]);
-    const products =
-      e.options.target === "cpu"
-        ? e.add("FusedMatMul", [flat, windows], { transB: 1 }, "com.microsoft")
-        : e.add("MatMul", [flat, swapLast(e, windows, 3)]);
+    const products = e.add("MatMul", [flat, swapLast(e, windows, 3)]);
     const sum = e.add("ReduceSum", [products, e.longs([0])], { keepdims: 0 });
     return e.add("Reshape", [sum, e.longs([O, C, height, width])]);
   },
