@@ -2,7 +2,9 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { SeedlingError } from "../errors.ts";
 import { encodePng } from "../image/index.ts";
+import { Rng } from "../rng.ts";
 import { captionList, captionsBeside } from "./caption-files.ts";
 import { type DatasetOptions, openDataset } from "./loader.ts";
 import { readShard, type ShardSample, splitName, writeShard, writeShards } from "./webdataset.ts";
@@ -187,6 +189,69 @@ describe("WebDataset tars", () => {
     }
     await expect(writeShard(join(folder, "x.tar"), failing())).rejects.toThrow("no more");
     await expect(readFile(join(folder, "x.tar"))).rejects.toThrow("ENOENT");
+  });
+});
+
+describe("damaged bytes", () => {
+  /** Some bytes changed, cut out, doubled, or the end cut off. */
+  function damage(bytes: Uint8Array, rng: Rng): Uint8Array {
+    const [at, count] = [rng.int(bytes.length), 1 + rng.int(40)];
+    const [before, after] = [bytes.subarray(0, at), bytes.subarray(at)];
+    switch (rng.int(4)) {
+      case 0:
+        return Buffer.concat([before, Uint8Array.from({ length: count }, () => rng.int(256)), after.subarray(count)]);
+      case 1:
+        return Buffer.concat([before, after.subarray(count)]);
+      case 2:
+        return Buffer.concat([before, after.subarray(0, count), after]);
+      default:
+        return before;
+    }
+  }
+
+  test("of a tar give whole samples and one line for each that is lost", async () => {
+    const path = join(folder, "some.tar");
+    await writeShard(path, await shardSamples(3));
+    const whole = await readFile(path);
+    const rng = new Rng(1);
+    let lost = 0;
+    for (let i = 0; i < 120; i++) {
+      await writeFile(path, damage(whole, rng));
+      const said: string[] = [];
+      try {
+        const dataset = await openDataset(path, { size: 4, onProblem: (message) => said.push(message) });
+        for (let k = 0; k < dataset.length; k++) {
+          const { image, caption } = await dataset.get(k);
+          expect([image.width, image.height, image.data.length, typeof caption]).toEqual([4, 4, 48, "string"]);
+        }
+      } catch (error) {
+        expect(error).toBeInstanceOf(SeedlingError);
+        said.push((error as Error).message);
+      }
+      for (const message of said) expect(message).toMatch(/^[^\n]+$/);
+      if (said.length > 0) lost++;
+      for await (const { files } of readShard(chunks(damage(whole, rng), 700), "x", (m) =>
+        expect(m).toMatch(/^x: .+$/),
+      ))
+        for (const bytes of Object.values(files)) expect(bytes.length).toBeLessThanOrEqual(whole.length);
+    }
+    expect(lost).toBeGreaterThan(40);
+  });
+
+  test("of caption files give captions and one line for each entry that is lost", () => {
+    const lists = [
+      `{"a.png": "a dog", "b.png": ["a cat", "a hound"]}`,
+      `[{"file_name": "a.png", "caption": "a dog"}, {"image": "b.png", "text": "a cat"}]`,
+      `{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [{"image_id": 1, "caption": "a dog"}]}`,
+    ];
+    const rng = new Rng(2);
+    for (let i = 0; i < 600; i++) {
+      const text = new TextDecoder().decode(damage(Buffer.from(lists[i % 3]!), rng));
+      const where = i % 2 ? "list.json" : "list.jsonl";
+      const found = captionList(text, where, (message) => expect(message).toMatch(/^list\.jsonl?[^\n]*$/));
+      for (const captions of [...found.values(), captionsBeside(text, "json"), captionsBeside(text, "txt")])
+        for (const caption of captions) expect(caption).toMatch(/^\S[^\n]*$/);
+    }
   });
 });
 

@@ -144,10 +144,14 @@ async function bytesOf(entry: AsyncIterable<unknown>): Promise<Uint8Array> {
   return Buffer.concat(parts);
 }
 
+/** A file of a sample that is larger than this is left out: nobody's picture, but a stranger's tar may hold one. */
+const MAX_FILE_BYTES = 256 * 1024 ** 2;
+
 /**
  * The samples of a tar that arrives as a stream.
  *
- * @param report told in one line when the tar is damaged or ends too early; the samples before that are still given
+ * @param report told in one line when the tar is damaged or ends too early, and of each file that is too large; the
+ *   samples before that are still given
  */
 export async function* readShard(
   stream: AsyncIterable<Uint8Array>,
@@ -163,7 +167,8 @@ export async function* readShard(
         sample = undefined;
       }
       sample ??= { key, files: {} };
-      sample.files[ending] = await entry.read();
+      if (entry.size <= MAX_FILE_BYTES) sample.files[ending] = await entry.read();
+      else report(`${where}: ${quote(entry.name)}: left out, at most ${MAX_FILE_BYTES} bytes are read.`);
     }
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
