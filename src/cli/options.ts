@@ -16,6 +16,9 @@ export interface ModelOptions {
   readonly quiet?: boolean;
 }
 
+export const deviceOption = (): Option =>
+  new Option("--device <name>", "where to compute").choices(["cpu", "webgpu"]).default("cpu");
+
 /** Adds --model, --device, --threads and --quiet. */
 export function addModelOptions(command: Command): Command {
   return command
@@ -25,7 +28,7 @@ export function addModelOptions(command: Command): Command {
         "seedling-mini",
       ),
     )
-    .addOption(new Option("--device <name>", "where to compute").choices(["cpu", "webgpu"]).default("cpu"))
+    .addOption(deviceOption())
     .option("--threads <n>", "threads of one operation, 0 for as many as cores", whole(0), 0)
     .option("-q, --quiet", "no progress, only results and problems");
 }

@@ -1,7 +1,9 @@
 /** `seedling train`: runs recipes, one after the other. */
 import { Command } from "commander";
+import type { Device } from "../runtime/index.ts";
 import { type LogLine, type RunRecipeOptions, runRecipe, sceneData, userData } from "../training/index.ts";
 import { interruptible } from "./interrupt.ts";
+import { deviceOption, whole } from "./options.ts";
 
 const builtIn: RunRecipeOptions["data"] = (data, size, pictures) => sceneData({ ...data, size, pictures });
 
@@ -21,14 +23,23 @@ export function trainCommand(data = builtIn): Command {
       "your own pictures instead of the built-in scenes: folders with captions, tars, globs",
     )
     .option("--resume", "continue from the newest checkpoint, bit for bit", false)
-    .option("--steps <n>", "fewer steps than the recipe says, to try it out", Number)
-    .option("--threads <n>", "threads of one operation", Number)
+    .option("--steps <n>", "fewer steps than the recipe says, to try it out", whole(1))
+    .addOption(deviceOption())
+    .option("--threads <n>", "threads of one operation, 0 for as many as cores", whole(0), 0)
     .option("--json", "one JSON object a line on standard output", false)
     .addHelpText("after", "\nThe built-in data needs the icon sets once: npm run icons\n")
     .action(
       async (
         recipes: string[],
-        options: { run: string; data?: string[]; resume: boolean; steps?: number; threads?: number; json: boolean },
+        options: {
+          run: string;
+          data?: string[];
+          resume: boolean;
+          steps?: number;
+          device: Device;
+          threads: number;
+          json: boolean;
+        },
       ) => {
         await interruptible(async (signal) => {
           signal.addEventListener("abort", () => {
@@ -40,6 +51,7 @@ export function trainCommand(data = builtIn): Command {
               root: options.run,
               resume: options.resume,
               data: options.data ? fromUser(options.data) : data,
+              device: options.device,
               signal,
               onLine: (line) => process.stdout.write(`${options.json ? JSON.stringify(line) : formatLine(line)}\n`),
               ...(options.steps ? { steps: options.steps } : {}),

@@ -2,9 +2,10 @@
  * The training loop: batches in, steps out, log lines and checkpoints on the way. It knows no model: a Stage brings the
  * graph, what learns, and the batches.
  */
-import { appendFile, mkdir } from "node:fs/promises";
+import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.ts";
+import { writeFileAtomic } from "../files.ts";
 import { Params, type Tensor } from "../graph/index.ts";
 import { hashText, Rng } from "../rng.ts";
 import type { AdamW, Runtime, Training, Values, WeightSource } from "../runtime/index.ts";
@@ -110,6 +111,7 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
 
   try {
     const resumed = options.resume ? await resumeCheckpoint(run, training, averages, options.identity) : undefined;
+    if (options.resume) await forgetAfter(join(run, "log.jsonl"), resumed?.step ?? 0);
     if (resumed) stage.restore?.(resumed.extra);
 
     if (!resumed) await stage.prepare?.(training, batch);
@@ -175,6 +177,19 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
   } finally {
     await training.close();
   }
+}
+
+/** Lines of steps that are trained again would stand in the log twice. A line that is no JSON (cut off) goes too. */
+async function forgetAfter(path: string, step: number): Promise<void> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  const kept = text.split("\n").filter((line) => {
+    try {
+      return Number((JSON.parse(line) as LogLine).step ?? 0) <= step;
+    } catch {
+      return false;
+    }
+  });
+  await writeFileAtomic(path, kept.map((line) => `${line}\n`).join(""));
 }
 
 /** A run whose loss is lost: nothing after this step can be of use. */

@@ -77,6 +77,12 @@ test(
     await expectFinished(ended);
     expect(ended.steps[0], where).toBeGreaterThan(1); // it went on, it did not begin again
     expect((await state(run)).equals(undisturbed), where).toBe(true);
+    const logged = (await readFile(join(run, "log.jsonl"), "utf8")).trim().split("\n");
+    const each = Array.from({ length: LAST }, (_, i) => i + 1);
+    expect(
+      logged.map((line) => (JSON.parse(line) as { step: number }).step),
+      where,
+    ).toEqual(each);
   },
   TIMEOUT_MS,
 );
