@@ -6,10 +6,8 @@ import { constant, normal, type Params, type Tensor } from "../graph/index.ts";
 import { attend, causalMask, embedding, layerNorm, linear, normalize } from "../nn/index.ts";
 import type { Trace } from "./eva-vit.ts";
 
-export interface TextEncoderConfig {
-  readonly vocabulary: number;
-  /** Longest caption, begin and end tokens included. */
-  readonly maxPositions: number;
+/** What the layers of CLIP's text and vision transformers have in common. */
+export interface ClipLayersConfig {
   readonly width: number;
   readonly depth: number;
   readonly heads: number;
@@ -21,17 +19,26 @@ export interface TextEncoderConfig {
   readonly eps?: number;
 }
 
-/**
- * ids: i32 [B,L] -> last hidden state after the final norm, f32 [B,L,D]; causal, no padding mask.
- * Keys below `p`: `embeddings.{token,position}_embedding`, `encoder.layers.i.*`, `final_layer_norm`.
- */
-export function textEncoder(p: Params, ids: Tensor, config: TextEncoderConfig, trace: Trace = {}): Tensor {
-  const { vocabulary, maxPositions, width: D, depth, heads, intermediate, activation, eps = 1e-5 } = config;
-  const L = ids.size(1);
-  const positions = constant(Int32Array.from({ length: L }, (_, i) => i));
-  const words = embedding(p.at("embeddings", "token_embedding"), ids, vocabulary, D);
-  let x = words.add(embedding(p.at("embeddings", "position_embedding"), positions, maxPositions, D, 0.01));
-  const mask = causalMask(L);
+export interface TextEncoderConfig extends ClipLayersConfig {
+  readonly vocabulary: number;
+  /** Longest caption, begin and end tokens included. */
+  readonly maxPositions: number;
+}
+
+export interface ClipLayersOptions {
+  /** Additive, [S,S]. */
+  readonly mask?: Tensor;
+  /** Sees the output of each layer. */
+  readonly onLayer?: (layer: number, x: Tensor) => void;
+}
+
+/** Pre-norm layers with a matrix each for q, k and v. x: f32 [B,S,D] -> [B,S,D]. Keys `encoder.layers.i.*`. */
+export function clipLayers(
+  p: Params,
+  x: Tensor,
+  { width: D, depth, heads, intermediate, activation, eps = 1e-5 }: ClipLayersConfig,
+  { mask, onLayer }: ClipLayersOptions = {},
+): Tensor {
   for (let i = 0; i < depth; i++) {
     const layer = p.at("encoder", "layers", i);
     const h = layerNorm(layer.at("layer_norm1"), x, eps);
@@ -41,9 +48,25 @@ export function textEncoder(p: Params, ids: Tensor, config: TextEncoderConfig, t
     const inner = linear(layer.at("mlp", "fc1"), layerNorm(layer.at("layer_norm2"), x, eps), intermediate);
     const active = activation === "gelu" ? inner.gelu() : inner.mul(inner.mul(1.702).sigmoid());
     x = x.add(linear(layer.at("mlp", "fc2"), active, D));
-    trace[`text.layer.${i}`] = x;
+    onLayer?.(i, x);
   }
-  return layerNorm(p.at("final_layer_norm"), x, eps);
+  return x;
+}
+
+/**
+ * ids: i32 [B,L] -> last hidden state after the final norm, f32 [B,L,D]; causal, no padding mask.
+ * Keys below `p`: `embeddings.{token,position}_embedding`, `encoder.layers.i.*`, `final_layer_norm`.
+ */
+export function textEncoder(p: Params, ids: Tensor, config: TextEncoderConfig, trace: Trace = {}): Tensor {
+  const { vocabulary, maxPositions, width: D, eps = 1e-5 } = config;
+  const L = ids.size(1);
+  const positions = constant(Int32Array.from({ length: L }, (_, i) => i));
+  const words = embedding(p.at("embeddings", "token_embedding"), ids, vocabulary, D);
+  const x = words.add(embedding(p.at("embeddings", "position_embedding"), positions, maxPositions, D, 0.01));
+  const onLayer = (i: number, y: Tensor): void => {
+    trace[`text.layer.${i}`] = y;
+  };
+  return layerNorm(p.at("final_layer_norm"), clipLayers(p, x, config, { mask: causalMask(L), onLayer }), eps);
 }
 
 /**

@@ -23,7 +23,7 @@ export interface VitConfig {
 export type Trace = Record<string, Tensor>;
 
 /** Number of tokens, class token included. */
-export function vitTokens({ imageSize, patchSize }: VitConfig): number {
+export function vitTokens({ imageSize, patchSize }: Pick<VitConfig, "imageSize" | "patchSize">): number {
   return (imageSize / patchSize) ** 2 + 1;
 }
 
@@ -49,12 +49,12 @@ export function evaVit(p: Params, pixels: Tensor, config: VitConfig, trace: Trac
 
 /**
  * A convolution whose stride is its kernel, as one matrix product. pixels: [B,C,Y,X] -> [B,P,D].
- * Keys `weight` [D,C,patch,patch], `bias` [D].
+ * Keys `weight` [D,C,patch,patch], and `bias` [D] unless there is none, as in CLIP.
  */
-function patchEmbed(p: Params, pixels: Tensor, D: number, patch: number): Tensor {
+export function patchEmbed(p: Params, pixels: Tensor, D: number, patch: number, bias = true): Tensor {
   const [B, C, Y, X] = [pixels.dim(0), pixels.size(1), pixels.size(2), pixels.size(3)];
   const [rows, columns] = [Y / patch, X / patch];
   const cells = pixels.reshape([B, C, rows, patch, columns, patch]).transpose([0, 2, 4, 1, 3, 5]);
   const w = p.get("weight", [D, C, patch, patch], normal(0.02)).reshape([D, C * patch * patch]);
-  return cells.reshape([B, rows * columns, C * patch * patch]).linear(w, p.get("bias", [D], zeros));
+  return cells.reshape([B, rows * columns, C * patch * patch]).linear(w, bias ? p.get("bias", [D], zeros) : undefined);
 }

@@ -1,5 +1,5 @@
 /**
- * UNet, VAE, samplers and whole pipelines against diffusers' recorded numbers (test/fixtures/diffusers), on ONNX Runtime.
+ * UNet, VAE, CLIP encoders, samplers and whole pipelines against diffusers' recorded numbers (test/fixtures/diffusers), on ONNX Runtime.
  * Tolerance: of the largest magnitude in the tensor.
  */
 import { readFile } from "node:fs/promises";
@@ -15,6 +15,9 @@ import {
   unclipClassVectors,
 } from "../../src/diffusion/index.ts";
 import { input, Params, type Tensor } from "../../src/graph/index.ts";
+import { textEncoder } from "../../src/models/clip.ts";
+import { readClipTextConfig, readClipVisionConfig } from "../../src/models/clip-config.ts";
+import { clipVision } from "../../src/models/clip-vision.ts";
 import { readUnetConfig, readVaeConfig } from "../../src/models/diffusers-config.ts";
 import type { Trace } from "../../src/models/eva-vit.ts";
 import { type UnetConfig, unet } from "../../src/models/unet.ts";
@@ -132,6 +135,28 @@ describe.each(["sd1", "unclip"])("%s", (folder) => {
     const got = await (await runtime.compile(outputs, stored)).run(feeds(io, "vae.in."));
     expect(failures(got, io, "vae.")).toEqual([]);
   });
+
+  test("text encoder: every layer, and no weight unused", async () => {
+    const io = await tensors(`${folder}/io.safetensors`);
+    const stored = await weights(`${folder}/text_encoder/model.safetensors`);
+    const config = readClipTextConfig(await json(`${folder}/text_encoder/config.json`), folder);
+    const [p, trace]: [Params, Trace] = [new Params(), {}];
+    const out = textEncoder(p, input("ids", ["B", 7], "i32"), config, trace);
+    expect([...p.declared().keys()].sort()).toEqual(stored.names.sort());
+    const program = await runtime.compile({ ...trace, "text.out": out }, stored);
+    expect(failures(await program.run(feeds(io, "text.in.")), io, "text.")).toEqual([]);
+  });
+});
+
+test("unclip image encoder: hidden state and image embedding, and no weight unused", async () => {
+  const io = await tensors("unclip/io.safetensors");
+  const stored = await weights("unclip/image_encoder/model.safetensors");
+  const config = readClipVisionConfig(await json("unclip/image_encoder/config.json"), "unclip");
+  const [p, trace]: [Params, Trace] = [new Params(), {}];
+  const out = clipVision(p, input("pixels", ["B", 3, config.imageSize, config.imageSize]), config, trace);
+  expect([...p.declared().keys()].sort()).toEqual(stored.names.sort());
+  const program = await runtime.compile({ ...trace, "image.out": out }, stored);
+  expect(failures(await program.run(feeds(io, "image.in.")), io, "image.")).toEqual([]);
 });
 
 describe("pipelines of three steps from fixed latents", () => {
