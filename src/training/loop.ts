@@ -22,6 +22,8 @@ export interface StepNews {
 /** One kind of training: a graph, what learns of it, and its batches. */
 export interface Stage {
   readonly name: string;
+  /** The root of names, if it is a special one (LoRA). */
+  params?(batch: number): Params;
   /** Builds loss and metrics for micro-batches of `batch` examples. */
   build(p: Params, batch: number): { readonly loss: Tensor; readonly metrics?: Readonly<Record<string, Tensor>> };
   /** Name prefixes that learn. */
@@ -80,7 +82,7 @@ export interface LoopResult {
 export async function trainLoop(stage: Stage, options: LoopOptions): Promise<LoopResult> {
   const { run, runtime, batch, accumulate, schedule, optimizer, signal } = options;
   await mkdir(run, { recursive: true });
-  const params = new Params();
+  const params = stage.params?.(batch) ?? new Params();
   const { loss, metrics } = stage.build(params, batch);
   const start = stage.start ? { start: stage.start } : {};
   const rateScale = stage.rateScale ? { rateScale: (path: string) => stage.rateScale!(path) } : {};

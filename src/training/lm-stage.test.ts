@@ -1,0 +1,112 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { HIDDEN_KEY } from "../models/causal-lm.ts";
+import type { LlamaConfig } from "../models/llama.ts";
+import { mapWeights, Runtime } from "../runtime/index.ts";
+import { adapterPaths, feedsOf, type LmStageOptions, lmStage, type Sequences } from "./lm-stage.ts";
+import { type LoopResult, trainLoop } from "./loop.ts";
+
+const config: LlamaConfig = {
+  kind: "llama",
+  vocabulary: 12,
+  width: 16,
+  tied: true,
+  layers: 2,
+  heads: 2,
+  kvHeads: 1,
+  headWidth: 8,
+  intermediate: 32,
+  context: 16,
+  eps: 1e-5,
+  ropeBase: 10_000,
+  attentionBias: false,
+  mlpBias: false,
+};
+const lora = { rank: 4, alpha: 8, dropout: 0.1, targets: ["q_proj", "v_proj", "down_proj"] };
+
+/** Counting on from some number below `limit`, with `step`. */
+const counting = (step: number, limit: number): Sequences => ({
+  identity: `counting ${step}`,
+  get: (index) => {
+    const ids = Array.from({ length: 8 }, (_, i) => (index + i * step) % limit);
+    return { ids, learned: ids.map(() => true) };
+  },
+});
+
+let run: string;
+let runtime: Runtime;
+beforeAll(async () => {
+  run = await mkdtemp(join(tmpdir(), "seedling-lm-"));
+  runtime = new Runtime({ threads: 1 });
+});
+afterAll(async () => {
+  await runtime.close();
+  await rm(run, { recursive: true });
+});
+
+async function train(options: Partial<LmStageOptions>): Promise<LoopResult & { nats: number }> {
+  const sequences = counting(1, 12);
+  const stage = lmStage({
+    name: "counting",
+    config,
+    length: 10,
+    train: sequences,
+    validation: sequences,
+    validationCount: 24,
+    runtime,
+    ...options,
+  });
+  let nats = Number.NaN;
+  const result = await trainLoop(stage, {
+    run: join(run, String(Math.random())),
+    runtime,
+    identity: "test",
+    seed: 1,
+    batch: 8,
+    accumulate: 1,
+    schedule: { steps: 120, warmup: 5, peak: 0.02, floor: 0 },
+    weightDecay: 0,
+    optimizer: { beta1: 0.9, beta2: 0.98, eps: 1e-8, clipNorm: 1, averageDecay: 0 },
+    logEvery: 1000,
+    saveEvery: 1000,
+    evaluateEvery: 1000,
+    resume: false,
+    onLine: (line) => {
+      if (line["validation/nats"] !== undefined) nats = Number(line["validation/nats"]);
+    },
+  });
+  return { ...result, nats };
+}
+
+test("a label is the next id where that one is learned; padding is seen by nobody", () => {
+  const { ids, positions, keyPositions, labels } = feedsOf(
+    [
+      { ids: [5, 6, 7], learned: [true, false, true] },
+      { ids: [1, 2, 3, 4, 5], learned: [true, true, true, true, true] },
+    ],
+    4,
+  );
+  expect([...ids!.data]).toEqual([5, 6, 7, 0, 1, 2, 3, 4]);
+  expect([...positions!.data]).toEqual([0, 1, 2, 0, 0, 1, 2, 3]);
+  expect([...keyPositions!.data]).toEqual([0, 1, 2, HIDDEN_KEY, 0, 1, 2, 3]);
+  expect([...labels!.data]).toEqual([-100, 7, -100, -100, 2, 3, 4, 5]);
+});
+
+test("a model learns to count, and an adapter with new words to count by twos while the base stays as it was", async () => {
+  const base = await train({});
+  expect(base.nats).toBeLessThan(0.05);
+  expect(Math.exp(base.nats)).toBeLessThan(1.06);
+
+  const bigger = { ...config, addedTokens: 4 };
+  const source = mapWeights(base.weights);
+  const start = new Map([...base.weights].filter(([path]) => path.endsWith("norm.weight")));
+  const adapter = { lora, base: source };
+  const twos = counting(2, 16);
+  const adapted = await train({ config: bigger, adapter, start, train: twos, validation: twos, validationCount: 8 });
+  expect(adapted.nats).toBeLessThan(0.2);
+  expect([...adapted.weights.keys()].sort()).toEqual(adapterPaths(bigger, lora).sort());
+  expect([...adapted.weights.keys()]).toContain("model.embed_tokens.added");
+  expect([...adapted.weights.keys()].some((path) => /(embed_tokens|q_proj)\.weight$/.test(path))).toBe(false);
+}, 60_000);
