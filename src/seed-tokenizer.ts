@@ -8,7 +8,8 @@ import type { Value } from "./runtime/index.ts";
 import { type BatchOptions, inBatches, rows } from "./tokenizer/batches.ts";
 import { CodeVectors, type KeepOptions } from "./tokenizer/code-vectors.ts";
 import { downloadOptions, type LoadOptions, runtimeOptions } from "./tokenizer/load-options.ts";
-import { type Hint, Painter, type PaintOptions } from "./tokenizer/painter.ts";
+import type { PaintOptions } from "./tokenizer/paint-in-batches.ts";
+import { type Hint, Painter } from "./tokenizer/painter.ts";
 import { type ImageSource, loadPicture, type PrepareOptions } from "./tokenizer/picture-source.ts";
 import { Programs } from "./tokenizer/programs.ts";
 import { openSeedFolder, type ProgramName, type SeedFolder } from "./tokenizer/seed-folder.ts";
@@ -16,7 +17,7 @@ import { openSeedFolder, type ProgramName, type SeedFolder } from "./tokenizer/s
 export type { BatchOptions } from "./tokenizer/batches.ts";
 export type { KeepOptions } from "./tokenizer/code-vectors.ts";
 export type { LoadOptions } from "./tokenizer/load-options.ts";
-export type { PaintOptions } from "./tokenizer/painter.ts";
+export type { PaintOptions } from "./tokenizer/paint-in-batches.ts";
 export type { ImageSource, PrepareOptions } from "./tokenizer/picture-source.ts";
 
 export interface TokenizedImage {

@@ -1,21 +1,11 @@
 /** Weights of language models where they lie: mapped from a Hugging Face folder, or read out of a GGUF file. */
-import { realpath } from "node:fs/promises";
-import { basename, dirname } from "node:path";
-import {
-  type Adapter,
-  expectTensors,
-  type GgufFile,
-  openCheckpoint,
-  readGgufLlama,
-  type TensorInfo,
-} from "../checkpoint/index.ts";
+import { type Adapter, expectTensors, type GgufFile, openCheckpoint, readGgufLlama } from "../checkpoint/index.ts";
 import { CheckpointError } from "../errors.ts";
 import { languageModelWeights } from "../models/language-model.ts";
 import type { LlamaConfig } from "../models/llama.ts";
 import type { LmConfig } from "../models/lm-config.ts";
 import { mapWeights, type WeightSource } from "../runtime/index.ts";
-
-const DTYPES = { F32: "f32", F16: "f16", BF16: "bf16" } as const;
+import { mappedWeights } from "../tokenizer/mapped-weights.ts";
 
 /** Tensors that old files hold and the model does not: tables that are computed here, the head where it is tied. */
 function isSuperfluous(name: string, { tied }: LmConfig): boolean {
@@ -28,32 +18,7 @@ export async function folderWeights(folder: string, config: LmConfig): Promise<W
   await file.close();
   const tensors = new Map([...file.tensors].filter(([name]) => !isSuperfluous(name, config)));
   expectTensors({ path: file.path, tensors }, languageModelWeights(config));
-  const odd = [...tensors].find(([, { dtype, offset }]) => !(dtype in DTYPES) || offset === undefined);
-  if (odd)
-    throw new CheckpointError(
-      `${file.path}: expected safetensors of F32, F16 or BF16, got ${odd[1].dtype} for ${odd[0]}. Convert the files.`,
-    );
-  const real = await realFiles(tensors.values());
-  const folders = new Set([...real.values()].map((path) => dirname(path)));
-  if (folders.size > 1) throw new CheckpointError(`${folder}: expected all shards in one folder, got ${folders.size}.`);
-  return {
-    folder: [...folders][0]!,
-    get(name) {
-      const info = tensors.get(name);
-      if (!info) return undefined;
-      const { dtype, offset, byteLength } = info as TensorInfo & { offset: number };
-      return {
-        dtype: DTYPES[dtype as keyof typeof DTYPES],
-        data: { file: basename(real.get(info.file)!), offset, byteLength },
-      };
-    },
-  };
-}
-
-/** Where links lead: ONNX Runtime does not follow them out of a folder. */
-async function realFiles(tensors: Iterable<TensorInfo>): Promise<Map<string, string>> {
-  const files = new Set([...tensors].map(({ file }) => file));
-  return new Map(await Promise.all([...files].map(async (file) => [file, await realpath(file)] as const)));
+  return mappedWeights(file.path, tensors);
 }
 
 /** All weights, dequantised. @throws CheckpointError naming a tensor that is missing. */
