@@ -26,4 +26,5 @@ export {
   SPLITS,
   type Split,
 } from "./splits.ts";
+export { glossOf, isHeldOutText, nounFacts, wordNetTexts } from "./texts.ts";
 export { readShard, type ShardSample, sceneSample, writeShard, writeShards } from "./webdataset.ts";
