@@ -18,6 +18,7 @@ export {
   type Piece,
   SEED_CHAT,
 } from "./chat.ts";
+export { ClipPrompts, clipTokenizer, type PromptSizes } from "./clip-prompt.ts";
 export {
   codeOf,
   findImageTokens,
