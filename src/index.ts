@@ -31,3 +31,4 @@ export {
   SeedTokenizer,
   type TokenizedImage,
 } from "./seed-tokenizer.ts";
+export { type DiffusionOptions, type SamplerName, StableDiffusion } from "./stable-diffusion.ts";

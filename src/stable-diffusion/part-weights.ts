@@ -1,0 +1,56 @@
+/** The weights of one part of a diffusers folder: whichever file diffusers or transformers wrote, by the names of our models. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { expectTensors, openSafetensors, openShardedSafetensors, type SafetensorsFile } from "../checkpoint/index.ts";
+import { SetupError } from "../errors.ts";
+import type { WeightSource } from "../runtime/index.ts";
+import { mappedWeights } from "../tokenizer/mapped-weights.ts";
+
+export interface StoredPart {
+  /** Name and shape of every tensor that is needed. */
+  readonly shapes: readonly (readonly [string, readonly number[]])[];
+  /** Stored name -> ours. */
+  readonly rename?: (name: string) => string;
+  /** Tensors that may be there and are not run. */
+  readonly other?: (name: string) => boolean;
+}
+
+/** Full precision goes first; an index names shards. Both libraries have changed where "fp16" stands. */
+const ENDINGS = [
+  "safetensors",
+  "safetensors.index.json",
+  "fp16.safetensors",
+  "safetensors.index.fp16.json",
+  "safetensors.fp16.index.json",
+];
+
+/** @throws SetupError if there are none; CheckpointError listing every missing, extra and misshaped tensor. */
+export async function partWeights(folder: string, { shapes, rename, other }: StoredPart): Promise<WeightSource> {
+  const file = await openPart(await findWeights(folder));
+  await file.close();
+  const renamed = [...file.tensors].map(([name, info]) => [rename?.(name) ?? name, info] as const);
+  const tensors = new Map(renamed.filter(([name]) => !isBuffer(name) && !other?.(name)));
+  expectTensors({ path: file.path, tensors }, shapes);
+  return mappedWeights(file.path, tensors);
+}
+
+/** Older versions of transformers stored the numbers from 0 up. */
+function isBuffer(name: string): boolean {
+  return name.endsWith(".position_ids");
+}
+
+/** The safetensors file or index of a part. @throws SetupError if there is none. */
+export async function findWeights(folder: string): Promise<string> {
+  // diffusers' models, then transformers'
+  const paths = ["diffusion_pytorch_model", "model"].flatMap((stem) =>
+    ENDINGS.map((e) => join(folder, `${stem}.${e}`)),
+  );
+  for (const path of paths) if (await stat(path).catch(() => undefined)) return path;
+  throw new SetupError(
+    `${folder}: expected diffusion_pytorch_model.safetensors or model.safetensors, found none. Copy the safetensors files too.`,
+  );
+}
+
+export function openPart(path: string): Promise<SafetensorsFile> {
+  return path.endsWith(".json") ? openShardedSafetensors(path) : openSafetensors(path);
+}
