@@ -1,6 +1,6 @@
 /**
  * The published SEED tokenizer, from a folder that `seedling import` made: pictures to 32 codes, codes to the embedding
- * that Stable Diffusion reads. Stable Diffusion itself is not part of such a folder.
+ * that Stable Diffusion reads (stable-diffusion.ts), which is not part of such a folder.
  */
 import { join } from "node:path";
 import { readJsonFile } from "./checkpoint/index.ts";
@@ -14,7 +14,7 @@ import { type OfficialGraphs, officialGraphs } from "./official/graphs.ts";
 import type { Value } from "./runtime/index.ts";
 import type { TokenizedImage } from "./seed-tokenizer.ts";
 import { type BatchOptions, inBatches, rows } from "./tokenizer/batches.ts";
-import { CodeVectors } from "./tokenizer/code-vectors.ts";
+import { CodeVectors, type KeepOptions } from "./tokenizer/code-vectors.ts";
 import { buildFrom, shapesOf } from "./tokenizer/graphs.ts";
 import { downloadOptions, type LoadOptions, runtimeOptions } from "./tokenizer/load-options.ts";
 import { type ImageSource, loadPicture, type PrepareOptions } from "./tokenizer/picture-source.ts";
@@ -98,14 +98,14 @@ export class OfficialSeed {
    */
   async generationEmbeddings(
     codes: readonly ArrayLike<number>[],
-    { head, ...options }: BatchOptions & { readonly head?: "image" | "text" } = {},
+    { head, ...options }: BatchOptions & KeepOptions & { readonly head?: "image" | "text" } = {},
   ): Promise<GenerationEmbedding[]> {
     const name = head ?? (this.#graphs.image ? "image" : "text");
     if (!this.#graphs[name] || !this.#vectors) throw lacks(`a head for ${name}`, `distill_${name}_proj.weight`);
     const vectors = this.#vectors;
     const checked: Codes[] = codes.map((list, i) => checkCodes(Array.from(list), `picture ${i}`, this.codebookSize));
     const parts = await inBatches(checked, options, async (chunk) => {
-      return (await this.#programs.run(name, { vectors: vectors.lookUp(chunk) }))[name]!;
+      return (await this.#programs.run(name, { vectors: vectors.lookUp(chunk, options) }))[name]!;
     });
     const shape = parts[0]?.shape.slice(1) ?? [];
     return rows<Float32Array>(parts).map((data) => ({ shape, data }));

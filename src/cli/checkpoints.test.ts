@@ -1,16 +1,20 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { writeTinyDiffusion } from "../../test/tiny-diffusion.ts";
 import { sha256 } from "../checkpoint/inspect.ts";
+import { decodeImage } from "../image/index.ts";
 import { OfficialSeed } from "../official-seed.ts";
+import { StableDiffusion } from "../stable-diffusion.ts";
 import { detokenizeCommand } from "./detokenize.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { inspectCommand } from "./inspect.ts";
 import { writeStdout } from "./output.ts";
 import { quantizeCommand } from "./quantize.ts";
+import { reconstructCommand } from "./reconstruct.ts";
 import { tokenizeCommand } from "./tokenize.ts";
 
 vi.mock("./output.ts", async (original) => ({ ...(await original<object>()), writeStdout: vi.fn() }));
@@ -78,7 +82,7 @@ test("inspect lists tensors, sizes and hashes of every file, as text and as JSON
   ]);
 });
 
-test("an imported folder tokenizes, quantized too, and does not paint", async () => {
+test("an imported folder tokenizes, quantized too, and does not paint alone", async () => {
   const [exact, small] = [join(root, "exact"), join(root, "small")];
   await run(importCommand(), fixture, "-o", exact, "-q");
   const [line] = await run(quantizeCommand(), exact, "-o", small, "-q");
@@ -96,6 +100,76 @@ test("an imported folder tokenizes, quantized too, and does not paint", async ()
   const painting = detokenizeCommand().parseAsync(["-", "--model", exact, "-o", root], { from: "user" });
   await expect(painting).rejects.toThrow("expected a model that paints, got imported SEED weights.");
   await expect(run(quantizeCommand(), exact, "-o", join(root, "x"), "--keep", "(")).rejects.toThrow("--keep: expected");
+});
+
+test.each([
+  ["v2", fixture, [16], [77, 12]],
+  ["v1", `${fixture}/v1`, [77, 12], [16]],
+] as const)(
+  "an imported SEED %s paints with its Stable Diffusion, and refuses the other",
+  async (name, source, fits, other) => {
+    const [model, diffusion, wrong] = ["seed", "diffusion", "wrong"].map((part) => join(root, `${name}-${part}`)) as [
+      string,
+      string,
+      string,
+    ];
+    await run(importCommand(), source, "-o", model, "-q");
+    await writeTinyDiffusion(diffusion, { shape: fits });
+    await writeTinyDiffusion(wrong, { shape: other });
+    const codes = join(root, `${name}.txt`);
+    await writeFile(
+      codes,
+      `${Array.from({ length: 32 }, (_, i) => i % 7).join(" ")}\n${Array(32).fill(3).join(" ")}\n`,
+    );
+    const paint = (folder: string, output: string, ...more: string[]) =>
+      run(
+        detokenizeCommand(),
+        codes,
+        "--model",
+        model,
+        "--diffusion",
+        folder,
+        "-o",
+        output,
+        "-q",
+        "--steps",
+        "2",
+        ...more,
+      );
+
+    const output = join(root, `${name}-painted`);
+    await paint(diffusion, output, "--seed", "5", "--keep", "32,4");
+    const files = (await readdir(output)).sort();
+    expect(files).toEqual([`${name}-1-32.png`, `${name}-1-4.png`, `${name}-2-32.png`, `${name}-2-4.png`]);
+    const pictures = await Promise.all(
+      files.map(async (file) => decodeImage(await readFile(join(output, file)), file)),
+    );
+    expect(pictures.every(({ width, height }) => width === 16 && height === 16)).toBe(true);
+    expect(new Set(pictures.map(({ data }) => data.join())).size).toBe(4);
+
+    const seed = await OfficialSeed.fromPretrained(model, { threads: 1 });
+    const sd = await StableDiffusion.open(diffusion, { threads: 1 });
+    const [embedding] = await seed.generationEmbeddings([Array<number>(32).fill(3)]);
+    expect(embedding!.shape).toEqual(fits);
+    const [picture] = await sd.paint([embedding!], { seed: 5, steps: 2 });
+    expect(picture!.data).toEqual(pictures[2]!.data);
+    await Promise.all([seed.close(), sd.close()]);
+
+    const sheet = join(root, `${name}.png`);
+    const settings = ["--model", model, "--diffusion", diffusion, "-o", sheet, "-q", "--steps", "1"];
+    await reconstructCommand().parseAsync(["examples/cake.png", ...settings], { from: "user" });
+    expect((await decodeImage(await readFile(sheet), sheet)).width).toBeGreaterThan(0);
+
+    await expect(paint(wrong, output)).rejects.toThrow("this model: expected a head for");
+    await expect(paint(join(root, "nowhere"), output)).rejects.toThrow("no such diffusers folder");
+  },
+);
+
+test("--diffusion is for imported weights", async () => {
+  const painting = detokenizeCommand().parseAsync(["-", "--diffusion", root], { from: "user" });
+  await expect(painting).rejects.toThrow(
+    "expected imported SEED weights for --diffusion, got a model that paints itself.",
+  );
 });
 
 test("a damaged file is one line and does not hide the others", async () => {

@@ -4,31 +4,38 @@ import { UsageError } from "../errors.ts";
 import { writeFileAtomic } from "../files.ts";
 import { readCodes } from "./code-inputs.ts";
 import { interruptible } from "./interrupt.ts";
-import { addModelOptions, type ModelOptions, withTokenizer } from "./options.ts";
+import {
+  addDiffusionOption,
+  addModelOptions,
+  type DiffusionOptions,
+  type ModelOptions,
+  withPainter,
+} from "./options.ts";
 import { writeStdout } from "./output.ts";
 import { addPaintingOptions, type PaintingOptions, paintings } from "./painting.ts";
 import { PictureFolder, paintedPng } from "./picture-outputs.ts";
 import { Report } from "./report.ts";
 
-interface Options extends ModelOptions, PaintingOptions {
+interface Options extends ModelOptions, DiffusionOptions, PaintingOptions {
   readonly output: string;
   readonly packed?: boolean;
 }
 
 export function detokenizeCommand(): Command {
   const command = new Command("detokenize")
-    .description("32 codes -> a picture, painted by the model's diffusion model")
+    .description("32 codes -> a picture, painted by the model's diffusion model, or by Stable Diffusion")
     .argument("<codes...>", "files of codes: text, JSON lines or packed; - for standard input")
     .option("-o, --output <path>", "a folder; for one picture also a .png file, or - for standard output", "painted")
     .option("--packed", "the files hold packed codes, 52 bytes a picture");
-  return addModelOptions(addPaintingOptions(command))
+  return addModelOptions(addDiffusionOption(addPaintingOptions(command)))
     .addHelpText(
       "after",
       `
 Examples:
   seedling detokenize codes.txt                       painted/codes-1.png, ...
   seedling detokenize codes.jsonl -o out --keep 4,8,16,32
-  seedling tokenize cat.jpg | seedling detokenize - -o cat-again.png`,
+  seedling tokenize cat.jpg | seedling detokenize - -o cat-again.png
+  seedling detokenize codes.txt --model seed-2 --diffusion stable-diffusion-2-1-unclip --steps 20`,
     )
     .action(detokenize);
 }
@@ -36,12 +43,12 @@ Examples:
 async function detokenize(inputs: string[], options: Options): Promise<void> {
   const report = new Report(options);
   await interruptible((signal) =>
-    withTokenizer(options, async (tokenizer) => {
+    withPainter(options, async (painter) => {
       const { packed = false, keep, output } = options;
-      const all = await readCodes(inputs, { packed, size: tokenizer.codebookSize, report, signal });
+      const all = await readCodes(inputs, { packed, size: painter.codebookSize, report, signal });
       const save = saver(output, all.length * keep.length);
       const codes = all.map((one) => one.codes);
-      for await (const { index, keep: n, image } of paintings(tokenizer, codes, options, { signal, report })) {
+      for await (const { index, keep: n, image } of paintings(painter, codes, options, { signal, report })) {
         const stem = keep.length > 1 ? `${all[index]!.stem}-${n}` : all[index]!.stem;
         await save(stem, await paintedPng(image, codes[index]!));
       }

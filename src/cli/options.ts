@@ -7,6 +7,7 @@ import { isOfficialFolder } from "../official/index.ts";
 import { OfficialSeed } from "../official-seed.ts";
 import type { Device } from "../runtime/index.ts";
 import { BUNDLED_MODEL, type LoadOptions, SeedTokenizer } from "../seed-tokenizer.ts";
+import { openOfficialPainter } from "./official-painter.ts";
 import { Report } from "./report.ts";
 
 export interface ModelOptions {
@@ -33,6 +34,18 @@ export function addModelOptions(command: Command): Command {
     .option("-q, --quiet", "no progress, only results and problems");
 }
 
+export interface DiffusionOptions {
+  readonly diffusion?: string;
+}
+
+/** Adds --diffusion. */
+export function addDiffusionOption(command: Command): Command {
+  return command.option(
+    "--diffusion <folder>",
+    "a Stable Diffusion in diffusers layout, to paint with imported weights",
+  );
+}
+
 /** What turns pictures into codes: a model of ours, or an imported one. */
 export type Encoder = Pick<SeedTokenizer, "prepare" | "encode" | "close">;
 
@@ -43,6 +56,23 @@ export async function withEncoder<T>(options: ModelOptions, use: (encoder: Encod
   return closing(model, () => use(model));
 }
 
+/** What turns codes into pictures too: a model of ours, or an imported one with a Stable Diffusion. */
+export type Painter = Pick<SeedTokenizer, "codebookSize" | "prepare" | "encode" | "decode" | "close">;
+
+/** Opens a model that must paint, and closes it whatever happens. */
+export async function withPainter<T>(
+  options: ModelOptions & DiffusionOptions,
+  use: (painter: Painter) => Promise<T>,
+): Promise<T> {
+  const { diffusion } = options;
+  if (diffusion === undefined) return withTokenizer(options, use);
+  const { folder, load } = await find(options);
+  if (!(await isOfficialFolder(folder)))
+    throw new UsageError(`${folder}: expected imported SEED weights for --diffusion, got a model that paints itself.`);
+  const painter = await openOfficialPainter(folder, diffusion, load);
+  return closing(painter, () => use(painter));
+}
+
 /** Opens a model of ours, which also paints, and closes it whatever happens. */
 export async function withTokenizer<T>(
   options: ModelOptions,
@@ -50,7 +80,9 @@ export async function withTokenizer<T>(
 ): Promise<T> {
   const { folder, load } = await find(options);
   if (await isOfficialFolder(folder))
-    throw new UsageError(`${folder}: expected a model that paints, got imported SEED weights. They can only tokenize.`);
+    throw new UsageError(
+      `${folder}: expected a model that paints, got imported SEED weights. detokenize and reconstruct take --diffusion.`,
+    );
   const tokenizer = await SeedTokenizer.fromPretrained(folder, load);
   return closing(tokenizer, () => use(tokenizer));
 }

@@ -2,8 +2,7 @@
 import { type Command, Option } from "commander";
 import { CODES_PER_IMAGE, type Codes } from "../codes/index.ts";
 import type { RgbImage } from "../image/index.ts";
-import type { SeedTokenizer } from "../seed-tokenizer.ts";
-import { keepList, real, whole } from "./options.ts";
+import { keepList, type Painter, real, whole } from "./options.ts";
 import type { Report } from "./report.ts";
 
 export interface PaintingOptions {
@@ -13,7 +12,8 @@ export interface PaintingOptions {
   readonly rest: "mean" | "repeat";
   /** Numbers of codes to paint from. */
   readonly keep: readonly number[];
-  readonly paintBatch: number;
+  readonly paintBatch?: number;
+  readonly diffusion?: string;
 }
 
 /** Adds --keep, --rest, --seed, --steps, --guidance and --paint-batch. */
@@ -28,7 +28,7 @@ export function addPaintingOptions(command: Command, keep: readonly number[] = [
     .option("--seed <n>", "where the noise comes from; the same seed paints the same picture", whole(0), 0)
     .option("--steps <n>", "steps of the diffusion model (default: what the model says)", whole(1))
     .option("--guidance <x>", "how closely to follow the codes, 1 for no guidance (default: what the model says)", real)
-    .option("--paint-batch <n>", "pictures painted at a time", whole(1, 1024), 8);
+    .option("--paint-batch <n>", "pictures painted at a time (default: 8, with Stable Diffusion 1)", whole(1, 1024));
 }
 
 export interface Painted {
@@ -40,9 +40,9 @@ export interface Painted {
 
 /** Each list of codes painted once for each number in `keep`. */
 export async function* paintings(
-  tokenizer: SeedTokenizer,
+  painter: Pick<Painter, "decode">,
   codes: readonly Codes[],
-  { seed, rest, steps, guidance, keep, paintBatch: batch }: PaintingOptions,
+  { seed, rest, steps, guidance, keep, diffusion, paintBatch: batch = diffusion ? 1 : 8 }: PaintingOptions,
   { signal, report }: { signal: AbortSignal; report: Report },
 ): AsyncGenerator<Painted> {
   const settings = {
@@ -60,7 +60,7 @@ export async function* paintings(
       const some = codes.slice(at, at + batch);
       const onStep = (done: number, of: number): void =>
         report.progress("painting", painted + (done / of) * some.length, total);
-      const images = await tokenizer.decode(some, { ...settings, keep: n, onStep });
+      const images = await painter.decode(some, { ...settings, keep: n, onStep });
       painted += some.length;
       for (const [i, image] of images.entries()) yield { index: at + i, keep: n, image };
     }

@@ -5,12 +5,19 @@ import { writeFileAtomic } from "../files.ts";
 import { comparisonSheet } from "../image/comparison.ts";
 import { encodePng, type RgbImage } from "../image/index.ts";
 import { interruptible } from "./interrupt.ts";
-import { addModelOptions, type ModelOptions, whole, withTokenizer } from "./options.ts";
+import {
+  addDiffusionOption,
+  addModelOptions,
+  type DiffusionOptions,
+  type ModelOptions,
+  whole,
+  withPainter,
+} from "./options.ts";
 import { addPaintingOptions, type PaintingOptions, paintings } from "./painting.ts";
 import { findPictures, type PreparedPicture, preparedBatches } from "./picture-inputs.ts";
 import { Report } from "./report.ts";
 
-interface Options extends ModelOptions, PaintingOptions {
+interface Options extends ModelOptions, DiffusionOptions, PaintingOptions {
   readonly output: string;
   readonly batch: number;
 }
@@ -24,7 +31,7 @@ export function reconstructCommand(): Command {
     .argument("<pictures...>", "files, folders, globs, tar shards; - for standard input")
     .option("-o, --output <file>", "the sheet, a PNG", "seedling-reconstruct.png")
     .option("--batch <n>", "pictures tokenized at a time", whole(1, 4096), 16);
-  return addModelOptions(addPaintingOptions(command))
+  return addModelOptions(addDiffusionOption(addPaintingOptions(command)))
     .addHelpText(
       "after",
       `
@@ -38,16 +45,16 @@ Examples:
 async function reconstruct(inputs: string[], options: Options): Promise<void> {
   const report = new Report(options);
   await interruptible((signal) =>
-    withTokenizer(options, async (tokenizer) => {
+    withPainter(options, async (painter) => {
       const { total, files } = await findPictures(inputs, report, signal);
       const pictures: PreparedPicture[] = [];
       const codes: number[][] = [];
       const { batch, keep, output } = options;
-      for await (const some of preparedBatches(files, batch, { tokenizer, report, signal })) {
+      for await (const some of preparedBatches(files, batch, { tokenizer: painter, report, signal })) {
         pictures.push(...some);
         if (pictures.length > MAX_ROWS)
           throw new UsageError(`reconstruct: expected at most ${MAX_ROWS} pictures for one sheet. Name fewer.`);
-        const tokenized = await tokenizer.encode(
+        const tokenized = await painter.encode(
           some.map(({ image }) => image),
           { batch, signal },
         );
@@ -56,7 +63,7 @@ async function reconstruct(inputs: string[], options: Options): Promise<void> {
       }
       report.finish(pictures.length);
       const rows: RgbImage[][] = pictures.map(({ image }) => [image]);
-      for await (const { index, image } of paintings(tokenizer, codes, options, { signal, report }))
+      for await (const { index, image } of paintings(painter, codes, options, { signal, report }))
         rows[index]!.push(image);
       await writeFileAtomic(output, await encodePng(comparisonSheet(["original", ...keep.map(title)], rows)));
       report.note(`wrote ${output}: ${rows.length} pictures`);
