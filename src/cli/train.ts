@@ -1,7 +1,16 @@
 /** `seedling train`: runs recipes, one after the other. */
 import { Command } from "commander";
 import type { Device } from "../runtime/index.ts";
-import { type LogLine, type RunRecipeOptions, runRecipe, sceneData, userData } from "../training/index.ts";
+import {
+  type LogLine,
+  languageTexts,
+  type RunRecipeOptions,
+  runLmRecipe,
+  runRecipe,
+  sceneData,
+  stageOf,
+  userData,
+} from "../training/index.ts";
 import { interruptible } from "./interrupt.ts";
 import { deviceOption, whole } from "./options.ts";
 
@@ -27,7 +36,10 @@ export function trainCommand(data = builtIn): Command {
     .addOption(deviceOption())
     .option("--threads <n>", "threads of one operation, 0 for as many as cores", whole(0), 0)
     .option("--json", "one JSON object a line on standard output", false)
-    .addHelpText("after", "\nThe built-in data needs the icon sets once: npm run icons\n")
+    .addHelpText(
+      "after",
+      "\nThe built-in data needs the icon sets once: npm run icons. Recipes lm-* need WordNet too: npm run texts\n",
+    )
     .action(
       async (
         recipes: string[],
@@ -46,17 +58,21 @@ export function trainCommand(data = builtIn): Command {
             process.stderr.write("stopping after this step; a checkpoint is saved, go on with --resume\n");
           });
           for (const recipe of recipes) {
-            const { finished } = await runRecipe({
+            const common = {
               recipe,
               root: options.run,
               resume: options.resume,
-              data: options.data ? fromUser(options.data) : data,
               device: options.device,
               signal,
-              onLine: (line) => process.stdout.write(`${options.json ? JSON.stringify(line) : formatLine(line)}\n`),
+              onLine: (line: LogLine) =>
+                process.stdout.write(`${options.json ? JSON.stringify(line) : formatLine(line)}\n`),
               ...(options.steps ? { steps: options.steps } : {}),
               ...(options.threads ? { threads: options.threads } : {}),
-            });
+            } as const;
+            const { finished } =
+              (await stageOf(recipe)) === "lm-pretrain"
+                ? await runLmRecipe({ ...common, texts: languageTexts })
+                : await runRecipe({ ...common, data: options.data ? fromUser(options.data) : data });
             if (!finished) throw signal.reason;
           }
         });

@@ -5,11 +5,13 @@
 import { retrieval, unitRows } from "../evaluation/retrieval.ts";
 import { input, Params } from "../graph/index.ts";
 import { toTensor } from "../image/index.ts";
-import { clipLoss, logitScale } from "../models/clip.ts";
+import { clipLoss, logitScale, pooledImageEmbedding } from "../models/clip.ts";
 import { clipImage, clipText } from "../models/clip-pair.ts";
 import type { SeedlingConfig } from "../models/config.ts";
+import { evaVit, type VitConfig } from "../models/eva-vit.ts";
 import { mapWeights, type Runtime, type Value, type Values } from "../runtime/index.ts";
 import type { CaptionTokenizer } from "../text/index.ts";
+import { captionWordsLoss, wordShares, wordWeights } from "./caption-words.ts";
 import type { Stage } from "./loop.ts";
 import { type Picture, type Pictures, take } from "./pictures.ts";
 
@@ -35,22 +37,39 @@ export interface ClipStageOptions {
   readonly tokenizer: CaptionTokenizer;
   readonly runtime: Runtime;
   readonly validationCount: number;
+  /** Weight of naming the caption's words; 0 for contrast alone. */
+  readonly words: number;
 }
 
+/** Captions that say how rare a word is. */
+const COUNTED_CAPTIONS = 4000;
+
 export function clipStage(options: ClipStageOptions): Stage {
-  const { config, train, tokenizer } = options;
+  const { config, train, tokenizer, words } = options;
   const L = config.textEncoder.maxPositions;
   const size = config.vision.imageSize;
+  const V = tokenizer.size;
+  let weights: Promise<Float32Array> | undefined;
+  const countWords = async (): Promise<Float32Array> => {
+    const captions = (await take(train, 0, COUNTED_CAPTIONS)).map((p) => p.caption);
+    return wordWeights(tokenizer.encode(captions, L).ids, captions.length, V);
+  };
   return {
     name: "clip",
     learns: CLIP_PREFIXES,
     build(p, B) {
-      const image = clipImage(p, input("pixels", [B, 3, size, size]), config);
+      const tokens = evaVit(p.at("visual_encoder"), input("pixels", [B, 3, size, size]), config.vision as VitConfig);
+      const image = pooledImageEmbedding(p.at("clip"), tokens, config.clipWidth);
       const text = clipText(p, input("ids", [B, L], "i32"), input("end", [B], "i32"), config);
       const scale = logitScale(p.at("clip"));
-      return { loss: clipLoss(image, text.embedding, scale), metrics: { logitScale: scale } };
+      const contrast = clipLoss(image, text.embedding, scale);
+      if (words === 0) return { loss: contrast, metrics: { logitScale: scale } };
+      const naming = captionWordsLoss(p.at("clip"), tokens, input("words", [B, V]));
+      const metrics = { logitScale: scale, contrastLoss: contrast, wordsLoss: naming };
+      return { loss: contrast.add(naming.mul(words)), metrics };
     },
     async batch(micro, count) {
+      if (words > 0) weights ??= countWords();
       const pictures = await take(train, micro * count, count);
       const { ids, end } = tokenizer.encode(
         pictures.map((p) => p.caption),
@@ -60,6 +79,7 @@ export function clipStage(options: ClipStageOptions): Stage {
         pixels: pixelFeed(pictures, config),
         ids: { shape: [count, L], data: ids },
         end: { shape: [count], data: end },
+        ...(words > 0 ? { words: { shape: [count, V], data: wordShares(ids, count, await weights!) } } : {}),
       };
     },
     evaluate: (weights) => clipScores(weights, options),

@@ -7,9 +7,9 @@ import { parseSeedlingConfig, type SeedlingConfig } from "../models/config.ts";
 import type { UnetConfig } from "../models/unet.ts";
 import { hashOf } from "./feature-cache.ts";
 
-const count = z.int().min(1);
+export const count = z.int().min(1);
 const folder = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "expected small letters, digits and dashes");
-const share = z.number().min(0).max(1);
+export const share = z.number().min(0).max(1);
 
 const data = z.strictObject({
   /** The first n everyday nouns, or 0 for the full table. */
@@ -25,7 +25,8 @@ const data = z.strictObject({
   validation: count.default(500),
 });
 
-const common = {
+/** What every recipe has, of whichever model. */
+export const recipeKeys = {
   /** One line for people. */
   about: z.string(),
   /** What it stands for in the paper. */
@@ -34,9 +35,6 @@ const common = {
   name: folder.optional(),
   /** Name of an earlier run of the same stage whose weights this one begins with. */
   continues: folder.optional(),
-  /** File with the sizes of the model, beside this one. */
-  model: z.string(),
-  data,
   seed: z.int().min(0).default(1),
   steps: count,
   batch: count,
@@ -57,8 +55,15 @@ const common = {
   expected: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
 };
 
+const common = {
+  ...recipeKeys,
+  /** File with the sizes of the model, beside this one. */
+  model: z.string(),
+  data,
+};
+
 const recipeSchema = z.discriminatedUnion("stage", [
-  z.strictObject({ stage: z.literal("clip"), ...common }),
+  z.strictObject({ stage: z.literal("clip"), words: z.number().min(0).default(0), ...common }),
   z.strictObject({ stage: z.literal("causal-qformer"), smoothing: share.default(0.1), ...common }),
   z.strictObject({
     stage: z.literal("codebook"),
@@ -112,9 +117,9 @@ export interface LoadedRecipe {
 
 /** @throws InputError naming each unknown or wrong key; SetupError if a file is missing. */
 export async function loadRecipe(path: string): Promise<LoadedRecipe> {
-  const recipe = check(recipeSchema, await readJson(path), path);
+  const recipe = checkRecipe(recipeSchema, await readRecipe(path), path);
   const modelPath = resolve(dirname(path), recipe.model);
-  const { model, unet, scheduler } = check(modelSchema, await readJson(modelPath), modelPath);
+  const { model, unet, scheduler } = checkRecipe(modelSchema, await readRecipe(modelPath), modelPath);
   const config = (vocabulary: number): SeedlingConfig => {
     const textEncoder = { ...(model.textEncoder as object), vocabulary };
     const qformer = { ...(model.qformer as object), vocabulary };
@@ -126,14 +131,14 @@ export async function loadRecipe(path: string): Promise<LoadedRecipe> {
   return { recipe, sizes: { config, unet: unet as unknown as UnetConfig, scheduler }, identity };
 }
 
-function check<T>(schema: z.ZodType<T>, json: unknown, path: string): T {
+export function checkRecipe<T>(schema: z.ZodType<T>, json: unknown, path: string): T {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => `${issue.path.join(".") || "top level"}: ${issue.message}`);
   throw new InputError(`${path}: ${problems.slice(0, 5).join("; ")}. See docs/recipes.md for the keys.`);
 }
 
-async function readJson(path: string): Promise<unknown> {
+export async function readRecipe(path: string): Promise<unknown> {
   let text: string;
   try {
     text = await readFile(path, "utf8");

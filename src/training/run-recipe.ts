@@ -108,7 +108,15 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
   async function buildStage(): Promise<Stage> {
     const { train, validation } = data;
     if (recipe.stage === "clip")
-      return clipStage({ config, train, validation, tokenizer, runtime, validationCount: recipe.data.validation });
+      return clipStage({
+        config,
+        train,
+        validation,
+        tokenizer,
+        runtime,
+        validationCount: recipe.data.validation,
+        words: recipe.words,
+      });
     const clip = await loadWeights(join(root, "clip", "weights.safetensors"));
     const cached = recipe.data.cached;
     if (!cached) throw new InputError(`${options.recipe}: data.cached: expected a number of pictures, got none.`);
