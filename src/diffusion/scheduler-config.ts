@@ -15,7 +15,7 @@ const only = <T extends string | number>(value: T) => z.literal(value).nullish()
 /** Absent fields have diffusers' defaults; options that would change the numbers and are not built are refused. */
 const schedulerJson = z.object({
   _class_name: z.string(),
-  num_train_timesteps: z.int().positive().default(1000),
+  num_train_timesteps: z.int().positive().max(100_000).default(1000),
   beta_schedule: z.enum(["linear", "scaled_linear", "squaredcos_cap_v2"]).default("linear"),
   beta_start: z.number().default(0.0001),
   beta_end: z.number().default(0.02),

@@ -2,11 +2,13 @@
 import { z } from "zod";
 import { InputError } from "../errors.ts";
 import { parseWith } from "../json-file.ts";
+import { count } from "./config.ts";
 import type { UnetConfig } from "./unet.ts";
 import type { VaeConfig } from "./vae.ts";
 
-const count = z.int().positive();
-const counts = z.array(count).nonempty();
+/** A value for each level. */
+const counts = z.array(count).nonempty().max(20);
+const layers = count.max(100);
 /** Absent, null or this value. */
 const only = <T extends string | number | boolean>(value: T) => z.literal(value).nullish();
 const nothing = z.null().optional();
@@ -17,7 +19,7 @@ const parseUnet = parseWith(
     in_channels: count,
     out_channels: count,
     block_out_channels: counts,
-    layers_per_block: count,
+    layers_per_block: layers,
     down_block_types: z.array(z.enum(["CrossAttnDownBlock2D", "DownBlock2D"])),
     up_block_types: z.array(z.enum(["CrossAttnUpBlock2D", "UpBlock2D"])),
     cross_attention_dim: count,
@@ -64,7 +66,7 @@ const parseVae = parseWith(
     out_channels: count,
     latent_channels: count,
     block_out_channels: counts,
-    layers_per_block: count,
+    layers_per_block: layers,
     norm_num_groups: count.default(32),
     scaling_factor: z.number().positive().default(0.18215),
     down_block_types: z.array(z.literal("DownEncoderBlock2D")),
