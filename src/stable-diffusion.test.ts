@@ -8,7 +8,6 @@ import type { RgbImage } from "./image/index.ts";
 import type { GenerationEmbedding } from "./official-seed.ts";
 import { type DiffusionOptions, StableDiffusion } from "./stable-diffusion.ts";
 
-vi.setConfig({ testTimeout: 60_000 }); // whole models are compiled
 const fixtures = "test/fixtures/diffusers";
 const opened: StableDiffusion[] = [];
 let root: string;

@@ -153,6 +153,10 @@ test.each([
     expect(embedding!.shape).toEqual(fits);
     const [picture] = await sd.paint([embedding!], { seed: 5, steps: 2 });
     expect(picture!.data).toEqual(pictures[2]!.data);
+    await paint(diffusion, join(root, `${name}-euler`), "--seed", "5", "--scheduler", "euler");
+    const [resampled] = await sd.paint([embedding!], { seed: 5, steps: 2, scheduler: "euler" });
+    const euler = await readFile(join(root, `${name}-euler`, `${name}-2.png`));
+    expect((await decodeImage(euler, name)).data).toEqual(resampled!.data);
     await Promise.all([seed.close(), sd.close()]);
 
     const sheet = join(root, `${name}.png`);
@@ -170,6 +174,8 @@ test("--diffusion is for imported weights", async () => {
   await expect(painting).rejects.toThrow(
     "expected imported SEED weights for --diffusion, got a model that paints itself.",
   );
+  const sampled = detokenizeCommand().parseAsync(["-", "--scheduler", "ddim"], { from: "user" });
+  await expect(sampled).rejects.toThrow("--scheduler: expected --diffusion with it, got none.");
 });
 
 test("a damaged file is one line and does not hide the others", async () => {

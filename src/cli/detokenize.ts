@@ -5,7 +5,7 @@ import { writeFileAtomic } from "../files.ts";
 import { readCodes } from "./code-inputs.ts";
 import { interruptible } from "./interrupt.ts";
 import {
-  addDiffusionOption,
+  addDiffusionOptions,
   addModelOptions,
   type DiffusionOptions,
   type ModelOptions,
@@ -27,7 +27,7 @@ export function detokenizeCommand(): Command {
     .argument("<codes...>", "files of codes: text, JSON lines or packed; - for standard input")
     .option("-o, --output <path>", "a folder; for one picture also a .png file, or - for standard output", "painted")
     .option("--packed", "the files hold packed codes, 52 bytes a picture");
-  return addModelOptions(addDiffusionOption(addPaintingOptions(command)))
+  return addModelOptions(addDiffusionOptions(addPaintingOptions(command)))
     .addHelpText(
       "after",
       `

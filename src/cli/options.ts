@@ -7,6 +7,7 @@ import { isOfficialFolder } from "../official/index.ts";
 import { OfficialSeed } from "../official-seed.ts";
 import type { Device } from "../runtime/index.ts";
 import { BUNDLED_MODEL, type LoadOptions, SeedTokenizer } from "../seed-tokenizer.ts";
+import type { SamplerName } from "../stable-diffusion.ts";
 import { openOfficialPainter } from "./official-painter.ts";
 import { Report } from "./report.ts";
 
@@ -36,14 +37,15 @@ export function addModelOptions(command: Command): Command {
 
 export interface DiffusionOptions {
   readonly diffusion?: string;
+  readonly scheduler?: SamplerName;
 }
 
-/** Adds --diffusion. */
-export function addDiffusionOption(command: Command): Command {
-  return command.option(
-    "--diffusion <folder>",
-    "a Stable Diffusion in diffusers layout, to paint with imported weights",
-  );
+/** Adds --diffusion and --scheduler. */
+export function addDiffusionOptions(command: Command): Command {
+  const samplers: SamplerName[] = ["ddim", "pndm", "euler", "dpm-solver"];
+  return command
+    .option("--diffusion <folder>", "a Stable Diffusion in diffusers layout, to paint with imported weights")
+    .addOption(new Option("--scheduler <name>", "its sampler (default: what the folder says)").choices(samplers));
 }
 
 /** What turns pictures into codes: a model of ours, or an imported one. */
@@ -64,12 +66,14 @@ export async function withPainter<T>(
   options: ModelOptions & DiffusionOptions,
   use: (painter: Painter) => Promise<T>,
 ): Promise<T> {
-  const { diffusion } = options;
+  const { diffusion, scheduler } = options;
+  if (diffusion === undefined && scheduler)
+    throw new UsageError("--scheduler: expected --diffusion with it, got none.");
   if (diffusion === undefined) return withTokenizer(options, use);
   const { folder, load } = await find(options);
   if (!(await isOfficialFolder(folder)))
     throw new UsageError(`${folder}: expected imported SEED weights for --diffusion, got a model that paints itself.`);
-  const painter = await openOfficialPainter(folder, diffusion, load);
+  const painter = await openOfficialPainter(folder, { diffusion, ...(scheduler ? { scheduler } : {}) }, load);
   return closing(painter, () => use(painter));
 }
 

@@ -6,7 +6,7 @@ import { comparisonSheet } from "../image/comparison.ts";
 import { encodePng, type RgbImage } from "../image/index.ts";
 import { interruptible } from "./interrupt.ts";
 import {
-  addDiffusionOption,
+  addDiffusionOptions,
   addModelOptions,
   type DiffusionOptions,
   type ModelOptions,
@@ -31,7 +31,7 @@ export function reconstructCommand(): Command {
     .argument("<pictures...>", "files, folders, globs, tar shards; - for standard input")
     .option("-o, --output <file>", "the sheet, a PNG", "seedling-reconstruct.png")
     .option("--batch <n>", "pictures tokenized at a time", whole(1, 4096), 16);
-  return addModelOptions(addDiffusionOption(addPaintingOptions(command)))
+  return addModelOptions(addDiffusionOptions(addPaintingOptions(command)))
     .addHelpText(
       "after",
       `

@@ -96,12 +96,9 @@ export async function openDiffusersFolder(path: string): Promise<DiffusersFolder
     const { outputs, stored } = buildFrom(at(name, "config.json"), build);
     parts[name] = { outputs, weights: await partWeights(at(name), stored) };
   }
-  const fill = textEncoder.activation === "quick_gelu" ? "end" : "zero";
-  const { vocabulary, maxPositions: length } = textEncoder;
-  const schedulerJson = await readJsonFile(at("scheduler", "scheduler_config.json"));
-  const scheduler = (name?: SamplerName): Scheduler =>
-    readScheduler(name ? otherSampler(schedulerJson, name) : schedulerJson, at("scheduler", "scheduler_config.json"));
-  scheduler(); // complains now, not when it is needed
+  const { vocabulary, maxPositions: length, activation } = textEncoder;
+  const fill = activation === "quick_gelu" ? "end" : "zero";
+  const own = await json("scheduler/scheduler_config.json", (it, where) => ({ it, sampler: readScheduler(it, where) }));
   return {
     path,
     paintsFrom,
@@ -109,7 +106,7 @@ export async function openDiffusersFolder(path: string): Promise<DiffusersFolder
     unet,
     vae,
     prompts: await ClipPrompts.open(at("tokenizer"), { vocabulary, length, fill }),
-    scheduler,
+    scheduler: (name) => (name ? readScheduler(otherSampler(own.it, name), path) : own.sampler),
     ...(paintsFrom === "image"
       ? {
           imageNoise: {
