@@ -24,7 +24,7 @@ export const CODEBOOK = "quantize.embedding.weight";
 
 export interface CodebookStageOptions {
   readonly config: SeedlingConfig;
-  /** Caches with `y` (causal embeddings) and, for the heads that learn, `image` and `text`. */
+  /** Caches with `y` (causal embeddings), `caption` (stage 1's feature), and for the heads that learn `image`, `text`. */
   readonly train: FeatureCache;
   readonly validation: FeatureCache;
   readonly seed: number;
@@ -66,7 +66,8 @@ export function codebookStage(options: CodebookStageOptions): Stage {
   const keeper = new CodebookKeeper(K, E, options);
   const feeds = async (batch: Promise<{ values: Values }>): Promise<Values> => {
     const { values } = await batch;
-    return Object.fromEntries(["y", ...targets].map((name) => [name, values[name]!]));
+    const names = ["y", ...targets, ...(weights.contrast > 0 ? ["caption"] : [])];
+    return Object.fromEntries(names.map((name) => [name, values[name]!]));
   };
   return {
     name: "codebook",
@@ -79,6 +80,7 @@ export function codebookStage(options: CodebookStageOptions): Stage {
         ...(targets.includes("text")
           ? { textFeatures: input("text", [B, config.text.tokens, config.text.width]) }
           : {}),
+        ...(weights.contrast > 0 ? { captions: input("caption", [B, config.contrastiveWidth]) } : {}),
       };
       const { loss, parts, ids, z } = stage2Loss(p, input("y", [B, 32, D]), goals, seed, weights);
       const losses = Object.entries(parts).map(([term, part]) => [`${term}Loss`, part]);
@@ -102,10 +104,7 @@ export function codebookStage(options: CodebookStageOptions): Stage {
   };
 }
 
-/**
- * On validation pictures: how often the feature that codes give back is nearest to its own picture's feature, both ways
- * (percent), and the health of the codes.
- */
+/** On validation pictures: retrieval of captions by what the codes give back and by the embeddings, health of the codes. */
 async function codebookScores(
   weights: ReadonlyMap<string, Float32Array>,
   { config, validation, runtime, frozen }: CodebookStageOptions,
@@ -118,20 +117,22 @@ async function codebookScores(
   const outputs = { ids, before: imageFeature(p, y, seed), after: imageFeature(p, rebuilt, seed) };
   const program = await runtime.compile(outputs, mapWeights(new Map([...frozen, ...weights])));
   const parts: Values[] = [];
+  const names: string[] = [];
   for (let at = 0; at < validation.count; at += 100) {
     const rows = Array.from({ length: Math.min(100, validation.count - at) }, (_, i) => at + i);
-    const { values } = await validation.batch(rows, ["y"]);
-    parts.push(await program.run({ y: values.y! }));
+    const { values, captions } = await validation.batch(rows, ["y", "caption"]);
+    parts.push({ ...(await program.run({ y: values.y! })), caption: values.caption! });
+    names.push(...captions);
   }
   await program.close();
   const rows = (name: string): Float32Array[] =>
     unitRows(joinRows(parts.map((v) => v[name]!)), config.contrastiveWidth);
-  const [before, after] = [rows("before"), rows("after")];
-  const names = before.map((_, i) => String(i));
-  const { imageToText, textToImage } = retrieval(after, before, names);
+  const [before, after, captions] = [rows("before"), rows("after"), rows("caption")];
+  const [embeddings, codes] = [retrieval(before, captions, names), retrieval(after, captions, names)];
   const health = codebookHealth(Int32Array.from(parts.flatMap((v) => [...v.ids!.data])), config.codebook.codes);
   return {
-    ownR1: (imageToText.r1 + textToImage.r1) / 2,
+    recallMean: codes.mean,
+    keptPercent: (100 * codes.mean) / embeddings.mean,
     cosine: before.reduce((sum, row, i) => sum + dot(row, after[i]!), 0) / before.length,
     perplexity: health.perplexity,
     leastEntropyBits: Math.min(...health.entropyBits),

@@ -9,6 +9,7 @@ import { input, Params } from "../graph/index.ts";
 import { pooledImageEmbedding } from "../models/clip.ts";
 import { clipText } from "../models/clip-pair.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
+import { textFeature, textHidden } from "../models/contrastive.ts";
 import { evaVit, type VitConfig } from "../models/eva-vit.ts";
 import { causalEmbeddings, visionNorm } from "../models/seed-tokenizer.ts";
 import { type Device, mapWeights, Runtime, type Values } from "../runtime/index.ts";
@@ -157,7 +158,7 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
       return { ...stage, evaluate: await sampleSheets(samples) };
     }
     const qformer = await loadWeights(join(root, "causal-qformer", "weights.safetensors"));
-    const features = await frozenSeed(runtime, config, clipFeatures, qformer);
+    const features = await frozenSeed(runtime, config, tokenizer, clipFeatures, qformer);
     const { start, learn, emaDecay, reviveAfter, targets, weights, seed } = recipe;
     return codebookStage({
       config,
@@ -216,23 +217,35 @@ async function frozenClip(
   };
 }
 
-/** The frozen Causal Q-Former on top: `y` [B,32,D] besides `image` and `text`. */
+/** The frozen Causal Q-Former on top: `y` [B,32,D] and `caption` [B,F] (unit length) besides `image` and `text`. */
 async function frozenSeed(
   runtime: Runtime,
   config: SeedlingConfig,
+  tokenizer: CaptionTokenizer,
   clip: ClipFeatures,
   weights: Weights,
 ): Promise<Features> {
   const p = new Params();
+  const L = config.textEncoder.maxPositions;
   const seed = seedConfig(config);
   const tokens = input("tokens", ["B", (seed.vision.imageSize / seed.vision.patchSize) ** 2 + 1, seed.vision.width]);
   const y = causalEmbeddings(p, visionNorm(p, tokens), seed);
-  const program = await runtime.compile({ y }, mapWeights(weights));
+  const pictures = await runtime.compile({ y }, mapWeights(weights));
+  const hidden = textHidden(p, input("ids", ["B", L], "i32"), input("mask", ["B", L], "i32"), seed.qformer, {}, 0);
+  const captions = await runtime.compile({ caption: textFeature(p, hidden, seed) }, mapWeights(weights));
   return {
-    key: hashOf("seed", clip.key, JSON.stringify(config.qformer), ...sorted(weights)),
+    key: hashOf("seed-2", clip.key, JSON.stringify(config.qformer), ...sorted(weights)),
     compute: async (list) => {
       const { tokens: t, image, text } = await clip.compute(list);
-      return { ...(await program.run({ tokens: t! })), image: image!, text: text! };
+      const words = list.map((picture) => picture.caption);
+      const { ids, mask } = tokenizer.encode(words, L);
+      const shape = [list.length, L];
+      return {
+        ...(await pictures.run({ tokens: t! })),
+        ...(await captions.run({ ids: { shape, data: ids }, mask: { shape, data: mask } })),
+        image: image!,
+        text: text!,
+      };
     },
   };
 }

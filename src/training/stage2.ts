@@ -21,12 +21,14 @@ export interface Stage2Targets {
   readonly imageEmbedding?: Tensor;
   /** f32 [B,tokens,F], the text encoder's last hidden state after its final norm. */
   readonly textFeatures?: Tensor;
+  /** f32 [B,F], stage 1's feature of the caption, unit length; needed for the term `contrast`. */
+  readonly captions?: Tensor;
 }
 
 /**
- * As published, with `contrast` besides, which is ours and off by default: the reconstructed last embedding, projected
- * as in stage 1, has to find its original among those of the batch. The cosine over all 32 positions gives that one
- * 1/32 of its weight, and what tells two pictures apart is a small angle in it.
+ * As published, with `contrast` besides, which is ours and off by default: the reconstructed last embedding goes through
+ * stage 1's projection and has to find its caption among those of the batch. The cosine over all 32 positions gives that
+ * one 1/32 of its weight, and what tells two pictures apart is a small angle in it.
  */
 export const STAGE2_WEIGHTS = { codebook: 5, reconstruction: 2, image: 0.5, text: 0.5, contrast: 0 } as const;
 
@@ -62,8 +64,8 @@ export function stage2Loss(
     codebook: codebook.mul(weights.codebook),
     reconstruction: cosineLoss(rebuilt, y).mul(weights.reconstruction),
   };
-  if (weights.contrast > 0) {
-    const features = { image: imageFeature(p, rebuilt, config), text: imageFeature(p, y, config) };
+  if (targets.captions) {
+    const features = { image: imageFeature(p, rebuilt, config), text: targets.captions };
     parts.contrast = contrast(features, scalar(p, "temp", 0.07), { smoothing: 0 }).loss.mul(weights.contrast);
   }
   if (targets.imageEmbedding)
