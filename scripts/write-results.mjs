@@ -111,3 +111,58 @@ out.push(
   "",
 );
 writeFileSync("docs/results.md", `${out.join("\n")}`);
+
+// The short table of README.md and of the model card.
+const test = mini["retrieval test"];
+const style = mini["retrieval held-out-style"];
+const naming = mini["naming openmoji"];
+const { reconstruction, codebook, speed } = mini;
+const verdict = (reached) => (reached ? "reached" : "**missed**");
+const r1 = ({ imageToText, textToImage }) => `${f(imageToText.r1)} / ${f(textToImage.r1)}`;
+const least = Math.min(test.embeddings.imageToText.r1, test.embeddings.textToImage.r1);
+const scores = [
+  row("", "score", "bar or baseline"),
+  row("---", "---:", "---"),
+  row(
+    "retrieval by causal embeddings, R@1, picture to text / text to picture",
+    `${r1(test.embeddings)} %`,
+    `bar 60, ${verdict(least >= 60)}; untrained ${r1(untrained["retrieval test"].embeddings)}, nearest training pixels ${r1(test.pixels)}`,
+  ),
+  row("retrieval by codes, R@1", `${r1(test.codes)} %`, `untrained ${r1(untrained["retrieval test"].codes)}`),
+  row("mean recall that codes keep", `${f(test.keptPercent)} %`, `bar 95, ${verdict(test.keptPercent >= 95)}`),
+  row(
+    "retrieval in a style never trained on, embeddings, R@1",
+    `${r1(style.embeddings)} %`,
+    `nearest training pixels ${r1(style.pixels)}`,
+  ),
+  row(
+    "naming single drawings of a style never trained on, top 1",
+    `${f(naming.embeddings.top1)} %`,
+    `nearest training pixels ${f(naming.pixels.top1)} %, ${naming.embeddings.top1 > naming.pixels.top1 ? "above" : "**below**"} the floor`,
+  ),
+  row(
+    "codes in use over 10,000 scenes",
+    `${f(codebook.usage * 100)} % of 4,096, perplexity ${f(codebook.perplexity, 0)}`,
+    `bar 80, ${verdict(codebook.usage >= 0.8)}`,
+  ),
+  row(
+    "clip similarity of pictures painted from codes",
+    f(reconstruction.fromCodes, 3),
+    `from the caption ${f(reconstruction.fromCaption, 3)}, from other codes ${f(reconstruction.fromShuffledCodes, 3)}`,
+  ),
+  row("... from the first 16 / 8 / 4 codes", [16, 8, 4].map((n) => f(reconstruction.fromFirst[n], 3)).join(" / "), ""),
+  row(
+    "tokenizing on two CPU cores",
+    `${f(speed.picturesPerSecond, 0)} pictures/s, ${f(speed.latencyMs)} ms for one`,
+    "",
+  ),
+].join("\n");
+for (const path of ["README.md", "models/seedling-mini/README.md"]) {
+  const text = readFileSync(path, "utf8");
+  const between = /(<!-- scores:[^>]*-->\n\n)[\s\S]*?(\n\n<!-- \/scores -->)/;
+  if (!between.test(text)) throw new Error(`${path}: expected the marks of the scores, found none.`);
+  writeFileSync(
+    path,
+    text.replace(between, (_, before, after) => `${before}${scores}${after}`),
+  );
+}
