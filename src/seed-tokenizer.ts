@@ -4,7 +4,7 @@ import { type Codes, checkCodes } from "./codes/index.ts";
 import { modelFolder } from "./hub/index.ts";
 import { type ChannelStats, type RgbImage, resize, toTensor } from "./image/index.ts";
 import type { SeedlingConfig } from "./models/config.ts";
-import type { Value } from "./runtime/index.ts";
+import type { Value, WeightSource } from "./runtime/index.ts";
 import { type BatchOptions, inBatches, rows } from "./tokenizer/batches.ts";
 import { CodeVectors, type KeepOptions } from "./tokenizer/code-vectors.ts";
 import { downloadOptions, type LoadOptions, runtimeOptions } from "./tokenizer/load-options.ts";
@@ -12,7 +12,7 @@ import type { PaintOptions } from "./tokenizer/paint-in-batches.ts";
 import { type Hint, Painter } from "./tokenizer/painter.ts";
 import { type ImageSource, loadPicture, type PrepareOptions } from "./tokenizer/picture-source.ts";
 import { Programs } from "./tokenizer/programs.ts";
-import { openSeedFolder, type ProgramName, type SeedFolder } from "./tokenizer/seed-folder.ts";
+import { openSeedFolder, type ProgramName, paintedSize, type SeedFolder } from "./tokenizer/seed-folder.ts";
 
 export type { BatchOptions } from "./tokenizer/batches.ts";
 export type { KeepOptions } from "./tokenizer/code-vectors.ts";
@@ -52,9 +52,10 @@ export class SeedTokenizer {
     this.config = folder.config;
     this.#folder = folder;
     this.#vectors = vectors;
-    const { graphs, weights, unetWeights } = folder;
+    const { graphs, weights, unetWeights, vaeWeights } = folder;
+    const own: Partial<Record<ProgramName, WeightSource>> = { unet: unetWeights, vae: vaeWeights };
     this.#programs = new Programs(
-      (name) => ({ outputs: graphs[name], weights: name === "unet" ? unetWeights : weights }),
+      (name) => ({ outputs: graphs[name], weights: own[name] ?? weights }),
       runtimeOptions(options),
       (name) => options.onProgress?.(`compiling ${name}`),
     );
@@ -68,7 +69,7 @@ export class SeedTokenizer {
 
   /** Rows and columns of the pictures that are painted, px. */
   get paintedSize(): number {
-    return this.#folder.unet.sampleSize * this.#folder.sampling.factor;
+    return paintedSize(this.#folder);
   }
 
   /**

@@ -5,10 +5,11 @@ import { type StoredDtype, writeSafetensors } from "../src/checkpoint/index.ts";
 import { writeFileAtomic } from "../src/files.ts";
 import { type Init, normal, Params, paramAttrs } from "../src/graph/index.ts";
 import { parseSeedlingConfig, type SeedlingConfig } from "../src/models/config.ts";
+import type { PixelVaeConfig } from "../src/models/pixel-vae.ts";
 import type { UnetConfig } from "../src/models/unet.ts";
 import { initialValues } from "../src/nn/index.ts";
 import { CaptionTokenizer, wordLevelTokenizer } from "../src/text/index.ts";
-import { seedGraphs, unetGraph } from "../src/tokenizer/graphs.ts";
+import { seedGraphs, unetGraph, vaeDecoderGraph } from "../src/tokenizer/graphs.ts";
 
 export const TINY_CODES = 64;
 
@@ -39,8 +40,8 @@ export function tinyConfig(paintsFrom: "image" | "text"): SeedlingConfig {
 
 const unet: UnetConfig = {
   sampleSize: 4,
-  inChannels: 48,
-  outChannels: 48,
+  inChannels: 6,
+  outChannels: 6,
   blockOutChannels: [8, 8],
   layersPerBlock: 1,
   downBlockTypes: ["DownBlock2D", "CrossAttnDownBlock2D"],
@@ -50,9 +51,19 @@ const unet: UnetConfig = {
   normNumGroups: 4,
   classEmbedType: "projection",
   projectionClassEmbeddingsInputDim: 10,
+  hintChannels: 2,
+  placeEmbedding: true,
 };
 
-const scheduler = { noise: { predictionType: "sample" }, factor: 4, steps: 3, guidanceScale: 2, scheduler: "ddim" };
+const vae: PixelVaeConfig = {
+  fold: 2,
+  latentChannels: 6,
+  blockOutChannels: [4, 8],
+  layersPerBlock: 1,
+  normNumGroups: 4,
+};
+
+const scheduler = { noise: { predictionType: "sample" }, steps: 3, guidanceScale: 2, scheduler: "ddim" };
 
 export interface TinyModelOptions {
   readonly paintsFrom?: "image" | "text";
@@ -64,17 +75,19 @@ export interface TinyModelOptions {
 export async function writeTinyModel(folder: string, options: TinyModelOptions = {}): Promise<void> {
   const { paintsFrom = "image", dtype = "F16", seed = 1 } = options;
   const config = tinyConfig(paintsFrom);
-  const [p, u] = [new Params(), new Params()];
+  const [p, u, v] = [new Params(), new Params(), new Params()];
   for (const head of ["image", "text"] as const) seedGraphs(tinyConfig(head), p);
   p.get("temp", [], normal(1));
   p.at("clip").get("logit_scale", [], normal(1));
   unetGraph(unet, config, u);
-  await mkdir(join(folder, "unet"), { recursive: true });
+  vaeDecoderGraph(vae, config.vision.imageSize, v);
+  for (const part of ["unet", "vae"]) await mkdir(join(folder, part), { recursive: true });
   const json = { "config.json": config, "tokenizer.json": tokenizer, "scheduler.json": scheduler };
-  for (const [name, value] of Object.entries({ ...json, "unet/config.json": unet }))
+  for (const [name, value] of Object.entries({ ...json, "unet/config.json": unet, "vae/config.json": vae }))
     await writeFileAtomic(join(folder, name), JSON.stringify(value));
   await writeSafetensors(join(folder, "model.safetensors"), randomTensors(p, dtype, seed));
   await writeSafetensors(join(folder, "unet", "model.safetensors"), randomTensors(u, dtype, seed));
+  await writeSafetensors(join(folder, "vae", "model.safetensors"), randomTensors(v, dtype, seed));
 }
 
 /** Initial values, but no matrix is zero or so small that nothing depends on it. */

@@ -3,7 +3,7 @@
  * One code for Stable Diffusion 1.x, 2.x, 2.1 unCLIP and the mini model. Rombach et al. 2022.
  */
 import { ShapeError } from "../errors.ts";
-import { concat, type Params, type Tensor, zeros } from "../graph/index.ts";
+import { concat, normal, type Params, type Tensor, zeros } from "../graph/index.ts";
 import { conv2d, groupNorm } from "../nn/index.ts";
 import type { Trace } from "./eva-vit.ts";
 import { dense, resnet, sinusoid, upsample } from "./resnet2d.ts";
@@ -38,6 +38,13 @@ export interface UnetConfig {
   readonly classEmbedType?: "projection";
   /** Width E of that vector. */
   readonly projectionClassEmbeddingsInputDim?: number;
+  /**
+   * Ours: the class vector is also laid out over the places, as that many channels beside the latents. A vector added to
+   * every place alike tells a small model little about where things are. Then latents have exactly `sampleSize` rows.
+   */
+  readonly hintChannels?: number;
+  /** Ours: a learned vector a place after the first convolution, so that a small model knows where it is. Default false. */
+  readonly placeEmbedding?: boolean;
 }
 
 /**
@@ -69,7 +76,8 @@ export function unet(
   const attend = (scope: Params, h: Tensor, level: number): Tensor =>
     spatialTransformer(scope, h, context, { heads: heads(level), groups, linearProjection: useLinearProjection });
 
-  let h = conv2d(p.at("conv_in"), x, widths[0]!, { kernel: 3 });
+  let h = conv2d(p.at("conv_in"), withHint(p, x, config, classEmbedding), widths[0]!, { kernel: 3 });
+  if (config.placeEmbedding) h = h.add(p.get("place_embedding", [widths[0]!, x.size(2), x.size(3)], normal(0.1)));
   const skips = [h];
   for (let level = 0; level < levels; level++) {
     const block = p.at("down_blocks", level);
@@ -106,6 +114,13 @@ export function unet(
 
   h = groupNorm(p.at("conv_norm_out"), h, groups, eps).silu();
   return conv2d(p.at("conv_out"), h, outChannels, { kernel: 3, init: zeros });
+}
+
+/** x and, where the model has them, the channels of the class vector. Key `class_places`. */
+function withHint(p: Params, x: Tensor, { hintChannels: K }: UnetConfig, classEmbedding?: Tensor): Tensor {
+  if (!K || !classEmbedding) return x;
+  const [Y, X] = [x.size(2), x.size(3)];
+  return concat([x, dense(p.at("class_places"), classEmbedding, K * Y * X).reshape([x.dim(0), K, Y, X])], 1);
 }
 
 /** Timestep (and class) as one vector, f32 [B,4 width]. Keys `time_embedding.linear_i`, `class_embedding.linear_i`. */

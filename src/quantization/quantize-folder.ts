@@ -132,9 +132,13 @@ async function contentsOf(from: string): Promise<{ copied: string[]; weights: Re
     const graphs = officialGraphs(parseOfficialConfig(await readJsonFile(where), where));
     return { copied: ["config.json"], weights: { "model.safetensors": flat(graphs) } };
   }
-  const { unet, ...graphs } = (await openSeedFolder(from)).graphs;
+  const { unet, vae, ...graphs } = (await openSeedFolder(from)).graphs;
   return {
     copied: MODEL_FILES.filter((name) => !name.endsWith(".safetensors")),
-    weights: { "model.safetensors": flat(graphs), "unet/model.safetensors": flat({ unet }) },
+    weights: {
+      "model.safetensors": flat(graphs),
+      "unet/model.safetensors": flat({ unet }),
+      "vae/model.safetensors": flat({ vae }),
+    },
   };
 }

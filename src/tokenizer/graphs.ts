@@ -4,6 +4,7 @@ import { input, Params, paramAttrs, type Tensor } from "../graph/index.ts";
 import { clipImage, clipText } from "../models/clip-pair.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
 import { imageFeature, textFeature, textHidden } from "../models/contrastive.ts";
+import { latentsToPixels, type PixelVaeConfig, pixelsToLatents, pixelVaeFactor } from "../models/pixel-vae.ts";
 import {
   causalEmbeddings,
   decodeVectors,
@@ -57,12 +58,24 @@ export function seedGraphs(config: SeedlingConfig, p: Params = new Params()): Se
   };
 }
 
-/** x f32 [B,C,Y,X], t f32 [B], text f32 [B,L,D], image f32 [B,Fc] -> the clean picture, f32 [B,C,Y,X]. */
+/** x f32 [B,C,Y,X], t f32 [B], text f32 [B,L,D], image f32 [B,Fc] -> the clean latents, f32 [B,C,Y,X]. */
 export function unetGraph(sizes: UnetConfig, { text, clipWidth }: SeedlingConfig, p: Params = new Params()): Outputs {
   const { inChannels: C, sampleSize: side } = sizes;
   const x = input("x", ["B", C, side, side]);
   const context = input("text", ["B", text.tokens, text.width]);
   return { clean: unet(p.at("unet"), x, input("t", ["B"]), context, sizes, input("image", ["B", clipWidth])) };
+}
+
+/** pixels f32 [B,3,size,size] within 0..1 -> latents f32 [B,C,y,x] of unit variance. Training only. */
+export function vaeEncoderGraph(config: PixelVaeConfig, size: number, p: Params = new Params()): Outputs {
+  return { latents: pixelsToLatents(p.at("vae"), input("pixels", ["B", 3, size, size]), config) };
+}
+
+/** latents f32 [B,C,y,x] -> pixels f32 [B,3,size,size] within 0..1. */
+export function vaeDecoderGraph(config: PixelVaeConfig, size: number, p: Params = new Params()): Outputs {
+  const side = size / pixelVaeFactor(config);
+  const latents = input("latents", ["B", config.latentChannels, side, side]);
+  return { pixels: latentsToPixels(p.at("vae"), latents, config) };
 }
 
 /** Name and shape of every parameter of a scope. */

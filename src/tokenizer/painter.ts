@@ -1,11 +1,9 @@
 /** The diffusion model of a folder: what it is told -> pictures. Batches under guidance cost two evaluations a step. */
-import { unfoldPixels } from "../diffusion/patch-latents.ts";
-import type { RgbImage } from "../image/index.ts";
+import { fromTensor, type RgbImage } from "../image/index.ts";
 import type { Value } from "../runtime/index.ts";
-import { rows } from "./batches.ts";
 import { type PaintJob, type PaintOptions, paintInBatches, repeat } from "./paint-in-batches.ts";
 import type { Programs } from "./programs.ts";
-import type { ProgramName, SeedFolder } from "./seed-folder.ts";
+import { type ProgramName, paintedSize, type SeedFolder } from "./seed-folder.ts";
 
 /** What the model may be told: one of the two, as it was trained. First axis = pictures. */
 export type Hint = { readonly image: Value } | { readonly text: Value };
@@ -38,10 +36,15 @@ export class Painter {
       place: [inChannels, side, side],
       context: async (start, size) => this.#context(size, await hint(start, size)),
       negativeContext: (_, size) => this.#context(size),
-      pictures: async (latents) =>
-        rows<Float32Array>([latents]).map((one) => unfoldPixels(one, side * sampling.factor, sampling.factor)),
+      pictures: (latents) => this.#pictures(latents),
     };
     return paintInBatches(count, job, options);
+  }
+
+  async #pictures(latents: Value): Promise<RgbImage[]> {
+    const pixels = (await this.#programs.run("vae", { latents })).pixels!.data as Float32Array;
+    const size = paintedSize(this.#folder);
+    return Array.from({ length: latents.shape[0]! }, (_, b) => fromTensor(pixels, size, size, b));
   }
 
   /** Both inputs of the model; what no hint says is the empty caption and the zero vector. */

@@ -13,19 +13,16 @@ const schema = z.strictObject({
     betaEnd: z.number().positive().optional(),
     predictionType: z.enum(["epsilon", "v_prediction", "sample"]),
   }),
-  /** Pixels a side that one place of the latents holds. */
-  factor: z.int().min(1).max(64),
   steps: z.int().min(1),
   guidanceScale: z.number(),
   scheduler: z.enum(["ddim", "pndm", "euler", "dpm-solver"]),
   timestepSpacing: z.enum(["leading", "linspace", "trailing"]).optional(),
-  /** DDIM: the clean picture is kept within -clip..clip; pixels are in -1..1. */
+  /** DDIM: the clean latents are kept within -clip..clip. */
   clip: z.number().positive().optional(),
 });
 
 export interface Sampling {
   readonly scheduler: Scheduler;
-  readonly factor: number;
   /** Defaults of a painting. */
   readonly steps: number;
   readonly guidanceScale: number;
@@ -35,11 +32,11 @@ const parse = parseWith(schema);
 
 /** @throws InputError naming every wrong or unknown key. */
 export function parseSampling(json: unknown, where: string): Sampling {
-  const { scheduler, noise, timestepSpacing, clip, factor, steps, guidanceScale } = parse(json, where);
+  const { scheduler, noise, timestepSpacing, clip, steps, guidanceScale } = parse(json, where);
   const config = {
     ...(noise as { predictionType: typeof noise.predictionType }),
     ...(timestepSpacing ? { timestepSpacing } : {}),
     ...(clip === undefined ? {} : { clip }),
   };
-  return { scheduler: SCHEDULERS[scheduler](config), factor, steps, guidanceScale };
+  return { scheduler: SCHEDULERS[scheduler](config), steps, guidanceScale };
 }

@@ -5,12 +5,22 @@ import { readJsonFile } from "../checkpoint/index.ts";
 import { InputError, SetupError } from "../errors.ts";
 import { Params } from "../graph/index.ts";
 import { parseSeedlingConfig, type SeedlingConfig } from "../models/config.ts";
+import { type PixelVaeConfig, pixelVaeFactor } from "../models/pixel-vae.ts";
 import type { UnetConfig } from "../models/unet.ts";
 import { quote, reason, show } from "../one-line.ts";
 import { CaptionTokenizer } from "../text/index.ts";
-import { buildFrom, type Outputs, type SeedGraphs, seedGraphs, shapesOf, unetGraph } from "./graphs.ts";
+import {
+  buildFrom,
+  type Outputs,
+  type SeedGraphs,
+  seedGraphs,
+  shapesOf,
+  unetGraph,
+  vaeDecoderGraph,
+} from "./graphs.ts";
 import { parseSampling, type Sampling } from "./sampling.ts";
 import { parseUnetConfig } from "./unet-config.ts";
+import { parseVaeConfig } from "./vae-config.ts";
 import { type CheckedWeights, checkedWeights } from "./weights.ts";
 
 export const MODEL_FILES = [
@@ -20,17 +30,21 @@ export const MODEL_FILES = [
   "scheduler.json",
   "unet/config.json",
   "unet/model.safetensors",
+  "vae/config.json",
+  "vae/model.safetensors",
 ] as const;
 
 export interface SeedFolder {
   readonly path: string;
   readonly config: SeedlingConfig;
   readonly unet: UnetConfig;
+  readonly vae: PixelVaeConfig;
   readonly sampling: Sampling;
   readonly tokenizer: CaptionTokenizer;
-  readonly graphs: SeedGraphs & { readonly unet: Outputs };
+  readonly graphs: SeedGraphs & { readonly unet: Outputs; readonly vae: Outputs };
   readonly weights: CheckedWeights;
   readonly unetWeights: CheckedWeights;
+  readonly vaeWeights: CheckedWeights;
 }
 
 export type ProgramName = keyof SeedFolder["graphs"];
@@ -49,16 +63,31 @@ export async function openSeedFolder(path: string): Promise<SeedFolder> {
     parse(await readJsonFile(at(name), MAX_TOKENIZER), at(name));
   const config = await json("config.json", parseSeedlingConfig);
   const unet = await json("unet/config.json", parseUnetConfig);
+  const vae = await json("vae/config.json", parseVaeConfig);
   const sampling = await json("scheduler.json", parseSampling);
   const tokenizer = await json("tokenizer.json", parseTokenizer);
-  checkSizes(path, { config, unet, sampling, tokenizer });
+  checkSizes(path, { config, unet, vae, tokenizer });
 
-  const [p, u] = [new Params(), new Params()];
+  const [p, u, v] = [new Params(), new Params(), new Params()];
   const graphs = buildFrom(at("config.json"), () => seedGraphs(config, p));
   const unetOutputs = buildFrom(at("unet/config.json"), () => unetGraph(unet, config, u));
+  const size = paintedSize({ unet, vae });
+  const vaeOutputs = buildFrom(at("vae/config.json"), () => vaeDecoderGraph(vae, size, v));
   const weights = await checkedWeights(at("model.safetensors"), shapesOf(p), isOtherPart(config));
   const unetWeights = await checkedWeights(at("unet/model.safetensors"), shapesOf(u));
-  return { path, config, unet, sampling, tokenizer, graphs: { ...graphs, unet: unetOutputs }, weights, unetWeights };
+  const vaeWeights = await checkedWeights(at("vae/model.safetensors"), shapesOf(v), isEncoder);
+  const all = { ...graphs, unet: unetOutputs, vae: vaeOutputs };
+  return { path, config, unet, vae, sampling, tokenizer, graphs: all, weights, unetWeights, vaeWeights };
+}
+
+/** Rows and columns of the pictures that are painted, px. */
+export function paintedSize({ unet, vae }: Pick<SeedFolder, "unet" | "vae">): number {
+  return unet.sampleSize * pixelVaeFactor(vae);
+}
+
+/** The half that only training needs; a folder may hold it. */
+function isEncoder(name: string): boolean {
+  return /^vae\.(encoder|quant_conv)\./.test(name);
 }
 
 /** The library that reads it trusts what it is given, so whatever it throws is the fault of the file. */
@@ -106,11 +135,12 @@ async function expectFiles(path: string): Promise<void> {
 /** No model is deeper or reads longer texts; a damaged number must not keep the machine busy. */
 const MAX_LAYERS = 1000;
 const MAX_WORDS = 4096;
+const MAX_SIDE = 4096;
 
 /** Numbers that stand in two files must agree, and none may be absurd. */
 function checkSizes(
   path: string,
-  { config, unet, sampling, tokenizer }: Pick<SeedFolder, "config" | "unet" | "sampling" | "tokenizer">,
+  { config, unet, vae, tokenizer }: Pick<SeedFolder, "config" | "unet" | "vae" | "tokenizer">,
 ): void {
   const { clipWidth, image, text, textEncoder, qformer } = config;
   const rows: [what: string, expected: number, got: number | undefined][] = [
@@ -121,8 +151,8 @@ function checkSizes(
     ["qformer.vocabulary in config.json", tokenizer.size, qformer.vocabulary],
     ["crossAttentionDim in unet/config.json", text.width, unet.crossAttentionDim],
     ["projectionClassEmbeddingsInputDim in unet/config.json", clipWidth, unet.projectionClassEmbeddingsInputDim],
-    ["inChannels in unet/config.json", 3 * sampling.factor ** 2, unet.inChannels],
-    ["outChannels in unet/config.json", 3 * sampling.factor ** 2, unet.outChannels],
+    ["inChannels in unet/config.json", vae.latentChannels, unet.inChannels],
+    ["outChannels in unet/config.json", vae.latentChannels, unet.outChannels],
   ];
   const positions = qformer.maxPositions ?? 0;
   if (positions < textEncoder.maxPositions)
@@ -141,5 +171,8 @@ function checkSizes(
   ];
   for (const [what, most, got] of limits)
     if (got > most) wrong.push(`${what} in config.json: expected at most ${most}, got ${got}`);
+  const side = paintedSize({ unet, vae });
+  if (side > MAX_SIDE)
+    wrong.push(`sampleSize in unet/config.json: expected pictures of at most ${MAX_SIDE} px, got ${side}`);
   if (wrong.length > 0) throw new InputError(`${path}: ${wrong.slice(0, 5).join("; ")}. Do the files belong together?`);
 }

@@ -24,6 +24,8 @@ const parse = parseWith(
       freqShift: z.number().optional(),
       classEmbedType: z.literal("projection"),
       projectionClassEmbeddingsInputDim: count,
+      hintChannels: count.optional(),
+      placeEmbedding: z.boolean().optional(),
     })
     .refine(
       (c) =>

@@ -8,7 +8,7 @@ import { Params, paramAttrs } from "../graph/index.ts";
 import type { SeedlingConfig } from "../models/config.ts";
 import { initialValues } from "../nn/index.ts";
 import { CaptionTokenizer } from "../text/index.ts";
-import { seedGraphs, unetGraph } from "../tokenizer/graphs.ts";
+import { seedGraphs, unetGraph, vaeDecoderGraph } from "../tokenizer/graphs.ts";
 import { loadRecipe } from "./recipe.ts";
 import { loadWeights } from "./run-recipe.ts";
 
@@ -25,7 +25,7 @@ export interface AssembleOptions {
   readonly untrainedSeed?: number;
 }
 
-const STAGES = ["clip", "causal-qformer", "codebook", "diffusion"] as const;
+const STAGES = ["clip", "causal-qformer", "codebook", "vae", "diffusion"] as const;
 
 /** Writes the folder. @throws SetupError naming the stage whose weights are missing. */
 export async function assemble(options: AssembleOptions): Promise<void> {
@@ -35,9 +35,10 @@ export async function assemble(options: AssembleOptions): Promise<void> {
   const { sizes } = await loadRecipe(options.recipe);
   const config: SeedlingConfig = { ...sizes.config(tokenizer.size), paintsFrom: options.paintsFrom };
   const trained = untrainedSeed === undefined ? await trainedWeights(root) : undefined;
-  const [model, unet] = [new Params(), new Params()];
+  const [model, unet, vae] = [new Params(), new Params(), new Params()];
   seedGraphs(config, model);
   unetGraph(sizes.unet, config, unet);
+  vaeDecoderGraph(sizes.vae, config.vision.imageSize, vae);
 
   const write = async (name: string, params: Params): Promise<void> => {
     const tensors = [...params.declared().values()].map(paramAttrs).map(({ path, shape, init }) => {
@@ -47,13 +48,15 @@ export async function assemble(options: AssembleOptions): Promise<void> {
     });
     await writeSafetensors(join(out, name), tensors, { format: "pt" });
   };
-  await mkdir(join(out, "unet"), { recursive: true });
+  for (const part of ["unet", "vae"]) await mkdir(join(out, part), { recursive: true });
   await write("model.safetensors", model);
   await write("unet/model.safetensors", unet);
+  await write("vae/model.safetensors", vae);
   const json = (name: string, value: unknown): Promise<void> =>
     writeFileAtomic(join(out, name), `${JSON.stringify(value, null, 2)}\n`);
   await json("config.json", config);
   await json("unet/config.json", sizes.unet);
+  await json("vae/config.json", sizes.vae);
   await json("scheduler.json", sizes.scheduler);
   await json("tokenizer.json", tokenizerJson);
   const size = { height: config.vision.imageSize, width: config.vision.imageSize };

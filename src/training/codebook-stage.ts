@@ -10,7 +10,7 @@ import { dot, retrieval, unitRows } from "../evaluation/retrieval.ts";
 import { input, Params } from "../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
 import { imageFeature } from "../models/contrastive.ts";
-import { decodeVectors, quantize, reconstructEmbeddings } from "../models/seed-tokenizer.ts";
+import { decodeVectors, QUERIES, quantize, reconstructEmbeddings } from "../models/seed-tokenizer.ts";
 import { Rng } from "../rng.ts";
 import { mapWeights, type Runtime, type Training, type Values } from "../runtime/index.ts";
 import { joinRows } from "./clip-stage.ts";
@@ -90,11 +90,12 @@ export function codebookStage(options: CodebookStageOptions): Stage {
     async prepare(training, batch) {
       if (options.start !== "kmeans") return;
       const rows: Float32Array[] = [];
-      for (let i = 0; i < 4; i++) {
+      for (let i = 0; i * batch * QUERIES < 2 * K; i++) {
         const out = await training.forward(await feeds(train.shuffledBatch(i * batch, batch)));
         rows.push(out.z!.data as Float32Array);
       }
-      const all = Float32Array.from(rows.flatMap((r) => [...r]));
+      const all = new Float32Array(rows.length * rows[0]!.length);
+      for (const [i, r] of rows.entries()) all.set(r, i * r.length);
       await training.writeOne("param", CODEBOOK, kmeans(all, E, K, 8, new Rng(options.seed)));
     },
     afterStep: (step, outputs, training, rng) => keeper.afterStep(step, outputs, training, rng),

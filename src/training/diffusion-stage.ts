@@ -2,10 +2,9 @@
  * Stage `diffusion`: a UNet that paints from text features (as v1's Stable Diffusion does), from an image embedding (as
  * v2's unCLIP does) or from nothing, so that guidance works. Frozen afterwards. Ho et al. 2020; Ho & Salimans 2022.
  *
- * It predicts the clean picture: with pixels folded into channels the noise has more dims than the narrow first layers.
+ * It predicts the clean latents, which a small model learns faster than the noise.
  */
 import { NoiseSchedule, type NoiseScheduleConfig } from "../diffusion/noise-schedule.ts";
-import { foldPixels } from "../diffusion/patch-latents.ts";
 import { input, type Params, type Tensor } from "../graph/index.ts";
 import type { SeedlingConfig } from "../models/config.ts";
 import { type UnetConfig, unet } from "../models/unet.ts";
@@ -13,7 +12,6 @@ import type { Rng } from "../rng.ts";
 import type { Values } from "../runtime/index.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import type { Stage } from "./loop.ts";
-import type { Pictures } from "./pictures.ts";
 
 export const UNET_PREFIX = "unet";
 
@@ -21,10 +19,7 @@ export interface DiffusionStageOptions {
   readonly config: SeedlingConfig;
   readonly unet: UnetConfig;
   readonly noise: NoiseScheduleConfig;
-  /** Pixels a side that become one place. */
-  readonly factor: number;
-  readonly train: Pictures;
-  /** Features of the same pictures, with `text` and `image`. */
+  /** Features of the pictures: `latents`, `text` and `image`. */
   readonly features: FeatureCache;
   /** Features of the empty caption, f32 [L,D]: what "no text" means. */
   readonly emptyText: Float32Array;
@@ -36,7 +31,7 @@ export interface DiffusionStageOptions {
 }
 
 export function diffusionStage(options: DiffusionStageOptions): Stage {
-  const { config, unet: sizes, features, train, emptyText, factor } = options;
+  const { config, unet: sizes, features, emptyText } = options;
   const schedule = new NoiseSchedule({ ...options.noise, predictionType: "sample" });
   const [C, side] = [sizes.inChannels, sizes.sampleSize];
   const { tokens: L, width: D } = config.text;
@@ -62,11 +57,9 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
       return { loss: errors.mul(input("weight", [B])).mean(), metrics: { squaredError: errors.mean() } };
     },
     async batch(micro: number, B: number, rng: Rng): Promise<Values> {
-      const indices = features.shuffledIndices(micro * B, B);
-      const { values } = await features.batch(indices, ["text", "image"]);
+      const { values } = await features.shuffledBatch(micro * B, B, ["latents", "text", "image"]);
       const text = values.text!.data as Float32Array;
       const image = values.image!.data as Float32Array;
-      const clean = new Float32Array(B * place);
       const noise = new Float32Array(B * place);
       const [t, signal, sigma, weight] = [0, 0, 0, 0].map(() => new Float32Array(B)) as Float32Array[] as [
         Float32Array,
@@ -75,8 +68,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
         Float32Array,
       ];
       rng.fillNormal(noise);
-      for (const [b, index] of indices.entries()) {
-        foldPixels((await train.get(index)).image, factor, clean.subarray(b * place, (b + 1) * place));
+      for (let b = 0; b < B; b++) {
         const step = rng.int(schedule.steps);
         t[b] = step;
         signal[b] = schedule.signal(step);
@@ -88,10 +80,9 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
           image.fill(0, b * E, (b + 1) * E);
       }
       const column = (data: Float32Array): Values[string] => ({ shape: [B, 1, 1, 1], data });
-      const plane = (data: Float32Array): Values[string] => ({ shape: [B, C, side, side], data });
       return {
-        clean: plane(clean),
-        noise: plane(noise),
+        clean: values.latents!,
+        noise: { shape: [B, C, side, side], data: noise },
         signalLevel: column(signal),
         noiseLevel: column(sigma),
         t: { shape: [B], data: t },

@@ -4,7 +4,10 @@ import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { InputError, SetupError } from "../errors.ts";
 import { parseSeedlingConfig, type SeedlingConfig } from "../models/config.ts";
+import type { PixelVaeConfig } from "../models/pixel-vae.ts";
 import type { UnetConfig } from "../models/unet.ts";
+import { parseUnetConfig } from "../tokenizer/unet-config.ts";
+import { parseVaeConfig } from "../tokenizer/vae-config.ts";
 import { hashOf } from "./feature-cache.ts";
 
 export const count = z.int().min(1);
@@ -83,6 +86,7 @@ const recipeSchema = z.discriminatedUnion("stage", [
       .prefault({}),
     ...common,
   }),
+  z.strictObject({ stage: z.literal("vae"), divergence: z.number().min(0).default(2e-4), ...common }),
   z.strictObject({
     stage: z.literal("diffusion"),
     textShare: share.default(0.45),
@@ -98,6 +102,7 @@ const modelSchema = z.strictObject({
   about: z.string(),
   model: z.record(z.string(), z.unknown()),
   unet: z.record(z.string(), z.unknown()),
+  vae: z.record(z.string(), z.unknown()),
   scheduler: z.record(z.string(), z.unknown()),
 });
 
@@ -105,6 +110,7 @@ const modelSchema = z.strictObject({
 export interface ModelSizes {
   readonly config: (vocabulary: number) => SeedlingConfig;
   readonly unet: UnetConfig;
+  readonly vae: PixelVaeConfig;
   readonly scheduler: Readonly<Record<string, unknown>>;
 }
 
@@ -119,7 +125,7 @@ export interface LoadedRecipe {
 export async function loadRecipe(path: string): Promise<LoadedRecipe> {
   const recipe = checkRecipe(recipeSchema, await readRecipe(path), path);
   const modelPath = resolve(dirname(path), recipe.model);
-  const { model, unet, scheduler } = checkRecipe(modelSchema, await readRecipe(modelPath), modelPath);
+  const { model, unet, vae, scheduler } = checkRecipe(modelSchema, await readRecipe(modelPath), modelPath);
   const config = (vocabulary: number): SeedlingConfig => {
     const textEncoder = { ...(model.textEncoder as object), vocabulary };
     const qformer = { ...(model.qformer as object), vocabulary };
@@ -127,8 +133,12 @@ export async function loadRecipe(path: string): Promise<LoadedRecipe> {
   };
   config(1); // sizes are checked before anything long begins
   const { about, expected, logEvery, saveEvery, evaluateEvery, ...numbers } = recipe;
-  const identity = hashOf(JSON.stringify([numbers, model, unet, scheduler]));
-  return { recipe, sizes: { config, unet: unet as unknown as UnetConfig, scheduler }, identity };
+  const identity = hashOf(JSON.stringify([numbers, model, unet, vae, scheduler]));
+  return {
+    recipe,
+    sizes: { config, unet: parseUnetConfig(unet, modelPath), vae: parseVaeConfig(vae, modelPath), scheduler },
+    identity,
+  };
 }
 
 export function checkRecipe<T>(schema: z.ZodType<T>, json: unknown, path: string): T {

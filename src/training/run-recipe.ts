@@ -11,9 +11,11 @@ import { clipText } from "../models/clip-pair.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
 import { textFeature, textHidden } from "../models/contrastive.ts";
 import { evaVit, type VitConfig } from "../models/eva-vit.ts";
+import type { PixelVaeConfig } from "../models/pixel-vae.ts";
 import { causalEmbeddings, visionNorm } from "../models/seed-tokenizer.ts";
 import { type Device, mapWeights, Runtime, type Values } from "../runtime/index.ts";
 import { CaptionTokenizer, splitWords, wordLevelTokenizer } from "../text/index.ts";
+import { vaeEncoderGraph } from "../tokenizer/graphs.ts";
 import { clipStage, pixelFeed } from "./clip-stage.ts";
 import { codebookStage } from "./codebook-stage.ts";
 import { diffusionStage } from "./diffusion-stage.ts";
@@ -23,6 +25,7 @@ import type { Picture, Pictures } from "./pictures.ts";
 import { qformerStage } from "./qformer-stage.ts";
 import { loadRecipe, type Recipe } from "./recipe.ts";
 import { type Clip, sampleSheets } from "./samples.ts";
+import { plainPixels, vaeStage } from "./vae-stage.ts";
 
 /** Training and validation pictures of a recipe, and the words they can speak of. */
 export interface TrainingData {
@@ -119,6 +122,12 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
         words: recipe.words,
       });
     const clip = await loadWeights(join(root, "clip", "weights.safetensors"));
+    const { vae } = sizes;
+    if (recipe.stage === "vae") {
+      const { validation: validationCount } = recipe.data;
+      const { divergence } = recipe;
+      return vaeStage({ vae, size: imageSize, train, validation, validationCount, divergence, runtime, folder: run });
+    }
     const cached = recipe.data.cached;
     if (!cached) throw new InputError(`${options.recipe}: data.cached: expected a number of pictures, got none.`);
     const clipFeatures = await frozenClip(runtime, config, tokenizer, clip);
@@ -137,24 +146,24 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
       });
     }
     if (recipe.stage === "diffusion") {
-      const features = await cache(train, cached, clipFeatures);
+      const decoder = await loadWeights(join(root, "vae", "weights.safetensors"));
+      const withLatents = await frozenLatents(runtime, vae, imageSize, decoder, clipFeatures);
+      const features = await cache(train, cached, withLatents);
       const emptyText = (await clipFeatures.text([""])).text!.data as Float32Array;
       const { textShare, imageShare, maxWeight } = recipe;
       const { unet, scheduler } = sizes;
-      const { noise, factor } = scheduler as { noise: Record<string, never>; factor: number };
+      const { noise } = scheduler as { noise: Record<string, never> };
       const stage = diffusionStage({
         config,
         unet,
         noise,
-        factor,
-        train,
         features,
         emptyText,
         textShare,
         imageShare,
         maxWeight,
       });
-      const samples = { folder: run, runtime, config, unet, scheduler, clip: clipFeatures, validation };
+      const samples = { folder: run, runtime, config, unet, vae, decoder, scheduler, clip: clipFeatures, validation };
       return { ...stage, evaluate: await sampleSheets(samples) };
     }
     const qformer = await loadWeights(join(root, "causal-qformer", "weights.safetensors"));
@@ -214,6 +223,24 @@ async function frozenClip(
       ...(await pictures.run({ pixels: pixelFeed(list, config) })),
       ...(await text(list.map((picture) => picture.caption))),
     }),
+  };
+}
+
+/** The frozen autoencoder beside: `latents` [B,C,y,x] besides `image` and `text`. */
+async function frozenLatents(
+  runtime: Runtime,
+  vae: PixelVaeConfig,
+  size: number,
+  weights: Weights,
+  clip: ClipFeatures,
+): Promise<Features> {
+  const encoder = await runtime.compile(vaeEncoderGraph(vae, size), mapWeights(weights));
+  return {
+    key: hashOf("latents", clip.key, JSON.stringify(vae), ...sorted(weights)),
+    compute: async (list) => {
+      const { image, text } = await clip.compute(list);
+      return { image: image!, text: text!, ...(await encoder.run({ pixels: plainPixels(list, size) })) };
+    },
   };
 }
 

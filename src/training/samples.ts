@@ -2,12 +2,13 @@
 import { join } from "node:path";
 import { contactSheet } from "../data/sheet.ts";
 import { noiseLatents, sample } from "../diffusion/index.ts";
-import { unfoldPixels } from "../diffusion/patch-latents.ts";
 import { writeFileAtomic } from "../files.ts";
+import { fromTensor } from "../image/index.ts";
 import type { SeedlingConfig } from "../models/config.ts";
+import { type PixelVaeConfig, pixelVaeFactor } from "../models/pixel-vae.ts";
 import type { UnetConfig } from "../models/unet.ts";
 import { mapWeights, type Runtime, type Value, type Values } from "../runtime/index.ts";
-import { unetGraph } from "../tokenizer/graphs.ts";
+import { unetGraph, vaeDecoderGraph } from "../tokenizer/graphs.ts";
 import { parseSampling } from "../tokenizer/sampling.ts";
 import { joinRows } from "./clip-stage.ts";
 import type { Stage } from "./loop.ts";
@@ -30,6 +31,9 @@ export interface SampleOptions {
   readonly runtime: Runtime;
   readonly config: SeedlingConfig;
   readonly unet: UnetConfig;
+  readonly vae: PixelVaeConfig;
+  /** Weights of the autoencoder. */
+  readonly decoder: ReadonlyMap<string, Float32Array>;
   /** Content of scheduler.json. */
   readonly scheduler: unknown;
   readonly clip: Clip;
@@ -41,8 +45,8 @@ export interface SampleOptions {
  * the image embedding) and returns the mean cosine of the CLIP embeddings of painted pictures and originals.
  */
 export async function sampleSheets(options: SampleOptions): Promise<NonNullable<Stage["evaluate"]>> {
-  const { folder, runtime, config, unet, clip } = options;
-  const { scheduler, factor, guidanceScale } = parseSampling(options.scheduler, "scheduler");
+  const { folder, runtime, config, unet, vae, clip } = options;
+  const { scheduler, guidanceScale } = parseSampling(options.scheduler, "scheduler");
   const originals = await take(options.validation, 0, COUNT);
   const told = await clip.compute(originals);
   const nothing = {
@@ -53,6 +57,7 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
   const negativeContext = { text: stack(nothing.text, nothing.text), image: stack(nothing.image, nothing.image) };
   const seeds = Array.from({ length: 2 * COUNT }, (_, i) => i % COUNT);
   const { inChannels: C, sampleSize: side } = unet;
+  const size = side * pixelVaeFactor(vae);
 
   return async (weights, step) => {
     const program = await runtime.compile(unetGraph(unet, config), mapWeights(weights));
@@ -65,9 +70,11 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
       negativeContext,
       guidanceScale,
     }).finally(() => program.close());
-    const place = C * side * side;
+    const decoder = await runtime.compile(vaeDecoderGraph(vae, size), mapWeights(options.decoder));
+    const latents = { shape: [seeds.length, C, side, side], data };
+    const { pixels } = await decoder.run({ latents }).finally(() => decoder.close());
     const painted = seeds.map((_, i) => ({
-      image: unfoldPixels((data as Float32Array).subarray(i * place, (i + 1) * place), side * factor, factor),
+      image: fromTensor(pixels!.data as Float32Array, size, size, i),
       caption: i < COUNT ? "from the text" : "from the image embedding",
     }));
     const sheet = await contactSheet([...originals, ...painted], { columns: COUNT, zoom: 2 });

@@ -132,12 +132,32 @@ test(
 );
 
 test(
-  "diffusion learns on the same features and paints a sheet",
+  "vae learns to give pictures back, at latents of unit variance, and goes on with the same bits",
   async () => {
-    const before = await readdir(join(root, "features"));
+    const stop = new AbortController();
+    const onLine = ({ step }: LogLine): void => {
+      if (step === 3) stop.abort();
+    };
+    await run("vae", { signal: stop.signal, onLine });
+    const { lines, weights } = await run("vae", { resume: true });
+    const whole = await run("vae", { root: join(root, "undisturbed") });
+    expect(weights).toEqual(whole.weights);
+    const errors = logged(whole.lines, "squaredError");
+    expect(errors.at(-1)).toBeLessThan(errors[0]!);
+    expect(weights.get("vae.scaling_factor")![0]).not.toBe(1);
+    expect(logged(lines, "validation/latentDeviation")[0]).toBeGreaterThan(0);
+    const sheet = await decodeImage(await readFile(join(root, "vae", "samples-000004.png")), "sheet");
+    expect(sheet.width).toBe(6 + 8 * (64 + 6));
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "diffusion learns on cached latents and paints a sheet",
+  async () => {
     const { lines } = await run("diffusion");
-    expect(await readdir(join(root, "features"))).toEqual(before);
-    expect(logged(lines, "features")).toEqual([40]);
+    expect(logged(lines, "features")).toEqual([40, 40]);
+    expect((await run("diffusion")).lines[0]).toEqual({ features: 40, of: 40 });
     for (const name of ["validation/cosineFromText", "validation/cosineFromImage"])
       expect(Math.abs(logged(lines, name)[0]!), name).toBeLessThanOrEqual(1.0001);
     const sheet = await decodeImage(await readFile(join(root, "diffusion", "samples-000004.png")), "sheet");
