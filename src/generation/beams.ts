@@ -6,10 +6,10 @@ import { UsageError } from "../errors.ts";
 import type { LmTokenizer } from "../text/index.ts";
 import { type GenerateOptions, setUp } from "./generate.ts";
 import type { SpanState } from "./image-spans.ts";
-import { fitPrompt } from "./prompt.ts";
 import type { TokenModel } from "./token-model.ts";
 
-export interface BeamOptions extends Pick<GenerateOptions, "maxTokens" | "images" | "stop" | "truncate" | "signal"> {
+export interface BeamOptions
+  extends Pick<GenerateOptions, "maxTokens" | "images" | "stop" | "stopTexts" | "truncate" | "reserve" | "signal"> {
   /** Default 5. */
   readonly beams?: number;
   /** Above 0 favours longer replies. Default 1, the mean of a token. */
@@ -17,7 +17,7 @@ export interface BeamOptions extends Pick<GenerateOptions, "maxTokens" | "images
 }
 
 export interface BeamReply {
-  /** Without the stop token. */
+  /** Without the token or the words that stopped it. */
   readonly ids: readonly number[];
   readonly score: number;
   readonly reason: "stop" | "length";
@@ -43,10 +43,9 @@ export async function beamSearch(
   prompt: readonly number[],
   options: BeamOptions = {},
 ): Promise<BeamReply[]> {
-  const { beams: count = 5, lengthPenalty = 1, maxTokens = 256, truncate = false, signal } = options;
+  const { beams: count = 5, lengthPenalty = 1, maxTokens = 256, signal } = options;
   if (!Number.isInteger(count) || count < 1) throw new UsageError(`beams: expected at least 1, got ${count}.`);
-  const { stop, spans } = setUp(tokenizer, options);
-  const start = fitPrompt(prompt, { context: model.context, truncate, image: tokenizer.image });
+  const { stop, spans, texts, history: start } = setUp(model, tokenizer, prompt, options);
   const room = Math.min(maxTokens, model.context - start.length);
   const finished: BeamReply[] = [];
   const finish = ({ ids, logProb }: Pick<Beam, "ids" | "logProb">, reason: BeamReply["reason"]): void => {
@@ -68,13 +67,20 @@ export async function beamSearch(
       return best(scores, beam.logProb, 2 * count, parent);
     });
     candidates.sort((a, b) => b.logProb - a.logProb);
-    const kept: Candidate[] = [];
+    let kept: Candidate[] = [];
     for (const [rank, candidate] of candidates.entries()) {
       // A stop counts only among the best `count`, as elsewhere; others still have better company.
       if (stop.has(candidate.id)) {
         if (rank < count) finish({ ids: open[candidate.parent]!.ids, logProb: candidate.logProb }, "stop");
       } else if (kept.length < count) kept.push(candidate);
     }
+    if (texts)
+      kept = kept.filter(({ parent, id, logProb }) => {
+        const ids = [...open[parent]!.ids, id];
+        const end = texts.before(ids);
+        if (end !== undefined) finish({ ids: ids.slice(0, end), logProb }, "stop");
+        return end === undefined;
+      });
     open = kept.map(({ parent, id, logProb }) => {
       const { ids, span } = open[parent]!;
       return { ids: [...ids, id], logProb, span: span && spans!.next(span, id) };

@@ -31,6 +31,8 @@ export interface ChatTemplate {
   readonly pieces: (turns: readonly ChatTurn[], reply: boolean) => Piece[];
   /** The token that ends a reply. */
   readonly stop: string;
+  /** Words that end one too: the beginning of the other's turn, where the token stands only at the very end. */
+  readonly stopTexts: readonly string[];
 }
 
 const content = (turn: ChatTurn, learned = false): Piece[] =>
@@ -39,6 +41,8 @@ const content = (turn: ChatTurn, learned = false): Piece[] =>
 /** `USER: question\nASSISTANT:answer`, turns apart by a line end, `</s>` at the very end only. Seed-facts section 11. */
 export const SEED_CHAT: ChatTemplate = {
   stop: "</s>",
+  // After a picture the line end is gone (quirk R16).
+  stopTexts: ["\nUSER:", "USER:"],
   pieces: (turns, reply) => {
     const pieces: Piece[] = [{ token: "<s>" }];
     for (const [i, turn] of turns.entries()) {
@@ -55,6 +59,7 @@ export const SEED_CHAT: ChatTemplate = {
 /** `<|im_start|>role\ncontent<|im_end|>\n` for each turn. */
 export const CHATML: ChatTemplate = {
   stop: "<|im_end|>",
+  stopTexts: [],
   pieces: (turns, reply) => {
     const pieces = turns.flatMap((turn): Piece[] => {
       const learned = turn.role === "assistant";

@@ -28,4 +28,12 @@ export {
   splitReply,
   withImageTokens,
 } from "./image-tokens.ts";
+export {
+  expectSameCodes,
+  fillRequest,
+  type LmManifest,
+  readLmManifest,
+  templateOf,
+  writeLmManifest,
+} from "./lm-manifest.ts";
 export { LmTokenizer, TextStream } from "./lm-tokenizer.ts";

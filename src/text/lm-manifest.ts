@@ -1,0 +1,76 @@
+/** seedling.json of an adapter folder: what a language model was taught to be asked, and which codes it speaks. */
+import { join } from "node:path";
+import { z } from "zod";
+import { InputError, SetupError } from "../errors.ts";
+import { writeFileAtomic } from "../files.ts";
+import { parseWith, readJsonFile } from "../json-file.ts";
+import { CHATML, type ChatTemplate, SEED_CHAT } from "./chat.ts";
+import type { LmTokenizer } from "./lm-tokenizer.ts";
+
+const FILE = "seedling.json";
+const TEMPLATES = { seed: SEED_CHAT, chatml: CHATML } as const;
+
+const schema = z.strictObject({
+  format: z.literal("seedling-lm-1"),
+  /** How turns are written. */
+  template: z.enum(["seed", "chatml"]),
+  /** Size of the codebook. */
+  codes: z.int().min(2).max(8192),
+  /** Hash of the codebook's vectors: codes of another tokenizer mean other things. */
+  codebook: z.string().regex(/^[0-9a-f]{16}$/),
+  /** What a person says, word for word as in training. `{prompt}` stands for the caption of the picture wanted. */
+  requests: z.strictObject({
+    describe: z.string().max(1000),
+    draw: z.string().max(1000).includes("{prompt}"),
+  }),
+});
+
+export type LmManifest = z.infer<typeof schema>;
+
+const parse = parseWith(schema);
+
+/** @throws SetupError if the file is missing; InputError naming every wrong key. */
+export async function readLmManifest(folder: string): Promise<LmManifest> {
+  const path = join(folder, FILE);
+  try {
+    return parse(await readJsonFile(path), path);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    throw new SetupError(
+      `${path}: expected what the model was taught to be asked, found none. Name an adapter folder.`,
+    );
+  }
+}
+
+export function writeLmManifest(folder: string, manifest: LmManifest): Promise<void> {
+  return writeFileAtomic(join(folder, FILE), `${JSON.stringify(parse(manifest, FILE), null, 2)}\n`);
+}
+
+/** What a person says who wants this picture. The request brings its own full stop. */
+export function fillRequest({ requests }: LmManifest, prompt: string): string {
+  return requests.draw.replace("{prompt}", () => prompt.trim().replace(/\.+$/, ""));
+}
+
+export function templateOf({ template }: LmManifest): ChatTemplate {
+  return TEMPLATES[template];
+}
+
+/** @throws InputError if model and tokenizer of pictures do not speak the same codes. */
+export function expectSameCodes(
+  manifest: LmManifest,
+  words: LmTokenizer,
+  pictures: { readonly codes: number; readonly codebook: string },
+  where: string,
+): void {
+  const image = words.expectImageTokens();
+  const rows: [string, string | number, string | number][] = [
+    ["image tokens in tokenizer.json", manifest.codes, image.codes],
+    ["codes of the picture tokenizer", manifest.codes, pictures.codes],
+    ["codebook of the picture tokenizer", manifest.codebook, pictures.codebook],
+  ];
+  const wrong = rows.find(([, expected, got]) => expected !== got);
+  if (wrong)
+    throw new InputError(
+      `${where}: ${wrong[0]}: expected ${wrong[1]}, got ${wrong[2]}. Use the tokenizer it was trained with.`,
+    );
+}
