@@ -78,3 +78,13 @@ export class Rng {
 function rotate(x: number, k: number): number {
   return (x << k) | (x >>> (32 - k));
 }
+
+/** 0..count-1 in an order of the generator's choice (Fisher & Yates). */
+export function permutation(count: number, rng: Rng): Uint32Array {
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  for (let i = count - 1; i > 0; i--) {
+    const j = rng.int(i + 1);
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}

@@ -1,6 +1,6 @@
 /** The tokenizer as a library: pictures to 32 causal codes and back, and the spaces around them. */
 import { fileURLToPath } from "node:url";
-import { type Codes, checkCodes } from "./codes/index.ts";
+import { type Codes, checkCodes, codebookHash } from "./codes/index.ts";
 import { modelFolder } from "./hub/index.ts";
 import { type ChannelStats, type RgbImage, resize, toTensor } from "./image/index.ts";
 import type { SeedlingConfig } from "./models/config.ts";
@@ -30,6 +30,8 @@ export const BUNDLED_MODEL = fileURLToPath(new URL("../models/seedling-mini", im
 
 export class SeedTokenizer {
   readonly config: SeedlingConfig;
+  /** Names the codebook by its numbers: codes of another mean other things. */
+  readonly codebookHash: string;
   readonly #folder: SeedFolder;
   readonly #programs: Programs<ProgramName>;
   readonly #vectors: CodeVectors;
@@ -45,11 +47,13 @@ export class SeedTokenizer {
     options.onProgress?.(`opening ${folder}`);
     const opened = await openSeedFolder(folder);
     const table = await opened.weights.read("quantize.embedding.weight");
-    return new SeedTokenizer(opened, new CodeVectors(table, opened.config.codebook.width), options);
+    const vectors = new CodeVectors(table, opened.config.codebook.width);
+    return new SeedTokenizer(opened, vectors, codebookHash(table), options);
   }
 
-  private constructor(folder: SeedFolder, vectors: CodeVectors, options: LoadOptions) {
+  private constructor(folder: SeedFolder, vectors: CodeVectors, hash: string, options: LoadOptions) {
     this.config = folder.config;
+    this.codebookHash = hash;
     this.#folder = folder;
     this.#vectors = vectors;
     const { graphs, weights, unetWeights, vaeWeights } = folder;

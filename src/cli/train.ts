@@ -1,15 +1,22 @@
 /** `seedling train`: runs recipes, one after the other. */
 import { Command } from "commander";
+import { UsageError } from "../errors.ts";
 import type { Device } from "../runtime/index.ts";
+import { BUNDLED_MODEL, SeedTokenizer } from "../seed-tokenizer.ts";
 import {
   type LogLine,
   languageTexts,
   type RunRecipeOptions,
+  type RunTuningOptions,
   runLmRecipe,
   runRecipe,
+  runTuningRecipe,
   sceneData,
+  sceneTalk,
   stageOf,
+  TUNING_STAGES,
   userData,
+  userTalk,
 } from "../training/index.ts";
 import { interruptible } from "./interrupt.ts";
 import { deviceOption, whole } from "./options.ts";
@@ -29,8 +36,10 @@ export function trainCommand(data = builtIn): Command {
     .option("--run <folder>", "folder for logs, checkpoints and weights", "runs/mini")
     .option(
       "--data <sources...>",
-      "your own pictures instead of the built-in scenes: folders with captions, tars, globs",
+      "your own pictures instead of the built-in scenes: folders with captions, tars, globs; for see, see-and-draw and instruct a folder of .jsonl files with codes and captions",
     )
+    .option("--model <folder>", "see, see-and-draw, instruct: whose codes are learned", BUNDLED_MODEL)
+    .option("--base <folder>", "see, see-and-draw, instruct: the language model, a folder or a GGUF file")
     .option("--resume", "continue from the newest checkpoint, bit for bit", false)
     .option("--steps <n>", "fewer steps than the recipe says, to try it out", whole(1))
     .addOption(deviceOption())
@@ -46,6 +55,8 @@ export function trainCommand(data = builtIn): Command {
         options: {
           run: string;
           data?: string[];
+          model: string;
+          base?: string;
           resume: boolean;
           steps?: number;
           device: Device;
@@ -69,15 +80,49 @@ export function trainCommand(data = builtIn): Command {
               ...(options.steps ? { steps: options.steps } : {}),
               ...(options.threads ? { threads: options.threads } : {}),
             } as const;
+            const stage = await stageOf(recipe);
             const { finished } =
-              (await stageOf(recipe)) === "lm-pretrain"
+              stage === "lm-pretrain"
                 ? await runLmRecipe({ ...common, texts: languageTexts })
-                : await runRecipe({ ...common, data: options.data ? fromUser(options.data) : data });
+                : isTuning(stage)
+                  ? await runTuningRecipe({ ...common, ...tuning(options) })
+                  : await runRecipe({ ...common, data: options.data ? fromUser(options.data) : data });
             if (!finished) throw signal.reason;
           }
         });
       },
     );
+}
+
+function isTuning(stage: unknown): boolean {
+  return TUNING_STAGES.some((one) => one === stage);
+}
+
+/** Where the base and the codes come from: the built-in scenes, or one folder of .jsonl files. */
+function tuning({ model, base, data, threads, json }: TuningOptions): Pick<RunTuningOptions, "base" | "talk"> {
+  return {
+    ...(base === undefined ? {} : { base }),
+    async talk(recipe, root) {
+      const tokenizer = await SeedTokenizer.fromPretrained(model, { threads });
+      const progress = (done: number, of: number): void => {
+        process.stdout.write(`${json ? JSON.stringify({ codes: done, of }) : `codes of ${done}/${of} pictures`}\n`);
+      };
+      try {
+        if (data && data.length > 1) throw new UsageError(`--data: expected one folder of codes, got ${data.length}.`);
+        return await (data ? userTalk(tokenizer, data[0]!) : sceneTalk(tokenizer, recipe, root, progress));
+      } finally {
+        await tokenizer.close();
+      }
+    },
+  };
+}
+
+interface TuningOptions {
+  readonly model: string;
+  readonly base?: string;
+  readonly data?: readonly string[];
+  readonly threads: number;
+  readonly json: boolean;
 }
 
 /** "step 200/1400  loss 2.31  ...  131/s  12m03s left". */

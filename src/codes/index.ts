@@ -1,3 +1,4 @@
+export { codebookHash } from "./codebook-hash.ts";
 export {
   BITS_PER_CODE,
   CODES_PER_IMAGE,

@@ -7,7 +7,7 @@ import { type FileHandle, mkdir, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { float16ArrayToFloat32, openSafetensors, type TensorToWrite, writeSafetensors } from "../checkpoint/index.ts";
 import { writeFileAtomic } from "../files.ts";
-import { Rng } from "../rng.ts";
+import { permutation, Rng } from "../rng.ts";
 import type { Value, Values } from "../runtime/index.ts";
 import { type Picture, type Pictures, take } from "./pictures.ts";
 
@@ -140,13 +140,7 @@ export class FeatureCache {
     const blocks = Math.floor(this.count / block);
     const epoch = Math.floor(position / (blocks * block));
     if (this.#order?.epoch !== epoch) {
-      const rng = new Rng(epoch + 1);
-      const indices = Uint32Array.from({ length: blocks }, (_, i) => i);
-      for (let i = blocks - 1; i > 0; i--) {
-        const j = rng.int(i + 1);
-        [indices[i], indices[j]] = [indices[j]!, indices[i]!];
-      }
-      this.#order = { epoch, indices };
+      this.#order = { epoch, indices: permutation(blocks, new Rng(epoch + 1)) };
     }
     const place = position % (blocks * block);
     return this.#order.indices[Math.floor(place / block)]! * block + (place % block);

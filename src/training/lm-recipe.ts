@@ -1,6 +1,7 @@
 /** Recipes of language models. */
 import { z } from "zod";
 import type { LlamaConfig } from "../models/llama.ts";
+import { SEED_LORA } from "../models/lora.ts";
 import { hashOf } from "./feature-cache.ts";
 import { checkRecipe, count, readRecipe, recipeKeys, share } from "./recipe.ts";
 
@@ -38,9 +39,54 @@ const pretrain = z.strictObject({
 
 export type LmPretrainRecipe = z.infer<typeof pretrain>;
 
+/** The stages in which a frozen model learns to see and to draw, by LoRA. arXiv 2307.08041 section 3.3. */
+export const TUNING_STAGES = ["see", "see-and-draw", "instruct"] as const;
+
+const tuning = z.strictObject({
+  stage: z.enum(TUNING_STAGES),
+  ...recipeKeys,
+  /** The frozen model, in the chain's folder; the command's --base names another. */
+  base: z.string().default("lm-pretrain/model"),
+  /** How turns are written: as SEED-LLaMA does, or as the model's own ChatML. */
+  template: z.enum(["seed", "chatml"]).default("seed"),
+  lora: z
+    .strictObject({
+      rank: count.default(SEED_LORA.rank),
+      alpha: z.number().positive().default(SEED_LORA.alpha),
+      dropout: z.number().min(0).max(0.9).default(SEED_LORA.dropout),
+    })
+    .prefault({}),
+  /** Tokens of a sequence; what is longer loses its end. */
+  length: count,
+  data: z.strictObject({
+    /** The first n everyday nouns; 0 for the full table. */
+    nouns: z.int().min(0),
+    /** Scenes whose codes are computed once. */
+    scenes: count,
+    /** Scenes of unseen seeds that measure the perplexity. */
+    validation: count.default(200),
+  }),
+  /** Share of sequences in which the model draws. Stage `see` has none. */
+  drawShare: share.default(0.5),
+});
+
+export type TuningRecipe = z.infer<typeof tuning>;
+
 /** @throws InputError naming each unknown or wrong key; SetupError if the file is missing. */
-export async function loadLmRecipe(path: string): Promise<{ recipe: LmPretrainRecipe; identity: string }> {
-  const recipe = checkRecipe(pretrain, await readRecipe(path), path);
+export function loadLmRecipe(path: string): Promise<{ recipe: LmPretrainRecipe; identity: string }> {
+  return load(pretrain, path);
+}
+
+/** @throws InputError naming each unknown or wrong key; SetupError if the file is missing. */
+export function loadTuningRecipe(path: string): Promise<{ recipe: TuningRecipe; identity: string }> {
+  return load(tuning, path);
+}
+
+async function load<T extends z.infer<z.ZodObject<typeof recipeKeys>>>(
+  schema: z.ZodType<T>,
+  path: string,
+): Promise<{ recipe: T; identity: string }> {
+  const recipe = checkRecipe(schema, await readRecipe(path), path);
   const { about, expected, logEvery, saveEvery, evaluateEvery, ...numbers } = recipe;
   return { recipe, identity: hashOf(JSON.stringify(numbers)) };
 }

@@ -1,6 +1,6 @@
 /** Many short texts as sequences of one length without padding: one after the other, each with its end, then cut. */
 import { UsageError } from "../errors.ts";
-import { Rng } from "../rng.ts";
+import { permutation, Rng } from "../rng.ts";
 import type { EncodedChat } from "../text/index.ts";
 import type { Sequences } from "./lm-stage.ts";
 
@@ -36,11 +36,7 @@ export function packedTexts(
 
 function pack(texts: readonly (readonly number[])[], total: number, end: number, epoch: number): Int32Array {
   const rng = new Rng(epoch + 1);
-  const order = Uint32Array.from({ length: texts.length }, (_, i) => i);
-  for (let i = order.length - 1; i > 0; i--) {
-    const j = rng.int(i + 1);
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
+  const order = permutation(texts.length, rng);
   const ids = new Int32Array(total);
   let at = 0;
   for (const i of order) {

@@ -4,8 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { generate, openLanguageModel } from "../../src/generation/index.ts";
-import { type LogLine, runLmRecipe } from "../../src/training/index.ts";
+import { type GenerateEvent, generate, openLanguageModel } from "../../src/generation/index.ts";
+import { encodeChat, LmTokenizer, SEED_CHAT } from "../../src/text/index.ts";
+import { readLmManifest } from "../../src/text/lm-manifest.ts";
+import { type LogLine, runLmRecipe, runTuningRecipe } from "../../src/training/index.ts";
+import { REQUESTS } from "../../src/training/picture-texts.ts";
 
 const recipe = fileURLToPath(new URL("../recipes/lm-pretrain.json", import.meta.url));
 const COLOURS = ["red", "blue", "green"];
@@ -37,6 +40,57 @@ test("pretraining makes a Hugging Face folder that speaks as its texts do, bette
     for await (const event of generate(model, tokenizer, prompt, { temperature: 0 }))
       if (event.kind === "text") said += event.text;
     expect(said).toBe(" blue.");
+  } finally {
+    await model.close();
+  }
+}, 120_000);
+
+const CODES = 24;
+
+/** Pictures whose first codes say the colour and the thing; the rest is the same for all. */
+const rows = COLOURS.flatMap((colour, c) =>
+  THINGS.map((thing, t) => ({
+    codes: Array.from({ length: 32 }, (_, i) => (i % 2 === 0 ? c : 3 + t)),
+    caption: `a ${colour} ${thing}`,
+    questions: [{ question: "what color is it?", answer: colour }],
+  })),
+);
+
+test("a frozen model learns to say what codes show, then to draw and to talk, and opens with its adapter", async () => {
+  const lines: LogLine[] = [];
+  const talk = async () => ({
+    train: rows,
+    validation: rows,
+    identity: "rows",
+    codes: CODES,
+    codebook: "0".repeat(16),
+  });
+  const onLine = (line: LogLine): void => {
+    lines.push(line);
+  };
+  const path = (name: string): string => fileURLToPath(new URL(`../recipes/${name}.json`, import.meta.url));
+  const tuned = (name: string, steps: number) =>
+    runTuningRecipe({ recipe: path(name), root, talk, threads: 1, onLine, steps });
+  await tuned("see", 500);
+  const base = join(root, "lm-pretrain", "model");
+  const { length } = (await LmTokenizer.open(base)).encode("a green star");
+  // Whoever does not look at the codes has to choose among twelve captions.
+  const blind = Math.log(rows.length) / (length + 1);
+  expect(lines.find((line) => line["validation/nats"] !== undefined)!["validation/nats"]).toBeLessThan(0.85 * blind);
+  await tuned("see-and-draw", 60);
+  expect((await tuned("instruct", 60)).finished).toBe(true);
+
+  const adapter = join(root, "instruct", "adapter");
+  expect(await readLmManifest(adapter)).toMatchObject({ template: "seed", codes: CODES, requests: REQUESTS });
+  const model = await openLanguageModel(base, { adapter, threads: 1 });
+  try {
+    const { tokenizer } = model;
+    expect(tokenizer.expectImageTokens().codes).toBe(CODES);
+    const { ids } = encodeChat(tokenizer, SEED_CHAT, [{ role: "user", parts: ["a cat"] }]);
+    const events: GenerateEvent[] = [];
+    const options = { temperature: 0, maxTokens: 34, images: "force" } as const;
+    for await (const event of generate(model, tokenizer, ids, options)) events.push(event);
+    expect(events[0]).toMatchObject({ kind: "image", codes: expect.objectContaining({ length: 32 }) });
   } finally {
     await model.close();
   }

@@ -1,0 +1,117 @@
+/** Pictures as codes beside what is said of them, as JSON lines: what language models learn to see and draw from. */
+import { createReadStream } from "node:fs";
+import { mkdir, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { z } from "zod";
+import { CODES_PER_IMAGE, type Codes } from "../codes/index.ts";
+import { InputError, SetupError } from "../errors.ts";
+import { writeFileAtomic } from "../files.ts";
+import { parseWith } from "../json-file.ts";
+import { reason } from "../one-line.ts";
+
+export interface DescribedCodes {
+  readonly codes: Codes;
+  readonly caption: string;
+  readonly questions: readonly { readonly question: string; readonly answer: string }[];
+}
+
+const MAX_TEXT = 10_000;
+const MAX_LINE = 1_000_000;
+const text = z.string().max(MAX_TEXT);
+
+const parseLine = parseWith(
+  z.object({
+    codes: z.array(z.int().min(0).max(8191)).length(CODES_PER_IMAGE),
+    caption: text.min(1),
+    questions: z
+      .array(z.object({ question: text, answer: text }))
+      .max(100)
+      .default([]),
+  }),
+);
+
+/** Writes one shard, whole or not at all. */
+export function writeDescribedCodes(path: string, rows: readonly DescribedCodes[]): Promise<void> {
+  const line = ({ codes, caption, questions }: DescribedCodes): string =>
+    JSON.stringify({
+      codes,
+      caption,
+      questions: questions.map(({ question, answer }) => ({ question, answer })),
+    });
+  return writeFileAtomic(path, `${rows.map(line).join("\n")}\n`);
+}
+
+/**
+ * The lines of one file. @throws InputError naming the first line that is damaged, or has a code that the codebook lacks;
+ * SetupError if the file is missing.
+ */
+export async function readDescribedCodes(path: string, codebookSize: number): Promise<DescribedCodes[]> {
+  const rows: DescribedCodes[] = [];
+  const lines = createInterface({ input: createReadStream(path), crlfDelay: Infinity });
+  let number = 0;
+  try {
+    for await (const line of lines) {
+      number++;
+      if (line.trim() === "") continue;
+      const where = `${path}:${number}`;
+      if (line.length > MAX_LINE) throw new InputError(`${where}: expected a short line, got ${line.length} letters.`);
+      const row = parseLine(parsed(line, where), where);
+      const outside = row.codes.find((code) => code >= codebookSize);
+      if (outside !== undefined)
+        throw new InputError(
+          `${where}: expected codes 0..${codebookSize - 1}, got ${outside}. Use the same tokenizer.`,
+        );
+      rows.push(row);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new SetupError(`${path}: no such file.`);
+    throw error;
+  }
+  return rows;
+}
+
+function parsed(line: string, where: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    throw new InputError(`${where}: expected a JSON object a line (${reason(error)}).`);
+  }
+}
+
+export interface CodeShardsOptions {
+  readonly folder: string;
+  readonly count: number;
+  readonly codebookSize: number;
+  /** Rows start..start+size. */
+  readonly make: (start: number, size: number) => Promise<readonly DescribedCodes[]>;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+const SHARD = 2000;
+
+/** All rows; shards that are not in the folder yet are made and kept there. */
+export async function codeShards(options: CodeShardsOptions): Promise<DescribedCodes[]> {
+  const { folder, count, codebookSize, make, onProgress } = options;
+  await mkdir(folder, { recursive: true });
+  const rows: DescribedCodes[] = [];
+  for (let start = 0; start < count; start += SHARD) {
+    const size = Math.min(SHARD, count - start);
+    const path = join(folder, `codes-${String(start / SHARD).padStart(5, "0")}-${size}.jsonl`);
+    const known = await stat(path).catch(() => undefined);
+    if (!known) await writeDescribedCodes(path, await make(start, size));
+    for (const row of await readDescribedCodes(path, codebookSize)) rows.push(row);
+    onProgress?.(rows.length, count);
+  }
+  return rows;
+}
+
+/** All lines of the .jsonl files of a folder, by name. @throws SetupError if there is none. */
+export async function readCodeFolder(folder: string, codebookSize: number): Promise<DescribedCodes[]> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".jsonl")).sort();
+  if (names.length === 0) throw new SetupError(`${folder}: expected .jsonl files with codes and captions, found none.`);
+  const rows: DescribedCodes[] = [];
+  for (const name of names)
+    for (const row of await readDescribedCodes(join(folder, name), codebookSize)) rows.push(row);
+  return rows;
+}

@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { tinyTokenizer } from "../../test/tiny-lm.ts";
+import { CHATML, SEED_CHAT } from "../text/index.ts";
+import { type PictureStage, pictureTexts } from "./picture-texts.ts";
+
+const tokenizer = tinyTokenizer();
+const { image } = tokenizer;
+const rows = [3, 7].map((n) => ({
+  codes: Array.from({ length: 32 }, (_, i) => (n + i) % image.codes),
+  caption: `cat ${n}`,
+  questions: [{ question: "how many?", answer: String(n) }],
+}));
+
+const texts = (stage: PictureStage, drawShare: number, template = SEED_CHAT) =>
+  pictureTexts({ stage, rows, identity: "rows", tokenizer, template, drawShare, seed: 1 });
+
+/** What is learned of a sequence: text, and "#" for each whole or broken token of a picture. */
+async function learned(sequences: ReturnType<typeof texts>, index: number): Promise<string> {
+  const { ids, learned } = await sequences.get(index);
+  return ids
+    .filter((_, i) => learned[i])
+    .map((id) => (id >= image.first ? "#" : id === tokenizer.eos ? "." : tokenizer.decode([id])))
+    .join("");
+}
+
+test("seeing learns the caption, drawing the picture; never what was given", async () => {
+  const seen = texts("see", 0);
+  const first = await Promise.all([0, 1].map((i) => learned(seen, i)));
+  expect(first.sort()).toEqual(["cat 3.", "cat 7."]);
+  expect(await learned(texts("see-and-draw", 1), 0)).toBe(`${"#".repeat(34)}.`);
+  const both = texts("see-and-draw", 0.5);
+  const kinds = await Promise.all(Array.from({ length: 60 }, (_, i) => learned(both, i)));
+  const drawn = kinds.filter((said) => said.startsWith("#")).length;
+  expect(drawn).toBeGreaterThan(15);
+  expect(drawn).toBeLessThan(45);
+});
+
+test("conversations learn answers and pictures that were asked for, in either template", async () => {
+  for (const template of [SEED_CHAT, CHATML]) {
+    const talks = texts("instruct", 0.5, template);
+    const said = await Promise.all(Array.from({ length: 80 }, (_, i) => learned(talks, i)));
+    const text = (one: string): string => one.replace(/<\|im_end\|>/g, ".");
+    expect(said.some((one) => /^#{34}/.test(one))).toBe(true);
+    expect(said.map(text).some((one) => /^(cat )?[37]\.?(cat )?[37]?\.?$/.test(one))).toBe(true);
+    for (const one of said) expect(one).not.toMatch(/how many|USER|describe|draw/);
+  }
+});
+
+test("each time through the rows come in another order, the same for the same seed", async () => {
+  const [one, two] = [texts("see", 0), texts("see", 0)];
+  const order = await Promise.all(Array.from({ length: 40 }, (_, i) => learned(one, i)));
+  expect(await Promise.all(Array.from({ length: 40 }, (_, i) => learned(two, i)))).toEqual(order);
+  for (let i = 0; i < 40; i += 2) expect(order[i]).not.toBe(order[i + 1]);
+  expect(new Set(order.filter((_, i) => i % 2 === 0)).size).toBe(2);
+});

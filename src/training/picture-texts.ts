@@ -1,0 +1,144 @@
+/**
+ * Sequences with pictures as codes in them, for the three stages in which a language model learns to see and to draw:
+ * `see` (picture, prefix, caption), `see-and-draw` (besides: prefix, caption, picture) and `instruct` (conversations).
+ * Only what the model is to say is learned. arXiv 2307.08041 section 3.3.
+ */
+import type { DescribedCodes } from "../data/described-codes.ts";
+import { hashText, permutation, Rng } from "../rng.ts";
+import {
+  type ChatTemplate,
+  type ChatTurn,
+  type EncodedChat,
+  encodeChat,
+  encodePieces,
+  type LmTokenizer,
+} from "../text/index.ts";
+import type { LmManifest } from "../text/lm-manifest.ts";
+import type { Sequences } from "./lm-stage.ts";
+
+export type PictureStage = "see" | "see-and-draw" | "instruct";
+
+/** What a person says, with other words for the same besides, so that not one phrase alone works. */
+export const REQUESTS: LmManifest["requests"] = { describe: "describe the picture.", draw: "draw {prompt}." };
+const OTHER = {
+  describe: ["what do you see?", "what is shown here?", "describe this image.", "say what is in the picture."],
+  draw: [
+    "paint {prompt}.",
+    "show me {prompt}.",
+    "please draw {prompt}.",
+    "make a picture of {prompt}.",
+    "generate an image of {prompt}.",
+  ],
+} as const;
+const USUAL_SHARE = 0.6;
+
+export interface PictureTextsOptions {
+  readonly stage: PictureStage;
+  readonly rows: readonly DescribedCodes[];
+  readonly identity: string;
+  readonly tokenizer: LmTokenizer;
+  readonly template: ChatTemplate;
+  /** Share of sequences in which the model draws; none in stage `see`. */
+  readonly drawShare: number;
+  readonly seed: number;
+}
+
+export function pictureTexts(options: PictureTextsOptions): Sequences {
+  const { stage, rows, identity, seed } = options;
+  const order = new Shuffle(rows.length, seed);
+  return {
+    identity: `${stage} ${identity} ${options.drawShare}`,
+    get(index) {
+      const rng = new Rng(hashText(`${seed}/${stage}/${index}`));
+      const row = rows[order.at(index)]!;
+      if (stage === "instruct") return conversation(row, rows[rng.int(rows.length)]!, rng, options);
+      return stage === "see-and-draw" && rng.next() < options.drawShare ? drawn(row, options) : seen(row, options);
+    },
+  };
+}
+
+/** `<s>` picture "a picture of" caption `</s>` */
+function seen({ codes, caption }: DescribedCodes, { tokenizer, template }: PictureTextsOptions): EncodedChat {
+  return encodePieces(tokenizer, [
+    ...begin(tokenizer),
+    { codes },
+    { text: "a picture of " },
+    { text: caption, learned: true },
+    { token: template.stop, learned: true },
+  ]);
+}
+
+/** `<s>` "generate a picture of" caption picture `</s>` */
+function drawn({ codes, caption }: DescribedCodes, { tokenizer, template }: PictureTextsOptions): EncodedChat {
+  return encodePieces(tokenizer, [
+    ...begin(tokenizer),
+    { text: `generate a picture of ${caption}` },
+    { codes, learned: true },
+    { token: template.stop, learned: true },
+  ]);
+}
+
+function begin(tokenizer: LmTokenizer): { token: string }[] {
+  const { bos_token: token } = tokenizer.config as { bos_token?: string | { content: string } };
+  if (token === undefined || tokenizer.bos === undefined) return [];
+  return [{ token: typeof token === "string" ? token : token.content }];
+}
+
+/** Talk about one picture, a drawing, or a drawing and then talk about it or about another picture. */
+function conversation(row: DescribedCodes, other: DescribedCodes, rng: Rng, options: PictureTextsOptions): EncodedChat {
+  const { tokenizer, template, drawShare } = options;
+  const turns: ChatTurn[] = [];
+  const draws = rng.next() < drawShare;
+  if (draws) turns.push(...request(row, rng));
+  if (!draws || rng.next() < 0.25) {
+    const same = draws && rng.next() < 0.5;
+    turns.push(...talk(draws && !same ? other : row, rng, same));
+  }
+  return encodeChat(tokenizer, template, turns, { reply: false });
+}
+
+function request({ codes, caption }: DescribedCodes, rng: Rng): ChatTurn[] {
+  const wish = phrase("draw", rng).replace("{prompt}", () => caption);
+  return [
+    { role: "user", parts: [wish] },
+    { role: "assistant", parts: [{ codes }] },
+  ];
+}
+
+/** Up to four questions; the picture stands before the first, unless it was drawn just before. */
+function talk({ codes, caption, questions }: DescribedCodes, rng: Rng, drawnBefore: boolean): ChatTurn[] {
+  const about: { question: string; answer: string }[] = [{ question: phrase("describe", rng), answer: caption }];
+  const left = [...questions];
+  const wanted = 1 + rng.int(4);
+  if (left.length > 0 && rng.next() < 0.5) about.pop();
+  while (about.length < wanted && left.length > 0) about.push(left.splice(rng.int(left.length), 1)[0]!);
+  return about.flatMap(({ question, answer }, i): ChatTurn[] => [
+    { role: "user", parts: i === 0 && !drawnBefore ? [{ codes }, question] : [question] },
+    { role: "assistant", parts: [answer] },
+  ]);
+}
+
+function phrase(kind: keyof typeof REQUESTS, rng: Rng): string {
+  return rng.next() < USUAL_SHARE ? REQUESTS[kind] : OTHER[kind][rng.int(OTHER[kind].length)]!;
+}
+
+/** All rows in a new order each time through. */
+class Shuffle {
+  readonly #count: number;
+  readonly #seed: number;
+  #order: { epoch: number; rows: Uint32Array } | undefined;
+
+  constructor(count: number, seed: number) {
+    this.#count = count;
+    this.#seed = seed;
+  }
+
+  at(index: number): number {
+    const epoch = Math.floor(index / this.#count);
+    if (this.#order?.epoch !== epoch) {
+      const rows = permutation(this.#count, new Rng(hashText(`${this.#seed}/epoch/${epoch}`)));
+      this.#order = { epoch, rows };
+    }
+    return this.#order.rows[index % this.#count]!;
+  }
+}

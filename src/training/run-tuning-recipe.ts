@@ -1,0 +1,161 @@
+/**
+ * Runs a recipe in which a language model learns to see and to draw: codes of scenes, a frozen base with new words, LoRA,
+ * and an adapter folder at the end that PEFT reads too. arXiv 2307.08041 section 3.3.
+ */
+import { mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { type Adapter, writePeftFolder, writeSafetensors } from "../checkpoint/index.ts";
+import type { DescribedCodes } from "../data/described-codes.ts";
+import { InputError } from "../errors.ts";
+import { writeFileAtomic } from "../files.ts";
+import { readBaseModel } from "../generation/base-model.ts";
+import { paramAttrs } from "../graph/index.ts";
+import { lmInput } from "../models/causal-lm.ts";
+import { languageModel, languageModelLogits } from "../models/language-model.ts";
+import type { LmConfig } from "../models/lm-config.ts";
+import { type LoraConfig, LoraParams, SEED_LORA, SEED_LORA_OPT } from "../models/lora.ts";
+import { mapWeights, Runtime } from "../runtime/index.ts";
+import { CHATML, LmTokenizer, SEED_CHAT, withImageTokens } from "../text/index.ts";
+import { type LmManifest, writeLmManifest } from "../text/lm-manifest.ts";
+import { hashOf } from "./feature-cache.ts";
+import { loadTuningRecipe, type TuningRecipe } from "./lm-recipe.ts";
+import { adapterPaths, lmStage } from "./lm-stage.ts";
+import { type LoopResult, trainLoop } from "./loop.ts";
+import { pictureTexts, REQUESTS } from "./picture-texts.ts";
+import { loadWeights, type RunRecipeOptions } from "./run-recipe.ts";
+
+/** Codes with what is said of them, and which codebook they come from. */
+export interface PictureTalk {
+  readonly train: readonly DescribedCodes[];
+  readonly validation: readonly DescribedCodes[];
+  /** Says what the rows are: part of the identity of a run. */
+  readonly identity: string;
+  readonly codes: number;
+  /** Hash of the codebook's vectors. */
+  readonly codebook: string;
+}
+
+export interface RunTuningOptions extends Omit<RunRecipeOptions, "data"> {
+  /** Folder or GGUF file of the base; default: what the recipe says, in the chain's folder. */
+  readonly base?: string;
+  readonly talk: (recipe: TuningRecipe["data"], root: string) => Promise<PictureTalk>;
+}
+
+export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopResult> {
+  const { root, signal, onLine } = options;
+  const { recipe, identity } = await loadTuningRecipe(options.recipe);
+  const run = join(root, recipe.name ?? recipe.stage);
+  const basePath = options.base ?? join(root, recipe.base);
+  const base = await readBaseModel(basePath);
+  const talk = await options.talk(recipe.data, root);
+  const { json, tokenizer } = withCodes(base.tokenizer, base.config.vocabulary, talk.codes);
+  const config: LmConfig = { ...base.config, addedTokens: talk.codes + 2 };
+  const lora: LoraConfig = { ...(config.kind === "opt" ? SEED_LORA_OPT : SEED_LORA), ...recipe.lora };
+  if (recipe.length > config.context)
+    throw new InputError(`${options.recipe}: length: expected at most ${config.context}, got ${recipe.length}.`);
+  const start = await startValues(root, recipe.continues, base.weights, config, lora);
+  const template = recipe.template === "seed" ? SEED_CHAT : CHATML;
+  const texts = { stage: recipe.stage, tokenizer, template, drawShare: recipe.drawShare, seed: recipe.seed };
+  const steps = options.steps ?? recipe.steps;
+  const runtime = new Runtime({ device: options.device ?? "cpu", threads: options.threads || availableParallelism() });
+  try {
+    const stage = lmStage({
+      name: recipe.stage,
+      config,
+      length: recipe.length,
+      train: pictureTexts({ ...texts, rows: talk.train, identity: talk.identity }),
+      validation: pictureTexts({ ...texts, rows: talk.validation, identity: "validation" }),
+      validationCount: Math.min(recipe.data.validation, talk.validation.length),
+      runtime,
+      adapter: { lora, base: mapWeights(base.weights) },
+      start,
+    });
+    const result = await trainLoop(stage, {
+      run,
+      runtime,
+      identity: hashOf(identity, talk.identity, talk.codebook, ...startHash(start), String(steps)),
+      seed: recipe.seed,
+      batch: recipe.batch,
+      accumulate: recipe.accumulate,
+      schedule: { steps, warmup: Math.min(recipe.warmup, steps), peak: recipe.peakRate, floor: recipe.floorRate },
+      weightDecay: recipe.weightDecay,
+      optimizer: recipe,
+      logEvery: recipe.logEvery,
+      saveEvery: recipe.saveEvery,
+      evaluateEvery: recipe.evaluateEvery,
+      resume: options.resume ?? false,
+      ...(signal ? { signal } : {}),
+      ...(onLine ? { onLine } : {}),
+    });
+    if (!result.finished) return result;
+    const shapes = new Map(adapterShapes(config, lora));
+    const tensors = [...result.weights].map(
+      ([name, data]) => ({ name, dtype: "F32", shape: shapes.get(name)!, data }) as const,
+    );
+    await writeSafetensors(join(run, "weights.safetensors"), tensors);
+    const weights = new Map(tensors.map(({ name, shape, data }) => [name, { shape, data }]));
+    const adapter: Adapter = { lora, base: basePath, firstAddedToken: config.vocabulary, weights };
+    const manifest: LmManifest = {
+      format: "seedling-lm-1",
+      template: recipe.template,
+      codes: talk.codes,
+      codebook: talk.codebook,
+      requests: REQUESTS,
+    };
+    await writeAdapter(join(run, "adapter"), adapter, json, base.tokenizer.config, manifest);
+    return result;
+  } finally {
+    await runtime.close();
+  }
+}
+
+/** The folder that `describe`, `draw` and `chat` open, and PEFT. */
+async function writeAdapter(
+  folder: string,
+  adapter: Adapter,
+  tokenizer: Readonly<Record<string, unknown>>,
+  names: Readonly<Record<string, unknown>>,
+  manifest: LmManifest,
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writePeftFolder(folder, adapter, "F16");
+  await writeFileAtomic(join(folder, "tokenizer.json"), `${JSON.stringify(tokenizer)}\n`);
+  await writeFileAtomic(join(folder, "tokenizer_config.json"), `${JSON.stringify(names, null, 2)}\n`);
+  await writeLmManifest(folder, manifest);
+}
+
+/** The base's tokenizer with the tokens of codes behind its rows; one that has them already must have as many. */
+function withCodes(
+  base: LmTokenizer,
+  vocabulary: number,
+  codes: number,
+): { json: Readonly<Record<string, unknown>>; tokenizer: LmTokenizer } {
+  const json = withImageTokens(base.json, { codes, firstId: vocabulary });
+  return { json, tokenizer: new LmTokenizer(json, base.config) };
+}
+
+/** The norms as the base has them, or all that an earlier stage learned. */
+async function startValues(
+  root: string,
+  continues: string | undefined,
+  base: ReadonlyMap<string, Float32Array>,
+  config: LmConfig,
+  lora: LoraConfig,
+): Promise<ReadonlyMap<string, Float32Array>> {
+  const earlier = continues ? await loadWeights(join(root, continues, "weights.safetensors")) : undefined;
+  if (earlier) return earlier;
+  const known = adapterPaths(config, lora).filter((path) => base.has(path));
+  return new Map(known.map((path) => [path, base.get(path)!]));
+}
+
+function startHash(start: ReadonlyMap<string, Float32Array>): Float32Array[] {
+  return [...start].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, data]) => data);
+}
+
+function adapterShapes(config: LmConfig, lora: LoraConfig): (readonly [string, readonly number[]])[] {
+  const p = new LoraParams(lora);
+  const { hidden } = languageModel(p, lmInput(config, { batch: 1, tokens: 1 }), config);
+  languageModelLogits(p, hidden, config);
+  return [...p.declared()].map(([path, t]) => [path, paramAttrs(t).shape] as const);
+}

@@ -1,0 +1,76 @@
+/** What is said of built-in scenes, beside the codes of their pictures: what a language model learns to see and draw from. */
+import { join } from "node:path";
+import { openAtlas } from "../data/atlas.ts";
+import { codeShards, type DescribedCodes, readCodeFolder } from "../data/described-codes.ts";
+import { everydayNouns, nounTable } from "../data/nouns.ts";
+import { createSceneSource, type SceneSource } from "../data/scenes.ts";
+import type { SeedTokenizer } from "../seed-tokenizer.ts";
+import { hashOf } from "./feature-cache.ts";
+import type { TuningRecipe } from "./lm-recipe.ts";
+import type { PictureTalk } from "./run-tuning-recipe.ts";
+
+const CHUNK = 100;
+
+/** Tokenizes scenes, once for each tokenizer; the codes stay in the run folder. */
+export async function sceneTalk(
+  tokenizer: SeedTokenizer,
+  { nouns, scenes, validation }: TuningRecipe["data"],
+  root: string,
+  onProgress?: (done: number, total: number) => void,
+): Promise<PictureTalk> {
+  const atlas = await openAtlas();
+  const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
+  const size = tokenizer.config.vision.imageSize;
+  const { codebookSize, codebookHash } = tokenizer;
+  const rows = async (split: "train" | "validation", count: number): Promise<DescribedCodes[]> => {
+    const source = createSceneSource(atlas, { size, nouns: list, split });
+    return codeShards({
+      folder: join(root, "codes", hashOf("codes-1", codebookHash, split, String(size), source.nouns.join())),
+      count,
+      codebookSize,
+      make: (start, size) => describedScenes(tokenizer, source, start, size),
+      ...(onProgress ? { onProgress } : {}),
+    });
+  };
+  const train = await rows("train", scenes);
+  return {
+    train,
+    validation: await rows("validation", validation),
+    identity: `scenes ${scenes} ${list.length}`,
+    codes: codebookSize,
+    codebook: codebookHash,
+  };
+}
+
+/** Codes and texts of scenes start..start+count. */
+export async function describedScenes(
+  tokenizer: SeedTokenizer,
+  source: SceneSource,
+  start: number,
+  count: number,
+): Promise<DescribedCodes[]> {
+  const out: DescribedCodes[] = [];
+  for (let at = start; at < start + count; at += CHUNK) {
+    const scenes = Array.from({ length: Math.min(CHUNK, start + count - at) }, (_, i) => source.scene(at + i));
+    const images = scenes.map(({ pixels, size }) => ({ width: size, height: size, data: pixels }));
+    const codes = await tokenizer.encode(images);
+    for (const [i, { caption, questions }] of scenes.entries())
+      out.push({ codes: Array.from(codes[i]!.codes), caption, questions });
+  }
+  return out;
+}
+
+/** A user's own codes with captions: .jsonl files in a folder; one line in twenty is kept for validation. */
+export async function userTalk(tokenizer: SeedTokenizer, folder: string): Promise<PictureTalk> {
+  const { codebookSize, codebookHash } = tokenizer;
+  const rows = await readCodeFolder(folder, codebookSize);
+  const held = rows.filter((_, i) => i % 20 === 19);
+  const train = rows.filter((_, i) => i % 20 !== 19);
+  return {
+    train,
+    validation: held.length > 0 ? held : train,
+    identity: hashOf(JSON.stringify(rows)),
+    codes: codebookSize,
+    codebook: codebookHash,
+  };
+}
