@@ -1,5 +1,6 @@
 export { parseJson, parseWith, readJsonFile } from "../json-file.ts";
 export { DTYPE_BYTES, type StoredDtype, type TensorData } from "./dtypes.ts";
+export { baseHash, fileHash } from "./file-hash.ts";
 export {
   bfloat16ArrayToFloat32,
   float16ArrayToFloat32,

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type Adapter,
+  baseHash,
   expectBase,
   ggufLlamaConfig,
   ggufTokenizer,
@@ -46,7 +47,7 @@ export async function openLanguageModel(path: string, options: OpenModelOptions 
   const { adapter: adapterPath, ...runtimeOptions } = options;
   const base = path.endsWith(".gguf") ? await openGgufBase(path) : await openFolderBase(path, adapterPath);
   const adapter = adapterPath === undefined ? undefined : await readPeftFolder(adapterPath);
-  const config = adapter ? adaptedConfig(path, base.config, adapter) : base.config;
+  const config = adapter ? await adaptedConfig(path, base.config, adapter) : base.config;
   const tokenizer = (adapterPath && (await ownTokenizer(adapterPath))) || base.tokenizer!;
   expectRows(tokenizer, config, path);
   const runtime = new Runtime(runtimeOptions);
@@ -85,12 +86,13 @@ async function ownTokenizer(folder: string): Promise<LmTokenizer | undefined> {
 }
 
 /** The base's sizes with the adapter's new rows, or with the vocabulary that it replaces as a whole. */
-function adaptedConfig(path: string, config: LmConfig, adapter: Adapter): LmConfig {
+async function adaptedConfig(path: string, config: LmConfig, adapter: Adapter): Promise<LmConfig> {
   const { embeddings } = vocabularyPaths(config);
   const rows = (name: string): number | undefined => adapter.weights.get(`${embeddings}.${name}`)?.shape[0];
   const whole: LmConfig = { ...config, vocabulary: rows("weight") ?? config.vocabulary };
   const shapes = new Map(languageModelWeights(whole));
-  expectBase(adapter, { path, vocabulary: whole.vocabulary, shapes });
+  const hash = adapter.baseHash === undefined ? {} : { hash: await baseHash(path) };
+  expectBase(adapter, { path, ...hash, vocabulary: whole.vocabulary, shapes });
   return { ...whole, addedTokens: rows("added") ?? 0 };
 }
 

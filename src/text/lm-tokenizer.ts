@@ -25,10 +25,13 @@ export class LmTokenizer {
   /** Reads "<img>" in a person's text as the five characters that it is. */
   readonly #textOnly: Tokenizer;
   readonly #silent: ReadonlySet<number>;
+  /** What messages call it. */
+  readonly #where: string;
 
   /** @param json parsed tokenizer.json @param config parsed tokenizer_config.json @throws InputError if they are damaged. */
   constructor(json: Json, config: Json = {}, where = "tokenizer.json") {
     const added = addedTokens(json, where);
+    this.#where = where;
     this.json = json;
     this.config = config;
     this.image = findImageTokens(added, where);
@@ -73,7 +76,7 @@ export class LmTokenizer {
     const id = this.#withTokens.token_to_id(token);
     if (id === undefined)
       throw new InputError(
-        `tokenizer.json: expected the token ${quote(token)}, found none. Use the model's own tokenizer.`,
+        `${this.#where}: expected the token ${quote(token)}, found none. Use the model's own tokenizer.`,
       );
     return id;
   }
@@ -89,7 +92,7 @@ export class LmTokenizer {
   expectImageTokens(): ImageTokens {
     if (this.image) return this.image;
     throw new InputError(
-      "tokenizer.json: expected the tokens <img>, </img> and <img_00000>.., found none. Use a model that was trained to see.",
+      `${this.#where}: expected the tokens <img>, </img> and <img_00000>.., found none. Use a model that was trained to see.`,
     );
   }
 
