@@ -66,6 +66,11 @@ export class SeedTokenizer {
     this.#painter = new Painter(folder, this.#programs, () => this.#noText());
   }
 
+  /** The codebook's vectors, f32 [codes,E]. Not to be changed. */
+  get codebook(): Float32Array {
+    return this.#vectors.table;
+  }
+
   /** Number of codes in the codebook; a code is in 0..codebookSize-1. */
   get codebookSize(): number {
     return this.config.codebook.codes;

@@ -7,6 +7,7 @@
 import { ShapeError } from "../errors.ts";
 import { addDims } from "../graph/dims.ts";
 import { concat, type Dim, input, normal, type Params, type Tensor } from "../graph/index.ts";
+import { linear } from "../nn/index.ts";
 
 /** Keys and values of one layer, f32 [B,G,S,Dh] each. */
 export interface KeyValue {
@@ -44,7 +45,15 @@ export interface VocabularyConfig {
   readonly width: number;
   /** The output weights are the embeddings. */
   readonly tied: boolean;
+  /**
+   * The vectors of codes are a learned projection of the codebook's vectors, which have this width, as in SEED's first
+   * language model (arXiv 2307.08041 section 3.3). Only while it learns: what comes out is stored as added rows.
+   */
+  readonly projectedFrom?: number;
 }
+
+/** Two added tokens are no codes: begin and end of a picture, behind the codes. */
+export const PICTURE_MARKS = 2;
 
 /** A key is seen from places that are not before it. Additive, f32 [B,1,1,T,S]: 0 or so low that softmax gives 0. */
 export function visibility({ positions, keyPositions }: LmInput): Tensor {
@@ -76,21 +85,36 @@ export function extendCache(k: Tensor, v: Tensor, groups: number, past?: KeyValu
   return past ? { key: concat([past.key, key], 2), value: concat([past.value, value], 2) } : { key, value };
 }
 
-/** Rows of the vocabulary. ids: i32 [B,T] -> f32 [B,T,D]. Keys `weight` [V,D] and, of added tokens, `added` [N,D]. */
-export function tokenVectors(p: Params, ids: Tensor, { vocabulary, addedTokens = 0, width }: VocabularyConfig): Tensor {
+/**
+ * Rows of added tokens, f32 [N,D]. Key `added`; or, projected, `code_projection.*`, `marks` [2,D] and the codebook itself,
+ * `codebook` [N-2,E].
+ */
+function addedRows(p: Params, { addedTokens = 0, width, projectedFrom }: VocabularyConfig): Tensor {
+  if (!projectedFrom) return p.get("added", [addedTokens, width], normal(0.02));
+  const table = p.get("codebook", [addedTokens - PICTURE_MARKS, projectedFrom], normal(1));
+  const codes = linear(p.at("code_projection"), table, width, { init: normal(0.02) });
+  return concat([codes, p.get("marks", [PICTURE_MARKS, width], normal(0.02))], 0);
+}
+
+/** Rows of the vocabulary. ids: i32 [B,T] -> f32 [B,T,D]. Key `weight` [V,D] and those of `addedRows`. */
+export function tokenVectors(p: Params, ids: Tensor, config: VocabularyConfig): Tensor {
+  const { vocabulary, addedTokens = 0, width } = config;
   const base = p.get("weight", [vocabulary, width], normal(0.02));
   if (addedTokens === 0) return base.gather(ids);
-  const added = p.get("added", [addedTokens, width], normal(0.02));
+  const added = addedRows(p, config);
   const isOld = ids.less(vocabulary).reshape([...ids.shape, 1]);
   // Each id is brought into the range of both tables; the row that does not count gets no gradient from `where`.
   return isOld.where(base.gather(ids.minimum(vocabulary - 1)), added.gather(ids.sub(vocabulary).maximum(0)));
 }
 
 /** x: f32 [...,D] -> logits f32 [...,V+N]. Keys as in `tokenVectors`: of the embeddings if tied, else of the head. */
-export function tokenLogits(p: Params, x: Tensor, { vocabulary, addedTokens = 0, width }: VocabularyConfig): Tensor {
+export function tokenLogits(p: Params, x: Tensor, config: VocabularyConfig): Tensor {
+  const { vocabulary, addedTokens = 0, width, tied } = config;
   const old = x.linear(p.get("weight", [vocabulary, width], normal(0.02)));
   if (addedTokens === 0) return old;
-  return concat([old, x.linear(p.get("added", [addedTokens, width], normal(0.02)))], -1);
+  // An output matrix of its own has rows of its own for the codes.
+  const rows = tied ? addedRows(p, config) : p.get("added", [addedTokens, width], normal(0.02));
+  return concat([old, x.linear(rows)], -1);
 }
 
 /** Inputs of a graph: `ids`, `positions`, `keyPositions`, and with a cache `past.i.key`, `past.i.value`. */

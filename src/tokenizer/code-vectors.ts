@@ -14,14 +14,15 @@ export interface KeepOptions {
 }
 
 export class CodeVectors {
-  readonly #table: Float32Array;
+  /** The codebook, f32 [K,width]. */
+  readonly table: Float32Array;
   readonly #width: number;
   readonly #mean: Float32Array;
 
   /** table: f32 [K,width]. */
   constructor(table: Float32Array, width: number) {
     const K = table.length / width;
-    this.#table = table;
+    this.table = table;
     this.#width = width;
     this.#mean = new Float32Array(width);
     for (const [i, value] of table.entries()) this.#mean[i % width]! += value / K;
@@ -32,7 +33,7 @@ export class CodeVectors {
     if (!Number.isInteger(keep) || keep < 1 || keep > CODES_PER_IMAGE)
       throw new UsageError(`keep: expected a number of codes from 1 to ${CODES_PER_IMAGE}, got ${keep}.`);
     const E = this.#width;
-    const row = (code: number): Float32Array => this.#table.subarray(code * E, (code + 1) * E);
+    const row = (code: number): Float32Array => this.table.subarray(code * E, (code + 1) * E);
     const data = new Float32Array(images.length * CODES_PER_IMAGE * E);
     for (const [b, codes] of images.entries())
       for (let t = 0; t < CODES_PER_IMAGE; t++) {

@@ -66,6 +66,8 @@ const tuning = z.strictObject({
     /** Scenes of unseen seeds that measure the perplexity. */
     validation: count.default(200),
   }),
+  /** What codes are to the model: new rows of its vocabulary (SEED-LLaMA), or a projection of the codebook (SEED-OPT). */
+  codeWords: z.enum(["rows", "projection"]).default("rows"),
   /** Share of sequences in which the model draws. Stage `see` has none. */
   drawShare: share.default(0.5),
 });

@@ -44,8 +44,8 @@ export function adapterPaths(config: LmConfig, lora: LoraConfig): string[] {
   const p = new LoraParams(lora);
   const { hidden } = languageModel(p, lmInput(config, { batch: 1, tokens: 1 }), config);
   languageModelLogits(p, hidden, config);
-  const norm = /norm\.(weight|bias)$/;
-  return [...p.declared().keys()].filter((path) => isLoraPath(path) || path.endsWith(".added") || norm.test(path));
+  const beside = /(norm\.(weight|bias)|\.added|\.marks|\.code_projection\.(weight|bias))$/;
+  return [...p.declared().keys()].filter((path) => isLoraPath(path) || beside.test(path));
 }
 
 export function lmStage(options: LmStageOptions): Stage {

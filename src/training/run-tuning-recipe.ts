@@ -11,10 +11,10 @@ import { InputError } from "../errors.ts";
 import { writeFileAtomic } from "../files.ts";
 import { readBaseModel } from "../generation/base-model.ts";
 import { paramAttrs } from "../graph/index.ts";
-import { lmInput } from "../models/causal-lm.ts";
-import { languageModel, languageModelLogits } from "../models/language-model.ts";
+import { lmInput, PICTURE_MARKS } from "../models/causal-lm.ts";
+import { languageModel, languageModelLogits, vocabularyPaths } from "../models/language-model.ts";
 import type { LmConfig } from "../models/lm-config.ts";
-import { type LoraConfig, LoraParams, SEED_LORA, SEED_LORA_OPT } from "../models/lora.ts";
+import { type LoraConfig, LoraParams, SEED_LORA, SEED_LORA_OPT, type Weights } from "../models/lora.ts";
 import { mapWeights, Runtime } from "../runtime/index.ts";
 import { CHATML, LmTokenizer, SEED_CHAT, withImageTokens } from "../text/index.ts";
 import { type LmManifest, writeLmManifest } from "../text/lm-manifest.ts";
@@ -32,6 +32,8 @@ export interface PictureTalk {
   /** Says what the rows are: part of the identity of a run. */
   readonly identity: string;
   readonly codes: number;
+  /** The codebook's vectors, f32 [codes,E]. */
+  readonly vectors: Float32Array;
   /** Hash of the codebook's vectors. */
   readonly codebook: string;
 }
@@ -50,7 +52,10 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const base = await readBaseModel(basePath);
   const talk = await options.talk(recipe.data, root);
   const { json, tokenizer } = withCodes(base.tokenizer, base.config.vocabulary, talk.codes);
-  const config: LmConfig = { ...base.config, addedTokens: talk.codes + 2 };
+  const rows: LmConfig = { ...base.config, addedTokens: talk.codes + PICTURE_MARKS };
+  const projected = recipe.codeWords === "projection" ? { projectedFrom: talk.vectors.length / talk.codes } : {};
+  const config: LmConfig = { ...rows, ...projected };
+  const table = `${vocabularyPaths(config).embeddings}.codebook`;
   const lora: LoraConfig = { ...(config.kind === "opt" ? SEED_LORA_OPT : SEED_LORA), ...recipe.lora };
   if (recipe.length > config.context)
     throw new InputError(`${options.recipe}: length: expected at most ${config.context}, got ${recipe.length}.`);
@@ -68,7 +73,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
       validation: pictureTexts({ ...texts, rows: talk.validation, identity: "validation" }),
       validationCount: Math.min(recipe.data.validation, talk.validation.length),
       runtime,
-      adapter: { lora, base: mapWeights(base.weights) },
+      adapter: { lora, base: mapWeights(new Map([...base.weights, [table, talk.vectors]])) },
       start,
     });
     const result = await trainLoop(stage, {
@@ -94,7 +99,8 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
       ([name, data]) => ({ name, dtype: "F32", shape: shapes.get(name)!, data }) as const,
     );
     await writeSafetensors(join(run, "weights.safetensors"), tensors);
-    const weights = new Map(tensors.map(({ name, shape, data }) => [name, { shape, data }]));
+    const learned = new Map(tensors.map(({ name, shape, data }) => [name, { shape, data }]));
+    const weights = recipe.codeWords === "rows" ? learned : withRows(learned, vocabularyPaths(config).embeddings, talk);
     const adapter: Adapter = { lora, base: basePath, firstAddedToken: config.vocabulary, weights };
     const manifest: LmManifest = {
       format: "seedling-lm-1",
@@ -123,6 +129,24 @@ async function writeAdapter(
   await writeFileAtomic(join(folder, "tokenizer.json"), `${JSON.stringify(tokenizer)}\n`);
   await writeFileAtomic(join(folder, "tokenizer_config.json"), `${JSON.stringify(names, null, 2)}\n`);
   await writeLmManifest(folder, manifest);
+}
+
+/** Projected codes and marks as the rows that they stand for. */
+function withRows(learned: Weights, embeddings: string, { vectors, codes }: PictureTalk): Weights {
+  const own = (name: string) => learned.get(`${embeddings}.${name}`)!;
+  const [weight, bias, marks] = [own("code_projection.weight"), own("code_projection.bias"), own("marks")];
+  const [width, E] = weight.shape as [number, number];
+  const data = new Float32Array((codes + PICTURE_MARKS) * width);
+  for (let code = 0; code < codes; code++)
+    for (let d = 0; d < width; d++) {
+      let sum = bias.data[d]!;
+      for (let e = 0; e < E; e++) sum += weight.data[d * E + e]! * vectors[code * E + e]!;
+      data[code * width + d] = sum;
+    }
+  data.set(marks.data, codes * width);
+  const isOwn = (path: string): boolean => /\.(marks|code_projection\.(weight|bias))$/.test(path);
+  const rest = [...learned].filter(([path]) => !isOwn(path));
+  return new Map([...rest, [`${embeddings}.added`, { shape: [codes + PICTURE_MARKS, width], data }]]);
 }
 
 /** The base's tokenizer with the tokens of codes behind its rows; one that has them already must have as many. */

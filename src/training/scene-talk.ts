@@ -38,6 +38,7 @@ export async function sceneTalk(
     validation: await rows("validation", validation),
     identity: `scenes ${scenes} ${list.length}`,
     codes: codebookSize,
+    vectors: tokenizer.codebook,
     codebook: codebookHash,
   };
 }
@@ -71,6 +72,7 @@ export async function userTalk(tokenizer: SeedTokenizer, folder: string): Promis
     validation: held.length > 0 ? held : train,
     identity: hashOf(JSON.stringify(rows)),
     codes: codebookSize,
+    vectors: tokenizer.codebook,
     codebook: codebookHash,
   };
 }

@@ -1,9 +1,10 @@
 /** The stages of the language model at toy size, and the folder that they make. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readPeftFolder } from "../../src/checkpoint/index.ts";
 import { type GenerateEvent, generate, openLanguageModel } from "../../src/generation/index.ts";
 import { encodeChat, LmTokenizer, SEED_CHAT } from "../../src/text/index.ts";
 import { readLmManifest } from "../../src/text/lm-manifest.ts";
@@ -64,6 +65,7 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
     identity: "rows",
     codes: CODES,
     codebook: "0".repeat(16),
+    vectors: Float32Array.from({ length: CODES * 4 }, (_, i) => Math.sin(i)),
   });
   const onLine = (line: LogLine): void => {
     lines.push(line);
@@ -95,6 +97,28 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
     await model.close();
   }
 }, 120_000);
+
+test("codes may be a projection of the codebook, and come out as rows like others", async () => {
+  const path = join(root, "projected.json");
+  const json = JSON.parse(await readFile(fileURLToPath(new URL("../recipes/see.json", import.meta.url)), "utf8"));
+  await writeFile(path, JSON.stringify({ ...json, name: "projected", codeWords: "projection", averageDecay: 0 }));
+  const vectors = Float32Array.from({ length: CODES * 4 }, (_, i) => Math.sin(i));
+  const pictures = { train: rows, validation: rows, identity: "rows", codes: CODES, codebook: "0".repeat(16), vectors };
+  const { weights } = await runTuningRecipe({ recipe: path, root, talk: async () => pictures, threads: 1, steps: 20 });
+  expect([...weights.keys()].filter((key) => key.startsWith("model.embed_tokens")).sort()).toEqual([
+    "model.embed_tokens.code_projection.bias",
+    "model.embed_tokens.code_projection.weight",
+    "model.embed_tokens.marks",
+  ]);
+  const adapter = await readPeftFolder(join(root, "projected", "adapter"));
+  const added = adapter.weights.get("model.embed_tokens.added")!;
+  expect(added.shape).toEqual([CODES + 2, 32]);
+  const projection = weights.get("model.embed_tokens.code_projection.weight")!;
+  const bias = weights.get("model.embed_tokens.code_projection.bias")!;
+  const expected = [0, 1, 2, 3].reduce((sum, e) => sum + projection[5 * 4 + e]! * vectors[7 * 4 + e]!, bias[5]!);
+  expect(added.data[7 * 32 + 5]).toBeCloseTo(expected, 3); // stored as float16
+  expect(added.data[CODES * 32]).toBeCloseTo(weights.get("model.embed_tokens.marks")![0]!, 3);
+}, 60_000);
 
 test("an unknown key and a missing one are named", async () => {
   const path = join(root, "wrong.json");

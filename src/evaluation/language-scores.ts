@@ -1,0 +1,186 @@
+/**
+ * What a language model says of pictures and draws from captions, against what the scenes show, each beside a trivial
+ * answer: the question without the picture, the picture painted from the caption itself.
+ */
+import type { Codes } from "../codes/index.ts";
+import { onePhrase } from "../data/phrases.ts";
+import type { Question } from "../data/questions.ts";
+import type { Scene } from "../data/scenes.ts";
+import type { RgbImage } from "../image/index.ts";
+import type { SeedTokenizer } from "../seed-tokenizer.ts";
+import { type CaptionScores, captionScores } from "./read-caption.ts";
+import { dot, unitRows } from "./retrieval.ts";
+
+/** A model that was taught to see and to draw, as scoring asks it. Greedy answers, so that scores can be repeated. */
+export interface Speaker {
+  /** What a picture shows. */
+  describe(codes: Codes): Promise<string>;
+  /** Without codes: the question alone. */
+  ask(codes: Codes | undefined, question: string): Promise<string>;
+  /** The codes of the picture that a prompt asks for. */
+  draw(prompt: string): Promise<Codes>;
+  /** Whether a drawing without any rule is `<img>`, 32 codes, `</img>`. */
+  drawsWellFormed(prompt: string): Promise<boolean>;
+}
+
+/** A scene and the codes of its picture. */
+export interface CodedScene {
+  readonly scene: Scene;
+  readonly codes: Codes;
+}
+
+export type Progress = (done: number, total: number) => void;
+
+export async function describingScores(
+  speaker: Speaker,
+  scenes: readonly CodedScene[],
+  nouns: readonly string[],
+  progress?: Progress,
+): Promise<CaptionScores & { readonly examples: readonly { readonly said: string; readonly caption: string }[] }> {
+  const said: string[] = [];
+  for (const { codes } of scenes) {
+    said.push(await speaker.describe(codes));
+    progress?.(said.length, scenes.length);
+  }
+  const scores = captionScores(
+    said,
+    scenes.map(({ scene }) => scene),
+    nouns,
+  );
+  const examples = scenes.slice(0, 8).map(({ scene }, i) => ({ said: said[i]!, caption: scene.caption }));
+  return { ...scores, examples };
+}
+
+export interface QuestionScores {
+  readonly questions: number;
+  /** Percent right. */
+  readonly seeing: number;
+  /** The same model without the picture. */
+  readonly questionOnly: number;
+  readonly kinds: Readonly<
+    Record<string, { readonly questions: number; readonly seeing: number; readonly questionOnly: number }>
+  >;
+}
+
+export async function questionScores(
+  speaker: Speaker,
+  scenes: readonly CodedScene[],
+  progress?: Progress,
+): Promise<QuestionScores> {
+  const kinds = new Map<string, { questions: number; seeing: number; questionOnly: number }>();
+  for (const [i, { scene, codes }] of scenes.entries()) {
+    for (const { kind, question, answer } of scene.questions) {
+      const tally = kinds.get(kind) ?? { questions: 0, seeing: 0, questionOnly: 0 };
+      kinds.set(kind, tally);
+      tally.questions++;
+      if (isRight(await speaker.ask(codes, question), answer)) tally.seeing++;
+      if (isRight(await speaker.ask(undefined, question), answer)) tally.questionOnly++;
+    }
+    progress?.(i + 1, scenes.length);
+  }
+  const all = [...kinds.values()];
+  const sum = (of: (tally: (typeof all)[number]) => number): number =>
+    all.reduce((total, tally) => total + of(tally), 0);
+  const questions = sum((tally) => tally.questions);
+  const percent = (part: number, whole: number): number => (100 * part) / Math.max(whole, 1);
+  return {
+    questions,
+    seeing: percent(
+      sum((tally) => tally.seeing),
+      questions,
+    ),
+    questionOnly: percent(
+      sum((tally) => tally.questionOnly),
+      questions,
+    ),
+    kinds: Object.fromEntries(
+      [...kinds].map(([kind, { questions: n, seeing, questionOnly }]) => [
+        kind,
+        { questions: n, seeing: percent(seeing, n), questionOnly: percent(questionOnly, n) },
+      ]),
+    ),
+  };
+}
+
+/** As open answers are scored: letters and digits only, no article, small letters. */
+function isRight(said: string, answer: Question["answer"]): boolean {
+  const plain = (text: string): string =>
+    text
+      .toLowerCase()
+      .replace(/[^a-z0-9 ]/g, "")
+      .replace(/\b(a|an|the|some)\b/g, "")
+      .replace(/\s+/g, " ")
+      .trim();
+  return plain(said) === plain(answer);
+}
+
+/** Ranks within which a thing of the prompt counts as found. */
+const FOUND = 5;
+
+/**
+ * Percent of the prompts' things that the frozen CLIP pair finds in the pictures: the thing's name is among the five that
+ * lie nearest to the picture.
+ */
+export async function foundThings(
+  tokenizer: SeedTokenizer,
+  pictures: readonly RgbImage[],
+  scenes: readonly Pick<Scene, "objects">[],
+  nouns: readonly string[],
+): Promise<number> {
+  const width = tokenizer.config.clipWidth;
+  const unit = (rows: readonly Float32Array[]): Float32Array[] => rows.map((row) => unitRows(row, width)[0]!);
+  const seen = unit(await tokenizer.clipImage(pictures));
+  const names = unit(await tokenizer.clipText(nouns.map((noun) => onePhrase(noun))));
+  let [found, wanted] = [0, 0];
+  for (const [i, { objects }] of scenes.entries()) {
+    const nearness = names.map((name) => dot(name, seen[i]!));
+    for (const noun of new Set(objects.map((object) => object.noun))) {
+      const own = nearness[nouns.indexOf(noun)];
+      if (own === undefined) continue;
+      wanted++;
+      if (nearness.filter((other) => other > own).length < FOUND) found++;
+    }
+  }
+  return (100 * found) / Math.max(wanted, 1);
+}
+
+export interface DrawingScores {
+  readonly prompts: number;
+  /** Percent of things found, in pictures of codes that the model wrote, ... */
+  readonly drawn: number;
+  /** ... of codes of a real picture of the prompt, ... */
+  readonly realCodes: number;
+  /** ... and in pictures that the diffusion model paints from the caption. */
+  readonly fromCaption: number;
+  /** ... and in the real pictures themselves. */
+  readonly originals: number;
+  /** Percent of drawings that are well formed without any rule. */
+  readonly wellFormed: number;
+}
+
+export async function drawingScores(
+  speaker: Speaker,
+  tokenizer: SeedTokenizer,
+  scenes: readonly CodedScene[],
+  nouns: readonly string[],
+  progress?: Progress,
+): Promise<DrawingScores> {
+  const drawn: Codes[] = [];
+  let wellFormed = 0;
+  for (const { scene } of scenes) {
+    drawn.push(await speaker.draw(scene.caption));
+    if (await speaker.drawsWellFormed(scene.caption)) wellFormed++;
+    progress?.(drawn.length, scenes.length);
+  }
+  const shown = scenes.map(({ scene }) => scene);
+  const found = (pictures: readonly RgbImage[]): Promise<number> => foundThings(tokenizer, pictures, shown, nouns);
+  const originals = shown.map(({ pixels, size }) => ({ width: size, height: size, data: pixels }));
+  return {
+    prompts: scenes.length,
+    drawn: await found(await tokenizer.decode(drawn)),
+    realCodes: await found(await tokenizer.decode(scenes.map(({ codes }) => codes))),
+    fromCaption: await found(await tokenizer.paint(shown.map(({ caption }) => caption))),
+    originals: await found(originals),
+    wellFormed: (100 * wellFormed) / Math.max(scenes.length, 1),
+  };
+}

@@ -1,0 +1,44 @@
+import { beforeAll, expect, test } from "vitest";
+import { type Atlas, loadAtlas } from "../data/atlas.ts";
+import { createSceneSource } from "../data/index.ts";
+import { CaptionReader, captionScores } from "./read-caption.ts";
+
+let atlas: Atlas;
+beforeAll(async () => {
+  atlas = await loadAtlas("test/fixtures/sprites.bin.br");
+});
+
+test("captions are read as they are written: every scene's own caption is exactly right", () => {
+  const source = createSceneSource(atlas, { size: 16, colourMention: 1, backgroundMention: 0.5, questions: false });
+  const scenes = Array.from({ length: 400 }, (_, i) => source.scene(i));
+  const scores = captionScores(
+    scenes.map(({ caption }) => caption),
+    scenes,
+    source.nouns,
+  );
+  expect(scores).toEqual({ objectF1: 1, countAccuracy: 100, colourAccuracy: 100, relationAccuracy: 100, exactly: 100 });
+  const others = captionScores(
+    scenes.map((_, i) => scenes[(i + 1) % scenes.length]!.caption),
+    scenes,
+    source.nouns,
+  );
+  expect(others.objectF1).toBeLessThan(0.5);
+  expect(others.exactly).toBeLessThan(10);
+});
+
+test("things, counts, colours and relations of free text", () => {
+  const reader = new CaptionReader(["dog", "hot dog", "car", "apple"]);
+  expect(reader.read("Two red apples to the left of a big blue car, on an orange background.")).toEqual({
+    things: [
+      { noun: "apple", count: 2, colour: "red" },
+      { noun: "car", count: 1, colour: "blue" },
+    ],
+    relation: "left",
+  });
+  expect(reader.read("a hot dog under three dogs on a background that fades from red to blue").things).toEqual([
+    { noun: "hot dog", count: 1 },
+    { noun: "dog", count: 3 },
+  ]);
+  expect(reader.read("nothing of the kind")).toEqual({ things: [] });
+  expect(reader.read("")).toEqual({ things: [] });
+});
