@@ -15,11 +15,31 @@ export {
 } from "./codes/index.ts";
 export * from "./errors.ts";
 export { type DecodeOptions, decodeImage, encodePng, type RgbImage } from "./image/index.ts";
+export {
+  type DrawingNote,
+  differentPixels,
+  drawingPng,
+  expectSamePainter,
+  readDrawingNote,
+} from "./language/drawing.ts";
+export { painterHashes } from "./language/lm-folders.ts";
 export type { SeedlingConfig } from "./models/config.ts";
 export { type ExportReport, exportOfficial, type ImportReport, importOfficial } from "./official/index.ts";
 export { type GenerationEmbedding, OfficialSeed } from "./official-seed.ts";
 export { type QuantizeOptions, type QuantizeReport, quantizeFolder } from "./quantization/index.ts";
 export type { Device } from "./runtime/index.ts";
+export {
+  type ChatEvent,
+  type ChatOptions,
+  type Drawing,
+  type DrawnCodes,
+  type DrawOptions,
+  type LanguageModelOptions,
+  type ReplyOptions,
+  SeedLanguageModel,
+  type Seen,
+  type Turn,
+} from "./seed-language-model.ts";
 export {
   type BatchOptions,
   BUNDLED_MODEL,

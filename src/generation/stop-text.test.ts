@@ -36,7 +36,7 @@ describe("a reply", () => {
     const all = await reply([...text("a\nUS"), ...picture, ...text("\nUSER:")]);
     expect(all.map(({ kind }) => kind)).toEqual(["text", "text", "image", "end"]);
     expect(said(all)).toBe("a\nUS");
-    expect((all.at(-1) as { ids: number[] }).ids).toEqual([...text("a\nUS"), ...picture]);
+    expect((all.at(-1) as { ids: readonly number[] }).ids).toEqual([...text("a\nUS"), ...picture]);
   });
 
   it("ends there with beams too", async () => {
