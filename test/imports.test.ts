@@ -20,7 +20,7 @@ const MAY: Record<string, readonly string[]> = {
   runtime: ["graph", "autodiff", "onnx", "nn"],
   models: ["graph", "nn"],
   diffusion: ["image", "runtime", "checkpoint"],
-  data: ["image"],
+  data: ["image", "codes"],
 };
 
 const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter(

@@ -7,8 +7,10 @@ import { z } from "zod";
 import { CODES_PER_IMAGE, type Codes } from "../codes/index.ts";
 import { InputError, SetupError } from "../errors.ts";
 import { writeFileAtomic } from "../files.ts";
+import type { RgbImage } from "../image/index.ts";
 import { parseWith } from "../json-file.ts";
 import { reason } from "../one-line.ts";
+import type { SceneSource } from "./scenes.ts";
 
 export interface DescribedCodes {
   readonly codes: Codes;
@@ -114,4 +116,23 @@ export async function readCodeFolder(folder: string, codebookSize: number): Prom
   for (const name of names)
     for (const row of await readDescribedCodes(join(folder, name), codebookSize)) rows.push(row);
   return rows;
+}
+
+const CHUNK = 100;
+
+/** Codes and texts of scenes start..start+count. @param encode pictures to 32 codes each */
+export async function describedScenes(
+  encode: (images: readonly RgbImage[]) => Promise<readonly { readonly codes: ArrayLike<number> }[]>,
+  source: SceneSource,
+  start: number,
+  count: number,
+): Promise<DescribedCodes[]> {
+  const out: DescribedCodes[] = [];
+  for (let at = start; at < start + count; at += CHUNK) {
+    const scenes = Array.from({ length: Math.min(CHUNK, start + count - at) }, (_, i) => source.scene(at + i));
+    const codes = await encode(scenes.map(({ pixels, size }) => ({ width: size, height: size, data: pixels })));
+    for (const [i, { caption, questions }] of scenes.entries())
+      out.push({ codes: Array.from(codes[i]!.codes), caption, questions });
+  }
+  return out;
 }

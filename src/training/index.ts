@@ -9,5 +9,5 @@ export { type LanguageTexts, runLmRecipe } from "./run-lm-recipe.ts";
 export { type RunRecipeOptions, runRecipe, type TrainingData } from "./run-recipe.ts";
 export { type PictureTalk, type RunTuningOptions, runTuningRecipe } from "./run-tuning-recipe.ts";
 export { sceneData, scenePictures } from "./scene-data.ts";
-export { describedScenes, sceneTalk, userTalk } from "./scene-talk.ts";
+export { sceneTalk, userTalk } from "./scene-talk.ts";
 export { type UserDataOptions, userData } from "./user-data.ts";

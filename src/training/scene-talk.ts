@@ -1,15 +1,13 @@
 /** What is said of built-in scenes, beside the codes of their pictures: what a language model learns to see and draw from. */
 import { join } from "node:path";
 import { openAtlas } from "../data/atlas.ts";
-import { codeShards, type DescribedCodes, readCodeFolder } from "../data/described-codes.ts";
+import { codeShards, type DescribedCodes, describedScenes, readCodeFolder } from "../data/described-codes.ts";
 import { everydayNouns, nounTable } from "../data/nouns.ts";
-import { createSceneSource, type SceneSource } from "../data/scenes.ts";
+import { createSceneSource } from "../data/scenes.ts";
 import type { SeedTokenizer } from "../seed-tokenizer.ts";
 import { hashOf } from "./feature-cache.ts";
 import type { TuningRecipe } from "./lm-recipe.ts";
 import type { PictureTalk } from "./run-tuning-recipe.ts";
-
-const CHUNK = 100;
 
 /** Tokenizes scenes, once for each tokenizer; the codes stay in the run folder. */
 export async function sceneTalk(
@@ -28,7 +26,7 @@ export async function sceneTalk(
       folder: join(root, "codes", hashOf("codes-1", codebookHash, split, String(size), source.nouns.join())),
       count,
       codebookSize,
-      make: (start, size) => describedScenes(tokenizer, source, start, size),
+      make: (start, size) => describedScenes((images) => tokenizer.encode(images), source, start, size),
       ...(onProgress ? { onProgress } : {}),
     });
   };
@@ -41,24 +39,6 @@ export async function sceneTalk(
     vectors: tokenizer.codebook,
     codebook: codebookHash,
   };
-}
-
-/** Codes and texts of scenes start..start+count. */
-export async function describedScenes(
-  tokenizer: SeedTokenizer,
-  source: SceneSource,
-  start: number,
-  count: number,
-): Promise<DescribedCodes[]> {
-  const out: DescribedCodes[] = [];
-  for (let at = start; at < start + count; at += CHUNK) {
-    const scenes = Array.from({ length: Math.min(CHUNK, start + count - at) }, (_, i) => source.scene(at + i));
-    const images = scenes.map(({ pixels, size }) => ({ width: size, height: size, data: pixels }));
-    const codes = await tokenizer.encode(images);
-    for (const [i, { caption, questions }] of scenes.entries())
-      out.push({ codes: Array.from(codes[i]!.codes), caption, questions });
-  }
-  return out;
 }
 
 /** A user's own codes with captions: .jsonl files in a folder; one line in twenty is kept for validation. */

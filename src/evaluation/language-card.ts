@@ -1,0 +1,86 @@
+/** The scorecard of a language model that sees and draws: test scenes, held-out style, held-out pairs. */
+import { openAtlas } from "../data/atlas.ts";
+import { describedScenes } from "../data/described-codes.ts";
+import { createSceneSource, everydayNouns, isHeldOutConcept, type Split } from "../data/index.ts";
+import type { SeedLanguageModel } from "../seed-language-model.ts";
+import {
+  type CodedScene,
+  describingScores,
+  drawingScores,
+  type Progress,
+  questionScores,
+  type Speaker,
+} from "./language-scores.ts";
+
+export interface LanguageCardOptions {
+  /** Scenes that are described and asked about, in each split. */
+  readonly count: number;
+  /** Prompts that are drawn; each is painted three times. */
+  readonly drawings: number;
+  /** The first n everyday nouns, those of the recipe. */
+  readonly nouns: number;
+  readonly report?: (line: string) => void;
+}
+
+const SPLITS: readonly Split[] = ["test", "held-out-style", "held-out-pairs"];
+const SECONDS = 10;
+
+export async function languageCard(
+  model: SeedLanguageModel,
+  options: LanguageCardOptions,
+): Promise<Record<string, unknown>> {
+  const { count, drawings, report } = options;
+  const atlas = await openAtlas();
+  const list = everydayNouns(options.nouns);
+  const known = list.filter((noun) => !isHeldOutConcept(noun));
+  const size = model.tokenizer.config.vision.imageSize;
+  const speaker = speakerOf(model);
+  const scores: Record<string, unknown> = { nouns: known.length, scenes: count };
+  for (const split of SPLITS) {
+    const source = createSceneSource(atlas, { size, nouns: list, split });
+    const rows = await describedScenes((images) => model.tokenizer.encode(images), source, 0, count);
+    const scenes: CodedScene[] = rows.map(({ codes }, i) => ({ scene: source.scene(i), codes }));
+    const progress = every(SECONDS, report);
+    scores[`captions ${split}`] = await describingScores(speaker, scenes, known, progress(`captions, ${split}`));
+    scores[`questions ${split}`] = await questionScores(speaker, scenes, progress(`questions, ${split}`));
+    if (split === "held-out-style") continue; // a prompt has no style
+    const some = scenes.slice(0, drawings);
+    const drawn = progress(`drawings, ${split}`);
+    scores[`drawings ${split}`] = await drawingScores(speaker, model.tokenizer, some, known, drawn);
+  }
+  return scores;
+}
+
+/** The model as scoring asks it. */
+export function speakerOf(model: SeedLanguageModel): Speaker {
+  const certain = { temperature: 0, maxTokens: 60 } as const;
+  return {
+    describe: async (codes) => (await model.describe([{ codes }], certain))[0]!,
+    async ask(codes, question) {
+      if (codes) return model.ask({ codes }, question, certain);
+      let text = "";
+      const turns = [{ role: "user", parts: [question] }] as const;
+      for await (const event of model.chat(turns, { ...certain, images: "never" }))
+        if (event.kind === "text") text += event.text;
+      return text.trim();
+    },
+    draw: async (prompt) => (await model.drawCodes(prompt))[0]!.codes,
+    async drawsWellFormed(prompt) {
+      const turns = [{ role: "user", parts: [model.request(prompt)] }] as const;
+      const kinds: string[] = [];
+      // The picture itself is not looked at, so one step of painting is enough.
+      for await (const { kind } of model.chat(turns, { images: "free", maxTokens: 60, steps: 1 })) kinds.push(kind);
+      return kinds.includes("image") && !kinds.includes("broken");
+    },
+  };
+}
+
+/** Says how far a part is, at most once in so many seconds. */
+function every(seconds: number, report: LanguageCardOptions["report"]): (what: string) => Progress {
+  let last = Date.now();
+  return (what) => (done, total) => {
+    if (Date.now() - last < 1000 * seconds && done < total) return;
+    last = Date.now();
+    report?.(`${what}: ${done}/${total}`);
+  };
+}
