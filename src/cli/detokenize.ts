@@ -58,7 +58,7 @@ async function detokenize(inputs: string[], options: Options): Promise<void> {
 }
 
 /** Where a picture of this name goes. */
-function saver(output: string, count: number): (stem: string, png: Uint8Array) => Promise<void> {
+function saver(output: string, count: number): (stem: string, png: Uint8Array) => Promise<unknown> {
   if (output !== "-" && !/\.png$/i.test(output)) {
     const folder = new PictureFolder(output);
     return (stem, png) => folder.write(stem, png);

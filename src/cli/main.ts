@@ -4,10 +4,14 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { SeedlingError } from "../errors.ts";
 import { reason } from "../one-line.ts";
+import { askCommand } from "./ask.ts";
 import { assembleCommand } from "./assemble.ts";
+import { chatCommand } from "./chat.ts";
 import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
+import { describeCommand } from "./describe.ts";
 import { detokenizeCommand } from "./detokenize.ts";
+import { drawCommand } from "./draw.ts";
 import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
@@ -25,6 +29,10 @@ const COMMANDS = [
   tokenizeCommand,
   detokenizeCommand,
   reconstructCommand,
+  describeCommand,
+  askCommand,
+  drawCommand,
+  chatCommand,
   demoCommand,
   dataCommand,
   trainCommand,
@@ -51,7 +59,9 @@ Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 bad input, 4 bad set-up, 130 inter
 Examples:
   seedling demo
   seedling tokenize cat.jpg
-  seedling reconstruct photos/ -o sheet.png`,
+  seedling reconstruct photos/ -o sheet.png
+  seedling describe cat.jpg
+  seedling draw "two red apples above a blue car" -o out.png`,
     );
   for (const make of COMMANDS) root.addCommand(make());
   for (const command of [root, ...root.commands])

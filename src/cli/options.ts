@@ -53,7 +53,7 @@ export type Encoder = Pick<SeedTokenizer, "prepare" | "encode" | "close">;
 
 /** Opens a model that must turn pictures into codes, and closes it whatever happens. */
 export async function withEncoder<T>(options: ModelOptions, use: (encoder: Encoder) => Promise<T>): Promise<T> {
-  const { folder, load } = await find(options);
+  const { folder, load } = await findModel(options);
   const model = await ((await isOfficialFolder(folder)) ? OfficialSeed : SeedTokenizer).fromPretrained(folder, load);
   return closing(model, () => use(model));
 }
@@ -70,7 +70,7 @@ export async function withPainter<T>(
   if (diffusion === undefined && scheduler)
     throw new UsageError("--scheduler: expected --diffusion with it, got none.");
   if (diffusion === undefined) return withTokenizer(options, use);
-  const { folder, load } = await find(options);
+  const { folder, load } = await findModel(options);
   if (!(await isOfficialFolder(folder)))
     throw new UsageError(`${folder}: expected imported SEED weights for --diffusion, got a model that paints itself.`);
   const painter = await openOfficialPainter(folder, { diffusion, ...(scheduler ? { scheduler } : {}) }, load);
@@ -82,7 +82,7 @@ export async function withTokenizer<T>(
   options: ModelOptions,
   use: (tokenizer: SeedTokenizer) => Promise<T>,
 ): Promise<T> {
-  const { folder, load } = await find(options);
+  const { folder, load } = await findModel(options);
   if (await isOfficialFolder(folder))
     throw new UsageError(
       `${folder}: expected a model that paints, got imported SEED weights. detokenize and reconstruct take --diffusion.`,
@@ -92,7 +92,12 @@ export async function withTokenizer<T>(
 }
 
 /** The model's folder, downloaded if need be. */
-async function find({ model, device, threads, quiet }: ModelOptions): Promise<{ folder: string; load: LoadOptions }> {
+export async function findModel({
+  model,
+  device,
+  threads,
+  quiet,
+}: ModelOptions): Promise<{ folder: string; load: LoadOptions }> {
   const report = new Report({ quiet });
   const folder = await modelFolder(model, {
     onProgress: (done, total) => report.progress("downloading MB", done / 1e6, Math.ceil(total / 1e6)),
@@ -101,7 +106,8 @@ async function find({ model, device, threads, quiet }: ModelOptions): Promise<{ 
   return { folder, load: { device, threads } };
 }
 
-async function closing<T>(model: { close(): Promise<void> }, use: () => Promise<T>): Promise<T> {
+/** Closes the model whatever happens. */
+export async function closing<T>(model: { close(): Promise<void> }, use: () => Promise<T>): Promise<T> {
   try {
     return await use();
   } finally {

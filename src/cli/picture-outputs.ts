@@ -20,12 +20,15 @@ export class PictureFolder {
     this.#folder = folder;
   }
 
-  async write(stem: string, png: Uint8Array): Promise<void> {
+  /** The name of the file that was written. */
+  async write(stem: string, png: Uint8Array): Promise<string> {
     this.#made ??= mkdir(this.#folder, { recursive: true }).catch((error: unknown) => {
       throw fileError(error, this.#folder);
     });
     await this.#made;
-    await writeFileAtomic(join(this.#folder, `${this.#unused(stem)}.png`), png);
+    const name = `${this.#unused(stem)}.png`;
+    await writeFileAtomic(join(this.#folder, name), png);
+    return name;
   }
 
   #unused(stem: string): string {

@@ -1,0 +1,63 @@
+/** `seedling ask`: a question about a picture. */
+import { Command } from "commander";
+import { UsageError } from "../errors.ts";
+import { interruptible } from "./interrupt.ts";
+import {
+  addLanguageOptions,
+  addSamplingOptions,
+  type LanguageOptions,
+  oneLine,
+  type SamplingOptions,
+  samplingOf,
+  withLanguageModel,
+} from "./language-options.ts";
+import { whole } from "./options.ts";
+import { writeStdout } from "./output.ts";
+import { findPictures, type PreparedPicture, preparedBatches } from "./picture-inputs.ts";
+import { Report } from "./report.ts";
+
+interface Options extends LanguageOptions, SamplingOptions {
+  readonly json?: boolean;
+  readonly maxTokens: number;
+}
+
+export function askCommand(): Command {
+  const command = new Command("ask")
+    .description("the answer to a question about a picture")
+    .argument("<picture>", "a file; - for standard input")
+    .argument("<question...>", "in your own words, quoted or not")
+    .option("--json", 'a JSON object: {"image":"cat.png","question":"how many?","text":"two"}')
+    .option("--max-tokens <n>", "longest answer", whole(1, 100_000), 120);
+  return addLanguageOptions(addSamplingOptions(command, { temperature: 0, topP: 1 }))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  seedling ask cat.png "how many cats are there?"
+  seedling ask cat.png what colour is it --beams 4
+  seedling ask - "what is this?" < cat.png`,
+    )
+    .action(ask);
+}
+
+async function ask(input: string, words: string[], options: Options): Promise<void> {
+  const report = new Report(options);
+  const question = words.join(" ").trim();
+  if (question === "") throw new UsageError("ask: expected a question, got none. Write one behind the picture.");
+  await interruptible((signal) =>
+    withLanguageModel(options, async (model) => {
+      const pictures: PreparedPicture[] = [];
+      const { files } = await findPictures([input], report, signal);
+      for await (const some of preparedBatches(files, 1, { tokenizer: model.tokenizer, report, signal })) {
+        pictures.push(...some);
+        if (pictures.length > 1) throw new UsageError(`ask: expected one picture, got more in ${input}. Name one.`);
+      }
+      report.finish(pictures.length);
+      const [picture] = pictures;
+      if (!picture) throw new UsageError(`ask: expected a picture, found none in ${input}. Name one.`);
+      const { json, maxTokens } = options;
+      const text = oneLine(await model.ask(picture.image, question, { ...samplingOf(options), maxTokens, signal }));
+      await writeStdout(`${json ? JSON.stringify({ image: picture.name, question, text }) : text}\n`);
+    }),
+  );
+}

@@ -1,0 +1,174 @@
+/** The conversation of `seedling chat`, whatever terminal or pipe it comes through. */
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Codes } from "../codes/index.ts";
+import { InputError, UsageError } from "../errors.ts";
+import { fileError, readFileBounded, writeFileAtomic } from "../files.ts";
+import { drawingPng } from "../language/drawing.ts";
+import type { Drawing, DrawOptions, SeedLanguageModel, Turn } from "../seed-language-model.ts";
+import { type ChatLine, onePath } from "./chat-line.ts";
+import { printable } from "./language-options.ts";
+import { MAX_PICTURE } from "./picture-inputs.ts";
+
+/** Where a conversation shows itself. */
+export interface ChatScreen {
+  /** Words of the model, piece by piece. */
+  readonly say: (text: string) => Promise<void>;
+  /** A picture that was drawn and saved. */
+  readonly show: (path: string, png: Uint8Array) => Promise<void>;
+  /** What the program itself has to say. */
+  readonly note: (line: string) => void;
+}
+
+export interface ChatSettings extends Omit<DrawOptions, "signal" | "count" | "images" | "onCodes" | "onStep"> {
+  readonly seed: number;
+  /** Folder of the pictures that are drawn. */
+  readonly output: string;
+}
+
+export const HELP = `  words               go to the model; paths of pictures among them are shown to it
+  /image <path>       shows it a picture, with what you say next
+  /draw <prompt>      asks it for a picture
+  /save <file>        the last picture as .png, or the conversation as text
+  /seed <n>           starts chance again from n
+  /reset              forgets the conversation
+  /quit               leaves, as Ctrl-D does; Ctrl-C stops a reply`;
+
+interface Said {
+  readonly who: "USER" | "ASSISTANT";
+  readonly text: string;
+}
+
+export class ChatSession {
+  readonly #model: SeedLanguageModel;
+  readonly #settings: ChatSettings;
+  readonly #screen: ChatScreen;
+  #turns: Turn[] = [];
+  #said: Said[] = [];
+  /** Pictures that go with what is said next. */
+  #attached: { readonly codes: Codes; readonly path: string }[] = [];
+  /** Of the next reply; each has its own, so that asking again gives something else. */
+  #seed: number;
+  #last: Uint8Array | undefined;
+  #number = 1;
+
+  constructor(model: SeedLanguageModel, settings: ChatSettings, screen: ChatScreen) {
+    this.#model = model;
+    this.#settings = settings;
+    this.#screen = screen;
+    this.#seed = settings.seed;
+  }
+
+  /** Does what a line says; false if it ends the conversation. @throws SeedlingError, and the conversation can go on */
+  async take(line: ChatLine, signal: AbortSignal): Promise<boolean> {
+    if (line.kind === "words") await this.#words(line.text, line.pictures, signal);
+    else if (line.name === "draw") await this.#draw(line.rest, signal);
+    else if (line.name === "image") await this.#image(line.rest, signal);
+    else if (line.name === "save") await this.#save(line.rest);
+    else if (line.name === "seed") this.#setSeed(line.rest);
+    else if (line.name === "reset") this.#reset();
+    else if (line.name === "help") this.#screen.note(HELP);
+    return !(line.kind === "command" && line.name === "quit");
+  }
+
+  async #words(text: string, pictures: readonly string[], signal: AbortSignal): Promise<void> {
+    const attached = [...this.#attached];
+    for (const path of pictures) attached.push({ path, codes: await this.#codes(path, signal) });
+    if (text === "") {
+      this.#attached = attached;
+      if (pictures.length > 0) this.#screen.note(`(${pictures.join(", ")}: goes with what you say next)`);
+      return;
+    }
+    const turn: Turn = { role: "user", parts: [...attached.map(({ codes }) => ({ codes })), text] };
+    const shown = [...attached.map(({ path }) => `[picture ${path}] `), text].join("");
+    const reply = await this.#reply([...this.#turns, turn], text, signal);
+    this.#turns.push(turn, reply.turn);
+    this.#said.push({ who: "USER", text: shown }, { who: "ASSISTANT", text: reply.text });
+    this.#attached = [];
+  }
+
+  async #reply(turns: readonly Turn[], prompt: string, signal: AbortSignal): Promise<{ turn: Turn; text: string }> {
+    let [text, reply]: [string, Turn | undefined] = ["", undefined];
+    const settings = { ...this.#settings, seed: this.#seed, truncate: true, signal };
+    for await (const event of this.#model.chat(turns, settings)) {
+      if (event.kind === "text") {
+        const piece = text === "" ? printable(event.text).trimStart() : printable(event.text);
+        text += piece;
+        if (piece !== "") await this.#screen.say(piece);
+      } else if (event.kind === "image") {
+        const path = await this.#keep(prompt, { ...event, text: "" }, { ...settings, guidance: 1 });
+        text += `[picture ${path}]`;
+      } else if (event.kind === "forgotten") this.#screen.note(`(the first ${event.turns} turns did not fit any more)`);
+      else if (event.kind === "end") reply = event.turn;
+    }
+    this.#seed++;
+    await this.#screen.say("\n");
+    return { turn: reply ?? { role: "assistant", parts: [] }, text: text.trim() };
+  }
+
+  async #draw(prompt: string, signal: AbortSignal): Promise<void> {
+    if (prompt === "") throw new UsageError("/draw: expected a prompt, got none. Say what to draw.");
+    const settings = { ...this.#settings, seed: this.#seed, signal };
+    const [drawing] = await this.#model.draw(prompt, settings);
+    const path = await this.#keep(prompt, drawing!, settings);
+    this.#seed++;
+    const request = this.#model.request(prompt);
+    const { codes } = drawing!;
+    this.#turns.push({ role: "user", parts: [request] }, { role: "assistant", parts: [{ codes }] });
+    this.#said.push({ who: "USER", text: request }, { who: "ASSISTANT", text: `[picture ${path}]` });
+  }
+
+  /** Saves a picture under a name that is not taken, and shows it. */
+  async #keep(prompt: string, drawing: Drawing, settings: DrawOptions): Promise<string> {
+    const { output } = this.#settings;
+    const png = await drawingPng(drawing.image, await this.#model.note(prompt, drawing, settings));
+    settings.signal?.throwIfAborted();
+    await mkdir(output, { recursive: true }).catch((error: unknown) => {
+      throw fileError(error, output);
+    });
+    const name = (): string => join(output, `picture-${this.#number}.png`);
+    while (await stat(name()).catch(() => undefined)) this.#number++;
+    await writeFileAtomic(name(), png);
+    this.#last = png;
+    await this.#screen.show(name(), png);
+    return name();
+  }
+
+  async #image(rest: string, signal: AbortSignal): Promise<void> {
+    if (rest === "") throw new UsageError("/image: expected the path of a picture, got none. Name one.");
+    await this.#words("", [onePath(rest)], signal);
+  }
+
+  async #codes(path: string, signal: AbortSignal): Promise<Codes> {
+    const { tokenizer } = this.#model;
+    const bytes = await readFileBounded(path, MAX_PICTURE);
+    const image = await tokenizer.prepare(bytes, { where: path, warn: (line) => this.#screen.note(line) });
+    const [one] = await tokenizer.encode([image], { signal });
+    return Array.from(one!.codes);
+  }
+
+  async #save(rest: string): Promise<void> {
+    if (rest === "") throw new UsageError("/save: expected a file, got none. Name one.");
+    const path = onePath(rest);
+    if (/\.png$/i.test(path)) {
+      if (!this.#last) throw new InputError("/save: expected a picture to save, none was drawn yet. /draw makes one.");
+      await writeFileAtomic(path, this.#last);
+    } else await writeFileAtomic(path, this.#said.map(({ who, text }) => `${who}: ${text}\n`).join(""));
+    this.#screen.note(`(wrote ${path})`);
+  }
+
+  #setSeed(rest: string): void {
+    const seed = /^\d{1,10}$/.test(rest) ? Number(rest) : Number.NaN;
+    if (!(seed < 2 ** 32)) throw new UsageError(`/seed: expected a whole number from 0 to ${2 ** 32 - 1}.`);
+    this.#seed = seed;
+    this.#screen.note(`(seed ${seed})`);
+  }
+
+  #reset(): void {
+    this.#turns = [];
+    this.#said = [];
+    this.#attached = [];
+    this.#seed = this.#settings.seed;
+    this.#screen.note("(forgotten)");
+  }
+}

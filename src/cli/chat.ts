@@ -1,0 +1,166 @@
+/** `seedling chat`: a conversation with pictures in and out, in a terminal or through pipes. */
+import { existsSync } from "node:fs";
+import { createInterface, type Interface } from "node:readline";
+import { Command } from "commander";
+import { parseChatLine } from "./chat-line.ts";
+import { type ChatScreen, ChatSession } from "./chat-session.ts";
+import { inlinePicture } from "./inline-picture.ts";
+import { Interrupted } from "./interrupt.ts";
+import {
+  addLanguageOptions,
+  addSamplingOptions,
+  type LanguageOptions,
+  type SamplingOptions,
+  samplingOf,
+  withLanguageModel,
+} from "./language-options.ts";
+import { real, whole } from "./options.ts";
+import { writeStdout } from "./output.ts";
+import { Report } from "./report.ts";
+
+interface Options extends LanguageOptions, SamplingOptions {
+  readonly output: string;
+  readonly maxTokens: number;
+  readonly steps?: number;
+  readonly guidance?: number;
+}
+
+export function chatCommand(): Command {
+  const command = new Command("chat")
+    .description("a conversation, with pictures in and out")
+    .option("-o, --output <folder>", "where drawn pictures go", "chat-pictures")
+    .option("--max-tokens <n>", "longest reply", whole(1, 100_000), 256)
+    .option("--steps <n>", "steps of the diffusion model (default: what the model says)", whole(1, 10_000))
+    .option("--guidance <x>", "how closely the painting follows the codes (default: what the model says)", real);
+  return addLanguageOptions(addSamplingOptions(command, { temperature: 1, topP: 0.5 }))
+    .addHelpText(
+      "after",
+      `
+In the conversation a path, typed or dragged into the terminal, shows a picture; /help lists the commands.
+The oldest turns are left out when a conversation becomes too long.
+
+Examples:
+  seedling chat
+  seedling chat --seed 7 -o pictures
+  printf '%s\\n' 'cat.png what is this?' '/draw two cats' | seedling chat`,
+    )
+    .action(chat);
+}
+
+async function chat(options: Options): Promise<void> {
+  const { output, maxTokens, steps, guidance } = options;
+  const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const report = new Report(options);
+  const screen: ChatScreen = {
+    say: writeStdout,
+    show: async (path, png) => {
+      const inline = terminal ? inlinePicture(png, process.env) : undefined;
+      await writeStdout(`${inline ?? ""}[picture ${path}]\n`);
+    },
+    note: (line) => report.note(line),
+  };
+  await withLanguageModel(options, async (model) => {
+    const settings = {
+      ...samplingOf(options),
+      seed: options.seed,
+      maxTokens,
+      output,
+      ...(steps === undefined ? {} : { steps }),
+      ...(guidance === undefined ? {} : { guidanceScale: guidance }),
+    };
+    const session = new ChatSession(model, settings, screen);
+    if (terminal) report.note("Say something, name a picture, or /help. /quit leaves.");
+    await converse(session, report, terminal);
+  });
+}
+
+/** Line by line until the input ends or /quit; Ctrl-C stops a reply, and twice the conversation. */
+async function converse(session: ChatSession, report: Report, terminal: boolean): Promise<void> {
+  const lines = createInterface({
+    input: process.stdin,
+    ...(terminal ? { output: process.stdout, prompt: "> ", historySize: 1000 } : {}),
+    terminal,
+  });
+  const stops = new Stops(lines, terminal);
+  let done = 0;
+  try {
+    if (terminal) lines.prompt();
+    for await (const line of lines) {
+      const reply = stops.begin();
+      try {
+        const more = await session.take(parseChatLine(line, { exists: existsSync }), reply);
+        done++;
+        if (!more) break;
+      } catch (error) {
+        if (reply.aborted) report.note("\n(stopped; what you said is forgotten)");
+        else report.problem(error);
+      }
+      stops.end();
+      if (stops.quit) break;
+      if (terminal) lines.prompt();
+    }
+  } finally {
+    stops.close();
+    lines.close();
+  }
+  if (stops.quit) throw stops.quit;
+  if (!terminal) report.finish(done);
+}
+
+/** What Ctrl-C and other signals mean at the moment. */
+class Stops {
+  quit: Interrupted | undefined;
+  readonly #lines: Interface;
+  readonly #terminal: boolean;
+  #reply: AbortController | undefined;
+  /** Ctrl-C was pressed, and nothing has come since. */
+  #warned = false;
+
+  constructor(lines: Interface, terminal: boolean) {
+    this.#lines = lines;
+    this.#terminal = terminal;
+    // A terminal gives Ctrl-C to the line that is being typed; elsewhere it is a signal.
+    lines.on("SIGINT", this.#interrupt);
+    process.on("SIGINT", this.#interrupt);
+    process.on("SIGTERM", this.#end);
+  }
+
+  /** A signal that aborts what is said now. */
+  begin(): AbortSignal {
+    this.#warned = false;
+    this.#reply = new AbortController();
+    return this.#reply.signal;
+  }
+
+  end(): void {
+    this.#reply = undefined;
+  }
+
+  close(): void {
+    process.off("SIGINT", this.#interrupt);
+    process.off("SIGTERM", this.#end);
+  }
+
+  readonly #interrupt = (): void => {
+    if (this.#warned || !(this.#reply || this.#terminal)) {
+      this.#leave(130);
+      return;
+    }
+    this.#warned = true;
+    if (this.#reply) {
+      this.#reply.abort();
+      return;
+    }
+    process.stderr.write("\n(Ctrl-C again or /quit leaves)\n");
+    this.#lines.prompt();
+  };
+
+  readonly #end = (): void => this.#leave(143);
+
+  #leave(code: number): void {
+    this.quit = new Interrupted(code);
+    this.#reply?.abort();
+    this.#lines.close();
+    process.stdin.destroy();
+  }
+}

@@ -1,0 +1,70 @@
+/** `seedling describe`: what pictures show, in words. */
+import { Command } from "commander";
+import { interruptible } from "./interrupt.ts";
+import {
+  addLanguageOptions,
+  addSamplingOptions,
+  type LanguageOptions,
+  oneLine,
+  type SamplingOptions,
+  samplingOf,
+  withLanguageModel,
+} from "./language-options.ts";
+import { whole } from "./options.ts";
+import { withOutput } from "./output.ts";
+import { findPictures, preparedBatches } from "./picture-inputs.ts";
+import { Report } from "./report.ts";
+
+interface Options extends LanguageOptions, SamplingOptions {
+  readonly output?: string;
+  readonly json?: boolean;
+  readonly maxTokens: number;
+}
+
+export function describeCommand(): Command {
+  const command = new Command("describe")
+    .description("what pictures show, a line of text each")
+    .argument("<pictures...>", "files, folders, globs, tar shards; - for standard input")
+    .option("-o, --output <file>", "where to write, whole or not at all (default: standard output)")
+    .option("--json", 'one JSON object a line: {"image":"cat.png","text":"a red cat"}')
+    .option("--max-tokens <n>", "longest text", whole(1, 100_000), 120);
+  return addLanguageOptions(addSamplingOptions(command, { temperature: 0, topP: 1 }))
+    .addHelpText(
+      "after",
+      `
+Several pictures are named before what they show.
+
+Examples:
+  seedling describe cat.jpg
+  seedling describe photos/ --json -o photos.jsonl
+  seedling describe 'shards/*.tar' --beams 4
+  curl -s https://example.org/cat.jpg | seedling describe -
+  seedling describe cat.jpg --lm SmolLM2-135M-Instruct-Q4_1.gguf --adapter models/seedling-smollm2`,
+    )
+    .action(describe);
+}
+
+async function describe(inputs: string[], options: Options): Promise<void> {
+  const { json, output, maxTokens } = options;
+  const report = new Report(options);
+  const toTerminal = (output === undefined || output === "-") && process.stdout.isTTY === true;
+  await interruptible((signal) =>
+    withLanguageModel(options, (model) =>
+      withOutput(output, async (write) => {
+        const { total, files } = await findPictures(inputs, report, signal);
+        const settings = { ...samplingOf(options), maxTokens, signal };
+        let done = 0;
+        for await (const [picture] of preparedBatches(files, 1, { tokenizer: model.tokenizer, report, signal })) {
+          const { name, image } = picture!;
+          const [text] = await model.describe([image], settings);
+          const line = oneLine(text!);
+          if (toTerminal) report.clear();
+          if (json) await write(`${JSON.stringify({ image: name, text: line })}\n`);
+          else await write(total === 1 ? `${line}\n` : `${name}: ${line}\n`);
+          report.progress("describing", ++done, total);
+        }
+        report.finish(done);
+      }),
+    ),
+  );
+}
