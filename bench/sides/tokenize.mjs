@@ -1,0 +1,35 @@
+/** Our side of the full-size comparison. See bench/full-size.mjs for the requests. */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { blankImage } from "../../dist/image/index.js";
+import { OfficialSeed } from "../../dist/official-seed.js";
+import { Rng } from "../../dist/rng.js";
+import { serve } from "../lib/side.mjs";
+
+const rng = new Rng(3);
+const noise = () => {
+  const image = blankImage(224, 224);
+  for (let i = 0; i < image.data.length; i++) image.data[i] = rng.int(256);
+  return image;
+};
+let seed;
+let images;
+
+await serve({
+  async load({ folder, threads, batch }) {
+    images = Array.from({ length: batch }, noise);
+    seed = await OfficialSeed.fromPretrained(folder, { threads });
+    await seed.encode(images, { batch });
+    return { ms: performance.now(), bytes: statSync(join(folder, "model.safetensors")).size };
+  },
+  async time({ count }) {
+    const ms = [];
+    for (let i = 0; i < count; i++) {
+      const start = performance.now();
+      await seed.encode(images, { batch: images.length });
+      ms.push(performance.now() - start);
+    }
+    return { ms };
+  },
+  memory: () => ({ peak: process.resourceUsage().maxRSS / 1024 }),
+});
