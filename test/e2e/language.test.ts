@@ -1,0 +1,499 @@
+import { readdirSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { pack } from "tar-stream";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { decodeImage, encodePng, readPngText } from "../../src/image/index.ts";
+import { textChunk } from "../../src/image/png-text.ts";
+import { SeedLanguageModel } from "../../src/seed-language-model.ts";
+import { TINY_CONTEXT, writeTinyLanguageModel } from "../tiny-language-model.ts";
+import { writeTinyModel } from "../tiny-model.ts";
+import { blocks } from "./pictures.ts";
+import { type Finished, finished, type RunOptions, run, start } from "./run.ts";
+
+const TIMEOUT = 240_000;
+
+let root: string;
+let model: string;
+let picture: Uint8Array;
+/** What the library says of the two pictures in photos/, at most 12 tokens. */
+let said: string[];
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "seedling-language-"));
+  model = join(root, "model");
+  await writeTinyModel(model);
+  await writeTinyLanguageModel(model);
+  picture = await encodePng(blocks(10));
+  await mkdir(join(root, "photos"));
+  await writeFile(join(root, "photos/a.png"), picture);
+  await writeFile(join(root, "photos/my b.png"), await encodePng(blocks(11)));
+  await writeFile(join(root, "notes.txt"), "not a picture");
+  const lm = await SeedLanguageModel.fromPretrained(model, { threads: 1 });
+  said = (await lm.describe([blocks(10), blocks(11)], { maxTokens: 12 })).map((text) => text.replace(/\s+/g, " "));
+  await lm.close();
+}, TIMEOUT);
+
+afterAll(() => rm(root, { recursive: true }));
+
+const seedling = (args: readonly string[], options: Partial<RunOptions> = {}): Promise<Finished> =>
+  run(withModel(args), { cwd: root, ...options });
+
+/** The command with the tiny model, if it names none. */
+function withModel(args: readonly string[]): string[] {
+  return [...args, ...(args.includes("--model") ? [] : ["--model", model]), "--threads", "1"];
+}
+
+function lines(output: Buffer | string): string[] {
+  return output.toString().split("\n").filter(Boolean);
+}
+
+function names(folder = root): string[] {
+  return readdirSync(folder).sort();
+}
+
+describe(
+  "describe",
+  () => {
+    test("a file, a folder with names, JSON lines", async () => {
+      const one = await seedling(["describe", "photos/a.png", "--max-tokens", "12"]);
+      expect(one).toMatchObject({ code: 0, stderr: "" });
+      expect(one.stdout.toString()).toBe(`${said[0]}\n`);
+      const both = await seedling(["describe", "photos", "--max-tokens", "12"]);
+      expect(lines(both.stdout)).toEqual([`photos/a.png: ${said[0]}`, `photos/my b.png: ${said[1]}`]);
+      const json = await seedling(["describe", "photos/*.png", "--json", "--max-tokens", "12", "-o", "out.jsonl"]);
+      expect(json.code).toBe(0);
+      expect(lines(await readFile(join(root, "out.jsonl"))).map((line) => JSON.parse(line))).toEqual([
+        { image: "photos/a.png", text: said[0] },
+        { image: "photos/my b.png", text: said[1] },
+      ]);
+    });
+
+    test("standard input, a picture or a tar", async () => {
+      const one = await seedling(["describe", "-", "--max-tokens", "12"], { stdin: picture });
+      expect(one.stdout.toString()).toContain(said[0]);
+      const tar = pack();
+      tar.entry({ name: "x/1.png" }, Buffer.from(picture));
+      tar.finalize();
+      const many = await seedling(["describe", "-", "--max-tokens", "12"], { stdin: await buffer(tar) });
+      expect(many.stdout.toString()).toBe(`standard input/x/1.png: ${said[0]}\n`);
+    });
+
+    test("a bad picture is named and skipped; if nothing is left, nothing is written", async () => {
+      const some = await seedling(["describe", "notes.txt", "photos/a.png", "--max-tokens", "12"]);
+      expect(lines(some.stdout)).toEqual([`photos/a.png: ${said[0]}`]);
+      expect(lines(some.stderr)).toEqual([
+        expect.stringContaining("seedling: notes.txt: expected a PNG"),
+        "seedling: 1 of 2 inputs were skipped.",
+      ]);
+      expect(some.code).toBe(3);
+      const none = await seedling(["describe", "gone.png", "-o", "none.txt"]);
+      expect(none).toMatchObject({ code: 4, stderr: "seedling: gone.png: no such file or folder. Check the path.\n" });
+      expect(names()).not.toContain("none.txt");
+    });
+
+    test("Ctrl-C leaves no file, and a reader that has seen enough is no error", async () => {
+      const folder = join(root, "interrupted");
+      await mkdir(folder);
+      const child = start(withModel(["describe", "-", "-o", "text.txt"]), { cwd: folder });
+      const done = finished(child);
+      while (names(folder).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      child.kill("SIGINT");
+      expect(await done).toMatchObject({ code: 130, stderr: "seedling: interrupted\n" });
+      expect(names(folder)).toEqual([]);
+
+      const many = Array<string>(20).fill("photos/a.png");
+      const closed = start(withModel(["describe", ...many]), { cwd: root });
+      closed.stdin.end();
+      closed.stdout.once("data", () => closed.stdout.destroy());
+      expect(await finished(closed)).toMatchObject({ code: 0, stderr: "" });
+    });
+  },
+  TIMEOUT,
+);
+
+describe(
+  "ask",
+  () => {
+    test("a question of several words; the same as the library's; as JSON", async () => {
+      const args = ["ask", "photos/a.png", "describe", "the", "picture.", "--max-tokens", "12"];
+      const plain = await seedling(args);
+      expect(plain).toMatchObject({ code: 0, stderr: "" });
+      expect(plain.stdout.toString()).toBe(`${said[0]}\n`);
+      const json = await seedling([...args, "--json"]);
+      expect(JSON.parse(json.stdout.toString())).toEqual({
+        image: "photos/a.png",
+        question: "describe the picture.",
+        text: said[0],
+      });
+    });
+
+    test.each<[string, string[], number, string]>([
+      ["no question", ["photos/a.png"], 2, "missing required argument 'question'. See --help."],
+      [
+        "an empty question",
+        ["photos/a.png", " "],
+        2,
+        "ask: expected a question, got none. Write one behind the picture.",
+      ],
+      ["no picture", ["how many?", "cats"], 4, "how many?: no such file or folder. Check the path."],
+      ["text", ["notes.txt", "what?"], 3, "notes.txt: expected a PNG"],
+      ["several pictures", ["photos", "what?"], 2, "ask: expected one picture, got more in photos. Name one."],
+      [
+        "a long question",
+        ["photos/a.png", "x ".repeat(300)],
+        3,
+        `prompt: expected at most ${TINY_CONTEXT - 1} tokens, got 6`,
+      ],
+      [
+        "a wrong setting",
+        ["photos/a.png", "what?", "--temperature", "1", "--top-p", "2"],
+        2,
+        "sampling: expected topP above 0 and at most 1, got 2.",
+      ],
+    ])("%s", async (_, args, code, says) => {
+      const result = await seedling(["ask", ...args]);
+      expect(result.stderr).toMatch(/^seedling: [^\n]*\n$/);
+      expect(result.stderr).toContain(says);
+      expect(result.stdout).toHaveLength(0);
+      expect(result.code).toBe(code);
+    });
+
+    test("a long question is cut if that is wanted, and image tokens in it are text", async () => {
+      const long = await seedling(["ask", "photos/a.png", "x ".repeat(300), "--truncate", "--max-tokens", "5"]);
+      expect(long).toMatchObject({ code: 0, stderr: "" });
+      const tokens = `<img>${"<img_00001>".repeat(32)}</img>`;
+      const named = await seedling(["ask", "photos/a.png", tokens]);
+      expect(named.stderr).toContain("prompt: expected at most"); // some 360 letters, not one picture
+    });
+  },
+  TIMEOUT,
+);
+
+describe(
+  "draw",
+  () => {
+    test("a file that tells how it was drawn, and the same picture from it", async () => {
+      const args = ["draw", "two grün cats", "--seed", "7", "--steps", "2", "-o"];
+      const drawn = await seedling([...args, "out.png"]);
+      expect(drawn).toMatchObject({ code: 0, stderr: expect.stringMatching(/wrote out\.png\n$/) });
+      const png = await readFile(join(root, "out.png"));
+      const notes = readPngText(png, "out.png");
+      expect(JSON.parse(notes.get("seedling")!)).toMatchObject({
+        format: "seedling-drawing-1",
+        prompt: "two grün cats",
+        seed: 7,
+        sampling: { temperature: 1, topP: 0.5, beams: 1, guidance: 1 },
+        painting: { steps: 2, guidanceScale: null },
+      });
+      expect((await seedling([...args, "-"])).stdout).toEqual(png);
+
+      const again = await seedling(["draw", "--from", "out.png", "-o", "again.png"]);
+      expect(again).toMatchObject({ code: 0, stderr: "wrote again.png: the same as out.png, pixel for pixel\n" });
+      expect(await readFile(join(root, "again.png"))).toEqual(png);
+    });
+
+    test("several pictures to a folder, as JSON lines", async () => {
+      const args = ["draw", "a", "Cat!", "--count", "2", "--seed", "3", "--steps", "1", "--json", "-o", "many"];
+      const { code, stdout } = await seedling(args);
+      expect(code).toBe(0);
+      const rows = lines(stdout).map((line) => JSON.parse(line) as { file: string; seed: number; codes: number[] });
+      expect(rows.map(({ file, seed }) => [file, seed])).toEqual([
+        [join("many", "a-cat-3.png"), 3],
+        [join("many", "a-cat-4.png"), 4],
+      ]);
+      expect(rows[0]!.codes).toHaveLength(32);
+      expect(names(join(root, "many"))).toEqual(["a-cat-3.png", "a-cat-4.png"]);
+    });
+
+    test("beams, guidance over codes and a negative prompt", async () => {
+      const args = ["draw", "a cat", "--beams", "2", "--code-guidance", "3", "--negative", "a dog", "--steps", "1"];
+      const result = await seedling([...args, "-o", "guided.png"]);
+      expect(result.code).toBe(0);
+      const note = JSON.parse(readPngText(await readFile(join(root, "guided.png")), "x").get("seedling")!);
+      expect(note.sampling).toMatchObject({ beams: 2, guidance: 3, negative: "a dog" });
+    });
+
+    test.each<[string, string[], number, string]>([
+      ["no prompt", [], 2, "draw: expected a prompt, got none. Say what to draw, or name a file: --from."],
+      ["prompt and file", ["a", "--from", "x.png"], 2, "draw: expected a prompt or --from, got both. Leave one out."],
+      ["many for one file", ["a", "--count", "2", "-o", "x.png"], 2, "draw: expected one picture for -o x.png, got 2."],
+      ["a negative alone", ["a", "--negative", "b"], 2, "--negative: expected --code-guidance with it, other than 1"],
+      ["a long prompt", ["x ".repeat(200)], 3, `prompt: expected at most ${TINY_CONTEXT - 34} tokens, got 4`],
+      ["no file", ["--from", "gone.png"], 4, "gone.png: no such file or folder. Check the path."],
+      ["the same file", ["--from", "photos/a.png", "-o", "photos/a.png"], 2, "expected another file than photos/a.png"],
+      [
+        "another picture",
+        ["--from", "photos/a.png"],
+        3,
+        "photos/a.png: expected a picture that seedling draw has made",
+      ],
+      ["no picture", ["--from", "notes.txt"], 3, "notes.txt: expected a PNG picture, got another kind of file."],
+    ])("%s", async (_, args, code, says) => {
+      const before = names();
+      const result = await seedling(["draw", ...args]);
+      expect(result.stderr).toMatch(/^seedling: [^\n]*\n$/);
+      expect(result.stderr).toContain(says);
+      expect(result.stdout).toHaveLength(0);
+      expect(result.code).toBe(code);
+      expect(names()).toEqual(before);
+    });
+
+    test("Ctrl-C in the middle writes nothing", async () => {
+      const folder = join(root, "slow");
+      await mkdir(folder);
+      const child = start(withModel(["draw", "a cat", "--count", "9", "--steps", "9000"]), { cwd: folder });
+      const done = finished(child);
+      const seen = new Promise<void>((resolve) => child.stderr.on("data", () => resolve()));
+      await seen; // it has begun to draw or to paint
+      child.kill("SIGINT");
+      expect(await done).toMatchObject({ code: 130, stderr: expect.stringMatching(/seedling: interrupted\n$/) });
+      expect(names(folder)).toEqual([]);
+    });
+  },
+  TIMEOUT,
+);
+
+describe(
+  "drawings from elsewhere",
+  () => {
+    /** out.png of this model with another note inside. */
+    async function withNote(name: string, change: (note: Record<string, never>) => unknown): Promise<Finished> {
+      if (!names().includes("base.png")) await seedling(["draw", "a cat", "--steps", "1", "-o", "base.png"]);
+      const png = await readFile(join(root, "base.png"));
+      const note = JSON.parse(readPngText(png, "x").get("seedling")!) as Record<string, never>;
+      const changed = change(note);
+      const text = typeof changed === "string" ? changed : JSON.stringify(changed);
+      const bare = Buffer.from(await encodePng(await decodeImage(png, "x")));
+      await writeFile(
+        join(root, name),
+        Buffer.concat([bare.subarray(0, 33), textChunk("seedling", text), bare.subarray(33)]),
+      );
+      return seedling(["draw", "--from", name, "-o", "never.png"]);
+    }
+
+    test.each<[string, (note: Record<string, never>) => unknown, string]>([
+      ["no JSON", () => "{", "bad.png: its note: expected JSON"],
+      ["an unknown key", (note) => ({ ...note, colour: 1 }), 'bad.png: its note: unknown key "colour"'],
+      ["too few codes", (note) => ({ ...note, codes: [1, 2] }), "bad.png: its note: codes: "],
+      ["codes of a larger book", (note) => ({ ...note, codes: Array(32).fill(64) }), "expected codes 0..63, got 64."],
+      [
+        "endless steps",
+        (note) => ({ ...note, painting: { device: "cpu", steps: 1e9, guidanceScale: null } }),
+        "its note: painting.steps: ",
+      ],
+      [
+        "another device",
+        (note) => ({ ...note, painting: { device: "webgpu", steps: 1, guidanceScale: null } }),
+        "bad.png: expected --device webgpu, on which it was painted, got cpu.",
+      ],
+    ])("with %s: one line, nothing written", async (_, change, says) => {
+      const { code, stderr } = await withNote("bad.png", change);
+      expect(stderr).toMatch(/^seedling: [^\n]*\n$/);
+      expect(stderr).toContain(says);
+      expect(code).toBe(3);
+      expect(names()).not.toContain("never.png");
+    });
+
+    test("another model: the files that differ are named", async () => {
+      const other = join(root, "other");
+      await writeTinyModel(other, { seed: 9 });
+      await withNote("copy.png", (note) => note);
+      const { code, stderr } = await seedling(["draw", "--from", "copy.png", "-o", "x.png", "--model", other]);
+      expect(stderr).toMatch(
+        /^seedling: copy\.png: painted by another model: model\.safetensors was [0-9a-f]{16}, here [0-9a-f]{16}; unet\/model\.safetensors was .*Name that model with --model\.\n$/,
+      );
+      expect(code).toBe(3);
+      expect(names()).not.toContain("x.png");
+    });
+
+    test("edited pixels: painted as they were, and said", async () => {
+      await rm(join(root, "never.png"), { force: true });
+      await withNote("copy.png", (note) => note);
+      const png = await readFile(join(root, "copy.png"));
+      const text = readPngText(png, "x").get("seedling")!;
+      const image = await decodeImage(png, "x");
+      image.data[0]! ^= 128;
+      await writeFile(join(root, "edited.png"), await encodePng(image, { seedling: text }));
+      const { code, stderr } = await seedling(["draw", "--from", "edited.png", "-o", "whole.png"]);
+      expect(stderr).toMatch(/^seedling: edited\.png: painted again as whole\.png, but 1 pixels differ: /);
+      expect(code).toBe(3);
+      expect(names()).toContain("whole.png");
+    });
+  },
+  TIMEOUT,
+);
+
+describe(
+  "chat",
+  () => {
+    const chat = (input: readonly string[], args: readonly string[] = []): Promise<Finished> =>
+      seedling(["chat", "--max-tokens", "40", "--steps", "1", ...args], { stdin: `${input.join("\n")}\n` });
+
+    test("pictures in and out, and what can be saved", async () => {
+      const folder = join(root, "talk");
+      await mkdir(folder);
+      const input = [
+        "photos/a.png",
+        "what is this?",
+        "'photos/my b.png' and this?",
+        "/image photos/my\\ b.png",
+        "/draw two cats",
+        "/save talk/last.png",
+        "/save talk/all.txt",
+        "/seed 5",
+        "/help",
+        "/quit",
+        "never read",
+      ];
+      const { code, stdout, stderr } = await chat(input, ["-o", "talk/pictures"]);
+      expect(code).toBe(0);
+      const picture1 = join("talk/pictures", "picture-");
+      expect(stdout.toString()).toContain(`[picture ${picture1}`);
+      const said = lines(stderr);
+      expect(said).toContain("(photos/a.png: goes with what you say next)");
+      expect(said).toContain("(photos/my b.png: goes with what you say next)");
+      expect(said).toContain("(wrote talk/last.png)");
+      expect(said).toContain("(seed 5)");
+      expect(stderr).toContain("/draw <prompt>");
+      const transcript = await readFile(join(folder, "all.txt"), "utf8");
+      expect(transcript).toContain("USER: [picture photos/a.png] what is this?\nASSISTANT: ");
+      expect(transcript).toContain("USER: [picture photos/my b.png] and this?\n");
+      expect(transcript).toContain("USER: draw two cats.\nASSISTANT: [picture ");
+      const last = await readFile(join(folder, "last.png"));
+      expect(JSON.parse(readPngText(last, "x").get("seedling")!)).toMatchObject({ prompt: "two cats" });
+      const again = await seedling(["draw", "--from", "talk/last.png", "-o", "talk/again.png"]);
+      expect(again.code).toBe(0);
+    });
+
+    test("pictures of earlier conversations are kept", async () => {
+      for (const n of [1, 2]) {
+        await chat(["/draw a cat"], ["-o", "kept"]);
+        expect(names(join(root, "kept"))).toHaveLength(n);
+      }
+    });
+
+    test("what cannot be done is said in one line, and the conversation goes on", async () => {
+      const { code, stdout, stderr } = await chat(
+        ["/drow a cat", "/image", "/image gone.png", "notes.txt/x.png what?", "/draw", "/save x.png", "/seed -1", "hi"],
+        ["--temperature", "0", "-q"],
+      );
+      expect(lines(stderr)).toEqual([
+        "seedling: /drow: no such command. /help lists them.",
+        "seedling: /image: expected the path of a picture, got none. Name one.",
+        "seedling: gone.png: no such file or folder. Check the path.",
+        "seedling: notes.txt/x.png: a part of this path is a file, not a folder. Check the path.",
+        "seedling: /draw: expected a prompt, got none. Say what to draw.",
+        "seedling: /save: expected a picture to save, none was drawn yet. /draw makes one.",
+        "seedling: /seed: expected a whole number from 0 to 4294967295.",
+        "seedling: 7 of 8 inputs were skipped.",
+      ]);
+      expect(stdout.length).toBeGreaterThan(0);
+      expect(code).toBe(3);
+      expect(names()).not.toContain("chat-pictures.tmp");
+    });
+
+    test("the same seed gives the same conversation; the oldest turns are left out when it is long", async () => {
+      const input = Array.from({ length: 6 }, () => "abcdefghijklmnopqrstuvwxyz");
+      const [a, b] = [await chat(input, ["-o", "seeds"]), await chat(input, ["-o", "seeds"])];
+      const words = ({ stdout }: Finished): string => stdout.toString().replace(/picture-\d+/g, "picture");
+      expect(words(a)).toBe(words(b));
+      expect(a.stderr).toMatch(/\(the first \d+ turns did not fit any more\)/);
+      expect(a.code).toBe(0);
+    });
+
+    test("Ctrl-C stops the reply, twice the conversation", async () => {
+      const child = start(withModel(["chat", "--max-tokens", "100000", "--steps", "9000"]), { cwd: root });
+      const done = finished(child);
+      child.stdin.write("/draw a cat\n");
+      await new Promise((resolve) => setTimeout(resolve, 6000)); // loads, then paints for a long time
+      child.kill("SIGINT");
+      const stopped = new Promise<void>((resolve) => child.stderr.on("data", () => resolve()));
+      await stopped;
+      child.kill("SIGINT");
+      const { code, stderr } = await done;
+      expect(stderr).toContain("(stopped; what you said is forgotten)");
+      expect(stderr).toMatch(/seedling: interrupted\n$/);
+      expect(code).toBe(130);
+      expect(names()).not.toContain("chat-pictures");
+    });
+
+    test("a reader that has seen enough is no error", async () => {
+      const child = start(withModel(["chat", "-q"]), { cwd: root });
+      child.stdin.on("error", () => {});
+      child.stdin.end("hi\nhi\nhi\nhi\nhi\nhi\n");
+      child.stdout.once("data", () => child.stdout.destroy());
+      expect(await finished(child)).toMatchObject({ code: 0, stderr: "" });
+    });
+  },
+  TIMEOUT,
+);
+
+describe(
+  "set-up",
+  () => {
+    let count = 0;
+    async function refusal(change: (folder: string) => Promise<void>, ...more: string[]): Promise<Finished> {
+      const folder = join(root, `model-${count++}`);
+      await cp(model, folder, { recursive: true });
+      await change(folder);
+      const result = await seedling(["describe", "photos/a.png", "-o", "never.txt", "--model", folder, ...more]);
+      expect(result.stderr).toMatch(/^seedling: [^\n]*\n$/);
+      expect(names()).not.toContain("never.txt");
+      return result;
+    }
+
+    test("a model that does not see", async () => {
+      const { code, stderr } = await refusal((folder) => rm(join(folder, "lm-adapter"), { recursive: true }));
+      expect(stderr).toMatch(
+        /lm-adapter: expected the adapter of a language model that sees and draws, found none\. Name one with --adapter\.\n$/,
+      );
+      expect(code).toBe(4);
+    });
+
+    test("an adapter for another base", async () => {
+      const { code, stderr } = await refusal(async (folder) => {
+        const other = join(root, "other-lm");
+        await cp(model, other, { recursive: true });
+        await writeTinyLanguageModel(other, { seed: 77 });
+        await cp(join(other, "lm"), join(folder, "lm"), { recursive: true });
+      });
+      expect(stderr).toMatch(/expected the base of the adapter \(hash [0-9a-f]{16}\), got another \([0-9a-f]{16}\)\./);
+      expect(code).toBe(3);
+    });
+
+    test("a tokenizer.json without the added tokens", async () => {
+      const { code, stderr } = await refusal((folder) =>
+        cp(join(folder, "lm/tokenizer.json"), join(folder, "lm-adapter/tokenizer.json")),
+      );
+      expect(stderr).toMatch(
+        /lm-adapter.tokenizer\.json: expected the tokens <img>, <\/img> and <img_00000>\.\., found none\./,
+      );
+      expect(code).toBe(3);
+    });
+
+    test("a GGUF file of an unknown kind, --lm and --adapter that are not there", async () => {
+      const header = Buffer.alloc(24);
+      header.write("GGUF");
+      header.writeUInt32LE(9, 4);
+      await writeFile(join(root, "x.gguf"), header);
+      const kind = await refusal(async () => {}, "--lm", "x.gguf");
+      expect(kind).toMatchObject({ code: 3, stderr: expect.stringContaining("expected GGUF version 2 or 3, got 9") });
+      const lm = await refusal(async () => {}, "--lm", "nowhere");
+      expect(lm).toMatchObject({ code: 4, stderr: expect.stringContaining("nowhere: expected a language model") });
+      const adapter = await refusal(async () => {}, "--adapter", "nowhere");
+      expect(adapter).toMatchObject({ code: 4, stderr: expect.stringContaining("nowhere: expected the adapter") });
+    });
+
+    test("every command has help with examples", async () => {
+      for (const command of ["describe", "ask", "draw", "chat"]) {
+        const { code, stdout } = await run([command, "--help"], { cwd: root });
+        expect(code).toBe(0);
+        expect(stdout.toString()).toMatch(new RegExp(`Examples:\n  seedling ${command} `));
+      }
+    });
+  },
+  TIMEOUT,
+);
