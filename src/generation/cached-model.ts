@@ -1,30 +1,33 @@
 /** A compiled decoding graph with its key-value cache, as generation wants it. */
 import type { LmConfig } from "../models/lm-config.ts";
-import type { Program, Value, Values } from "../runtime/index.ts";
+import type { Feeds, Kept, Program, Value, Values } from "../runtime/index.ts";
 import type { TokenModel, TokenState } from "./token-model.ts";
 
 type Sizes = Pick<LmConfig, "layers" | "kvHeads" | "headWidth" | "context">;
 
+type DecodingProgram = Pick<Program, "runKeeping" | "choose" | "drop">;
+
 /** @param program of `decodingGraph` */
-export function cachedModel(program: Pick<Program, "run">, sizes: Sizes): TokenModel {
+export function cachedModel(program: DecodingProgram, sizes: Sizes): TokenModel {
   return { context: sizes.context, start: () => new CachedState(program, sizes) };
 }
 
+/** The cache itself stays in the worker: it grows with every token, and copying it would soon take as long as thinking. */
 class CachedState implements TokenState {
-  readonly #program: Pick<Program, "run">;
+  readonly #program: DecodingProgram;
   readonly #sizes: Sizes;
-  #cache: Values | undefined;
+  #cache: Feeds | undefined;
   #length = 0;
 
-  constructor(program: Pick<Program, "run">, sizes: Sizes) {
+  constructor(program: DecodingProgram, sizes: Sizes) {
     this.#program = program;
     this.#sizes = sizes;
   }
 
   async read(tokens: readonly (readonly number[])[], parents?: readonly number[]): Promise<Float32Array[]> {
     const [B, T, P] = [tokens.length, tokens[0]?.length ?? 0, this.#length];
-    const past = this.#cache ? chooseRows(this.#cache, parents) : emptyCache(B, this.#sizes);
-    const out = await this.#program.run({
+    const past = this.#cache ? await this.#chooseRows(this.#cache, parents) : emptyCache(B, this.#sizes);
+    const feeds = {
       ...past,
       ids: rows(B, tokens.flat()),
       positions: rows(
@@ -36,13 +39,30 @@ class CachedState implements TokenState {
         Array.from({ length: B * (P + T) }, (_, i) => i % (P + T)),
       ),
       rows: { shape: [B], data: Int32Array.from({ length: B }, (_, b) => (b + 1) * T - 1) },
-    });
-    const { logits, ...present } = out;
+    };
+    const names = Object.keys(past).map((name) => name.replace("past", "present"));
+    const { logits, ...present } = await this.#program.runKeeping(feeds, names);
+    this.#program.drop(keptOf(past));
     this.#cache = Object.fromEntries(Object.entries(present).map(([name, t]) => [name.replace("present", "past"), t]));
     this.#length += T;
-    const V = logits!.shape[1]!;
-    return Array.from({ length: B }, (_, b) => (logits!.data as Float32Array).slice(b * V, (b + 1) * V));
+    const { data, shape } = logits as Value;
+    const V = shape[1]!;
+    return Array.from({ length: B }, (_, b) => (data as Float32Array).slice(b * V, (b + 1) * V));
   }
+
+  /** The cache of the sequences that go on, in their order. */
+  async #chooseRows(cache: Feeds, parents: readonly number[] | undefined): Promise<Feeds> {
+    if (!parents) return cache;
+    const chosen = await Promise.all(
+      Object.entries(cache).map(async ([name, t]) => [name, await this.#program.choose(t as Kept, parents)] as const),
+    );
+    this.#program.drop(keptOf(cache));
+    return Object.fromEntries(chosen);
+  }
+}
+
+function keptOf(cache: Feeds): Kept[] {
+  return Object.values(cache).filter((t): t is Kept => "kept" in t);
 }
 
 function rows(B: number, data: readonly number[]): Value {
@@ -53,17 +73,4 @@ function emptyCache(B: number, { layers, kvHeads, headWidth }: Sizes): Values {
   const empty: Value = { shape: [B, kvHeads, 0, headWidth], data: new Float32Array(0) };
   const names = Array.from({ length: layers }, (_, i) => [`past.${i}.key`, `past.${i}.value`]).flat();
   return Object.fromEntries(names.map((name) => [name, empty]));
-}
-
-/** The cache of the chosen sequences, in their order. */
-function chooseRows(cache: Values, parents: readonly number[] | undefined): Values {
-  if (!parents) return cache;
-  const choose = ({ shape, data }: Value): Value => {
-    const size = data.length / shape[0]!;
-    const out = new Float32Array(size * parents.length);
-    for (const [i, parent] of parents.entries())
-      out.set((data as Float32Array).subarray(parent * size, (parent + 1) * size), i * size);
-    return { shape: [parents.length, ...shape.slice(1)], data: out };
-  };
-  return Object.fromEntries(Object.entries(cache).map(([name, value]) => [name, choose(value)]));
 }

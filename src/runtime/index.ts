@@ -1,6 +1,6 @@
 /** Execution: the only room that knows ONNX Runtime. */
 export type { AdamW, Kind, Slot } from "./arena.ts";
-export type { Device, Value, Values } from "./protocol.ts";
+export type { Device, Feeds, Kept, Value, Values } from "./protocol.ts";
 export {
   mapWeights,
   noWeights,

@@ -10,6 +10,12 @@ export interface Value {
 }
 export type Values = Readonly<Record<string, Value>>;
 
+/** A tensor that a run left in the worker for a later one, such as the cache of a language model. */
+export interface Kept {
+  readonly kept: number;
+}
+export type Feeds = Readonly<Record<string, Value | Kept>>;
+
 export interface SessionSpec {
   readonly model: Uint8Array;
   readonly device: Device;
@@ -51,9 +57,14 @@ export type Request =
   | {
       readonly kind: "run";
       readonly session: number;
-      readonly feeds: Values;
+      readonly feeds: Feeds;
       readonly fetch?: readonly string[] | undefined;
+      /** Outputs that stay in the worker. */
+      readonly keep?: readonly string[] | undefined;
     }
+  /** Rows of the first axis of a kept tensor, as a new one. */
+  | { readonly kind: "choose"; readonly kept: number; readonly rows: readonly number[] }
+  | { readonly kind: "drop"; readonly kept: readonly number[] }
   | { readonly kind: "train"; readonly spec: TrainSpec }
   | { readonly kind: "forward"; readonly session: number; readonly feeds: Values; readonly first: boolean }
   | { readonly kind: "update"; readonly session: number; readonly step: number; readonly rate: number }

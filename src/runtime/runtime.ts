@@ -10,7 +10,7 @@ import { type ExitCode, SeedlingError } from "../errors.ts";
 import { paramAttrs, sortNodes, type Tensor } from "../graph/index.ts";
 import { emit, type StoredWeight } from "../onnx/index.ts";
 import type { AdamW, Kind, Slot } from "./arena.ts";
-import type { Device, Reply, Request, Values } from "./protocol.ts";
+import type { Device, Feeds, Kept, Reply, Request, Values } from "./protocol.ts";
 import { GRADIENT, summed, updateOutputs } from "./step-graphs.ts";
 
 export interface RuntimeOptions {
@@ -58,6 +58,7 @@ export class Runtime {
   readonly threads: number;
   readonly #worker: Worker;
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  readonly #forgotten = new FinalizationRegistry<number>((kept) => this.drop([kept]));
   #nextId = 1;
   #dead: Error | undefined;
 
@@ -143,6 +144,15 @@ export class Runtime {
     return new Training(this, session, slots);
   }
 
+  /** Frees a kept tensor when nothing here refers to it any more. */
+  watch(kept: Kept): void {
+    this.#forgotten.register(kept, kept.kept);
+  }
+
+  drop(kept: readonly number[]): void {
+    if (!this.#dead && kept.length > 0) this.request({ kind: "drop", kept }).catch(() => {}); // closed meanwhile
+  }
+
   request(request: Request): Promise<unknown> {
     if (this.#dead) return Promise.reject(this.#dead);
     const id = this.#nextId++;
@@ -186,6 +196,25 @@ export class Program {
   /** Runs the graph; `fetch` names the outputs wanted, all by default. */
   run(feeds: Values, fetch?: readonly string[]): Promise<Values> {
     return this.#runtime.request({ kind: "run", session: this.#session, feeds, fetch }) as Promise<Values>;
+  }
+
+  /** Runs the graph; the outputs named in `keep` stay in the worker and can be fed to a later run, uncopied. */
+  async runKeeping(feeds: Feeds, keep: readonly string[]): Promise<Feeds> {
+    const out = (await this.#runtime.request({ kind: "run", session: this.#session, feeds, keep })) as Feeds;
+    for (const value of Object.values(out)) if ("kept" in value) this.#runtime.watch(value);
+    return out;
+  }
+
+  /** Rows of the first axis of a kept tensor, in the order wanted, as a new one. */
+  async choose({ kept }: Kept, rows: readonly number[]): Promise<Kept> {
+    const chosen = (await this.#runtime.request({ kind: "choose", kept, rows })) as Kept;
+    this.#runtime.watch(chosen);
+    return chosen;
+  }
+
+  /** Frees kept tensors. Those that are forgotten are freed too, some time later. */
+  drop(kept: readonly Kept[]): void {
+    this.#runtime.drop(kept.map((one) => one.kept));
   }
 
   async close(): Promise<void> {

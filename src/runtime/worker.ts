@@ -1,15 +1,18 @@
 /** The worker thread: owns ONNX Runtime sessions and training states, answers one request at a time. */
 import { parentPort } from "node:worker_threads";
 import type * as ort from "onnxruntime-node";
+import { Tensor } from "onnxruntime-node";
 import { SeedlingError, SetupError } from "../errors.ts";
 import { GpuTrainer } from "./gpu-trainer.ts";
 import { createSession, fromOrt, toOrt } from "./ort.ts";
-import type { Reply, Request, TrainingState, Values } from "./protocol.ts";
+import type { Feeds, Kept, Reply, Request, TrainingState, Value } from "./protocol.ts";
 import { Trainer } from "./trainer.ts";
 
 const sessions = new Map<number, ort.InferenceSession>();
 const trainings = new Map<number, TrainingState>();
 let nextSession = 1;
+const kept = new Map<number, ort.Tensor>();
+let nextKept = 1;
 
 function open<T>(map: ReadonlyMap<number, T>, id: number): T {
   const found = map.get(id);
@@ -17,11 +20,44 @@ function open<T>(map: ReadonlyMap<number, T>, id: number): T {
   throw new SeedlingError(`runtime: session ${id} is closed`);
 }
 
-async function run(id: number, feeds: Values, fetch?: readonly string[]): Promise<Values> {
+async function run(
+  id: number,
+  feeds: Feeds,
+  fetch: readonly string[] | undefined,
+  keep: ReadonlySet<string>,
+): Promise<Feeds> {
   const session = open(sessions, id);
-  const tensors = toOrt(session, feeds);
+  const fed: Record<string, Value> = {};
+  const tensors: Record<string, ort.Tensor> = {};
+  for (const [name, value] of Object.entries(feeds)) {
+    if ("kept" in value) tensors[name] = find(value.kept);
+    else fed[name] = value;
+  }
+  Object.assign(tensors, toOrt(session, fed));
   const out = fetch ? await session.run(tensors, fetch) : await session.run(tensors);
-  return Object.fromEntries(Object.entries(out).map(([name, t]) => [name, fromOrt(t)]));
+  return Object.fromEntries(
+    Object.entries(out).map(([name, t]) => [name, keep.has(name) ? store(t) : fromOrt(t)] as const),
+  );
+}
+
+function store(t: ort.Tensor): Kept {
+  kept.set(nextKept, t);
+  return { kept: nextKept++ };
+}
+
+function find(id: number): ort.Tensor {
+  const found = kept.get(id);
+  if (found) return found;
+  throw new SeedlingError(`runtime: kept tensor ${id} was dropped`);
+}
+
+/** Rows of the first axis, in the order wanted. */
+function choose(t: ort.Tensor, rows: readonly number[]): ort.Tensor {
+  const data = t.data as Float32Array;
+  const size = data.length / t.dims[0]!;
+  const out = new Float32Array(size * rows.length);
+  for (const [i, row] of rows.entries()) out.set(data.subarray(row * size, (row + 1) * size), i * size);
+  return new Tensor("float32", out, [rows.length, ...t.dims.slice(1)]);
 }
 
 async function answer(request: Request): Promise<unknown> {
@@ -33,7 +69,12 @@ async function answer(request: Request): Promise<unknown> {
       trainings.set(nextSession, await (request.spec.device === "webgpu" ? GpuTrainer : Trainer).create(request.spec));
       return nextSession++;
     case "run":
-      return run(request.session, request.feeds, request.fetch);
+      return run(request.session, request.feeds, request.fetch, new Set(request.keep));
+    case "choose":
+      return store(choose(find(request.kept), request.rows));
+    case "drop":
+      for (const id of request.kept) kept.delete(id);
+      return;
     case "forward":
       return open(trainings, request.session).forward(request.feeds, request.first);
     case "update":
