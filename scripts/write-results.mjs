@@ -1,10 +1,11 @@
 // Writes docs/results.md from the JSON of `seedling eval`: docs/results/{mini,untrained}.json and, where it was
-// measured, text-head.json.
+// measured, text-head.json and codebook-variants.json.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 const read = (name) =>
   existsSync(`docs/results/${name}.json`) ? JSON.parse(readFileSync(`docs/results/${name}.json`, "utf8")) : undefined;
-const [mini, untrained, textHead] = ["mini", "untrained", "text-head"].map(read);
+const [mini, untrained, textHead, variants] = ["mini", "untrained", "text-head", "codebook-variants"].map(read);
+const { codes } = JSON.parse(readFileSync("models/seedling-mini/config.json", "utf8")).codebook;
 const f = (x, digits = 1) => (x === undefined ? "" : x.toFixed(digits));
 const recall = (s) => [s.imageToText, s.textToImage].flatMap(({ r1, r5, r10 }) => [f(r1), f(r5), f(r10)]);
 const row = (...cells) => `| ${cells.join(" | ")} |`;
@@ -69,6 +70,21 @@ out.push(row("trained", f(100 * mini.codebook.usage), f(mini.codebook.perplexity
 out.push(
   row("untrained", f(100 * untrained.codebook.usage), f(untrained.codebook.perplexity, 0), entropy(untrained.codebook)),
 );
+
+if (variants) {
+  const { steps, batch } = variants[0];
+  out.push(
+    "",
+    "## The codebook as published, and the remedies",
+    "",
+    `Each for ${steps} steps of ${batch} pictures (recipes/mini/variants), then 500 validation scenes. Usage is over the last 50 steps.`,
+    "",
+    ...head("", "usage %", "perplexity", "cosine of the feature", "mean recall", "kept %"),
+    ...variants.map((v) =>
+      row(v.about, f(100 * v.usage), f(v.perplexity, 0), f(v.cosine, 3), f(v.recallMean), f(v.keptPercent)),
+    ),
+  );
+}
 
 out.push(
   "",
@@ -142,7 +158,7 @@ const scores = [
   ),
   row(
     "codes in use over 10,000 scenes",
-    `${f(codebook.usage * 100)} % of 4,096, perplexity ${f(codebook.perplexity, 0)}`,
+    `${f(codebook.usage * 100)} % of ${codes.toLocaleString("en")}, perplexity ${f(codebook.perplexity, 0)}`,
     `bar 80, ${verdict(codebook.usage >= 0.8)}`,
   ),
   row(
