@@ -28,8 +28,8 @@ export interface CodebookStageOptions {
   readonly train: FeatureCache;
   readonly validation: FeatureCache;
   readonly seed: number;
-  /** "uniform" as published, or "kmeans". */
-  readonly start: "uniform" | "kmeans";
+  /** "uniform" as published, "kmeans", or "continued": as an earlier run left it. */
+  readonly start: "uniform" | "kmeans" | "continued";
   /** "gradient" as published, or "ema". */
   readonly learn: "gradient" | "ema";
   /** Decay of the moving averages per step. */
@@ -88,21 +88,25 @@ export function codebookStage(options: CodebookStageOptions): Stage {
     },
     batch: (micro, count) => feeds(train.shuffledBatch(micro * count, count)),
     async prepare(training, batch) {
-      if (options.start !== "kmeans") return;
-      const rows: Float32Array[] = [];
-      for (let i = 0; i * batch * QUERIES < 2 * K; i++) {
-        const out = await training.forward(await feeds(train.shuffledBatch(i * batch, batch)));
-        rows.push(out.z!.data as Float32Array);
-      }
-      const all = new Float32Array(rows.length * rows[0]!.length);
-      for (const [i, r] of rows.entries()) all.set(r, i * r.length);
-      await training.writeOne("param", CODEBOOK, kmeans(all, E, K, 8, new Rng(options.seed)));
+      if (options.start === "kmeans") await startAtMeans(training, batch);
+      if (options.learn === "ema") keeper.begin(await training.readOne("param", CODEBOOK), (batch * QUERIES) / K);
     },
     afterStep: (step, outputs, training, rng) => keeper.afterStep(step, outputs, training, rng),
     state: () => keeper.state(),
     restore: (state) => keeper.restore(state),
     evaluate: (weights) => codebookScores(weights, options),
   };
+
+  async function startAtMeans(training: Training, batch: number): Promise<void> {
+    const rows: Float32Array[] = [];
+    for (let i = 0; i * batch * QUERIES < 2 * K; i++) {
+      const out = await training.forward(await feeds(train.shuffledBatch(i * batch, batch)));
+      rows.push(out.z!.data as Float32Array);
+    }
+    const all = new Float32Array(rows.length * rows[0]!.length);
+    for (const [i, r] of rows.entries()) all.set(r, i * r.length);
+    await training.writeOne("param", CODEBOOK, kmeans(all, E, K, 8, new Rng(options.seed)));
+  }
 }
 
 /** On validation pictures: retrieval of captions by what the codes give back and by the embeddings, health of the codes. */
@@ -159,6 +163,12 @@ class CodebookKeeper {
     this.#lastUsed = new Float32Array(K);
     this.#counts = new Float32Array(K);
     this.#sums = new Float32Array(K * E);
+  }
+
+  /** The averages begin at the codes as they are, each with the weight of the vectors that it gets in a step on average. */
+  begin(table: Float32Array, share: number): void {
+    this.#counts.fill(share);
+    this.#sums = table.map((value) => value * share);
   }
 
   state(): Map<string, Float32Array> {

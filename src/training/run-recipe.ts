@@ -168,7 +168,8 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
     }
     const qformer = await loadWeights(join(root, "causal-qformer", "weights.safetensors"));
     const features = await frozenSeed(runtime, config, tokenizer, clipFeatures, qformer);
-    const { start, learn, emaDecay, reviveAfter, targets, weights, seed } = recipe;
+    const { learn, emaDecay, reviveAfter, targets, weights, seed } = recipe;
+    const start = recipe.continues ? "continued" : recipe.start;
     return codebookStage({
       config,
       seed,
