@@ -20,7 +20,7 @@ export interface ChatScreen {
   readonly note: (line: string) => void;
 }
 
-export interface ChatSettings extends Omit<DrawOptions, "signal" | "count" | "images" | "onCodes" | "onStep"> {
+export interface ChatSettings extends Omit<DrawOptions, "signal" | "count" | "images" | "onCodes"> {
   readonly seed: number;
   /** Folder of the pictures that are drawn. */
   readonly output: string;

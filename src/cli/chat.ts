@@ -52,8 +52,12 @@ async function chat(options: Options): Promise<void> {
   const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const report = new Report(options);
   const screen: ChatScreen = {
-    say: writeStdout,
+    say: (text) => {
+      report.clear();
+      return writeStdout(text);
+    },
     show: async (path, png) => {
+      report.clear();
       const inline = terminal ? inlinePicture(png, process.env) : undefined;
       await writeStdout(`${inline ?? ""}[picture ${path}]\n`);
     },
@@ -65,6 +69,7 @@ async function chat(options: Options): Promise<void> {
       seed: options.seed,
       maxTokens,
       output,
+      onStep: (done: number, total: number) => report.progress("painting, step", done, total),
       ...(steps === undefined ? {} : { steps }),
       ...(guidance === undefined ? {} : { guidanceScale: guidance }),
     };
@@ -91,6 +96,7 @@ async function converse(session: ChatSession, report: Report, terminal: boolean)
         const more = await session.take(parseChatLine(line, { exists: existsSync }), reply);
         done++;
         if (!more) break;
+        if (reply.aborted) report.note("(stopped)"); // just too late: it had ended
       } catch (error) {
         if (reply.aborted) report.note("\n(stopped; what you said is forgotten)");
         else report.problem(error);
@@ -127,7 +133,7 @@ class Stops {
 
   /** A signal that aborts what is said now. */
   begin(): AbortSignal {
-    this.#warned = false;
+    if (this.#terminal) this.#warned = false; // lines of a pipe say nothing about a person's wish
     this.#reply = new AbortController();
     return this.#reply.signal;
   }
