@@ -165,13 +165,14 @@ export class Runtime {
 
   async close(): Promise<void> {
     this.#dead = new SeedlingError("runtime: closed");
+    this.#worker.ref(); // else the process may end before the thread, and whoever awaits this with it
     await this.#worker.terminate();
   }
 
   #settle(reply: Reply): void {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
-    if (this.#waiting.size === 0) this.#worker.unref();
+    if (this.#waiting.size === 0 && !this.#dead) this.#worker.unref();
     if ("error" in reply) waiting?.reject(new SeedlingError(reply.error, (reply.exitCode ?? 1) as ExitCode));
     else waiting?.resolve(reply.result);
   }
