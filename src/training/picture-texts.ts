@@ -31,6 +31,7 @@ const OTHER = {
   ],
 } as const;
 const USUAL_SHARE = 0.6;
+const UNASKED_SHARE = 0.1;
 
 export interface PictureTextsOptions {
   readonly stage: PictureStage;
@@ -98,7 +99,9 @@ function conversation(row: DescribedCodes, other: DescribedCodes, rng: Rng, opti
 }
 
 function request({ codes, caption }: DescribedCodes, rng: Rng): ChatTurn[] {
-  const wish = phrase("draw", rng).replace("{prompt}", () => caption);
+  // A request for nothing, so that guidance over codes has something to move away from.
+  const nothing = rng.next() < UNASKED_SHARE;
+  const wish = (nothing ? REQUESTS.draw : phrase("draw", rng)).replace("{prompt}", () => (nothing ? "" : caption));
   return [
     { role: "user", parts: [wish] },
     { role: "assistant", parts: [{ codes }] },

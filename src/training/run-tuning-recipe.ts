@@ -5,7 +5,7 @@
 import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { type Adapter, writePeftFolder, writeSafetensors } from "../checkpoint/index.ts";
+import { type Adapter, baseHash, writePeftFolder, writeSafetensors } from "../checkpoint/index.ts";
 import type { DescribedCodes } from "../data/described-codes.ts";
 import { InputError } from "../errors.ts";
 import { writeFileAtomic } from "../files.ts";
@@ -101,7 +101,8 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
     await writeSafetensors(join(run, "weights.safetensors"), tensors);
     const learned = new Map(tensors.map(({ name, shape, data }) => [name, { shape, data }]));
     const weights = recipe.codeWords === "rows" ? learned : withRows(learned, vocabularyPaths(config).embeddings, talk);
-    const adapter: Adapter = { lora, base: basePath, firstAddedToken: config.vocabulary, weights };
+    const hash = await baseHash(basePath);
+    const adapter: Adapter = { lora, base: basePath, baseHash: hash, firstAddedToken: config.vocabulary, weights };
     const manifest: LmManifest = {
       format: "seedling-lm-1",
       template: recipe.template,
