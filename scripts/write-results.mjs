@@ -94,7 +94,12 @@ out.push(
   "",
 );
 out.push(
-  ...head("painted from", "shipped (image embedding)", ...(textHead ? ["text features (v1)"] : []), "untrained"),
+  ...head(
+    "painted from",
+    "shipped (image embedding)",
+    ...(textHead ? [`text features (v1), ${textHead.reconstruction.pictures} scenes`] : []),
+    "untrained",
+  ),
 );
 const lines = [
   ["all 32 codes", (r) => r.fromCodes],
