@@ -230,25 +230,26 @@ describe("model folders", () => {
     const error = await altered(async (path) => {
       await rm(join(path, "tokenizer.json"));
       await rm(join(path, "unet"), { recursive: true });
+      await rm(join(path, "vae/model.safetensors"));
     });
     expect(error).toMatchObject({
       exitCode: 4,
       message: expect.stringContaining(
-        "expected tokenizer.json, unet/config.json, unet/model.safetensors, found none.",
+        "expected tokenizer.json, unet/config.json, unet/model.safetensors, vae/model.safetensors, found none.",
       ),
     });
   });
 
   test("files that do not belong together are told apart", async () => {
-    const error = await edit("scheduler.json", (json: object) => ({ ...json, factor: 2 }));
+    const error = await edit("unet/config.json", (json: object) => ({ ...json, inChannels: 7 }));
     expect(error).toMatchObject({
       exitCode: 3,
-      message: expect.stringContaining("inChannels in unet/config.json: expected 12, got 48"),
+      message: expect.stringContaining("inChannels in unet/config.json: expected 6, got 7"),
     });
   });
 
   test("an unknown key of any config is refused", async () => {
-    for (const name of ["config.json", "unet/config.json", "scheduler.json"])
+    for (const name of ["config.json", "unet/config.json", "vae/config.json", "scheduler.json"])
       expect(await edit(name, (json: object) => ({ ...json, colour: 1 }))).toMatchObject({
         exitCode: 3,
         message: expect.stringContaining("colour"),

@@ -132,13 +132,8 @@ async function contentsOf(from: string): Promise<{ copied: string[]; weights: Re
     const graphs = officialGraphs(parseOfficialConfig(await readJsonFile(where), where));
     return { copied: ["config.json"], weights: { "model.safetensors": flat(graphs) } };
   }
-  const { unet, vae, ...graphs } = (await openSeedFolder(from)).graphs;
-  return {
-    copied: MODEL_FILES.filter((name) => !name.endsWith(".safetensors")),
-    weights: {
-      "model.safetensors": flat(graphs),
-      "unet/model.safetensors": flat({ unet }),
-      "vae/model.safetensors": flat({ vae }),
-    },
-  };
+  // The autoencoder is nearly all convolutions, which stay as they are.
+  const { unet, vae: _, ...graphs } = (await openSeedFolder(from)).graphs;
+  const weights = { "model.safetensors": flat(graphs), "unet/model.safetensors": flat({ unet }) };
+  return { copied: MODEL_FILES.filter((name) => !(name in weights)), weights };
 }

@@ -417,14 +417,18 @@ describe(
       await writeFile(path, Buffer.concat([size, json, bytes.subarray(8 + length)]));
     }
 
-    test.each(["config.json", "model.safetensors", "tokenizer.json", "scheduler.json", "unet/model.safetensors"])(
-      "without %s",
-      async (name) => {
-        const { code, stderr } = await withModel((folder) => rm(join(folder, name)));
-        expect(stderr).toMatch(new RegExp(`: expected ${name}, found none\\. Copy the whole model folder again\\.\n$`));
-        expect(code).toBe(4);
-      },
-    );
+    test.each([
+      "config.json",
+      "model.safetensors",
+      "tokenizer.json",
+      "scheduler.json",
+      "unet/model.safetensors",
+      "vae/model.safetensors",
+    ])("without %s", async (name) => {
+      const { code, stderr } = await withModel((folder) => rm(join(folder, name)));
+      expect(stderr).toMatch(new RegExp(`: expected ${name}, found none\\. Copy the whole model folder again\\.\n$`));
+      expect(code).toBe(4);
+    });
 
     test("that do not exist", async () => {
       const { code, stderr } = await withModel((folder) => rm(folder, { recursive: true }));
