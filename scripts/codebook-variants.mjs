@@ -1,11 +1,12 @@
-// Collects what the runs of recipes/mini/variants reached: node scripts/codebook-variants.mjs <run folder>
+// Collects what the finished runs of recipes/mini/variants reached: node scripts/codebook-variants.mjs <run folder>
 // -> docs/results/codebook-variants.json, which write-results.mjs puts into docs/results.md.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 const run = process.argv[2] ?? "runs/mini";
 const NAMES = ["published", "kmeans", "averages", "kmeans-averages", "all"].map((name) => `codebook-${name}`);
 
-const variants = NAMES.map((name) => {
+const done = NAMES.filter((name) => existsSync(`${run}/${name}/weights.safetensors`));
+const variants = done.map((name) => {
   const { about, steps, batch } = JSON.parse(readFileSync(`recipes/mini/variants/${name}.json`, "utf8"));
   const lines = readFileSync(`${run}/${name}/log.jsonl`, "utf8").trim().split("\n").map(JSON.parse);
   const last = (key) => lines.findLast((line) => line[key] !== undefined)[key];
