@@ -9,6 +9,7 @@ import type { UnetConfig } from "../models/unet.ts";
 import { parseUnetConfig } from "../tokenizer/unet-config.ts";
 import { parseVaeConfig } from "../tokenizer/vae-config.ts";
 import { hashOf } from "./feature-cache.ts";
+import type { LoopOptions } from "./loop.ts";
 
 export const count = z.int().min(1);
 const folder = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "expected small letters, digits and dashes");
@@ -97,6 +98,16 @@ const recipeSchema = z.discriminatedUnion("stage", [
 ]);
 
 export type Recipe = z.infer<typeof recipeSchema>;
+
+/** How long and how fast a recipe learns, as the loop wants it. @param steps fewer than the recipe says, for trying out */
+export function loopSettings(
+  recipe: z.infer<z.ZodObject<typeof recipeKeys>>,
+  steps: number,
+): Omit<LoopOptions, "run" | "runtime" | "identity" | "resume" | "signal" | "onLine"> {
+  const { seed, batch, accumulate, weightDecay, logEvery, saveEvery, evaluateEvery } = recipe;
+  const schedule = { steps, warmup: Math.min(recipe.warmup, steps), peak: recipe.peakRate, floor: recipe.floorRate };
+  return { seed, batch, accumulate, schedule, weightDecay, optimizer: recipe, logEvery, saveEvery, evaluateEvery };
+}
 
 const modelSchema = z.strictObject({
   about: z.string(),

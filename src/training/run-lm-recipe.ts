@@ -15,6 +15,7 @@ import { type LmPretrainRecipe, llamaSizes, loadLmRecipe } from "./lm-recipe.ts"
 import { lmStage } from "./lm-stage.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { packedTexts } from "./packed-texts.ts";
+import { loopSettings } from "./recipe.ts";
 import type { RunRecipeOptions } from "./run-recipe.ts";
 
 /** Begin and end of a conversation, and the marks of turns: the same as SEED-LLaMA's base and as CHATML has them. */
@@ -67,15 +68,7 @@ export async function runLmRecipe(options: RunLmRecipeOptions): Promise<LoopResu
       run,
       runtime,
       identity: hashOf(identity, train.identity, String(steps)),
-      seed: recipe.seed,
-      batch: recipe.batch,
-      accumulate: recipe.accumulate,
-      schedule: { steps, warmup: Math.min(recipe.warmup, steps), peak: recipe.peakRate, floor: recipe.floorRate },
-      weightDecay: recipe.weightDecay,
-      optimizer: recipe,
-      logEvery: recipe.logEvery,
-      saveEvery: recipe.saveEvery,
-      evaluateEvery: recipe.evaluateEvery,
+      ...loopSettings(recipe, steps),
       resume: options.resume ?? false,
       ...(signal ? { signal } : {}),
       ...(onLine ? { onLine } : {}),

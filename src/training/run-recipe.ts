@@ -23,7 +23,7 @@ import { cacheFeatures, type FeatureCache, hashOf } from "./feature-cache.ts";
 import { type LogLine, type LoopResult, type Stage, trainLoop } from "./loop.ts";
 import type { Picture, Pictures } from "./pictures.ts";
 import { qformerStage } from "./qformer-stage.ts";
-import { loadRecipe, type Recipe } from "./recipe.ts";
+import { loadRecipe, loopSettings, type Recipe } from "./recipe.ts";
 import { type Clip, sampleSheets } from "./samples.ts";
 import { plainPixels, vaeStage } from "./vae-stage.ts";
 
@@ -89,15 +89,7 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
       run,
       runtime,
       identity: hashOf(identity, data.train.identity, String(steps)),
-      seed: recipe.seed,
-      batch: recipe.batch,
-      accumulate: recipe.accumulate,
-      schedule: { steps, warmup: Math.min(recipe.warmup, steps), peak: recipe.peakRate, floor: recipe.floorRate },
-      weightDecay: recipe.weightDecay,
-      optimizer: recipe,
-      logEvery: recipe.logEvery,
-      saveEvery: recipe.saveEvery,
-      evaluateEvery: recipe.evaluateEvery,
+      ...loopSettings(recipe, steps),
       resume: options.resume ?? false,
       ...(signal ? { signal } : {}),
       ...(options.onLine ? { onLine: options.onLine } : {}),

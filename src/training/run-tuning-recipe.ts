@@ -23,6 +23,7 @@ import { loadTuningRecipe, type TuningRecipe } from "./lm-recipe.ts";
 import { adapterPaths, lmStage } from "./lm-stage.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { pictureTexts, REQUESTS } from "./picture-texts.ts";
+import { loopSettings } from "./recipe.ts";
 import { loadWeights, type RunRecipeOptions } from "./run-recipe.ts";
 
 /** Codes with what is said of them, and which codebook they come from. */
@@ -80,15 +81,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
       run,
       runtime,
       identity: hashOf(identity, talk.identity, talk.codebook, ...startHash(start), String(steps)),
-      seed: recipe.seed,
-      batch: recipe.batch,
-      accumulate: recipe.accumulate,
-      schedule: { steps, warmup: Math.min(recipe.warmup, steps), peak: recipe.peakRate, floor: recipe.floorRate },
-      weightDecay: recipe.weightDecay,
-      optimizer: recipe,
-      logEvery: recipe.logEvery,
-      saveEvery: recipe.saveEvery,
-      evaluateEvery: recipe.evaluateEvery,
+      ...loopSettings(recipe, steps),
       resume: options.resume ?? false,
       ...(signal ? { signal } : {}),
       ...(onLine ? { onLine } : {}),
@@ -150,7 +143,7 @@ function withRows(learned: Weights, embeddings: string, { vectors, codes }: Pict
   return new Map([...rest, [`${embeddings}.added`, { shape: [codes + PICTURE_MARKS, width], data }]]);
 }
 
-/** The base's tokenizer with the tokens of codes behind its rows; one that has them already must have as many. */
+/** The base's tokenizer with the tokens of codes behind its rows. @throws InputError for one that has some already */
 function withCodes(
   base: LmTokenizer,
   vocabulary: number,
