@@ -1,30 +1,24 @@
 /** A language model from disk, ready to speak: a Hugging Face folder or a GGUF file, perhaps with an adapter. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  type Adapter,
-  baseHash,
-  expectBase,
-  ggufLlamaConfig,
-  ggufTokenizer,
-  openGguf,
-  readJsonFile,
-  readPeftFolder,
-} from "../checkpoint/index.ts";
+import { type Adapter, baseHash, expectBase, readPeftFolder } from "../checkpoint/index.ts";
 import { InputError } from "../errors.ts";
 import { Params } from "../graph/index.ts";
 import { decodingGraph, languageModelWeights, vocabularyPaths } from "../models/language-model.ts";
-import { type LmConfig, readLmConfig } from "../models/lm-config.ts";
+import type { LmConfig } from "../models/lm-config.ts";
 import { LoraParams } from "../models/lora.ts";
-import { Runtime, type RuntimeOptions, type WeightSource } from "../runtime/index.ts";
+import { Runtime, type RuntimeOptions } from "../runtime/index.ts";
 import { LmTokenizer } from "../text/index.ts";
+import { openBaseModel } from "./base-model.ts";
 import { cachedModel } from "./cached-model.ts";
-import { folderWeights, ggufWeights, withAdapter } from "./lm-weights.ts";
+import { roundedWeights, withAdapter } from "./lm-weights.ts";
 import type { TokenModel } from "./token-model.ts";
 
 export interface OpenModelOptions extends RuntimeOptions {
   /** A PEFT folder. Its tokenizer.json, if it has one, takes the place of the base's. */
   readonly adapter?: string;
+  /** Rounds the weights of linear layers to so many bits when they are loaded. Default: as they are stored. */
+  readonly bits?: 4 | 8;
 }
 
 export interface OpenedModel extends TokenModel {
@@ -33,51 +27,30 @@ export interface OpenedModel extends TokenModel {
   close(): Promise<void>;
 }
 
-interface Base {
-  readonly config: LmConfig;
-  readonly tokenizer: LmTokenizer | undefined;
-  readonly weights: WeightSource;
-}
-
 /**
  * @param path a folder with config.json, or a .gguf file
  * @throws SetupError if a file is missing; InputError if files are damaged or do not belong together
  */
 export async function openLanguageModel(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
-  const { adapter: adapterPath, ...runtimeOptions } = options;
-  const base = path.endsWith(".gguf") ? await openGgufBase(path) : await openFolderBase(path, adapterPath);
+  const { adapter: adapterPath, bits, ...runtimeOptions } = options;
+  const base = await openBaseModel(path);
   const adapter = adapterPath === undefined ? undefined : await readPeftFolder(adapterPath);
   const config = adapter ? await adaptedConfig(path, base.config, adapter) : base.config;
-  const tokenizer = (adapterPath && (await ownTokenizer(adapterPath))) || base.tokenizer!;
+  const tokenizer = (adapterPath && (await ownTokenizer(adapterPath))) || (await base.tokenizer());
   expectRows(tokenizer, config, path);
   const runtime = new Runtime(runtimeOptions);
   try {
-    const weights = adapter ? withAdapter(base.weights, adapter) : base.weights;
+    const stored = bits ? await roundedWeights(base.weights, base.config, bits) : base.weights;
+    const weights = adapter ? withAdapter(stored, adapter, base.config) : stored;
     const params = adapter ? new LoraParams(adapter.lora) : new Params();
-    const program = await runtime.compile(decodingGraph(params, config), weights);
+    const program = await runtime.compile(
+      decodingGraph(params, stored.ownHead ? { ...config, tied: false } : config),
+      weights,
+    );
     return { ...cachedModel(program, config), config, tokenizer, close: () => runtime.close() };
   } catch (error) {
     await runtime.close();
     throw error;
-  }
-}
-
-async function openFolderBase(path: string, adapter: string | undefined): Promise<Base> {
-  const where = join(path, "config.json");
-  const config = readLmConfig(await readJsonFile(where), where);
-  const weights = await folderWeights(path, config);
-  const hasOther = adapter !== undefined && (await exists(join(adapter, "tokenizer.json")));
-  return { config, weights, tokenizer: hasOther ? undefined : await LmTokenizer.open(path) };
-}
-
-async function openGgufBase(path: string): Promise<Base> {
-  const file = await openGguf(path);
-  try {
-    const config = ggufLlamaConfig(file);
-    const { json, config: names } = ggufTokenizer(file);
-    return { config, weights: await ggufWeights(file, config), tokenizer: new LmTokenizer(json, names, path) };
-  } finally {
-    await file.close();
   }
 }
 

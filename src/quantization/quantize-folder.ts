@@ -1,22 +1,24 @@
 /** A model folder -> the same with the weights of its linear layers as whole numbers. It loads like any other. */
-import { copyFile, mkdir, stat } from "node:fs/promises";
+import { copyFile, mkdir, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { copyTensor } from "../checkpoint/copy-tensor.ts";
 import {
-  openSafetensors,
+  openCheckpoint,
   readJsonFile,
-  type SafetensorsFile,
+  type TensorFile,
   type TensorToWrite,
   writeSafetensors,
 } from "../checkpoint/index.ts";
 import { UsageError } from "../errors.ts";
 import { expectFree, writeFolder } from "../folder.ts";
 import type { Tensor } from "../graph/index.ts";
+import { readLmConfig } from "../models/lm-config.ts";
 import { isOfficialFolder, parseOfficialConfig } from "../official/config.ts";
 import { officialGraphs } from "../official/graphs.ts";
 import type { Outputs } from "../tokenizer/graphs.ts";
 import { MODEL_FILES, openSeedFolder } from "../tokenizer/seed-folder.ts";
 import { linearWeights } from "./linear-weights.ts";
+import { lmMatrices } from "./lm-matrices.ts";
 import { quantizeBlocks, quantizeRows } from "./round.ts";
 import { BITS, scaleName } from "./stored.ts";
 
@@ -54,10 +56,10 @@ export async function quantizeFolder(from: string, to: string, options: Quantize
   if (block !== undefined && ![16, 32, 64, 128, 256].includes(block))
     throw new UsageError(`quantize: expected a block of 16, 32, 64, 128 or 256, got ${block}.`);
   await expectFree(to);
-  const { copied, weights } = await contentsOf(from);
-  const opened = new Map<string, SafetensorsFile>();
+  const { copied, parts } = await contentsOf(from);
+  const opened = new Map<Part, TensorFile>();
   try {
-    for (const name of Object.keys(weights)) opened.set(name, await openSafetensors(join(from, name)));
+    for (const part of parts) opened.set(part, await openCheckpoint(join(from, part.from ?? part.name)));
     for (const { path, metadata } of opened.values())
       if (metadata.has(BITS)) throw new UsageError(`${path}: expected floats, it is quantized already.`);
     const infos = [...opened.values()].flatMap((file) => [...file.tensors.values()]);
@@ -70,18 +72,21 @@ export async function quantizeFolder(from: string, to: string, options: Quantize
     };
     const files: QuantizeReport["files"][number][] = [];
     await writeFolder(to, async (temporary) => {
-      for (const name of [...copied, ...opened.keys()])
+      for (const name of [...copied, ...parts.map(({ name }) => name)])
         await mkdir(dirname(join(temporary, name)), { recursive: true });
       for (const name of copied) await copyFile(join(from, name), join(temporary, name));
-      for (const [name, file] of opened) {
-        const linear = linearWeights(weights[name]!);
-        const quantized = [...file.tensors.keys()].filter((tensor) => linear.has(tensor) && !keep.test(tensor));
-        const chosen = new Set(quantized);
-        const tensors = [...file.tensors.keys()].flatMap((tensor): TensorToWrite[] =>
-          chosen.has(tensor)
-            ? quantizedTensors(file, tensor, { bits, block, onRead })
-            : [copyTensor(file, tensor, { onRead })],
+      for (const [{ name, roundable }, file] of opened) {
+        const stored = (tensor: string): string => roundable.get(tensor) ?? tensor;
+        const quantized = [...roundable.keys()].filter(
+          (tensor) => file.tensors.has(stored(tensor)) && !keep.test(tensor),
         );
+        const rounded = new Set(quantized);
+        const tensors = [
+          ...[...file.tensors.keys()]
+            .filter((tensor) => !rounded.has(tensor))
+            .map((t) => copyTensor(file, t, { onRead })),
+          ...quantized.flatMap((tensor) => quantizedTensors(file, stored(tensor), tensor, { bits, block, onRead })),
+        ];
         const metadata = { ...Object.fromEntries(file.metadata), [BITS]: String(bits) };
         await writeSafetensors(join(temporary, name), tensors, metadata);
         const [before, after] = await Promise.all([stat(file.path), stat(join(temporary, name))]);
@@ -94,16 +99,17 @@ export async function quantizeFolder(from: string, to: string, options: Quantize
   }
 }
 
-/** Numbers and scales of one matrix. Each reads and rounds it anew, so that one tensor is in memory at a time. */
+/** Numbers and scales of the matrix `from`, stored as `name`. Each reads and rounds it anew, so that one tensor is in memory at a time. */
 function quantizedTensors(
-  file: SafetensorsFile,
+  file: TensorFile,
+  from: string,
   name: string,
   { bits, block, onRead }: { bits: 4 | 8; block: number | undefined; onRead: (bytes: number) => void },
 ): TensorToWrite[] {
-  const { shape, byteLength } = file.tensors.get(name)!;
+  const { shape, byteLength } = file.tensors.get(from)!;
   const [N, K] = shape as [number, number];
   const read = async (): Promise<{ data: Int8Array | Uint8Array; scale: Float32Array }> => {
-    const w = await file.readFloat32(name);
+    const w = await file.readFloat32(from);
     return block ? quantizeBlocks(w, N, bits, block) : quantizeRows(w, N);
   };
   const data = async (): Promise<Int8Array | Uint8Array> => {
@@ -123,17 +129,44 @@ function quantizedTensors(
   ];
 }
 
-/** The files of a folder: those that are copied, and those with weights, each with the graphs that read it. */
-async function contentsOf(from: string): Promise<{ copied: string[]; weights: Record<string, Tensor[]> }> {
+/** A file of weights in a folder. */
+interface Part {
+  readonly name: string;
+  /** What is opened in its place: a folder, where several files become one. Default `name`. */
+  readonly from?: string;
+  /** Tensors that linear layers alone read, with the name in the file that they are read from. */
+  readonly roundable: ReadonlyMap<string, string>;
+}
+
+/** The files of a folder: those that are copied, and those with weights. */
+async function contentsOf(from: string): Promise<{ copied: string[]; parts: Part[] }> {
   const flat = (graphs: object): Tensor[] =>
     Object.values(graphs).flatMap((outputs: Outputs) => Object.values(outputs));
+  const part = (name: string, graphs: object): Part => ({
+    name,
+    roundable: new Map([...linearWeights(flat(graphs))].map((tensor) => [tensor, tensor])),
+  });
+  const where = join(from, "config.json");
   if (await isOfficialFolder(from)) {
-    const where = join(from, "config.json");
     const graphs = officialGraphs(parseOfficialConfig(await readJsonFile(where), where));
-    return { copied: ["config.json"], weights: { "model.safetensors": flat(graphs) } };
+    return { copied: ["config.json"], parts: [part("model.safetensors", graphs)] };
+  }
+  if (await isLanguageModel(where)) {
+    const roundable = lmMatrices(readLmConfig(await readJsonFile(where), where));
+    const files = (await readdir(from, { withFileTypes: true })).filter((entry) => entry.isFile());
+    const copied = files.map(({ name }) => name).filter((name) => /\.(json|txt|md|model|jinja)$/.test(name));
+    const own = copied.filter((name) => !name.endsWith(".index.json"));
+    return { copied: own, parts: [{ name: "model.safetensors", from: ".", roundable }] };
   }
   // The autoencoder is nearly all convolutions, which stay as they are.
   const { unet, vae: _, ...graphs } = (await openSeedFolder(from)).graphs;
-  const weights = { "model.safetensors": flat(graphs), "unet/model.safetensors": flat({ unet }) };
-  return { copied: MODEL_FILES.filter((name) => !(name in weights)), weights };
+  const parts = [part("model.safetensors", graphs), part("unet/model.safetensors", { unet })];
+  const names = new Set(parts.map(({ name }) => name));
+  return { copied: MODEL_FILES.filter((name) => !names.has(name)), parts };
+}
+
+/** A Hugging Face folder says its kind; our own folders say their format. */
+async function isLanguageModel(config: string): Promise<boolean> {
+  const json = (await readJsonFile(config).catch(() => undefined)) as { model_type?: unknown } | undefined | null;
+  return json?.model_type !== undefined && !("format" in json);
 }

@@ -1,4 +1,4 @@
-/** Floats -> whole numbers with scales. The forms that come out are described in src/onnx/quantized.ts. */
+/** Floats -> whole numbers with scales, and back. The forms that come out are described in src/onnx/quantized.ts. */
 
 /**
  * One scale a row, symmetric: the largest magnitude of a row becomes 127.
@@ -55,4 +55,30 @@ export function quantizeBlocks(
       }
     }
   return { data, scale };
+}
+
+/** The floats that `quantizeRows` stands for: f32 [N,K]. */
+export function dequantizeRows(data: Int8Array, scale: Float32Array): Float32Array {
+  const K = data.length / scale.length;
+  return Float32Array.from(data, (q, i) => q * scale[Math.floor(i / K)]!);
+}
+
+/** The floats that `quantizeBlocks` stands for: f32 [N,K]. */
+export function dequantizeBlocks(
+  data: Uint8Array,
+  scale: Float32Array,
+  { K, bits, block }: { readonly K: number; readonly bits: 4 | 8; readonly block: number },
+): Float32Array {
+  const blocks = Math.ceil(K / block);
+  const bytes = (block * bits) / 8;
+  const zero = 2 ** (bits - 1);
+  const w = new Float32Array((scale.length / blocks) * K);
+  for (let i = 0; i < w.length; i++) {
+    const [n, k] = [Math.floor(i / K), i % K];
+    const at = n * blocks + Math.floor(k / block);
+    const j = k % block;
+    const q = bits === 8 ? data[at * bytes + j]! : (data[at * bytes + (j >> 1)]! >> ((j & 1) * 4)) & 15;
+    w[i] = (q - zero) * scale[at]!;
+  }
+  return w;
 }

@@ -3,7 +3,8 @@
  * I8 [N,K] has one scale a row, F32 [N]. U8 [N,blocks,bytes] has one a block, F32 [N,blocks]; the file's metadata says
  * how many bits a number has.
  */
-import type { TensorInfo } from "../checkpoint/tensor-file.ts";
+import type { TensorFile, TensorInfo } from "../checkpoint/tensor-file.ts";
+import { dequantizeBlocks, dequantizeRows } from "./round.ts";
 
 /** Key of the metadata. */
 export const BITS = "quantized_bits";
@@ -37,4 +38,20 @@ export function storedShapes(
     [name, [N!, blocks, (known * bits) / 8]],
     [scale, [N!, blocks]],
   ];
+}
+
+/** How many bits the numbers of a file have; undefined if it is not quantized. */
+export function storedBits({ metadata }: Pick<TensorFile, "metadata">): 4 | 8 | undefined {
+  const bits = metadata.get(BITS);
+  return bits === undefined ? undefined : bits === "4" ? 4 : 8;
+}
+
+/** The numbers of a tensor of the model as floats, however they are stored. @param K columns, if it is a matrix */
+export async function readStored(file: TensorFile, name: string, K: number): Promise<Float32Array> {
+  const info = file.tensors.get(name);
+  if (info?.dtype !== "I8" && info?.dtype !== "U8") return file.readFloat32(name);
+  const [data, scale] = [await file.readBytes(name), await file.readFloat32(scaleName(name))];
+  if (info.dtype === "I8") return dequantizeRows(new Int8Array(data.buffer, data.byteOffset, data.length), scale);
+  const bits = storedBits(file) ?? 8;
+  return dequantizeBlocks(data, scale, { K, bits, block: (info.shape[2]! * 8) / bits });
 }

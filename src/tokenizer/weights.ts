@@ -9,13 +9,13 @@ import {
   type StoredDtype,
 } from "../checkpoint/index.ts";
 import { CheckpointError } from "../errors.ts";
-import { BITS, scaleName, storedShapes } from "../quantization/stored.ts";
+import { readStored, scaleName, storedBits, storedShapes } from "../quantization/stored.ts";
 import type { WeightSource } from "../runtime/index.ts";
 
 const FLOATS = { F32: "f32", F16: "f16", BF16: "bf16" } as const;
 
 export interface CheckedWeights extends WeightSource {
-  /** The numbers of one tensor. */
+  /** The numbers of one tensor, as floats however they are stored. */
   readonly read: (name: string) => Promise<Float32Array>;
 }
 
@@ -28,16 +28,16 @@ export async function checkedWeights(
   expected: readonly (readonly [string, readonly number[]])[],
   other: (name: string) => boolean = () => false,
 ): Promise<CheckedWeights> {
-  const wanted = new Set(expected.map(([name]) => name));
+  const wanted = new Map(expected);
   const { tensors, bits } = await withFile(path, async (file) => {
-    const bits = file.metadata.get(BITS) === "4" ? 4 : 8;
+    const bits = storedBits(file) ?? 8;
     const stored = expected.flatMap(([name, shape]) => storedShapes(name, shape, file.tensors.get(name), bits));
     const named = new Set(stored.map(([name]) => name));
     const own = new Map([...file.tensors].filter(([name]) => named.has(name) || !other(name)));
     expectTensors({ path, tensors: own }, stored);
-    return { tensors: file.tensors, bits: bits as 4 | 8 };
+    return { tensors: file.tensors, bits };
   });
-  const odd = [...wanted].filter((name) => !isUnderstood(tensors.get(name)!.dtype));
+  const odd = [...wanted.keys()].filter((name) => !isUnderstood(tensors.get(name)!.dtype));
   if (odd.length > 0)
     throw new CheckpointError(
       `${path}: expected tensors of F32, F16, BF16 or quantized ones, got ${tensors.get(odd[0]!)!.dtype} for ${odd[0]}. Convert the file.`,
@@ -57,7 +57,7 @@ export async function checkedWeights(
       if (info.dtype === "I8") return { dtype: "i8", data, scale };
       return { dtype: "blocks", bits, block: (info.shape[2]! * 8) / bits, data, scale };
     },
-    read: (name) => withFile(path, (file) => file.readFloat32(name)),
+    read: (name) => withFile(path, (file) => readStored(file, name, wanted.get(name)?.[1] ?? 1)),
   };
 }
 

@@ -43,7 +43,7 @@ export async function runLmRecipe(options: RunLmRecipeOptions): Promise<LoopResu
   const encode = (list: readonly string[]): number[][] => list.map((text) => tokenizer.encode(text));
   const [learned, heldOut] = [encode(texts.train), encode(texts.heldOut)];
   const common = { end: tokenizer.eos!, length: recipe.length };
-  const train = packedTexts(learned, { ...common, identity: hashOf(...texts.train) });
+  const train = packedTexts(learned, { ...common, identity: hashOf(JSON.stringify(texts.train)) });
   const validation = packedTexts(heldOut, { ...common, identity: "held out" });
   const steps = options.steps ?? recipe.steps;
   const runtime = new Runtime({ device: options.device ?? "cpu", threads: options.threads || availableParallelism() });
@@ -76,7 +76,7 @@ export async function runLmRecipe(options: RunLmRecipeOptions): Promise<LoopResu
     if (result.finished) {
       const tensors = languageModelWeights(config).map(([name, shape]) => ({
         name,
-        dtype: "F32" as const,
+        dtype: "F16" as const,
         shape,
         data: result.weights.get(name)!,
       }));

@@ -9,7 +9,7 @@ import { type Adapter, baseHash, writePeftFolder, writeSafetensors } from "../ch
 import type { DescribedCodes } from "../data/described-codes.ts";
 import { InputError } from "../errors.ts";
 import { writeFileAtomic } from "../files.ts";
-import { readBaseModel } from "../generation/base-model.ts";
+import { allNumbers, openBaseModel } from "../generation/base-model.ts";
 import { paramAttrs } from "../graph/index.ts";
 import { lmInput, PICTURE_MARKS } from "../models/causal-lm.ts";
 import { languageModel, languageModelLogits, vocabularyPaths } from "../models/language-model.ts";
@@ -50,7 +50,8 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const { recipe, identity } = await loadTuningRecipe(options.recipe);
   const run = join(root, recipe.name ?? recipe.stage);
   const basePath = options.base ?? join(root, recipe.base);
-  const base = await readBaseModel(basePath);
+  const opened = await openBaseModel(basePath);
+  const base = { config: opened.config, tokenizer: await opened.tokenizer(), weights: await allNumbers(opened) };
   const talk = await options.talk(recipe.data, root);
   const { json, tokenizer } = withCodes(base.tokenizer, base.config.vocabulary, talk.codes);
   const rows: LmConfig = { ...base.config, addedTokens: talk.codes + PICTURE_MARKS };

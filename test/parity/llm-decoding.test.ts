@@ -4,7 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ggufTokenizer, openGguf, openSafetensors, writeSafetensors } from "../../src/checkpoint/index.ts";
-import { beamSearch, generate, type OpenedModel, openLanguageModel } from "../../src/generation/index.ts";
+import { allNumbers, openBaseModel } from "../../src/generation/base-model.ts";
+import {
+  beamSearch,
+  generate,
+  type OpenedModel,
+  type OpenModelOptions,
+  openLanguageModel,
+} from "../../src/generation/index.ts";
+import { quantizeFolder } from "../../src/quantization/index.ts";
 
 const root = "test/fixtures/llm";
 let folder: string;
@@ -26,6 +34,19 @@ async function recorded(path: string, name: string): Promise<number[]> {
   const data = [...(await file.readFloat32(name))];
   await file.close();
   return data;
+}
+
+/** Logits of the last token of a text. */
+async function lastLogits(path: string, ids: readonly number[], options: OpenModelOptions = {}): Promise<Float32Array> {
+  const model = await openLanguageModel(path, { threads: 1, ...options });
+  const [logits] = await model.start().read([ids]);
+  await model.close();
+  return logits!;
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  expect(a.length).toBe(b.length);
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
 }
 
 /** An id that no model here says. */
@@ -97,5 +118,47 @@ describe("a model with an adapter", () => {
       `${small}: expected a tokenizer of at most 40 tokens, got 71.`,
     );
     await rm(small, { recursive: true });
+  });
+});
+
+describe("a model in few bits", () => {
+  let small: string;
+  beforeAll(async () => {
+    small = join(await mkdtemp(join(tmpdir(), "llm-")), "int8");
+    await quantizeFolder(folder, small, { bits: 8, block: 32 });
+  });
+  afterAll(() => rm(join(small, ".."), { recursive: true }));
+  const ids = [3, 9, 4, 17, 5];
+
+  test("says nearly what its floats say, the head among what is rounded", async () => {
+    const [floats, rounded] = [await lastLogits(folder, ids), await lastLogits(small, ids)];
+    const difference = largestDifference(floats, rounded);
+    expect(difference).toBeLessThan(0.05 * floats.reduce((most, value) => Math.max(most, Math.abs(value)), 0));
+    expect(difference).toBeGreaterThan(0);
+  });
+
+  test("rounded when it is loaded, or before: the same", async () => {
+    expect(largestDifference(await lastLogits(folder, ids, { bits: 8 }), await lastLogits(small, ids))).toBe(0);
+    const rest = { bits: 4, adapter: join(root, "lora") } as const;
+    const [four, eight] = [await lastLogits(folder, ids, rest), await lastLogits(folder, ids, { ...rest, bits: 8 })];
+    expect(four.length).toBe(42);
+    expect(largestDifference(four, eight)).toBeGreaterThan(0);
+  });
+
+  test("has the base's numbers to half a step of the rounding, for training", async () => {
+    const [floats, rounded] = [
+      await allNumbers(await openBaseModel(folder)),
+      await allNumbers(await openBaseModel(small)),
+    ];
+    expect([...rounded.keys()]).toEqual([...floats.keys()]);
+    const name = "model.layers.0.mlp.up_proj.weight";
+    const largest = floats.get(name)!.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    expect(largestDifference(floats.get(name)!, rounded.get(name)!)).toBeLessThan((1.01 * largest) / 128);
+  });
+
+  test("is not rounded twice", async () => {
+    await expect(quantizeFolder(small, join(small, "again"), { bits: 4, block: 32 })).rejects.toThrow(
+      "expected floats, it is quantized already.",
+    );
   });
 });
