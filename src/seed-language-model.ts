@@ -41,6 +41,8 @@ export interface LanguageModelOptions extends LoadOptions {
   readonly lm?: string;
   /** The adapter: a PEFT folder with its own tokenizer.json and seedling.json. Default: `lm-adapter` in the model folder. */
   readonly adapter?: string;
+  /** Rounds the language model's weights to so many bits when it is opened. Default: as they are stored. */
+  readonly lmBits?: 4 | 8;
 }
 
 /** A picture, or the codes of one. */
@@ -138,7 +140,11 @@ export class SeedLanguageModel {
     const tokenizer = await SeedTokenizer.fromPretrained(folder, options);
     try {
       options.onProgress?.(`opening ${folders.lm}`);
-      const model = await openLanguageModel(folders.lm, { ...runtimeOptions(options), adapter: folders.adapter });
+      const model = await openLanguageModel(folders.lm, {
+        ...runtimeOptions(options),
+        adapter: folders.adapter,
+        ...(options.lmBits ? { bits: options.lmBits } : {}),
+      });
       try {
         expectTogether(manifest, model, tokenizer, folders.adapter);
         return new SeedLanguageModel(tokenizer, model, manifest, folders, options);

@@ -171,10 +171,7 @@ export function expectBase(
   },
 ): void {
   const { baseHash, firstAddedToken, weights } = adapter;
-  if (baseHash && base.hash && baseHash !== base.hash)
-    throw new InputError(
-      `${base.path}: expected the base of the adapter (hash ${baseHash}), got another (${base.hash}). Name the right base.`,
-    );
+  if (baseHash && base.hash) expectBaseHash(base.path, baseHash, base.hash);
   if (firstAddedToken !== undefined && firstAddedToken !== base.vocabulary)
     throw new InputError(
       `${base.path}: expected a vocabulary of ${firstAddedToken} tokens, as the adapter's base has, got ${base.vocabulary}. Name the right base.`,
@@ -194,6 +191,14 @@ export function expectBase(
     `${base.path}: the adapter is for another base: ${problems.slice(0, 3).join("; ")}${more}.`,
     problems,
   );
+}
+
+/** @param wanted as the adapter records it @throws InputError naming both */
+export function expectBaseHash(path: string, wanted: string, hash: string): void {
+  if (wanted !== hash)
+    throw new InputError(
+      `${path}: expected the base of the adapter (hash ${wanted}), got another (${hash}). Name the right base.`,
+    );
 }
 
 function fits(shape: readonly number[], own: readonly number[], matrix: string | undefined, added: boolean): boolean {

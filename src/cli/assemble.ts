@@ -1,6 +1,7 @@
 /** `seedling assemble`: the finished stages of a run folder become a model folder. */
 import { Command, Option } from "commander";
 import { assemble } from "../training/assemble.ts";
+import { assembleLanguage } from "../training/assemble-language.ts";
 import { whole } from "./options.ts";
 
 export function assembleCommand(): Command {
@@ -11,6 +12,11 @@ export function assembleCommand(): Command {
     .option("--recipe <file>", "any recipe of the chain; it names the sizes", "recipes/mini/clip.json")
     .addOption(new Option("--paints-from <head>", "which head paints").choices(["image", "text"]).default("image"))
     .addOption(new Option("--dtype <type>", "how weights are stored").choices(["F32", "F16"]).default("F16"))
+    .option(
+      "--adapter <folder>",
+      "put only this tuned adapter, with its base, into the model folder, which is there already",
+    )
+    .option("--base <folder>", "with --adapter: the base (default: the one the adapter was tuned on)")
     .option("--untrained <seed>", "random weights of this seed instead: the baseline of every score", whole(0))
     .action(
       async (
@@ -21,17 +27,14 @@ export function assembleCommand(): Command {
           paintsFrom: "image" | "text";
           dtype: "F32" | "F16";
           untrained?: number;
+          adapter?: string;
+          base?: string;
         },
       ) => {
-        const { run: root, recipe, paintsFrom, dtype, untrained } = options;
-        await assemble({
-          root,
-          recipe,
-          out,
-          paintsFrom,
-          dtype,
-          ...(untrained === undefined ? {} : { untrainedSeed: untrained }),
-        });
+        const { run: root, recipe, paintsFrom, dtype, untrained, adapter, base } = options;
+        const untrainedSeed = untrained === undefined ? {} : { untrainedSeed: untrained };
+        if (adapter) await assembleLanguage({ adapter, out, ...(base ? { base } : {}) });
+        else await assemble({ root, recipe, out, paintsFrom, dtype, ...untrainedSeed });
         process.stdout.write(`${out}\n`);
       },
     );

@@ -1,31 +1,39 @@
-/** `seedling demo`: the pictures in examples/ to codes and back, in under a minute. */
+/** `seedling demo`: the pictures in examples/ to codes and back, in words, and two drawings of what words ask for. */
 
-import { basename } from "node:path";
+import { stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { CODES_PER_IMAGE, formatCodes } from "../codes/index.ts";
 import { writeFileAtomic } from "../files.ts";
 import { comparisonSheet } from "../image/comparison.ts";
 import { blankImage, encodePng, type RgbImage } from "../image/index.ts";
+import { SeedLanguageModel } from "../seed-language-model.ts";
+import type { SeedTokenizer } from "../seed-tokenizer.ts";
 import { interruptible } from "./interrupt.ts";
-import { addModelOptions, type ModelOptions, withTokenizer } from "./options.ts";
+import { oneLine } from "./language-options.ts";
+import { addModelOptions, closing, findModel, type ModelOptions, withTokenizer } from "./options.ts";
 import { writeStdout } from "./output.ts";
 import { addPaintingOptions, type PaintingOptions, paintings } from "./painting.ts";
 import { findPictures } from "./picture-inputs.ts";
 import { title } from "./reconstruct.ts";
 import { Report } from "./report.ts";
 
+const QUESTION = "how many things are there?";
+const PROMPTS = ["a red apple", "two fish on blue"];
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
 
 interface Options extends ModelOptions, PaintingOptions {
   readonly output: string;
+  readonly drawings: string;
 }
 
 export function demoCommand(): Command {
   const command = new Command("demo")
-    .description("tokenize some pictures, print their codes, and paint them back from all 32 and from the first few")
+    .description("tokenize some pictures, print their codes, say what they show, paint them back, and draw two prompts")
     .argument("[pictures...]", "other pictures than the examples that come with the package", [EXAMPLES])
-    .option("-o, --output <file>", "the sheet, a PNG", "seedling-demo.png");
+    .option("-o, --output <file>", "the sheet of pictures painted back, a PNG", "seedling-demo.png")
+    .option("--drawings <file>", "the sheet of drawings, a PNG", "seedling-demo-drawings.png");
   return addModelOptions(addPaintingOptions(command, [CODES_PER_IMAGE, 16, 8, 4])).action(demo);
 }
 
@@ -34,7 +42,7 @@ async function demo(inputs: string[], options: Options): Promise<void> {
   const { keep, output } = options;
   const start = performance.now();
   await interruptible((signal) =>
-    withTokenizer(options, async (tokenizer) => {
+    withModel(options, async (tokenizer, language) => {
       await tokenizer.encode([blankImage(8, 8)]); // compiles, so that the times below are those of tokenizing
       await print(`model ready in ${seconds(start)}: ${tokenizer.codebookSize} codes, ${options.model}`);
 
@@ -50,6 +58,7 @@ async function demo(inputs: string[], options: Options): Promise<void> {
           codes.push(Array.from(one!.codes));
           rows.push([image]);
           await print(`\n${basename(name)}, ${ms.toFixed(0)} ms\n  ${formatCodes(codes.at(-1)!)}`);
+          if (language) await talk(language, codes.at(-1)!, signal);
         } catch (error) {
           report.problem(error);
         }
@@ -61,9 +70,38 @@ async function demo(inputs: string[], options: Options): Promise<void> {
       report.clear();
       await print(`\npainted ${rows.length} pictures from ${keep.join(", ")} codes in ${seconds(painting)}`);
       await writeFileAtomic(output, await encodePng(comparisonSheet(["original", ...keep.map(title)], rows)));
-      await print(`wrote ${output} in ${seconds(start)} altogether`);
+      await print(`wrote ${output}`);
+      if (language) await draw(language, options, signal);
+      await print(`done in ${seconds(start)} altogether`);
     }),
   );
+}
+
+/** The model of pictures, and the language model if the folder has one. */
+async function withModel(
+  options: ModelOptions,
+  use: (tokenizer: SeedTokenizer, language: SeedLanguageModel | undefined) => Promise<void>,
+): Promise<void> {
+  const { folder, load } = await findModel(options);
+  const speaks = await stat(join(folder, "lm-adapter")).catch(() => undefined);
+  if (!speaks) return withTokenizer(options, (tokenizer) => use(tokenizer, undefined));
+  const language = await SeedLanguageModel.fromPretrained(folder, load);
+  return closing(language, () => use(language.tokenizer, language));
+}
+
+/** What a picture shows, and the answer to one question. */
+async function talk(language: SeedLanguageModel, codes: readonly number[], signal: AbortSignal): Promise<void> {
+  const [text] = await language.describe([{ codes }], { signal });
+  const answer = await language.ask({ codes }, QUESTION, { signal });
+  await print(`  it says: ${oneLine(text!)}\n  ${QUESTION} ${oneLine(answer)}`);
+}
+
+async function draw(language: SeedLanguageModel, { drawings, seed }: Options, signal: AbortSignal): Promise<void> {
+  const start = performance.now();
+  const drawn: RgbImage[] = [];
+  for (const prompt of PROMPTS) drawn.push((await language.draw(prompt, { seed, signal }))[0]!.image);
+  await writeFileAtomic(drawings, await encodePng(comparisonSheet(PROMPTS, [drawn])));
+  await print(`drew ${PROMPTS.map((prompt) => `"${prompt}"`).join(" and ")} in ${seconds(start)}: ${drawings}`);
 }
 
 function print(line: string): Promise<void> {

@@ -1,5 +1,5 @@
 /** Options of the commands that speak: describe, ask, draw and chat. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import { isOfficialFolder } from "../official/index.ts";
 import { type ReplyOptions, SeedLanguageModel } from "../seed-language-model.ts";
@@ -8,13 +8,20 @@ import { addModelOptions, closing, findModel, type ModelOptions, real, whole } f
 export interface LanguageOptions extends ModelOptions {
   readonly lm?: string;
   readonly adapter?: string;
+  readonly lmBits?: "4" | "8";
 }
 
-/** Adds --lm and --adapter to what every model takes. */
+/** Adds --lm, --adapter and --lm-bits to what every model takes. */
 export function addLanguageOptions(command: Command): Command {
   return addModelOptions(command)
     .option("--lm <path>", "the base language model, a Hugging Face folder or a .gguf file (default: lm in the model)")
-    .option("--adapter <folder>", "what makes it see and draw, a PEFT folder (default: lm-adapter in the model)");
+    .option("--adapter <folder>", "what makes it see and draw, a PEFT folder (default: lm-adapter in the model)")
+    .addOption(
+      new Option(
+        "--lm-bits <n>",
+        "round the language model's weights to n bits when it is opened: faster, less memory",
+      ).choices(["4", "8"]),
+    );
 }
 
 /** Opens a model that sees and draws, and closes it whatever happens. */
@@ -25,11 +32,12 @@ export async function withLanguageModel<T>(
   const { folder, load } = await findModel(options);
   if (await isOfficialFolder(folder))
     throw new UsageError(`${folder}: expected a model that paints itself, got imported SEED weights. Name another.`);
-  const { lm, adapter } = options;
+  const { lm, adapter, lmBits } = options;
   const model = await SeedLanguageModel.fromPretrained(folder, {
     ...load,
     ...(lm === undefined ? {} : { lm }),
     ...(adapter === undefined ? {} : { adapter }),
+    ...(lmBits === undefined ? {} : { lmBits: lmBits === "4" ? 4 : 8 }),
   });
   return closing(model, () => use(model));
 }

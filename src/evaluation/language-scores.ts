@@ -68,13 +68,15 @@ export async function questionScores(
   progress?: Progress,
 ): Promise<QuestionScores> {
   const kinds = new Map<string, { questions: number; seeing: number; questionOnly: number }>();
+  const blind = new Map<string, string>(); // answers without a picture: the same question has the same one
   for (const [i, { scene, codes }] of scenes.entries()) {
     for (const { kind, question, answer } of scene.questions) {
       const tally = kinds.get(kind) ?? { questions: 0, seeing: 0, questionOnly: 0 };
       kinds.set(kind, tally);
       tally.questions++;
       if (isRight(await speaker.ask(codes, question), answer)) tally.seeing++;
-      if (isRight(await speaker.ask(undefined, question), answer)) tally.questionOnly++;
+      if (!blind.has(question)) blind.set(question, await speaker.ask(undefined, question));
+      if (isRight(blind.get(question)!, answer)) tally.questionOnly++;
     }
     progress?.(i + 1, scenes.length);
   }

@@ -14,7 +14,7 @@ import { paramAttrs } from "../graph/index.ts";
 import { lmInput, PICTURE_MARKS } from "../models/causal-lm.ts";
 import { languageModel, languageModelLogits, vocabularyPaths } from "../models/language-model.ts";
 import type { LmConfig } from "../models/lm-config.ts";
-import { type LoraConfig, LoraParams, SEED_LORA, SEED_LORA_OPT, type Weights } from "../models/lora.ts";
+import { type LoraConfig, LoraParams, SEED_LORA, SEED_LORA_OPT } from "../models/lora.ts";
 import { mapWeights, Runtime } from "../runtime/index.ts";
 import { CHATML, LmTokenizer, SEED_CHAT, withImageTokens } from "../text/index.ts";
 import { type LmManifest, writeLmManifest } from "../text/lm-manifest.ts";
@@ -61,7 +61,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const lora: LoraConfig = { ...(config.kind === "opt" ? SEED_LORA_OPT : SEED_LORA), ...recipe.lora };
   if (recipe.length > config.context)
     throw new InputError(`${options.recipe}: length: expected at most ${config.context}, got ${recipe.length}.`);
-  const start = await startValues(root, recipe.continues, base.weights, config, lora);
+  const start = await startValues(root, recipe.continues, base.weights, config, lora, talk);
   const template = recipe.template === "seed" ? SEED_CHAT : CHATML;
   const texts = { stage: recipe.stage, tokenizer, template, drawShare: recipe.drawShare, seed: recipe.seed };
   const steps = options.steps ?? recipe.steps;
@@ -93,8 +93,10 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
       ([name, data]) => ({ name, dtype: "F32", shape: shapes.get(name)!, data }) as const,
     );
     await writeSafetensors(join(run, "weights.safetensors"), tensors);
-    const learned = new Map(tensors.map(({ name, shape, data }) => [name, { shape, data }]));
-    const weights = recipe.codeWords === "rows" ? learned : withRows(learned, vocabularyPaths(config).embeddings, talk);
+    const stored =
+      recipe.codeWords === "rows" ? result.weights : withRows(result.weights, vocabularyPaths(config), talk);
+    const storedShapes = new Map(adapterShapes(rows, lora));
+    const weights = new Map([...stored].map(([name, data]) => [name, { shape: storedShapes.get(name)!, data }]));
     const hash = await baseHash(basePath);
     const adapter: Adapter = { lora, base: basePath, baseHash: hash, firstAddedToken: config.vocabulary, weights };
     const manifest: LmManifest = {
@@ -126,22 +128,25 @@ async function writeAdapter(
   await writeLmManifest(folder, manifest);
 }
 
-/** Projected codes and marks as the rows that they stand for. */
-function withRows(learned: Weights, embeddings: string, { vectors, codes }: PictureTalk): Weights {
-  const own = (name: string) => learned.get(`${embeddings}.${name}`)!;
+/** Projected codes and marks as the rows that they stand for; what else was learned stays. */
+function withRows(
+  learned: ReadonlyMap<string, Float32Array>,
+  { embeddings }: { readonly embeddings: string },
+  { vectors, codes }: PictureTalk,
+): ReadonlyMap<string, Float32Array> {
+  const own = (name: string): Float32Array => learned.get(`${embeddings}.${name}`)!;
   const [weight, bias, marks] = [own("code_projection.weight"), own("code_projection.bias"), own("marks")];
-  const [width, E] = weight.shape as [number, number];
-  const data = new Float32Array((codes + PICTURE_MARKS) * width);
+  const [width, E] = [bias.length, vectors.length / codes];
+  const rows = new Float32Array((codes + PICTURE_MARKS) * width);
   for (let code = 0; code < codes; code++)
     for (let d = 0; d < width; d++) {
-      let sum = bias.data[d]!;
-      for (let e = 0; e < E; e++) sum += weight.data[d * E + e]! * vectors[code * E + e]!;
-      data[code * width + d] = sum;
+      let sum = bias[d]!;
+      for (let e = 0; e < E; e++) sum += weight[d * E + e]! * vectors[code * E + e]!;
+      rows[code * width + d] = sum;
     }
-  data.set(marks.data, codes * width);
-  const isOwn = (path: string): boolean => /\.(marks|code_projection\.(weight|bias))$/.test(path);
-  const rest = [...learned].filter(([path]) => !isOwn(path));
-  return new Map([...rest, [`${embeddings}.added`, { shape: [codes + PICTURE_MARKS, width], data }]]);
+  rows.set(marks, codes * width);
+  const rest = [...learned].filter(([path]) => !/\.(marks|code_projection\.(weight|bias))$/.test(path));
+  return new Map([...rest, [`${embeddings}.added`, rows]]);
 }
 
 /** The base's tokenizer with the tokens of codes behind its rows. @throws InputError for one that has some already */
@@ -154,16 +159,21 @@ function withCodes(
   return { json, tokenizer: new LmTokenizer(json, base.config) };
 }
 
-/** The norms as the base has them, or all that an earlier stage learned. */
+/** The norms as the base has them, or all that an earlier stage learned; rows may begin as what a projection gave. */
 async function startValues(
   root: string,
   continues: string | undefined,
   base: ReadonlyMap<string, Float32Array>,
   config: LmConfig,
   lora: LoraConfig,
+  talk: PictureTalk,
 ): Promise<ReadonlyMap<string, Float32Array>> {
-  const earlier = continues ? await loadWeights(join(root, continues, "weights.safetensors")) : undefined;
-  if (earlier) return earlier;
+  if (continues) {
+    const earlier = await loadWeights(join(root, continues, "weights.safetensors"));
+    const paths = vocabularyPaths(config);
+    const wasProjected = earlier.has(`${paths.embeddings}.code_projection.weight`);
+    return wasProjected && !config.projectedFrom ? withRows(earlier, paths, talk) : earlier;
+  }
   const known = adapterPaths(config, lora).filter((path) => base.has(path));
   return new Map(known.map((path) => [path, base.get(path)!]));
 }

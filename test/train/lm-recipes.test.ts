@@ -96,7 +96,7 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
   } finally {
     await model.close();
   }
-}, 120_000);
+}, 300_000);
 
 test("codes may be a projection of the codebook, and come out as rows like others", async () => {
   const path = join(root, "projected.json");
@@ -118,6 +118,13 @@ test("codes may be a projection of the codebook, and come out as rows like other
   const expected = [0, 1, 2, 3].reduce((sum, e) => sum + projection[5 * 4 + e]! * vectors[7 * 4 + e]!, bias[5]!);
   expect(added.data[7 * 32 + 5]).toBeCloseTo(expected, 3); // stored as float16
   expect(added.data[CODES * 32]).toBeCloseTo(weights.get("model.embed_tokens.marks")![0]!, 3);
+
+  const onward = { ...json, name: "rows-of-projected", continues: "projected", peakRate: 1e-7, averageDecay: 0 };
+  await writeFile(path, JSON.stringify(onward));
+  const next = await runTuningRecipe({ recipe: path, root, talk: async () => pictures, threads: 1, steps: 1 });
+  const rowsNow = next.weights.get("model.embed_tokens.added")!;
+  expect(rowsNow.length).toBe((CODES + 2) * 32);
+  expect(rowsNow[7 * 32 + 5]).toBeCloseTo(expected, 5);
 }, 60_000);
 
 test("an unknown key and a missing one are named", async () => {

@@ -1,0 +1,48 @@
+/** A tuned language model beside the tokenizer of pictures that it was tuned on: one folder that sees, draws and talks. */
+import { copyFile, mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { baseHash, expectBaseHash, readJsonFile, readPeftFolder } from "../checkpoint/index.ts";
+import { UsageError } from "../errors.ts";
+import { fileError, writeFileAtomic } from "../files.ts";
+import { parseWith } from "../json-file.ts";
+
+export interface AssembleLanguageOptions {
+  /** Folder of a tuned stage's adapter, for instance `runs/mini/instruct/adapter`. */
+  readonly adapter: string;
+  /** The frozen model that it was tuned on; default: the one the adapter names. */
+  readonly base?: string;
+  /** The model folder: gets `lm` and `lm-adapter`. */
+  readonly out: string;
+}
+
+const parseConfig = parseWith(z.looseObject({ base_model_name_or_path: z.string().nullish() }));
+
+/**
+ * Copies base and adapter. The copy of the adapter names the base beside it.
+ * @throws SetupError if a part is missing; InputError if the base is another than the adapter's
+ */
+export async function assembleLanguage({ adapter, base, out }: AssembleLanguageOptions): Promise<void> {
+  const where = join(adapter, "adapter_config.json");
+  const config = parseConfig(await readJsonFile(where, 10e6), where);
+  const from = base ?? config.base_model_name_or_path;
+  if (!from) throw new UsageError(`${where}: expected the name of a base, found none. Name one with --base.`);
+  if (from.endsWith(".gguf"))
+    throw new UsageError(`${from}: expected a folder as base. Unpack it with seedling import.`);
+  const { baseHash: wanted } = await readPeftFolder(adapter);
+  if (wanted) expectBaseHash(from, wanted, await baseHash(from));
+  await copyFiles(from, join(out, "lm"));
+  await copyFiles(adapter, join(out, "lm-adapter"));
+  const own = { ...config, base_model_name_or_path: "../lm" };
+  await writeFileAtomic(join(out, "lm-adapter", "adapter_config.json"), `${JSON.stringify(own)}\n`);
+}
+
+async function copyFiles(from: string, to: string): Promise<void> {
+  try {
+    await mkdir(to, { recursive: true });
+    for (const entry of await readdir(from, { withFileTypes: true }))
+      if (entry.isFile()) await copyFile(join(from, entry.name), join(to, entry.name));
+  } catch (error) {
+    throw fileError(error, to);
+  }
+}
