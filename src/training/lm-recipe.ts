@@ -68,6 +68,10 @@ const tuning = z.strictObject({
   }),
   /** What codes are to the model: new rows of its vocabulary (SEED-LLaMA), or a projection of the codebook (SEED-OPT). */
   codeWords: z.enum(["rows", "projection"]).default("rows"),
+  /** How new rows begin: as small noise, or as the words that go with each code in the training captions (ours). */
+  rowsStart: z.enum(["noise", "words"]).default("noise"),
+  /** Factor on the rate of new rows: each is met rarely, so it learns little at the rate of the rest. */
+  rowsRate: z.number().positive().default(1),
   /** Share of sequences in which the model draws. Stage `see` has none. */
   drawShare: share.default(0.5),
 });

@@ -34,6 +34,8 @@ export interface LmStageOptions {
   readonly adapter?: { readonly lora: LoraConfig; readonly base: WeightSource };
   /** First values of what learns; norms of an adapter must be among them, as the base has them. */
   readonly start?: ReadonlyMap<string, Float32Array>;
+  /** Factor on the rate of added rows. Default 1. */
+  readonly rowsRate?: number;
 }
 
 /** Not counted by the loss. */
@@ -49,7 +51,7 @@ export function adapterPaths(config: LmConfig, lora: LoraConfig): string[] {
 }
 
 export function lmStage(options: LmStageOptions): Stage {
-  const { name, config, length: T, train, adapter, start } = options;
+  const { name, config, length: T, train, adapter, start, rowsRate = 1 } = options;
   const noiseWidth = Math.max(config.width, config.intermediate);
   const drops = (adapter?.lora.dropout ?? 0) > 0;
   const noise = (B: number): Tensor => input("noise", [B, T, noiseWidth]);
@@ -58,6 +60,7 @@ export function lmStage(options: LmStageOptions): Stage {
     learns: adapter ? adapterPaths(config, adapter.lora) : topNames(config),
     ...(adapter ? { frozen: adapter.base } : {}),
     ...(start ? { start } : {}),
+    rateScale: (path) => (path.endsWith(".added") ? rowsRate : 1),
     params: (B) => (adapter ? new LoraParams(adapter.lora, drops ? { noise: noise(B) } : {}) : new Params()),
     build: (p, B) => ({ loss: nextTokenLoss(p, config, B, T).loss }),
     async batch(micro, B, rng) {

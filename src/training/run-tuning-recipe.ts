@@ -10,11 +10,12 @@ import type { DescribedCodes } from "../data/described-codes.ts";
 import { InputError } from "../errors.ts";
 import { writeFileAtomic } from "../files.ts";
 import { allNumbers, openBaseModel } from "../generation/base-model.ts";
-import { paramAttrs } from "../graph/index.ts";
+import { normal, paramAttrs } from "../graph/index.ts";
 import { lmInput, PICTURE_MARKS } from "../models/causal-lm.ts";
 import { languageModel, languageModelLogits, vocabularyPaths } from "../models/language-model.ts";
 import type { LmConfig } from "../models/lm-config.ts";
 import { type LoraConfig, LoraParams, SEED_LORA, SEED_LORA_OPT } from "../models/lora.ts";
+import { initialValues } from "../nn/index.ts";
 import { mapWeights, Runtime } from "../runtime/index.ts";
 import { CHATML, LmTokenizer, SEED_CHAT, withImageTokens } from "../text/index.ts";
 import { type LmManifest, writeLmManifest } from "../text/lm-manifest.ts";
@@ -25,6 +26,7 @@ import { type LoopResult, trainLoop } from "./loop.ts";
 import { pictureTexts, REQUESTS } from "./picture-texts.ts";
 import { loopSettings } from "./recipe.ts";
 import { loadWeights, type RunRecipeOptions } from "./run-recipe.ts";
+import { wordRows } from "./word-rows.ts";
 
 /** Codes with what is said of them, and which codebook they come from. */
 export interface PictureTalk {
@@ -61,7 +63,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const lora: LoraConfig = { ...(config.kind === "opt" ? SEED_LORA_OPT : SEED_LORA), ...recipe.lora };
   if (recipe.length > config.context)
     throw new InputError(`${options.recipe}: length: expected at most ${config.context}, got ${recipe.length}.`);
-  const start = await startValues(root, recipe.continues, base.weights, config, lora, talk);
+  const start = await startValues(root, recipe, base, { config, lora, talk });
   const template = recipe.template === "seed" ? SEED_CHAT : CHATML;
   const texts = { stage: recipe.stage, tokenizer, template, drawShare: recipe.drawShare, seed: recipe.seed };
   const steps = options.steps ?? recipe.steps;
@@ -77,6 +79,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
       runtime,
       adapter: { lora, base: mapWeights(new Map([...base.weights, [table, talk.vectors]])) },
       start,
+      rowsRate: recipe.rowsRate,
     });
     const result = await trainLoop(stage, {
       run,
@@ -162,20 +165,29 @@ function withCodes(
 /** The norms as the base has them, or all that an earlier stage learned; rows may begin as what a projection gave. */
 async function startValues(
   root: string,
-  continues: string | undefined,
-  base: ReadonlyMap<string, Float32Array>,
-  config: LmConfig,
-  lora: LoraConfig,
-  talk: PictureTalk,
+  { continues, codeWords, rowsStart, seed }: TuningRecipe,
+  { weights, tokenizer }: { readonly weights: ReadonlyMap<string, Float32Array>; readonly tokenizer: LmTokenizer },
+  { config, lora, talk }: { readonly config: LmConfig; readonly lora: LoraConfig; readonly talk: PictureTalk },
 ): Promise<ReadonlyMap<string, Float32Array>> {
+  const paths = vocabularyPaths(config);
   if (continues) {
     const earlier = await loadWeights(join(root, continues, "weights.safetensors"));
-    const paths = vocabularyPaths(config);
     const wasProjected = earlier.has(`${paths.embeddings}.code_projection.weight`);
     return wasProjected && !config.projectedFrom ? withRows(earlier, paths, talk) : earlier;
   }
-  const known = adapterPaths(config, lora).filter((path) => base.has(path));
-  return new Map(known.map((path) => [path, base.get(path)!]));
+  const known = adapterPaths(config, lora).filter((path) => weights.has(path));
+  const start = new Map(known.map((path) => [path, weights.get(path)!]));
+  if (codeWords === "rows" && rowsStart === "words") {
+    const { width } = config;
+    const embeddings = weights.get(`${paths.embeddings}.weight`)!;
+    const encode = (caption: string): number[] => tokenizer.encode(` ${caption}`);
+    const rows = wordRows({ rows: talk.train, encode, embeddings, width, codes: talk.codes });
+    const path = `${paths.embeddings}.added`;
+    const all = initialValues(path, [talk.codes + PICTURE_MARKS, width], normal(0.02), seed);
+    all.set(rows); // the marks of a picture, behind the codes, begin as noise
+    start.set(path, all);
+  }
+  return start;
 }
 
 function startHash(start: ReadonlyMap<string, Float32Array>): Float32Array[] {

@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { wordRows } from "./word-rows.ts";
+
+const WORDS = ["red", "blue", "cat", "dog"];
+const width = 4;
+/** Each word has an axis of its own. */
+const embeddings = Float32Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? 1 : 0));
+const encode = (caption: string): number[] => caption.split(" ").map((word) => WORDS.indexOf(word));
+
+/** Code 0 stands in every red picture, 1 in every blue one, 2 with cats, 3 with dogs, 4 in all, 5 in none. */
+const rows = Array.from({ length: 400 }, (_, i) => {
+  const [colour, thing] = [i % 2, (i >> 1) % 2];
+  const codes = Array.from({ length: 32 }, (_, k) => [colour, 2 + thing, 4][k % 3]!);
+  return { codes, caption: `${WORDS[colour]} ${WORDS[2 + thing]}`, questions: [] };
+});
+
+test("a code begins as the words that go with it", () => {
+  const out = wordRows({ rows, encode, embeddings, width, codes: 6 });
+  const row = (code: number): number[] => [...out.subarray(code * width, (code + 1) * width)];
+  const likeliest = (code: number): string => WORDS[row(code).indexOf(Math.max(...row(code)))]!;
+  expect([0, 1, 2, 3].map(likeliest)).toEqual(WORDS);
+  expect(row(0)[1]).toBeLessThan(row(0)[2]!); // blue is ruled out, a cat is as likely as ever
+  for (const code of [4, 5]) for (const value of row(code)) expect(Math.abs(value)).toBeLessThan(1e-6);
+  expect(Math.sqrt(out.reduce((sum, v) => sum + v * v, 0) / out.length)).toBeCloseTo(0.02, 5);
+});
+
+test("words in most captions and words in a few say nothing", () => {
+  const said = rows.map((row, i) => ({ ...row, caption: `${row.caption.split(" ")[0]} ${i === 0 ? "dog" : "cat"}` }));
+  const out = wordRows({ rows: said, encode, embeddings, width, codes: 6 });
+  // Only the two colours are left, and their mean is taken off both.
+  for (let code = 0; code < 6; code++) for (const d of [2, 3]) expect(out[code * width + d]).toBe(0);
+});
