@@ -77,7 +77,7 @@ const sides = [
   { name: "Seedling int8", side: new Side("int8", process.execPath, [here("sides/tokenize.mjs")]), folder: small },
   {
     name: "PyTorch f32",
-    side: new Side("pytorch", python, [here("peers/tokenize.py")]),
+    side: new Side("pytorch", python, [here("peers/seed_tokenizer.py")]),
     folder: join(options.folder, "peer"),
   },
 ];

@@ -1,10 +1,11 @@
 // Writes docs/results.md from the JSON of `seedling eval`: docs/results/{mini,untrained}.json and, where it was
-// measured, text-head.json and codebook-variants.json.
+// measured, text-head.json, codebook-variants.json and language.json (`seedling eval --language`).
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 const read = (name) =>
   existsSync(`docs/results/${name}.json`) ? JSON.parse(readFileSync(`docs/results/${name}.json`, "utf8")) : undefined;
-const [mini, untrained, textHead, variants] = ["mini", "untrained", "text-head", "codebook-variants"].map(read);
+const names = ["mini", "untrained", "text-head", "codebook-variants", "language"];
+const [mini, untrained, textHead, variants, language] = names.map(read);
 const { codes } = JSON.parse(readFileSync("models/seedling-mini/config.json", "utf8")).codebook;
 const f = (x, digits = 1) => (x === undefined ? "" : x.toFixed(digits));
 const recall = (s) => [s.imageToText, s.textToImage].flatMap(({ r1, r5, r10 }) => [f(r1), f(r5), f(r10)]);
@@ -131,6 +132,7 @@ out.push(
   row("peak memory of the process, MB", f(s.peakMemoryMb, 0)),
   "",
 );
+if (language) out.push(...languageSection(language));
 writeFileSync("docs/results.md", `${out.join("\n")}`);
 
 // The short table of README.md and of the model card.
@@ -186,4 +188,44 @@ for (const path of ["README.md", "models/seedling-mini/README.md"]) {
     path,
     text.replace(between, (_, before, after) => `${before}${scores}${after}`),
   );
+}
+
+/** Captions, questions and drawings of the language model. */
+function languageSection(scores) {
+  const splits = ["test", "held-out-style", "held-out-pairs"];
+  const lines = ["", `## The language model: ${scores.scenes} scenes of each split, ${scores.nouns} nouns`, ""];
+  const both = (own, others) => `${own} (${others})`;
+  lines.push("What it says of pictures; in brackets what it said of the next picture, the baseline.", "");
+  lines.push(...head("captions", "object F1", "counts %", "colours %", "relations %", "exactly right %"));
+  for (const split of splits) {
+    const { ofOthers: o, ...c } = scores[`captions ${split}`];
+    const percents = ["countAccuracy", "colourAccuracy", "relationAccuracy", "exactly"];
+    lines.push(
+      row(split, both(f(c.objectF1, 3), f(o.objectF1, 3)), ...percents.map((name) => both(f(c[name]), f(o[name])))),
+    );
+  }
+  lines.push("", "Questions answered right, percent; in brackets by the same model without the picture.", "");
+  const kinds = Object.keys(scores["questions test"].kinds);
+  lines.push(...head("questions", "all", ...kinds));
+  for (const split of splits) {
+    const { kinds: own, ...all } = scores[`questions ${split}`];
+    const cell = (q) => (q ? both(f(q.seeing), f(q.questionOnly)) : "");
+    lines.push(row(split, cell(all), ...kinds.map((kind) => cell(own[kind]))));
+  }
+  lines.push("", "Things of a prompt that the clip pair finds in its picture, percent.", "");
+  const columns = [
+    "drawn by the language model",
+    "codes of a real picture",
+    "painted from the caption",
+    "real pictures",
+  ];
+  lines.push(...head("drawings", "prompts", ...columns, "well formed without a rule %"));
+  for (const split of splits) {
+    const d = scores[`drawings ${split}`];
+    const found = d && [d.drawn, d.realCodes, d.fromCaption, d.originals, d.wellFormed];
+    if (d) lines.push(row(split, d.prompts, ...found.map((value) => f(value))));
+  }
+  lines.push("", "The first test scenes:", "", ...head("said", "caption of the scene"));
+  lines.push(...scores["captions test"].examples.map(({ said, caption }) => row(said, caption)), "");
+  return lines;
 }

@@ -31,24 +31,28 @@ export interface CodedScene {
 
 export type Progress = (done: number, total: number) => void;
 
+export interface DescribingScores extends CaptionScores {
+  /** The baseline: what was said of the next picture. */
+  readonly ofOthers: CaptionScores;
+  readonly examples: readonly { readonly said: string; readonly caption: string }[];
+}
+
 export async function describingScores(
   speaker: Speaker,
   scenes: readonly CodedScene[],
   nouns: readonly string[],
   progress?: Progress,
-): Promise<CaptionScores & { readonly examples: readonly { readonly said: string; readonly caption: string }[] }> {
+): Promise<DescribingScores> {
   const said: string[] = [];
   for (const { codes } of scenes) {
     said.push(await speaker.describe(codes));
     progress?.(said.length, scenes.length);
   }
-  const scores = captionScores(
-    said,
-    scenes.map(({ scene }) => scene),
-    nouns,
-  );
+  const shown = scenes.map(({ scene }) => scene);
+  const scores = captionScores(said, shown, nouns);
+  const ofOthers = captionScores([...said.slice(1), ...said.slice(0, 1)], shown, nouns);
   const examples = scenes.slice(0, 8).map(({ scene }, i) => ({ said: said[i]!, caption: scene.caption }));
-  return { ...scores, examples };
+  return { ...scores, ofOthers, examples };
 }
 
 export interface QuestionScores {
