@@ -6,15 +6,21 @@ import type { SeedConfig } from "./seed-tokenizer.ts";
 
 export const count = z.int().min(1).max(1_000_000);
 
-export const vision = z.strictObject({
-  imageSize: count,
-  patchSize: count,
-  width: count,
-  depth: count,
-  heads: count,
-  mlpHidden: count,
-  eps: z.number().optional(),
-});
+export const vision = z
+  .strictObject({
+    imageSize: count,
+    patchSize: count,
+    width: count,
+    depth: count,
+    heads: count,
+    mlpHidden: count,
+    eps: z.number().optional(),
+    stem: z.array(z.int().min(8).max(4096).multipleOf(8)).max(8).optional(),
+  })
+  .refine(({ patchSize, stem = [] }) => patchSize % 2 ** stem.length === 0, {
+    path: ["stem"],
+    error: "expected a patch size that the stem can halve once a level",
+  });
 
 const textEncoder = z.strictObject({
   vocabulary: count,

@@ -3,7 +3,8 @@
  * One code for ViT-g/14 (1408 wide, 39 blocks) and the mini model. Sun et al. 2023; Li et al. 2023 (BLIP-2).
  */
 import { concat, normal, type Params, type Tensor, zeros } from "../graph/index.ts";
-import { block } from "../nn/index.ts";
+import { block, conv2d } from "../nn/index.ts";
+import { resnet } from "./resnet2d.ts";
 
 export interface VitConfig {
   /** Rows and columns of the picture, px. */
@@ -17,6 +18,11 @@ export interface VitConfig {
   readonly mlpHidden: number;
   /** Default 1e-6. */
   readonly eps?: number;
+  /**
+   * Channels of convolutions before the patches, each of which halves rows and columns; a patch then has fewer cells of
+   * more channels. Ours, for small models that learn from little: Xiao et al. 2021. Default none, as published.
+   */
+  readonly stem?: readonly number[];
 }
 
 /** Intermediate results by name, for parity checks and debugging. */
@@ -29,13 +35,14 @@ export function vitTokens({ imageSize, patchSize }: Pick<VitConfig, "imageSize" 
 
 /**
  * pixels: f32 [B,3,Y,X], normalised -> f32 [B,1+P,D], class token first.
- * Keys `cls_token`, `pos_embed`, `patch_embed.proj.*`, `blocks.i.*`.
+ * Keys `cls_token`, `pos_embed`, `patch_embed.proj.*`, `blocks.i.*`; with a stem `patch_embed.stem.i.*`.
  */
 export function evaVit(p: Params, pixels: Tensor, config: VitConfig, trace: Trace = {}): Tensor {
-  const { width: D, patchSize, depth, heads, mlpHidden, eps = 1e-6 } = config;
+  const { width: D, patchSize, depth, heads, mlpHidden, eps = 1e-6, stem = [] } = config;
   const B = pixels.dim(0);
   const tokens = vitTokens(config);
-  const patches = patchEmbed(p.at("patch_embed", "proj"), pixels, D, patchSize); // [B,P,D]
+  const cells = convolutionalStem(p.at("patch_embed", "stem"), pixels, stem);
+  const patches = patchEmbed(p.at("patch_embed", "proj"), cells, D, patchSize / 2 ** stem.length); // [B,P,D]
   const cls = p.get("cls_token", [1, 1, D], normal(0.02)).expand([B, 1, D]);
   let x = concat([cls, patches], 1).add(p.get("pos_embed", [1, tokens, D], normal(0.02)));
   trace["vit.embed"] = x;
@@ -45,6 +52,18 @@ export function evaVit(p: Params, pixels: Tensor, config: VitConfig, trace: Trac
   }
   trace["vit.out"] = x;
   return x;
+}
+
+const STEM_GROUPS = 8;
+
+/** Each level: a convolution of stride 2, then a residual block. x: [B,C,Y,X]. Keys `i.conv.*`, `i.block.*`. */
+function convolutionalStem(p: Params, x: Tensor, channels: readonly number[]): Tensor {
+  let h = x;
+  for (const [i, width] of channels.entries()) {
+    h = conv2d(p.at(i, "conv"), h, width, { kernel: 3, stride: 2 });
+    h = resnet(p.at(i, "block"), h, { channels: width, groups: STEM_GROUPS, eps: 1e-5 });
+  }
+  return h;
 }
 
 /**
