@@ -37,9 +37,8 @@ export function decodingGraph(p: Params, config: LmConfig): Record<string, Tenso
   return outputs;
 }
 
-/** Names and shapes of all weights of a model, for checking files. */
-export function languageModelWeights(config: LmConfig): (readonly [string, readonly number[]])[] {
-  const p = new Params();
+/** Names and shapes of all weights of a model, with those that `p` adds: low-rank paths, if it is a LoraParams. */
+export function languageModelWeights(config: LmConfig, p = new Params()): (readonly [string, readonly number[]])[] {
   const [B, T]: [Dim, Dim] = ["B", "T"];
   const { hidden } = languageModel(p, lmInput(config, { batch: B, tokens: T }), config);
   languageModelLogits(p, hidden, config);

@@ -5,7 +5,7 @@
  */
 import { input, Params, type Tensor } from "../graph/index.ts";
 import { HIDDEN_KEY, lmInput } from "../models/causal-lm.ts";
-import { languageModel, languageModelLogits } from "../models/language-model.ts";
+import { languageModel, languageModelLogits, languageModelWeights } from "../models/language-model.ts";
 import type { LmConfig } from "../models/lm-config.ts";
 import { isLoraPath, type LoraConfig, LoraParams } from "../models/lora.ts";
 import { labelledCrossEntropy } from "../nn/index.ts";
@@ -43,11 +43,9 @@ const NO_LABEL = -100;
 
 /** What learns beside a frozen base: thin matrices, added rows, norms. */
 export function adapterPaths(config: LmConfig, lora: LoraConfig): string[] {
-  const p = new LoraParams(lora);
-  const { hidden } = languageModel(p, lmInput(config, { batch: 1, tokens: 1 }), config);
-  languageModelLogits(p, hidden, config);
   const beside = /(norm\.(weight|bias)|\.added|\.marks|\.code_projection\.(weight|bias))$/;
-  return [...p.declared().keys()].filter((path) => isLoraPath(path) || beside.test(path));
+  const paths = languageModelWeights(config, new LoraParams(lora)).map(([path]) => path);
+  return paths.filter((path) => isLoraPath(path) || beside.test(path));
 }
 
 export function lmStage(options: LmStageOptions): Stage {
@@ -72,10 +70,7 @@ export function lmStage(options: LmStageOptions): Stage {
 }
 
 function topNames(config: LmConfig): string[] {
-  const p = new Params();
-  const { hidden } = languageModel(p, lmInput(config, { batch: 1, tokens: 1 }), config);
-  languageModelLogits(p, hidden, config);
-  return [...new Set([...p.declared().keys()].map((path) => path.split(".")[0]!))];
+  return [...new Set(languageModelWeights(config).map(([path]) => path.split(".")[0]!))];
 }
 
 function nextTokenLoss(p: Params, config: LmConfig, B: number, T: number): { loss: Tensor; count: Tensor } {

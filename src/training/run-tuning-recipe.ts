@@ -10,9 +10,9 @@ import type { DescribedCodes } from "../data/described-codes.ts";
 import { InputError } from "../errors.ts";
 import { writeFileAtomic } from "../files.ts";
 import { allNumbers, openBaseModel } from "../generation/base-model.ts";
-import { normal, paramAttrs } from "../graph/index.ts";
-import { lmInput, PICTURE_MARKS } from "../models/causal-lm.ts";
-import { languageModel, languageModelLogits, vocabularyPaths } from "../models/language-model.ts";
+import { normal } from "../graph/index.ts";
+import { PICTURE_MARKS } from "../models/causal-lm.ts";
+import { languageModelWeights, vocabularyPaths } from "../models/language-model.ts";
 import type { LmConfig } from "../models/lm-config.ts";
 import { type LoraConfig, LoraParams, SEED_LORA, SEED_LORA_OPT } from "../models/lora.ts";
 import { initialValues } from "../nn/index.ts";
@@ -91,14 +91,14 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
       ...(onLine ? { onLine } : {}),
     });
     if (!result.finished) return result;
-    const shapes = new Map(adapterShapes(config, lora));
+    const shapes = new Map(languageModelWeights(config, new LoraParams(lora)));
     const tensors = [...result.weights].map(
       ([name, data]) => ({ name, dtype: "F32", shape: shapes.get(name)!, data }) as const,
     );
     await writeSafetensors(join(run, "weights.safetensors"), tensors);
     const stored =
       recipe.codeWords === "rows" ? result.weights : withRows(result.weights, vocabularyPaths(config), talk);
-    const storedShapes = new Map(adapterShapes(rows, lora));
+    const storedShapes = new Map(languageModelWeights(rows, new LoraParams(lora)));
     const weights = new Map([...stored].map(([name, data]) => [name, { shape: storedShapes.get(name)!, data }]));
     const hash = await baseHash(basePath);
     const adapter: Adapter = { lora, base: basePath, baseHash: hash, firstAddedToken: config.vocabulary, weights };
@@ -192,11 +192,4 @@ async function startValues(
 
 function startHash(start: ReadonlyMap<string, Float32Array>): Float32Array[] {
   return [...start].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, data]) => data);
-}
-
-function adapterShapes(config: LmConfig, lora: LoraConfig): (readonly [string, readonly number[]])[] {
-  const p = new LoraParams(lora);
-  const { hidden } = languageModel(p, lmInput(config, { batch: 1, tokens: 1 }), config);
-  languageModelLogits(p, hidden, config);
-  return [...p.declared()].map(([path, t]) => [path, paramAttrs(t).shape] as const);
 }

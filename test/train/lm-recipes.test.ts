@@ -1,5 +1,5 @@
 /** The stages of the language model at toy size, and the folder that they make. */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,7 @@ import { readPeftFolder } from "../../src/checkpoint/index.ts";
 import { type GenerateEvent, generate, openLanguageModel } from "../../src/generation/index.ts";
 import { encodeChat, LmTokenizer, SEED_CHAT } from "../../src/text/index.ts";
 import { readLmManifest } from "../../src/text/lm-manifest.ts";
+import { assembleLanguage } from "../../src/training/assemble-language.ts";
 import { type LogLine, runLmRecipe, runTuningRecipe } from "../../src/training/index.ts";
 import { REQUESTS } from "../../src/training/picture-texts.ts";
 
@@ -84,7 +85,16 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
 
   const adapter = join(root, "instruct", "adapter");
   expect(await readLmManifest(adapter)).toMatchObject({ template: "seed", codes: CODES, requests: REQUESTS });
-  const model = await openLanguageModel(base, { adapter, threads: 1 });
+  const out = join(root, "assembled");
+  await assembleLanguage({ adapter, out });
+  const { base: named } = await readPeftFolder(join(out, "lm-adapter"));
+  expect(named).toBe("../lm"); // not where it was trained
+  const other = join(root, "other-base");
+  await cp(base, other, { recursive: true });
+  await truncate(join(other, "model.safetensors"), 1000);
+  await expect(assembleLanguage({ adapter, base: other, out })).rejects.toThrow("Name the right base.");
+
+  const model = await openLanguageModel(join(out, "lm"), { adapter: join(out, "lm-adapter"), threads: 1 });
   try {
     const { tokenizer } = model;
     expect(tokenizer.expectImageTokens().codes).toBe(CODES);
