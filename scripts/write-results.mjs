@@ -65,11 +65,25 @@ out.push(
   "",
   `## Codebook over ${mini.codebook.pictures} test scenes`,
   "",
-  ...head("", "usage %", "perplexity", "entropy of a position, bits"),
+  ...head("", "usage %", "perplexity", "entropy of a position, bits", "different codes in a picture, of 32"),
 );
-out.push(row("trained", f(100 * mini.codebook.usage), f(mini.codebook.perplexity, 0), entropy(mini.codebook)));
 out.push(
-  row("untrained", f(100 * untrained.codebook.usage), f(untrained.codebook.perplexity, 0), entropy(untrained.codebook)),
+  row(
+    "trained",
+    f(100 * mini.codebook.usage),
+    f(mini.codebook.perplexity, 0),
+    entropy(mini.codebook),
+    f(mini.codebook.distinct),
+  ),
+);
+out.push(
+  row(
+    "untrained",
+    f(100 * untrained.codebook.usage),
+    f(untrained.codebook.perplexity, 0),
+    entropy(untrained.codebook),
+    f(untrained.codebook.distinct),
+  ),
 );
 
 if (variants) {
@@ -168,6 +182,7 @@ const scores = [
     `${f(codebook.usage * 100)} % of ${codes.toLocaleString("en")}, perplexity ${f(codebook.perplexity, 0)}`,
     `bar 80, ${verdict(codebook.usage >= 0.8)}`,
   ),
+  row("different codes in one picture", `${f(codebook.distinct)} of 32`, ""),
   row(
     "clip similarity of pictures painted from codes",
     f(reconstruction.fromCodes, 3),

@@ -7,19 +7,29 @@ export interface CodebookHealth {
   readonly perplexity: number;
   /** Entropy of the codes at each of the 32 positions, bits. */
   readonly entropyBits: readonly number[];
+  /** Different codes in one picture, mean, 1..32: positions that all say the same are as good as one. */
+  readonly distinct: number;
 }
 
 /** Health of codes i32 [N,32] (flat) out of K. */
 export function codebookHealth(ids: Int32Array, codes: number, positions = 32): CodebookHealth {
   const all = new Float64Array(codes);
   const each = Array.from({ length: positions }, () => new Float64Array(codes));
+  let [distinct, pictures] = [0, 0];
+  for (let at = 0; at + positions <= ids.length; at += positions, pictures++)
+    distinct += new Set(ids.subarray(at, at + positions)).size;
   for (const [i, id] of ids.entries()) {
     all[id] = all[id]! + 1;
     const row = each[i % positions]!;
     row[id] = row[id]! + 1;
   }
   const used = all.reduce((sum, n) => sum + Number(n > 0), 0);
-  return { usage: used / codes, perplexity: 2 ** entropyBits(all), entropyBits: each.map(entropyBits) };
+  return {
+    usage: used / codes,
+    perplexity: 2 ** entropyBits(all),
+    entropyBits: each.map(entropyBits),
+    distinct: distinct / Math.max(pictures, 1),
+  };
 }
 
 function entropyBits(counts: Float64Array): number {

@@ -140,6 +140,7 @@ async function codebookScores(
     keptPercent: (100 * codes.mean) / embeddings.mean,
     cosine: before.reduce((sum, row, i) => sum + dot(row, after[i]!), 0) / before.length,
     perplexity: health.perplexity,
+    distinctCodes: health.distinct,
     leastEntropyBits: Math.min(...health.entropyBits),
     mostEntropyBits: Math.max(...health.entropyBits),
   };

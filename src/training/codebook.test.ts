@@ -8,6 +8,7 @@ test("health of a codebook by hand: two of four codes, one twice as often", () =
   expect(usage).toBe(0.5);
   expect(perplexity).toBeCloseTo(2 ** (-(2 / 3) * Math.log2(2 / 3) - (1 / 3) * Math.log2(1 / 3)));
   expect(entropyBits).toEqual([0, 0, 0]);
+  expect(codebookHealth(Int32Array.of(0, 1, 0, 2, 2, 2), 4, 3).distinct).toBe(1.5);
 });
 
 test("the window forgets old steps", () => {
