@@ -366,7 +366,8 @@ describe(
       expect(said[0]).toMatch(/^model ready in \d+\.\d s: 64 codes, /);
       expect(said[1]).toMatch(/^a\.png, \d+ ms$/);
       expect(said[2]).toBe(`  ${expected[0]!.join(" ")}`);
-      expect(said.at(-1)).toMatch(/^wrote demo\.png in \d+\.\d s altogether$/);
+      expect(said.at(-2)).toBe("wrote demo.png");
+      expect(said.at(-1)).toMatch(/^done in \d+\.\d s altogether$/);
       expect(code).toBe(0);
       expect(await sharp(join(root, "demo.png")).metadata()).toMatchObject({ width: 6 * 8 + 5 * 128 });
     });

@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
+import sharp from "sharp";
 import { pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeImage, encodePng, readPngText } from "../../src/image/index.ts";
@@ -53,6 +54,24 @@ function lines(output: Buffer | string): string[] {
 function names(folder = root): string[] {
   return readdirSync(folder).sort();
 }
+
+describe(
+  "demo",
+  () => {
+    test("says what each picture shows, answers a question, and draws two prompts", async () => {
+      const args = ["demo", "photos/a.png", "--steps", "1", "-o", "demo.png", "--drawings", "drawn.png"];
+      const { code, stdout, stderr } = await seedling(args);
+      expect(stderr).toBe("");
+      const out = lines(stdout);
+      expect(out[3]).toMatch(/^ {2}it says: /);
+      expect(out[4]).toMatch(/^ {2}how many things are there\? /);
+      expect(out.at(-2)).toMatch(/^drew "a red apple" and "two fish on blue" in \d+\.\d s: drawn\.png$/);
+      expect(code).toBe(0);
+      expect(await sharp(join(root, "drawn.png")).metadata()).toMatchObject({ width: 3 * 8 + 2 * 128 });
+    });
+  },
+  TIMEOUT,
+);
 
 describe(
   "describe",
