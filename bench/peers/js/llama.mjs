@@ -6,11 +6,12 @@ let context;
 
 await serve({
   async load({ path, threads }) {
+    const start = performance.now();
     const llama = await getLlama({ gpu: false, build: "never", maxThreads: threads, logLevel: "error" });
     const model = await llama.loadModel({ modelPath: path });
     context = await model.createContext({ contextSize: 1024, threads, sequences: 1 });
     await time([1], 1);
-    return { ms: performance.now(), version: ["llama.cpp", llama.llamaCppRelease.release] };
+    return { ms: performance.now() - start, version: ["llama.cpp", llama.llamaCppRelease.release] };
   },
   time: ({ prompt, tokens }) => time(prompt, tokens),
   memory: () => ({ peak: process.resourceUsage().maxRSS / 1024 }),
