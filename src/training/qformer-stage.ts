@@ -13,9 +13,10 @@ import type { CaptionTokenizer } from "../text/index.ts";
 import { joinRows } from "./clip-stage.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import type { Stage } from "./loop.ts";
+import { RECOVER, recoverLoss } from "./recover.ts";
 import { stage1Loss } from "./stage1.ts";
 
-export const QFORMER_PREFIXES = ["ln_vision", "query_tokens", "Qformer", "vision_proj", "text_proj", "temp"] as const;
+const QFORMER_PREFIXES = ["ln_vision", "query_tokens", "Qformer", "vision_proj", "text_proj", "temp"] as const;
 
 export interface QFormerStageOptions {
   readonly config: SeedlingConfig;
@@ -26,22 +27,26 @@ export interface QFormerStageOptions {
   readonly runtime: Runtime;
   /** Label smoothing; published 0.1. */
   readonly smoothing: number;
+  /** Weight of recovering the tower's tokens from all 32 embeddings; 0 as published. */
+  readonly recover: number;
 }
 
 export function qformerStage(options: QFormerStageOptions): Stage {
-  const { config, train, tokenizer, smoothing } = options;
+  const { config, train, tokenizer, smoothing, recover } = options;
   const seed = seedConfig(config);
   const L = config.textEncoder.maxPositions;
   const S = vitTokens(seed.vision);
   return {
     name: "causal-qformer",
-    learns: QFORMER_PREFIXES,
+    learns: recover > 0 ? [...QFORMER_PREFIXES, RECOVER] : QFORMER_PREFIXES,
     build(p, B) {
       const tokens = input("tokens", [B, S, seed.vision.width]);
       const textIds = input("ids", [B, L], "i32");
       const textMask = input("mask", [B, L], "i32");
-      const { loss } = stage1Loss(p, { tokens, textIds, textMask }, seed, { smoothing });
-      return { loss };
+      const { loss, y } = stage1Loss(p, { tokens, textIds, textMask }, seed, { smoothing, all: recover > 0 });
+      if (recover === 0) return { loss };
+      const recovered = recoverLoss(p.at(RECOVER), y, tokens, seed.qformer);
+      return { loss: loss.add(recovered.mul(recover)), metrics: { contrastLoss: loss, recoverLoss: recovered } };
     },
     async batch(micro, count) {
       const { values, captions } = await train.shuffledBatch(micro * count, count, ["tokens"]);

@@ -68,7 +68,12 @@ const common = {
 
 const recipeSchema = z.discriminatedUnion("stage", [
   z.strictObject({ stage: z.literal("clip"), words: z.number().min(0).default(0), ...common }),
-  z.strictObject({ stage: z.literal("causal-qformer"), smoothing: share.default(0.1), ...common }),
+  z.strictObject({
+    stage: z.literal("causal-qformer"),
+    smoothing: share.default(0.1),
+    recover: z.number().min(0).default(0),
+    ...common,
+  }),
   z.strictObject({
     stage: z.literal("codebook"),
     start: z.enum(["uniform", "kmeans"]).default("uniform"),

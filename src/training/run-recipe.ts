@@ -135,6 +135,7 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
         tokenizer,
         runtime,
         smoothing: recipe.smoothing,
+        recover: recipe.recover,
       });
     }
     if (recipe.stage === "diffusion") {

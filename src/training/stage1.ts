@@ -34,12 +34,22 @@ export interface ContrastOptions {
   readonly gathered?: Stage1Features & { readonly first: number };
 }
 
+export interface Stage1Options extends ContrastOptions {
+  /** Computes all 32 embeddings in the last layer, for a loss that reads more than the last one. Default false. */
+  readonly all?: boolean;
+}
+
 export interface Stage1Output extends Stage1Features {
   /** Mean of both directions' cross entropies, nats. */
   readonly loss: Tensor;
   /** Image rows against all texts, divided by the temperature, f32 [B,columns]; then text rows against all images. */
   readonly imageToText: Tensor;
   readonly textToImage: Tensor;
+}
+
+export interface Stage1Loss extends Stage1Output {
+  /** Causal embeddings, f32 [B,32,D], or the last alone, f32 [B,1,D]. */
+  readonly y: Tensor;
 }
 
 /**
@@ -50,15 +60,16 @@ export function stage1Loss(
   p: Params,
   batch: Stage1Batch,
   config: SeedConfig,
-  options: ContrastOptions = {},
+  options: Stage1Options = {},
   trace?: Trace,
-): Stage1Output {
-  const [last, first] = trace ? [undefined, undefined] : [QUERIES - 1, 0];
+): Stage1Loss {
+  const last = trace || options.all ? undefined : QUERIES - 1;
+  const first = trace ? undefined : 0;
   const tokens = "tokens" in batch ? batch.tokens : evaVit(p.at("visual_encoder"), batch.pixels, config.vision, trace);
   const y = causalEmbeddings(p, visionNorm(p, tokens, trace), config, trace, last);
   const hidden = textHidden(p, batch.textIds, batch.textMask, config.qformer, trace, first);
   const features = { image: imageFeature(p, y, config), text: textFeature(p, hidden, config) };
-  return contrast(features, scalar(p, "temp", 0.07), options);
+  return { ...contrast(features, scalar(p, "temp", 0.07), options), y };
 }
 
 /** Contrastive loss of features with a temperature f32 []; row b belongs to column `first` + b. */

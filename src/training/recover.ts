@@ -1,0 +1,32 @@
+/**
+ * What the 32 causal embeddings say together. The contrast of stage 1 reads the last one only, and nothing asks the
+ * other 31 to differ: in a small model they become nearly the same (docs/log.md). So here a Q-Former with a query for
+ * each place rebuilds the frozen tower's tokens from all of them. Ours; only trained with, never stored in a model.
+ */
+import { normal, type Params, type Tensor } from "../graph/index.ts";
+import { type QFormerConfig, qformer } from "../models/qformer.ts";
+import { linear, mse } from "../nn/index.ts";
+
+/** Name prefix of what the loss learns beside. */
+export const RECOVER = "recover";
+
+/** A picture's tokens have a scale of their own, so they are compared with mean 0 and variance 1. */
+const EPS = 1e-5;
+
+/**
+ * Mean squared error of the rebuilt tokens; 1 where nothing is known but a token's mean.
+ * y: f32 [B,32,D], tokens: f32 [B,S,W]. Keys `queries`, `bert.*`, `proj.*`.
+ */
+export function recoverLoss(p: Params, y: Tensor, tokens: Tensor, config: QFormerConfig): Tensor {
+  const [S, W] = [tokens.size(1), tokens.size(2)];
+  const queries = p.get("queries", [1, S, config.hidden], normal(0.02));
+  const reader: QFormerConfig = { ...config, layers: 1, crossAttentionFrequency: 1, causal: false };
+  const rebuilt = linear(p.at("proj"), qformer(p.at("bert"), reader, { queries, features: y }), W);
+  return mse(rebuilt, standardised(tokens));
+}
+
+/** Each token with mean 0 and variance 1. */
+function standardised(tokens: Tensor): Tensor {
+  const centred = tokens.sub(tokens.mean(-1, true));
+  return centred.div(centred.square().mean(-1, true).add(EPS).sqrt());
+}
