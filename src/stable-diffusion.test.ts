@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 async function open(folder: string): Promise<StableDiffusion> {
-  const model = await StableDiffusion.open(folder, { threads: 1 });
+  const model = await StableDiffusion.fromPretrained(folder, { threads: 1 });
   opened.push(model);
   return model;
 }

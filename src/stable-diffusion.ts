@@ -4,15 +4,17 @@
  */
 import { emptyClassVectors, noiseLatents, unclipClassVectors } from "./diffusion/index.ts";
 import { UsageError } from "./errors.ts";
+import { modelFolder } from "./hub/index.ts";
 import { fromTensor, type RgbImage, resizeAndCrop, toTensor } from "./image/index.ts";
 import { vaeFactor } from "./models/vae.ts";
 import type { GenerationEmbedding } from "./official-seed.ts";
 import { hashText } from "./rng.ts";
 import type { Value, Values } from "./runtime/index.ts";
 import { type DiffusersFolder, imageWidth, openDiffusersFolder, type SamplerName } from "./stable-diffusion/folder.ts";
+import { diffusersFiles } from "./stable-diffusion/hub-files.ts";
 import type { PartName } from "./stable-diffusion/parts.ts";
 import { type BatchOptions, inBatches, rows } from "./tokenizer/batches.ts";
-import { type LoadOptions, runtimeOptions } from "./tokenizer/load-options.ts";
+import { downloadOptions, type LoadOptions, runtimeOptions } from "./tokenizer/load-options.ts";
 import { type PaintJob, type PaintOptions, paintInBatches, repeat } from "./tokenizer/paint-in-batches.ts";
 import { type ImageSource, loadPicture } from "./tokenizer/picture-source.ts";
 import { Programs } from "./tokenizer/programs.ts";
@@ -45,13 +47,11 @@ export class StableDiffusion {
   #emptyPrompt: Promise<GenerationEmbedding> | undefined;
 
   /**
-   * Opens a diffusers folder and checks all of it; nothing is compiled yet.
+   * Opens a diffusers folder, or owner/name on the Hub, and checks all of it; nothing is compiled yet.
    * @throws SetupError if a part is missing, InputError if one is damaged or they do not belong together.
    */
-  static async open(
-    folder: string,
-    options: Pick<LoadOptions, "device" | "threads" | "onProgress"> = {},
-  ): Promise<StableDiffusion> {
+  static async fromPretrained(idOrFolder: string, options: LoadOptions = {}): Promise<StableDiffusion> {
+    const folder = await modelFolder(idOrFolder, { ...downloadOptions(options), wanted: diffusersFiles });
     options.onProgress?.(`opening ${folder}`);
     return new StableDiffusion(await openDiffusersFolder(folder), options);
   }

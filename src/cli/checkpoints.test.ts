@@ -148,7 +148,7 @@ test.each([
     expect(new Set(pictures.map(({ data }) => data.join())).size).toBe(4);
 
     const seed = await OfficialSeed.fromPretrained(model, { threads: 1 });
-    const sd = await StableDiffusion.open(diffusion, { threads: 1 });
+    const sd = await StableDiffusion.fromPretrained(diffusion, { threads: 1 });
     const [embedding] = await seed.generationEmbeddings([Array<number>(32).fill(3)]);
     expect(embedding!.shape).toEqual(fits);
     const [picture] = await sd.paint([embedding!], { seed: 5, steps: 2 });

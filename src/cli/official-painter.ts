@@ -10,7 +10,7 @@ export async function openOfficialPainter(
   load: LoadOptions,
 ): Promise<Painter> {
   const seed = await OfficialSeed.fromPretrained(seedFolder, load);
-  const diffusion = await StableDiffusion.open(diffusers, load);
+  const diffusion = await StableDiffusion.fromPretrained(diffusers, load);
   return {
     codebookSize: seed.codebookSize,
     prepare: (source, options) => seed.prepare(source, options),

@@ -44,7 +44,7 @@ export interface DiffusionOptions {
 export function addDiffusionOptions(command: Command): Command {
   const samplers: SamplerName[] = ["ddim", "pndm", "euler", "dpm-solver"];
   return command
-    .option("--diffusion <folder>", "a Stable Diffusion in diffusers layout, to paint with imported weights")
+    .option("--diffusion <model>", "paints with imported weights: a folder in diffusers layout, or owner/name on the Hub")
     .addOption(new Option("--scheduler <name>", "its sampler (default: what the folder says)").choices(samplers));
 }
 
@@ -73,7 +73,10 @@ export async function withPainter<T>(
   const { folder, load } = await findModel(options);
   if (!(await isOfficialFolder(folder)))
     throw new UsageError(`${folder}: expected imported SEED weights for --diffusion, got a model that paints itself.`);
-  const painter = await openOfficialPainter(folder, { diffusion, ...(scheduler ? { scheduler } : {}) }, load);
+  const report = new Report(options);
+  const told = { ...load, onDownload: downloaded(report) };
+  const painter = await openOfficialPainter(folder, { diffusion, ...(scheduler ? { scheduler } : {}) }, told);
+  report.clear();
   return closing(painter, () => use(painter));
 }
 
@@ -91,6 +94,10 @@ export async function withTokenizer<T>(
   return closing(tokenizer, () => use(tokenizer));
 }
 
+function downloaded(report: Report): (doneBytes: number, totalBytes: number) => void {
+  return (done, total) => report.progress("downloading MB", done / 1e6, Math.ceil(total / 1e6));
+}
+
 /** The model's folder, downloaded if need be. */
 export async function findModel({
   model,
@@ -99,9 +106,7 @@ export async function findModel({
   quiet,
 }: ModelOptions): Promise<{ folder: string; load: LoadOptions }> {
   const report = new Report({ quiet });
-  const folder = await modelFolder(model, {
-    onProgress: (done, total) => report.progress("downloading MB", done / 1e6, Math.ceil(total / 1e6)),
-  });
+  const folder = await modelFolder(model, { onProgress: downloaded(report) });
   report.clear();
   return { folder, load: { device, threads } };
 }

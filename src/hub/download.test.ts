@@ -108,6 +108,14 @@ describe("a download", () => {
     expect(log.filter(({ path }) => path.includes("/resolve/"))).toEqual([]);
   });
 
+  test("brings only what is wanted, and the rest later", async () => {
+    const wanted = (paths: readonly string[]): string[] => paths.filter((path) => path.startsWith("unet/"));
+    const folder = await downloadModel("o/m", { wanted });
+    expect(await readdir(folder)).toEqual(["unet"]);
+    expect(await downloadModel("o/m")).toBe(folder);
+    expect(await readdir(folder)).toEqual(["config.json", "unet"]);
+  });
+
   test("HF_HOME moves the cache, HF_TOKEN is sent, HF_HUB_OFFLINE asks nobody", async () => {
     vi.stubEnv("HF_HUB_CACHE", undefined);
     vi.stubEnv("HUGGINGFACE_HUB_CACHE", undefined);

@@ -10,10 +10,12 @@ export interface DownloadOptions {
   /** Told how far it is, in bytes of all files; what was there before counts as done. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
   readonly signal?: AbortSignal;
+  /** Which of the repository's files are needed. Default: all JSON and safetensors. */
+  readonly wanted?: (paths: readonly string[]) => readonly string[];
 }
 
 /** What a model folder is made of; pictures, papers and pickles stay where they are. */
-const WANTED = /\.(json|safetensors)$/;
+const allWeights = (paths: readonly string[]): string[] => paths.filter((path) => /\.(json|safetensors)$/.test(path));
 
 /** "owner/name", with "@revision" for another than the main one. */
 export function isModelId(text: string): boolean {
@@ -61,7 +63,7 @@ interface Server {
 async function fetchModel(
   { id, name, revision, server }: Wanted,
   cache: ModelCache,
-  { onProgress, signal }: DownloadOptions,
+  { onProgress, signal, wanted = allWeights }: DownloadOptions,
 ): Promise<string> {
   const ask = {
     hubUrl: server.url,
@@ -73,7 +75,9 @@ async function fetchModel(
     const { sha } = await modelInfo({ name, revision, additionalFields: ["sha"], ...ask });
     const entries: ListFileEntry[] = [];
     for await (const entry of listFiles({ repo: name, revision: sha, recursive: true, ...ask })) entries.push(entry);
-    return { commit: sha, files: entries.filter(({ type, path }) => type === "file" && WANTED.test(path)) };
+    const files = entries.filter(({ type }) => type === "file");
+    const needed = new Set(wanted(files.map(({ path }) => path)));
+    return { commit: sha, files: files.filter(({ path }) => needed.has(path)) };
   })().catch((error: unknown) => {
     throw explain(error, id, server);
   });

@@ -39,13 +39,15 @@ function isBuffer(name: string): boolean {
   return name.endsWith(".position_ids");
 }
 
+/** Names of a part's safetensors file or index, the best first: those of diffusers' models, then transformers'. */
+export const WEIGHT_NAMES: readonly string[] = ["diffusion_pytorch_model", "model"].flatMap((stem) =>
+  ENDINGS.map((ending) => `${stem}.${ending}`),
+);
+
 /** The safetensors file or index of a part. @throws SetupError if there is none. */
 export async function findWeights(folder: string): Promise<string> {
-  // diffusers' models, then transformers'
-  const paths = ["diffusion_pytorch_model", "model"].flatMap((stem) =>
-    ENDINGS.map((e) => join(folder, `${stem}.${e}`)),
-  );
-  for (const path of paths) if (await stat(path).catch(() => undefined)) return path;
+  for (const path of WEIGHT_NAMES.map((name) => join(folder, name)))
+    if (await stat(path).catch(() => undefined)) return path;
   throw new SetupError(
     `${folder}: expected diffusion_pytorch_model.safetensors or model.safetensors, found none. Copy the safetensors files too.`,
   );

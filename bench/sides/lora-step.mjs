@@ -1,0 +1,71 @@
+/** Our side of the LoRA comparison: the stage that `seedling train` runs. See bench/lora-step.mjs for the requests. */
+import { openSafetensors } from "../../dist/checkpoint/index.js";
+import { allNumbers, openBaseModel } from "../../dist/generation/base-model.js";
+import { isLoraPath } from "../../dist/models/lora.js";
+import { Rng } from "../../dist/rng.js";
+import { mapWeights, Runtime } from "../../dist/runtime/index.js";
+import { learnables } from "../../dist/training/learn.js";
+import { lmStage } from "../../dist/training/lm-stage.js";
+import { serve } from "../lib/side.mjs";
+import { timed } from "../lib/stats.mjs";
+
+let [runtime, training, stage, batch, rate] = [];
+let steps = 0;
+
+async function step() {
+  const out = await training.forward(await stage.batch(steps, batch, new Rng(steps)));
+  const norm = await training.update(++steps, rate);
+  return { loss: out.loss.data[0], norm };
+}
+
+await serve({
+  async load({ folder, adapter, ids, batch: B, length: T, threads, lora, optimizer, dropout }) {
+    const base = await openBaseModel(folder);
+    const weights = await allNumbers(base);
+    const texts = Array.from({ length: B }, (_, b) => ids.slice(b * T, (b + 1) * T));
+    const train = {
+      identity: "bench",
+      get: (i) => ({ ids: texts[i % B], learned: texts[i % B].map(() => true) }),
+    };
+    runtime = new Runtime({ threads });
+    stage = lmStage({
+      name: "lora-step",
+      config: base.config,
+      length: T,
+      train,
+      validation: train,
+      validationCount: B,
+      runtime,
+      adapter: { lora: { ...lora, dropout }, base: mapWeights(weights) },
+    });
+    [batch, rate] = [B, optimizer.rate];
+    const params = stage.params(B);
+    const { loss } = stage.build(params, B);
+    const stored = await openSafetensors(adapter);
+    const start = new Map();
+    for (const name of stored.tensors.keys()) start.set(name, await stored.readFloat32(name));
+    await stored.close();
+    const prefixes = stage.learns.filter(isLoraPath);
+    const learn = learnables(params, { prefixes, seed: 1, weightDecay: optimizer.weightDecay, start });
+    training = await runtime.train({
+      loss,
+      learn,
+      weights: stage.frozen,
+      optimizer: { ...optimizer, averageDecay: 0 },
+    });
+    return {};
+  },
+  step,
+  async time({ count }) {
+    const times = [];
+    for (let i = 0; i < count; i++) times.push(await timed(step));
+    return { wall: times.map(({ wall }) => wall) };
+  },
+  async read({ path }) {
+    const { buffer, byteOffset, byteLength } = await training.readOne("m", path);
+    return { base64: Buffer.from(buffer, byteOffset, byteLength).toString("base64") };
+  },
+  memory: () => ({ peak: process.resourceUsage().maxRSS / 1024 }),
+});
+await training?.close();
+await runtime?.close();
