@@ -240,6 +240,11 @@ function languageSection(scores) {
     const found = d && [d.drawn, d.realCodes, d.fromCaption, d.originals, d.wellFormed];
     if (d) lines.push(row(split, d.prompts, ...found.map((value) => f(value))));
   }
+  const { base, adapted } = scores.text;
+  lines.push(
+    "",
+    `Perplexity of held-out glosses of WordNet, ${base.tokens} tokens: ${f(base.perplexity)} by the base alone, ${f(adapted.perplexity)} with the adapter.`,
+  );
   lines.push("", "The first test scenes:", "", ...head("said", "caption of the scene"));
   lines.push(...scores["captions test"].examples.map(({ said, caption }) => row(said, caption)), "");
   return lines;

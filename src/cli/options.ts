@@ -44,7 +44,10 @@ export interface DiffusionOptions {
 export function addDiffusionOptions(command: Command): Command {
   const samplers: SamplerName[] = ["ddim", "pndm", "euler", "dpm-solver"];
   return command
-    .option("--diffusion <model>", "paints with imported weights: a folder in diffusers layout, or owner/name on the Hub")
+    .option(
+      "--diffusion <model>",
+      "paints with imported weights: a folder in diffusers layout, or owner/name on the Hub",
+    )
     .addOption(new Option("--scheduler <name>", "its sampler (default: what the folder says)").choices(samplers));
 }
 

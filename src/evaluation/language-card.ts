@@ -2,6 +2,8 @@
 import { openAtlas } from "../data/atlas.ts";
 import { describedScenes } from "../data/described-codes.ts";
 import { createSceneSource, everydayNouns, isHeldOutConcept, type Split } from "../data/index.ts";
+import { isHeldOutText, wordNetTexts } from "../data/texts.ts";
+import { openLanguageModel } from "../generation/index.ts";
 import type { SeedLanguageModel } from "../seed-language-model.ts";
 import {
   type CodedScene,
@@ -11,6 +13,7 @@ import {
   questionScores,
   type Speaker,
 } from "./language-scores.ts";
+import { type TextScore, textPerplexity } from "./text-perplexity.ts";
 
 export interface LanguageCardOptions {
   /** Scenes that are described and asked about, in each split. */
@@ -24,6 +27,8 @@ export interface LanguageCardOptions {
 
 const SPLITS: readonly Split[] = ["test", "held-out-style", "held-out-pairs"];
 const SECONDS = 10;
+/** Of each held-out gloss so many tokens are foretold, of so many glosses. */
+const [TEXT_TOKENS, TEXTS] = [24, 160];
 
 export async function languageCard(
   model: SeedLanguageModel,
@@ -36,6 +41,7 @@ export async function languageCard(
   const size = model.tokenizer.config.vision.imageSize;
   const speaker = speakerOf(model);
   const scores: Record<string, unknown> = { nouns: known.length, scenes: count };
+  scores.text = await textScores(model, report);
   for (const split of SPLITS) {
     const source = createSceneSource(atlas, { size, nouns: list, split });
     const rows = await describedScenes((images) => model.tokenizer.encode(images), source, 0, count);
@@ -48,6 +54,28 @@ export async function languageCard(
     const drawn = progress(`drawings, ${split}`);
     scores[`drawings ${split}`] = await drawingScores(speaker, model.tokenizer, some, known, drawn);
   }
+  return scores;
+}
+
+/** Held-out glosses of WordNet: the base alone, and with what it learned of pictures. */
+async function textScores(
+  { folders }: SeedLanguageModel,
+  report: LanguageCardOptions["report"],
+): Promise<{ readonly base: TextScore; readonly adapted: TextScore }> {
+  const texts = (await wordNetTexts()).filter(isHeldOutText);
+  const score = async (adapter?: string): Promise<TextScore> => {
+    const opened = await openLanguageModel(folders.lm, adapter === undefined ? {} : { adapter });
+    try {
+      const ids = texts.map((text) => opened.tokenizer.encode(text)).filter(({ length }) => length >= TEXT_TOKENS);
+      return await textPerplexity(opened, ids.slice(0, TEXTS), TEXT_TOKENS);
+    } finally {
+      await opened.close();
+    }
+  };
+  const scores = { base: await score(), adapted: await score(folders.adapter) };
+  report?.(
+    `texts: perplexity ${scores.base.perplexity.toFixed(1)} before, ${scores.adapted.perplexity.toFixed(1)} after`,
+  );
   return scores;
 }
 
