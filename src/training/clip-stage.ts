@@ -11,7 +11,7 @@ import type { SeedlingConfig } from "../models/config.ts";
 import { evaVit, type VitConfig } from "../models/eva-vit.ts";
 import { mapWeights, type Runtime, type Value, type Values } from "../runtime/index.ts";
 import type { CaptionTokenizer } from "../text/index.ts";
-import { captionWordsLoss, wordShares, wordWeights } from "./caption-words.ts";
+import { CaptionWords, captionWordsLoss } from "./caption-words.ts";
 import type { Stage } from "./loop.ts";
 import { type Picture, type Pictures, take } from "./pictures.ts";
 
@@ -41,19 +41,12 @@ export interface ClipStageOptions {
   readonly words: number;
 }
 
-/** Captions that say how rare a word is. */
-const COUNTED_CAPTIONS = 4000;
-
 export function clipStage(options: ClipStageOptions): Stage {
   const { config, train, tokenizer, words } = options;
   const L = config.textEncoder.maxPositions;
   const size = config.vision.imageSize;
   const V = tokenizer.size;
-  let weights: Promise<Float32Array> | undefined;
-  const countWords = async (): Promise<Float32Array> => {
-    const captions = (await take(train, 0, COUNTED_CAPTIONS)).map((p) => p.caption);
-    return wordWeights(tokenizer.encode(captions, L).ids, captions.length, V);
-  };
+  const named = new CaptionWords(tokenizer, L, async (count) => (await take(train, 0, count)).map((p) => p.caption));
   return {
     name: "clip",
     learns: CLIP_PREFIXES,
@@ -69,7 +62,6 @@ export function clipStage(options: ClipStageOptions): Stage {
       return { loss: contrast.add(naming.mul(words)), metrics };
     },
     async batch(micro, count) {
-      if (words > 0) weights ??= countWords();
       const pictures = await take(train, micro * count, count);
       const { ids, end } = tokenizer.encode(
         pictures.map((p) => p.caption),
@@ -79,7 +71,7 @@ export function clipStage(options: ClipStageOptions): Stage {
         pixels: pixelFeed(pictures, config),
         ids: { shape: [count, L], data: ids },
         end: { shape: [count], data: end },
-        ...(words > 0 ? { words: { shape: [count, V], data: wordShares(ids, count, await weights!) } } : {}),
+        ...(words > 0 ? { words: await named.shares(ids, count) } : {}),
       };
     },
     evaluate: (weights) => clipScores(weights, options),

@@ -3,13 +3,14 @@
  * contrasted with the caption. Trains on cached tokens. arXiv 2307.08041 section 3.1.
  */
 import { retrieval, unitRows } from "../evaluation/retrieval.ts";
-import { input, Params } from "../graph/index.ts";
+import { input, Params, type Tensor } from "../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
 import { imageFeature, textFeature, textHidden } from "../models/contrastive.ts";
 import { vitTokens } from "../models/eva-vit.ts";
 import { causalEmbeddings, visionNorm } from "../models/seed-tokenizer.ts";
 import { mapWeights, type Runtime, type Values } from "../runtime/index.ts";
 import type { CaptionTokenizer } from "../text/index.ts";
+import { CaptionWords, captionWordsLoss } from "./caption-words.ts";
 import { joinRows } from "./clip-stage.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import type { Stage } from "./loop.ts";
@@ -29,24 +30,39 @@ export interface QFormerStageOptions {
   readonly smoothing: number;
   /** Weight of recovering the tower's tokens from all 32 embeddings; 0 as published. */
   readonly recover: number;
+  /** Weight of naming the caption's words, each embedding for itself; 0 as published. */
+  readonly words: number;
 }
 
+/** Name prefix of the words' classes: only trained with, as `recover`. */
+const NAMING = "naming";
+
 export function qformerStage(options: QFormerStageOptions): Stage {
-  const { config, train, tokenizer, smoothing, recover } = options;
+  const { config, train, tokenizer, smoothing, recover, words } = options;
   const seed = seedConfig(config);
   const L = config.textEncoder.maxPositions;
   const S = vitTokens(seed.vision);
+  const named = new CaptionWords(
+    tokenizer,
+    L,
+    async (count) => (await train.batch(firstOf(train, count), [])).captions,
+  );
   return {
     name: "causal-qformer",
-    learns: recover > 0 ? [...QFORMER_PREFIXES, RECOVER] : QFORMER_PREFIXES,
+    learns: [...QFORMER_PREFIXES, ...(recover > 0 ? [RECOVER] : []), ...(words > 0 ? [NAMING] : [])],
     build(p, B) {
       const tokens = input("tokens", [B, S, seed.vision.width]);
       const textIds = input("ids", [B, L], "i32");
       const textMask = input("mask", [B, L], "i32");
-      const { loss, y } = stage1Loss(p, { tokens, textIds, textMask }, seed, { smoothing, all: recover > 0 });
-      if (recover === 0) return { loss };
-      const recovered = recoverLoss(p.at(RECOVER), y, tokens, seed.qformer);
-      return { loss: loss.add(recovered.mul(recover)), metrics: { contrastLoss: loss, recoverLoss: recovered } };
+      const all = recover > 0 || words > 0;
+      const { loss: contrastLoss, y } = stage1Loss(p, { tokens, textIds, textMask }, seed, { smoothing, all });
+      if (!all) return { loss: contrastLoss };
+      const terms: [string, Tensor, number][] = [["contrastLoss", contrastLoss, 1]];
+      if (recover > 0) terms.push(["recoverLoss", recoverLoss(p.at(RECOVER), y, tokens, seed.qformer), recover]);
+      if (words > 0)
+        terms.push(["wordsLoss", captionWordsLoss(p.at(NAMING), y, input("words", [B, tokenizer.size])), words]);
+      const loss = terms.map(([, term, weight]) => term.mul(weight)).reduce((a, b) => a.add(b));
+      return { loss, metrics: Object.fromEntries(terms) };
     },
     async batch(micro, count) {
       const { values, captions } = await train.shuffledBatch(micro * count, count, ["tokens"]);
@@ -55,10 +71,15 @@ export function qformerStage(options: QFormerStageOptions): Stage {
         tokens: values.tokens!,
         ids: { shape: [count, L], data: ids },
         mask: { shape: [count, L], data: mask },
+        ...(words > 0 ? { words: await named.shares(ids, count) } : {}),
       };
     },
     evaluate: (weights) => qformerScores(weights, options),
   };
+}
+
+function firstOf({ count }: FeatureCache, most: number): number[] {
+  return Array.from({ length: Math.min(count, most) }, (_, i) => i);
 }
 
 async function qformerScores(

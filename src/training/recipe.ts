@@ -72,6 +72,7 @@ const recipeSchema = z.discriminatedUnion("stage", [
     stage: z.literal("causal-qformer"),
     smoothing: share.default(0.1),
     recover: z.number().min(0).default(0),
+    words: z.number().min(0).default(0),
     ...common,
   }),
   z.strictObject({

@@ -136,6 +136,7 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
         runtime,
         smoothing: recipe.smoothing,
         recover: recipe.recover,
+        words: recipe.words,
       });
     }
     if (recipe.stage === "diffusion") {

@@ -103,10 +103,12 @@ test(
   async () => {
     const { lines } = await run("causal-qformer");
     expect(logged(lines, "features")).toEqual([40, 40, 10, 10]);
-    const [losses, contrast, recovered] = ["loss", "contrastLoss", "recoverLoss"].map((name) => logged(lines, name));
+    const names = ["loss", "contrastLoss", "recoverLoss", "wordsLoss"];
+    const [losses, contrast, recovered, named] = names.map((name) => logged(lines, name));
     expect(losses).toHaveLength(4);
-    for (const [i, loss] of losses!.entries()) expect(loss).toBeCloseTo(contrast![i]! + recovered![i]!, 4);
-    expect(recovered!.at(-1)).toBeLessThan(recovered![0]!);
+    for (const [i, loss] of losses!.entries())
+      expect(loss).toBeCloseTo(contrast![i]! + recovered![i]! + 0.5 * named![i]!, 4);
+    for (const term of [recovered!, named!]) expect(term.at(-1)).toBeLessThan(term[0]!);
     expect(logged(lines, "validation/textToImageR1")).toHaveLength(1);
   },
   TIMEOUT_MS,
