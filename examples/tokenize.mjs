@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { encodePng, SeedTokenizer } from "seedling";
 
 const tokenizer = await SeedTokenizer.fromPretrained(); // the bundled models/seedling-mini
-const pictures = ["bee-and-pigs.png", "cake.png", "rocket-and-rose.jpg"].map(
+const pictures = ["balloon-and-pigs.png", "turtle.png", "rocket-and-car.jpg"].map(
   (name) => new URL(name, import.meta.url).pathname,
 );
 
@@ -13,9 +13,9 @@ for (const [i, { codes }] of encoded.entries()) console.log(pictures[i].split("/
 const [painted] = await tokenizer.decode([encoded[0].codes], { seed: 7 });
 await writeFile("painted.png", await encodePng(painted));
 
-const [query] = await tokenizer.embedText(["a birthday cake"]);
+const [query] = await tokenizer.embedText(["a big turtle"]);
 const vectors = await tokenizer.embedCodes(encoded.map((e) => e.codes));
 const dot = (a, b) => a.reduce((sum, x, k) => sum + x * b[k], 0);
-console.log("nearest to “a birthday cake”:", vectors.map((v) => dot(v, query).toFixed(2)).join(" "));
+console.log("nearest to “a big turtle”:", vectors.map((v) => dot(v, query).toFixed(2)).join(" "));
 
 await tokenizer.close();

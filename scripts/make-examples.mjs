@@ -5,17 +5,17 @@ import sharp from "sharp";
 import { createSceneSource, everydayNouns, openAtlas } from "../dist/data/index.js";
 
 const atlas = await openAtlas();
-const common = { size: 256, nouns: everydayNouns(96), questions: false };
+const common = { size: 256, nouns: everydayNouns(48), questions: false };
 const test = createSceneSource(atlas, { ...common, split: "test" });
 const style = createSceneSource(atlas, { ...common, split: "held-out-style", styles: ["streamline-emojis"] });
 
 const pictures = [
-  ["bee-and-pigs.png", test, 100001],
-  ["airplane-and-ice-cream.webp", test, 100011],
-  ["rocket-and-rose.jpg", test, 100015],
-  ["cake.png", test, 100016],
-  ["cat-unseen-style.webp", style, 100009],
-  ["bear-unseen-style.jpg", style, 100002],
+  ["balloon-and-pigs.png", test, 100001],
+  ["airplane-and-house.webp", test, 100011],
+  ["rocket-and-car.jpg", test, 100039],
+  ["turtle.png", test, 100012],
+  ["penguin-unseen-style.webp", style, 100027],
+  ["airplane-unseen-style.jpg", style, 100033],
 ];
 
 const lines = [];

@@ -1,11 +1,11 @@
 // Writes docs/results.md from the JSON of `seedling eval`: docs/results/{mini,untrained}.json and, where it was
-// measured, text-head.json, codebook-variants.json and language.json (`seedling eval --language`).
+// measured, text-head.json, codebook-variants.json, quantized.json and language.json (`seedling eval --language`).
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 const read = (name) =>
   existsSync(`docs/results/${name}.json`) ? JSON.parse(readFileSync(`docs/results/${name}.json`, "utf8")) : undefined;
-const names = ["mini", "untrained", "text-head", "codebook-variants", "language"];
-const [mini, untrained, textHead, variants, language] = names.map(read);
+const names = ["mini", "untrained", "text-head", "codebook-variants", "quantized", "language"];
+const [mini, untrained, textHead, variants, quantized, language] = names.map(read);
 const { codes } = JSON.parse(readFileSync("models/seedling-mini/config.json", "utf8")).codebook;
 const f = (x, digits = 1) => (x === undefined ? "" : x.toFixed(digits));
 const recall = (s) => [s.imageToText, s.textToImage].flatMap(({ r1, r5, r10 }) => [f(r1), f(r5), f(r10)]);
@@ -92,7 +92,7 @@ if (variants) {
     "",
     "## The codebook as published, and the remedies",
     "",
-    `Each for ${steps} steps of ${batch} pictures (recipes/mini/variants), then 500 validation scenes. Usage is over the last 50 steps.`,
+    `Each for ${steps} steps of ${batch} pictures (recipes/mini/variants), then 500 validation scenes. Usage is over the last 50 steps. With the embeddings of the third chain, 96 nouns (docs/log.md).`,
     "",
     ...head("", "usage %", "perplexity", "cosine of the feature", "mean recall", "kept %"),
     ...variants.map((v) =>
@@ -146,6 +146,7 @@ out.push(
   row("peak memory of the process, MB", f(s.peakMemoryMb, 0)),
   "",
 );
+if (quantized) out.push(...quantizedSection(quantized));
 if (language) out.push(...languageSection(language));
 writeFileSync("docs/results.md", `${out.join("\n")}`);
 
@@ -203,6 +204,27 @@ for (const path of ["README.md", "models/seedling-mini/README.md"]) {
     path,
     text.replace(between, (_, before, after) => `${before}${scores}${after}`),
   );
+}
+
+/** Codes of the rounded model beside those of the exact one. */
+function quantizedSection({ scenes, recallMean, variants: rounded }) {
+  const rows = Object.entries(rounded).map(([name, one]) =>
+    row(
+      name,
+      f(one.equalPercent),
+      f(one.recallMean),
+      `${(one.bytes / 1e6).toFixed(1)} of ${(one.bytesBefore / 1e6).toFixed(1)}`,
+    ),
+  );
+  return [
+    `## Rounded weights, ${scenes} test scenes`,
+    "",
+    `\`node scripts/quantized-agreement.mjs\`. The bar is 97 % of codes equal with 8 bits. Codes of the floats: mean recall ${f(recallMean)}.`,
+    "",
+    ...head("weights", "codes equal %", "mean recall of codes", "MB"),
+    ...rows,
+    "",
+  ];
 }
 
 /** Captions, questions and drawings of the language model. */

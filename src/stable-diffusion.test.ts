@@ -95,13 +95,13 @@ describe.each(["sd1", "unclip"] as const)("%s", (folder) => {
 
 test("unclip: a picture's own embedding paints, and the noise level tells", async () => {
   const model = await open(join(fixtures, "unclip"));
-  const [embedding] = await model.embed(["examples/cake.png"]);
+  const [embedding] = await model.embed(["examples/turtle.png"]);
   expect(embedding).toMatchObject({ shape: [12], data: expect.any(Float32Array) });
   const options = { steps: 2, seed: 1 };
   const [exact] = await model.paint([embedding!], options);
   expect(await model.paint([embedding!], { ...options, noiseLevel: 900 })).not.toEqual([exact]);
   await expect(model.paint([embedding!], { noiseLevel: 1000 })).rejects.toThrow("expected a step in 0..999, got 1000");
-  await expect((await open(join(fixtures, "sd1"))).embed(["examples/cake.png"])).rejects.toThrow("found none");
+  await expect((await open(join(fixtures, "sd1"))).embed(["examples/turtle.png"])).rejects.toThrow("found none");
 });
 
 /** A copy of a fixture to change. */
@@ -171,7 +171,7 @@ describe("folders as they are published", () => {
     const model = await open(folder);
     const wanted = await recorded("unclip", "pipeline.pixels", 0);
     expect(difference(await repaint(model, "unclip", 0), wanted)).toBeLessThan(6);
-    await expect(model.embed(["examples/cake.png"])).rejects.toThrow("expected image_encoder of an unCLIP folder");
+    await expect(model.embed(["examples/turtle.png"])).rejects.toThrow("expected image_encoder of an unCLIP folder");
   });
 
   test("a tokenizer makes prompts readable: the recorded text features", async () => {

@@ -89,13 +89,13 @@ test("an imported folder tokenizes, quantized too, and does not paint alone", as
   expect(line).toMatch(new RegExp(`^${small}/model\\.safetensors: \\d+ matrices, 6\\d\\d kB -> \\d+ kB$`));
   for (const model of [exact, small]) {
     const output = join(root, "codes.jsonl");
-    await tokenizeCommand().parseAsync(["examples/cake.png", "--model", model, "--json", "-o", output, "-q"], {
+    await tokenizeCommand().parseAsync(["examples/turtle.png", "--model", model, "--json", "-o", output, "-q"], {
       from: "user",
     });
     const seed = await OfficialSeed.fromPretrained(model, { threads: 1 });
-    const [{ codes }] = (await seed.encode(["examples/cake.png"])) as [{ codes: Int32Array }];
+    const [{ codes }] = (await seed.encode(["examples/turtle.png"])) as [{ codes: Int32Array }];
     await seed.close();
-    expect(JSON.parse(await readFile(output, "utf8"))).toEqual({ image: "examples/cake.png", codes: [...codes] });
+    expect(JSON.parse(await readFile(output, "utf8"))).toEqual({ image: "examples/turtle.png", codes: [...codes] });
   }
   const painting = detokenizeCommand().parseAsync(["-", "--model", exact, "-o", root], { from: "user" });
   await expect(painting).rejects.toThrow("expected a model that paints, got imported SEED weights.");
@@ -161,7 +161,7 @@ test.each([
 
     const sheet = join(root, `${name}.png`);
     const settings = ["--model", model, "--diffusion", diffusion, "-o", sheet, "-q", "--steps", "1"];
-    await reconstructCommand().parseAsync(["examples/cake.png", ...settings], { from: "user" });
+    await reconstructCommand().parseAsync(["examples/turtle.png", ...settings], { from: "user" });
     expect((await decodeImage(await readFile(sheet), sheet)).width).toBeGreaterThan(0);
 
     await expect(paint(wrong, output)).rejects.toThrow("this model: expected a head for");

@@ -34,7 +34,7 @@ export function dataCommand(): Command {
     .argument("<folder>", "where shards and the contact sheet go")
     .option("--count <n>", "number of scenes", whole(1, 10_000_000), 1000)
     .option("--size <px>", "side of the pictures", whole(8, 512), 64)
-    .option("--nouns <n>", "the first n everyday nouns, 0 for the full table", whole(0), 96)
+    .option("--nouns <n>", "the first n everyday nouns, 0 for the full table", whole(0), 48)
     .addOption(new Option("--split <name>", "which scenes").choices(SPLITS).default("train"))
     .option("--start <seed>", "first seed", whole(0), 0)
     .option("--per-shard <n>", "scenes in one tar", whole(1), 1000)

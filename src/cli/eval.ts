@@ -16,7 +16,7 @@ export function evalCommand(): Command {
     .option("--count <n>", "scenes for retrieval", whole(10), 1000)
     .option("--pictures <n>", "scenes for reconstruction (each is painted several times)", whole(2), 200)
     .option("--codes-count <n>", "scenes for codebook usage", whole(10), 10_000)
-    .option("--nouns <n>", "the first n everyday nouns, those of the recipe", whole(2), 96)
+    .option("--nouns <n>", "the first n everyday nouns, those of the recipe", whole(2), 48)
     .option("--language", "score the language model instead: captions, questions, drawings", false)
     .option("--drawings <n>", "with --language: prompts that are drawn", whole(2), 100)
     .option("--lm <folder>", "with --language: the base, a folder or a GGUF file (default: lm in the model folder)")

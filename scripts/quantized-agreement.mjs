@@ -1,0 +1,66 @@
+// How many codes stay the same when the weights are rounded: seedling-mini against itself in 8 and 4 bits, over test
+// scenes; and how well the codes of the rounded model find their captions. Writes docs/results/quantized.json.
+//   node scripts/quantized-agreement.mjs [model folder] [scenes]
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createSceneSource, everydayNouns, openAtlas } from "../dist/data/index.js";
+import { scorecard } from "../dist/evaluation/scorecard.js";
+import { quantizeFolder } from "../dist/quantization/index.js";
+import { SeedTokenizer } from "../dist/seed-tokenizer.js";
+
+const [folder = "models/seedling-mini", scenes = "1000"] = process.argv.slice(2);
+const NOUNS = 48;
+/** The layers around the codebook and the heads, which `seedling quantize` leaves in floats, and the tower besides. */
+const WITH_TOWER =
+  /^(visual_encoder|encode_task_layer|decode_task_layer|vision_proj|text_proj|image_down|distill_\w+_proj)\./;
+const VARIANTS = {
+  "8 bits a row": { bits: 8 },
+  "8 bits a row, the tower in floats": { bits: 8, keep: WITH_TOWER },
+  "8 bits in blocks of 32": { bits: 8, block: 32 },
+  "4 bits in blocks of 32": { bits: 4, block: 32 },
+};
+
+const count = Number(scenes);
+const source = createSceneSource(await openAtlas(), { size: 64, nouns: everydayNouns(NOUNS), split: "test" });
+const pictures = Array.from({ length: count }, (_, seed) => {
+  const { pixels, size } = source.scene(seed);
+  return { width: size, height: size, data: pixels };
+});
+
+async function codesOf(path) {
+  const model = await SeedTokenizer.fromPretrained(path);
+  try {
+    const codes = (await model.encode(pictures)).map((one) => one.codes);
+    const scores = await scorecard(model, ["retrieval"], { count, nouns: NOUNS, pictures: 2, codesCount: 10 });
+    return { codes, mean: scores["retrieval test"].codes.mean };
+  } finally {
+    await model.close();
+  }
+}
+
+const work = mkdtempSync(join(tmpdir(), "seedling-rounded-"));
+const results = { scenes: count, variants: {} };
+try {
+  const exact = await codesOf(folder);
+  results.recallMean = exact.mean;
+  for (const [i, [name, options]] of Object.entries(VARIANTS).entries()) {
+    const out = join(work, String(i));
+    const { files } = await quantizeFolder(folder, out, options);
+    const rounded = await codesOf(out);
+    let equal = 0;
+    for (const [j, codes] of rounded.codes.entries())
+      for (const [k, code] of codes.entries()) if (code === exact.codes[j][k]) equal++;
+    const sum = (key) => files.reduce((total, file) => total + file[key], 0);
+    results.variants[name] = {
+      equalPercent: (100 * equal) / (32 * count),
+      recallMean: rounded.mean,
+      bytes: sum("bytesAfter"),
+      bytesBefore: sum("bytesBefore"),
+    };
+    console.log(name, results.variants[name]);
+  }
+} finally {
+  rmSync(work, { recursive: true });
+}
+writeFileSync("docs/results/quantized.json", `${JSON.stringify(results, null, 2)}\n`);
