@@ -59,8 +59,8 @@ try {
       bytesBefore: sum("bytesBefore"),
     };
     console.log(name, results.variants[name]);
+    writeFileSync("docs/results/quantized.json", `${JSON.stringify(results, null, 2)}\n`); // stays if the next is stopped
   }
 } finally {
   rmSync(work, { recursive: true });
 }
-writeFileSync("docs/results/quantized.json", `${JSON.stringify(results, null, 2)}\n`);
