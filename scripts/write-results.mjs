@@ -67,24 +67,8 @@ out.push(
   "",
   ...head("", "usage %", "perplexity", "entropy of a position, bits", "different codes in a picture, of 32"),
 );
-out.push(
-  row(
-    "trained",
-    f(100 * mini.codebook.usage),
-    f(mini.codebook.perplexity, 0),
-    entropy(mini.codebook),
-    f(mini.codebook.distinct),
-  ),
-);
-out.push(
-  row(
-    "untrained",
-    f(100 * untrained.codebook.usage),
-    f(untrained.codebook.perplexity, 0),
-    entropy(untrained.codebook),
-    f(untrained.codebook.distinct),
-  ),
-);
+for (const [name, { codebook: c }] of Object.entries({ trained: mini, untrained }))
+  out.push(row(name, f(100 * c.usage), f(c.perplexity, 0), entropy(c), f(c.distinct)));
 
 if (variants) {
   const { steps, batch } = variants[0];
