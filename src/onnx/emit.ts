@@ -3,6 +3,7 @@ import { SeedlingError } from "../errors.ts";
 import { computeDim, type Dim, type Shape } from "../graph/dims.ts";
 import type { DType, OpName } from "../graph/ops.ts";
 import { type Node, sortNodes, type Tensor } from "../graph/tensor.ts";
+import { type Attention, attentions } from "./attention.ts";
 import { type Lowering, lowerings } from "./lower.ts";
 import {
   type Attribute,
@@ -13,7 +14,7 @@ import {
   type ValueInfo,
   writeModel,
 } from "./proto.ts";
-import { neededNodes, type QuantizedWeight } from "./quantized.ts";
+import { type QuantizedWeight, readsInPlace } from "./quantized.ts";
 
 /** What the graph will run on; some fused operations exist on one provider only. */
 export type Target = "cpu" | "webgpu";
@@ -169,18 +170,40 @@ export class Emitter {
   }
 }
 
+/** The nodes whose values are needed, when a node reads what `reads` says. */
+function neededNodes(
+  nodes: readonly Node[],
+  outputs: readonly Tensor[],
+  reads: (node: Node) => readonly Tensor[],
+): Node[] {
+  const needed = new Set<Node>(outputs.map(({ node }) => node));
+  for (const node of nodes.toReversed()) if (needed.has(node)) for (const t of reads(node)) needed.add(t.node);
+  return nodes.filter((node) => needed.has(node));
+}
+
+function lowerAttention(e: Emitter, { q, k, v, heads, scale }: Attention): string {
+  const inputs = [q, k, v].map((t) => e.name(t));
+  return e.add("MultiHeadAttention", inputs, { num_heads: heads, scale: { float: scale } }, "com.microsoft");
+}
+
 /**
  * Writes the graph of `outputs` as an ONNX model with one feed per `input` node and fed parameter.
  * @see https://onnx.ai/onnx/repo-docs/IR.html
  */
 export function emit(outputs: Readonly<Record<string, Tensor>>, options: EmitOptions): Emitted {
   const results = Object.values(outputs);
-  const nodes = neededNodes(sortNodes(results), results, options.weight);
+  const all = sortNodes(results);
+  const whole = options.target === "cpu" ? attentions(all, results) : new Map<Node, Attention>();
+  const nodes = neededNodes(all, results, (node) => {
+    const attention = whole.get(node);
+    return attention ? [attention.q, attention.k, attention.v] : readsInPlace(node, options.weight);
+  });
   const e = new Emitter(options, nodes, results);
   // Inputs first: symbols must be known before a shape asks for them.
   for (const node of [...nodes.filter((n) => n.op === "input"), ...nodes.filter((n) => n.op !== "input")]) {
     const lower = lowerings[node.op] as Lowering<OpName>;
-    const name = lower(e, node);
+    const attention = whole.get(node);
+    const name = attention ? lowerAttention(e, attention) : lower(e, node);
     if (name !== undefined) e.setName(node.outputs[0]!, name);
   }
   const values: ValueInfo[] = [];

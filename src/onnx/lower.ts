@@ -5,7 +5,7 @@ import type { OpName } from "../graph/ops.ts";
 import type { Node, Tensor } from "../graph/tensor.ts";
 import type { Emitter } from "./emit.ts";
 import { OnnxType } from "./proto.ts";
-import { quantizedLinear } from "./quantized.ts";
+import { quantizedLinear, storedRows } from "./quantized.ts";
 
 /** Returns the name of the first output, or undefined if it has named its outputs itself. */
 export type Lowering<K extends OpName> = (e: Emitter, node: Node<K>) => string | undefined;
@@ -177,6 +177,11 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   reshape: (e, n) => reshape(e, e.name(n.inputs[0]!), n.inputs[0]!.shape, n.attrs.shape),
   transpose: (e, n) => e.add("Transpose", names(e, n), { perm: n.attrs.perm }),
   slice: (e, n) => {
+    const rows = storedRows(n as Node, e.options.weight);
+    if (rows) {
+      const name = e.stored(rows.name, rows.type, rows.shape, rows.data);
+      return rows.dtype === "f32" ? name : e.add("Cast", [name], { to: OnnxType.f32 });
+    }
     const { axis, start, end } = n.attrs;
     return slice(e, e.name(n.inputs[0]!), [axis], [start], [typeof end === "number" ? end : LAST]);
   },

@@ -4,13 +4,16 @@
  */
 import { SeedlingError } from "../errors.ts";
 import type { Node, Tensor } from "../graph/tensor.ts";
-import type { EmitOptions, Emitter } from "./emit.ts";
-import type { TensorBytes } from "./proto.ts";
+import type { EmitOptions, Emitter, FloatWeight } from "./emit.ts";
+import type { Initializer, TensorBytes } from "./proto.ts";
 
-/** One scale a row of the matrix: w[n,k] = scale[n] q[n,k], q in -127..127. */
+/**
+ * One scale a row of the matrix: w[n,k] = scale[n] q[k,n], q in -127..127. The numbers lie as ONNX Runtime multiplies with
+ * them, rows and columns exchanged, so that no second copy is made when they are loaded.
+ */
 export interface RowQuantized {
   readonly dtype: "i8";
-  /** i8 [N,K]. */
+  /** i8 [K,N]. */
   readonly data: TensorBytes;
   /** f32 [N]. */
   readonly scale: TensorBytes;
@@ -36,6 +39,8 @@ interface Rows {
   readonly weight: QuantizedWeight;
   readonly begin: number;
   readonly end: number;
+  /** Rows of the whole parameter. */
+  readonly all: number;
 }
 
 /** What a tensor is, if it is (some rows of) a quantized parameter. */
@@ -44,7 +49,7 @@ function rowsOf(t: Tensor, weightOf: EmitOptions["weight"]): Rows | undefined {
     const { path, shape } = (t.node as Node<"param">).attrs;
     const weight = weightOf(path);
     if (!weight || !("scale" in weight)) return undefined;
-    return { path, weight, begin: 0, end: shape[0]! };
+    return { path, weight, begin: 0, end: shape[0]!, all: shape[0]! };
   }
   if (t.node.op !== "slice") return undefined;
   const { axis, start, end } = (t.node as Node<"slice">).attrs;
@@ -55,19 +60,24 @@ function rowsOf(t: Tensor, weightOf: EmitOptions["weight"]): Rows | undefined {
   return { ...whole, begin: whole.begin + start, end: whole.begin + Number(end) };
 }
 
-/** The nodes whose values are needed when linear layers read quantized weights in place. */
-export function neededNodes(
-  nodes: readonly Node[],
-  outputs: readonly Tensor[],
-  weightOf: EmitOptions["weight"],
-): Node[] {
-  const needed = new Set<Node>(outputs.map(({ node }) => node));
-  for (const node of nodes.toReversed()) {
-    if (!needed.has(node)) continue;
-    for (const [i, t] of node.inputs.entries())
-      if (!(node.op === "linear" && i === 1 && rowsOf(t, weightOf))) needed.add(t.node);
-  }
-  return nodes.filter((node) => needed.has(node));
+/** What a node reads of the values before it, when quantized weights and rows of weights are read where they are stored. */
+export function readsInPlace(node: Node, weightOf: EmitOptions["weight"]): readonly Tensor[] {
+  if (storedRows(node, weightOf)) return [];
+  return node.inputs.filter((t, i) => !(node.op === "linear" && i === 1 && rowsOf(t, weightOf)));
+}
+
+/** Rows of a stored parameter of floats, if that is what a node cuts out: they lie together, so nothing is copied. */
+export function storedRows(node: Node, weightOf: EmitOptions["weight"]): (Initializer & FloatWeight) | undefined {
+  if (node.op !== "slice" || node.inputs[0]!.node.op !== "param") return undefined;
+  const { axis, start } = (node as Node<"slice">).attrs;
+  const { path, shape: whole } = (node.inputs[0]!.node as Node<"param">).attrs;
+  const weight = weightOf(path);
+  if (axis !== 0 || !weight || "scale" in weight) return undefined;
+  const shape = node.outputs[0]!.shape as readonly number[];
+  const [begin, end] = [start, start + shape[0]!];
+  const size = weight.data.byteLength / whole[0]!;
+  const { dtype } = weight;
+  return { name: `${path}[${begin}:${end}]`, type: dtype, dtype, shape, data: part(weight.data, { begin, end }, size) };
 }
 
 /**
@@ -83,20 +93,27 @@ export function quantizedLinear(e: Emitter, x: string, w: Tensor, bias: string |
     : byBlocks(e, x, K, rows, rows.weight, bias);
 }
 
-/** Activations become 8-bit when they arrive, with one scale for all of x. */
+/**
+ * Activations become 8-bit when they arrive, with one scale for all of x. Some rows of a matrix (q, k and v of one) are
+ * columns of one product with all of it.
+ */
 function byRows(e: Emitter, x: string, K: number, rows: Rows, w: RowQuantized, bias: string | undefined): string {
-  const N = rows.end - rows.begin;
-  const name = `${rows.path}[${rows.begin}:${rows.end}]`;
-  const weight = e.stored(name, "i8", [N, K], part(w.data, rows, K));
-  const scale = e.stored(`${name}.scale`, "f32", [N], part(w.scale, rows, 4));
-  const columns = e.once(`${name} transposed`, () => e.add("Transpose", [weight], { perm: [1, 0] })); // folded when it is loaded
+  const { path, begin, end, all } = rows;
+  const weight = e.stored(path, "i8", [K, all], w.data);
+  const scale = e.stored(`${path}.scale`, "f32", [all], w.scale);
   const [u8, xScale, xZero] = e.once(`${x} as u8`, () => {
     const outputs = [e.fresh(), e.fresh(), e.fresh()];
     e.nodes.push({ op: "DynamicQuantizeLinear", inputs: [x], outputs });
     return outputs;
   }) as [string, string, string];
-  const inputs = [u8, columns, xScale, scale, xZero, "", ...(bias ? [bias] : [])];
-  return e.add("MatMulIntegerToFloat", inputs, {}, "com.microsoft");
+  const product = (bias?: string): string => {
+    const inputs = [u8, weight, xScale, scale, xZero, "", ...(bias ? [bias] : [])];
+    return e.add("MatMulIntegerToFloat", inputs, {}, "com.microsoft");
+  };
+  if (end - begin === all) return product(bias);
+  const whole = e.once(`${x} times ${path}`, () => product());
+  const own = e.add("Slice", [whole, e.longs([begin]), e.longs([end]), e.longs([1])]);
+  return bias ? e.add("Add", [own, bias]) : own;
 }
 
 function byBlocks(e: Emitter, x: string, K: number, rows: Rows, w: BlockQuantized, bias: string | undefined): string {
@@ -112,7 +129,7 @@ function byBlocks(e: Emitter, x: string, K: number, rows: Rows, w: BlockQuantize
 }
 
 /** The bytes of rows begin..end, `size` bytes each. */
-function part(bytes: TensorBytes, { begin, end }: Rows, size: number): TensorBytes {
+function part(bytes: TensorBytes, { begin, end }: Pick<Rows, "begin" | "end">, size: number): TensorBytes {
   if (bytes instanceof Uint8Array) return bytes.subarray(begin * size, end * size);
   return { ...bytes, offset: bytes.offset + begin * size, byteLength: (end - begin) * size };
 }

@@ -14,7 +14,7 @@ import { Runtime } from "../runtime/index.ts";
 import { SeedTokenizer } from "../seed-tokenizer.ts";
 import { quantizeFolder } from "./index.ts";
 import { linearWeights } from "./linear-weights.ts";
-import { quantizeBlocks, quantizeRows } from "./round.ts";
+import { dequantizeRows, quantizeBlocks, quantizeRows } from "./round.ts";
 
 const random = (n: number, seed: number): Float32Array => {
   const rng = new Rng(seed);
@@ -37,7 +37,8 @@ function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
 describe("rounding", () => {
   test("a row: its largest magnitude is 127", () => {
     const { data, scale } = quantizeRows(Float32Array.of(1, -2, 0.5, 0, 0, 0), 2);
-    expect([...data]).toEqual([64, -127, 32, 0, 0, 0]);
+    expect([...data]).toEqual([64, 0, -127, 0, 32, 0]); // three columns of two
+    expect([...dequantizeRows(data, scale)]).toEqual([64, -127, 32, 0, 0, 0].map((q) => Math.fround(q * scale[0]!)));
     expect([...scale]).toEqual([Math.fround(2 / 127), 0]);
   });
 

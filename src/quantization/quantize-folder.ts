@@ -20,7 +20,7 @@ import { MODEL_FILES, openSeedFolder } from "../tokenizer/seed-folder.ts";
 import { linearWeights } from "./linear-weights.ts";
 import { lmMatrices } from "./lm-matrices.ts";
 import { quantizeBlocks, quantizeRows } from "./round.ts";
-import { BITS, scaleName } from "./stored.ts";
+import { BITS, LAYOUT, scaleName } from "./stored.ts";
 
 export interface QuantizeOptions {
   /** Default 8. */
@@ -87,7 +87,7 @@ export async function quantizeFolder(from: string, to: string, options: Quantize
             .map((t) => copyTensor(file, t, { onRead })),
           ...quantized.flatMap((tensor) => quantizedTensors(file, stored(tensor), tensor, { bits, block, onRead })),
         ];
-        const metadata = { ...Object.fromEntries(file.metadata), [BITS]: String(bits) };
+        const metadata = { ...Object.fromEntries(file.metadata), [BITS]: String(bits), ...LAYOUT };
         await writeSafetensors(join(temporary, name), tensors, metadata);
         const [before, after] = await Promise.all([stat(file.path), stat(join(temporary, name))]);
         files.push({ file: name, quantized, bytesBefore: before.size, bytesAfter: after.size });
@@ -119,7 +119,7 @@ function quantizedTensors(
   const scale = { name: scaleName(name), dtype: "F32", data: async () => (await read()).scale } as const;
   if (!block)
     return [
-      { name, dtype: "I8", shape, data },
+      { name, dtype: "I8", shape: [K, N], data },
       { ...scale, shape: [N] },
     ];
   const blocks = Math.ceil(K / block);

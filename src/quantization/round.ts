@@ -1,8 +1,8 @@
 /** Floats -> whole numbers with scales, and back. The forms that come out are described in src/onnx/quantized.ts. */
 
 /**
- * One scale a row, symmetric: the largest magnitude of a row becomes 127.
- * w: f32 [N,K] -> data: i8 [N,K], scale: f32 [N].
+ * One scale a row, symmetric: the largest magnitude of a row becomes 127. Rows and columns are exchanged on the way.
+ * w: f32 [N,K] -> data: i8 [K,N], scale: f32 [N].
  */
 export function quantizeRows(w: Float32Array, N: number): { data: Int8Array; scale: Float32Array } {
   const K = w.length / N;
@@ -13,7 +13,7 @@ export function quantizeRows(w: Float32Array, N: number): { data: Int8Array; sca
     for (let i = n * K; i < (n + 1) * K; i++) largest = Math.max(largest, Math.abs(w[i]!));
     scale[n] = largest / 127;
     const step = scale[n] || 1; // a row of zeros, or nearly
-    for (let i = n * K; i < (n + 1) * K; i++) data[i] = Math.round(w[i]! / step);
+    for (let k = 0; k < K; k++) data[k * N + n] = Math.round(w[n * K + k]! / step);
   }
   return { data, scale };
 }
@@ -59,8 +59,11 @@ export function quantizeBlocks(
 
 /** The floats that `quantizeRows` stands for: f32 [N,K]. */
 export function dequantizeRows(data: Int8Array, scale: Float32Array): Float32Array {
-  const K = data.length / scale.length;
-  return Float32Array.from(data, (q, i) => q * scale[Math.floor(i / K)]!);
+  const N = scale.length;
+  const K = data.length / N;
+  const w = new Float32Array(data.length);
+  for (let n = 0; n < N; n++) for (let k = 0; k < K; k++) w[n * K + k] = data[k * N + n]! * scale[n]!;
+  return w;
 }
 
 /** The floats that `quantizeBlocks` stands for: f32 [N,K]. */

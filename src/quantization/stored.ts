@@ -1,13 +1,15 @@
 /**
  * Quantized tensors in a safetensors file: `X` holds whole numbers instead of floats, and `X.scale` stands beside it.
- * I8 [N,K] has one scale a row, F32 [N]. U8 [N,blocks,bytes] has one a block, F32 [N,blocks]; the file's metadata says
+ * I8 [K,N] stands for a matrix [N,K] with one scale a row, F32 [N]. U8 [N,blocks,bytes] has one a block, F32 [N,blocks]; the file's metadata says
  * how many bits a number has.
  */
 import type { TensorFile, TensorInfo } from "../checkpoint/tensor-file.ts";
+import { CheckpointError } from "../errors.ts";
 import { dequantizeBlocks, dequantizeRows } from "./round.ts";
 
-/** Key of the metadata. */
+/** Keys of the metadata; the second says that I8 has rows and columns exchanged, which early files have not. */
 export const BITS = "quantized_bits";
+export const LAYOUT = { quantized_layout: "columns" } as const;
 
 export function scaleName(name: string): string {
   return `${name}.scale`;
@@ -27,7 +29,7 @@ export function storedShapes(
   const scale = scaleName(name);
   if (found.dtype === "I8")
     return [
-      [name, shape],
+      [name, [K!, N!]],
       [scale, [N!]],
     ];
   // Blocks of ONNX Runtime: powers of two from 16. With another size nothing matches, which is then reported.
@@ -40,11 +42,22 @@ export function storedShapes(
   ];
 }
 
-/** How many bits the numbers of a file have; undefined if it is not quantized. */
-export function storedBits({ metadata }: Pick<TensorFile, "metadata">): 4 | 8 | undefined {
+/** How many bits the numbers of a file have; undefined if it is not quantized. @throws CheckpointError for an early form */
+export function storedBits({
+  path,
+  metadata,
+  tensors,
+}: Pick<TensorFile, "path" | "metadata" | "tensors">): 4 | 8 | undefined {
   const bits = metadata.get(BITS);
-  return bits === undefined ? undefined : bits === "4" ? 4 : 8;
+  if (bits === undefined) return undefined;
+  if (metadata.get("quantized_layout") !== LAYOUT.quantized_layout && [...tensors.values()].some(isRows))
+    throw new CheckpointError(
+      `${path}: expected 8-bit weights by columns, got an early form. Quantize the model again.`,
+    );
+  return bits === "4" ? 4 : 8;
 }
+
+const isRows = ({ dtype }: TensorInfo): boolean => dtype === "I8";
 
 /** The numbers of a tensor of the model as floats, however they are stored. @param K columns, if it is a matrix */
 export async function readStored(file: TensorFile, name: string, K: number): Promise<Float32Array> {

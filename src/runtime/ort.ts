@@ -1,6 +1,7 @@
 /** ONNX Runtime's sessions and tensors, and ours. */
 import * as ort from "onnxruntime-node";
 import { SeedlingError } from "../errors.ts";
+import { exactProducts } from "./products.ts";
 import type { SessionSpec, Value, Values } from "./protocol.ts";
 
 /** A session; the outputs named `onDevice` stay on the GPU. */
@@ -8,10 +9,10 @@ export async function createSession(
   spec: SessionSpec,
   onDevice: readonly string[] = [],
 ): Promise<ort.InferenceSession> {
+  const exact = spec.device === "cpu" && (await exactProducts());
   const entries = {
     ...(spec.weightFolder ? { model_external_initializers_file_folder_path: spec.weightFolder } : {}),
-    // On x64 without VNNI products of u8 and i8 overflow; this makes them u8 by u8, slower and right.
-    x64quantprecision: "1",
+    x64quantprecision: exact ? "0" : "1",
   };
   return ort.InferenceSession.create(spec.model, {
     executionProviders: [spec.device],

@@ -2,8 +2,9 @@
  * Stage `clip`: a vision tower and a text encoder by contrast over the batch. Both are frozen afterwards: the tower
  * stands for BLIP-2's ViT, the text encoder for the one of the diffusion model. Radford et al. 2021.
  */
+import { InputError } from "../errors.ts";
 import { retrieval, unitRows } from "../evaluation/retrieval.ts";
-import { input, Params } from "../graph/index.ts";
+import { input, Params, type Tensor } from "../graph/index.ts";
 import { toTensor } from "../image/index.ts";
 import { clipLoss, logitScale, pooledImageEmbedding } from "../models/clip.ts";
 import { clipImage, clipText } from "../models/clip-pair.ts";
@@ -14,6 +15,7 @@ import type { CaptionTokenizer } from "../text/index.ts";
 import { CaptionWords, captionWordsLoss } from "./caption-words.ts";
 import type { Stage } from "./loop.ts";
 import { type Picture, type Pictures, take } from "./pictures.ts";
+import { placeLabels, placesLoss } from "./places.ts";
 
 export const CLIP_PREFIXES = ["visual_encoder", "clip", "text_model"] as const;
 
@@ -39,13 +41,17 @@ export interface ClipStageOptions {
   readonly validationCount: number;
   /** Weight of naming the caption's words; 0 for contrast alone. */
   readonly words: number;
+  /** Weight of naming the thing at each place; 0 for pictures that do not know where things are. */
+  readonly places: number;
 }
 
 export function clipStage(options: ClipStageOptions): Stage {
-  const { config, train, tokenizer, words } = options;
+  const { config, train, tokenizer, words, places } = options;
   const L = config.textEncoder.maxPositions;
   const size = config.vision.imageSize;
   const V = tokenizer.size;
+  const grid = size / config.vision.patchSize;
+  const names = places > 0 ? thingNames(train) : [];
   const named = new CaptionWords(tokenizer, L, async (count) => (await take(train, 0, count)).map((p) => p.caption));
   return {
     name: "clip",
@@ -56,10 +62,13 @@ export function clipStage(options: ClipStageOptions): Stage {
       const text = clipText(p, input("ids", [B, L], "i32"), input("end", [B], "i32"), config);
       const scale = logitScale(p.at("clip"));
       const contrast = clipLoss(image, text.embedding, scale);
-      if (words === 0) return { loss: contrast, metrics: { logitScale: scale } };
-      const naming = captionWordsLoss(p.at("clip"), tokens, input("words", [B, V]));
-      const metrics = { logitScale: scale, contrastLoss: contrast, wordsLoss: naming };
-      return { loss: contrast.add(naming.mul(words)), metrics };
+      const terms: LossTerm[] = [["contrastLoss", contrast, 1]];
+      if (words > 0) terms.push(["wordsLoss", captionWordsLoss(p.at("clip"), tokens, input("words", [B, V])), words]);
+      if (places > 0) {
+        const labels = input("places", [B, grid ** 2]);
+        terms.push(["placesLoss", placesLoss(p.at("clip", "places"), tokens, labels, names.length), places]);
+      }
+      return { loss: weightedSum(terms), metrics: { logitScale: scale, ...termMetrics(terms) } };
     },
     async batch(micro, count) {
       const pictures = await take(train, micro * count, count);
@@ -72,10 +81,32 @@ export function clipStage(options: ClipStageOptions): Stage {
         ids: { shape: [count, L], data: ids },
         end: { shape: [count], data: end },
         ...(words > 0 ? { words: await named.shares(ids, count) } : {}),
+        ...(places > 0 ? { places: placeLabels(pictures, names, grid) } : {}),
       };
     },
     evaluate: (weights) => clipScores(weights, options),
   };
+}
+
+/** What the things of these pictures can be called. @throws InputError if they do not know where things are */
+export function thingNames({ names }: Pictures): readonly string[] {
+  if (!names)
+    throw new InputError(
+      "places: expected pictures that know where things are, got pictures with captions only. Set places to 0 in the recipe.",
+    );
+  return names;
+}
+
+/** Name, value and weight of one part of a loss. */
+export type LossTerm = readonly [name: string, value: Tensor, weight: number];
+
+export function weightedSum(terms: readonly LossTerm[]): Tensor {
+  return terms.map(([, value, weight]) => value.mul(weight)).reduce((a, b) => a.add(b));
+}
+
+/** The parts before they are weighed, to be logged; none where there is but one. */
+export function termMetrics(terms: readonly LossTerm[]): Record<string, Tensor> {
+  return terms.length > 1 ? Object.fromEntries(terms.map(([name, value]) => [name, value])) : {};
 }
 
 /** Retrieval on validation pictures. */

@@ -7,17 +7,23 @@
  * appendix A.1), and revival of codes that nothing chose for a while.
  */
 import { dot, retrieval, unitRows } from "../evaluation/retrieval.ts";
-import { input, Params } from "../graph/index.ts";
+import { input, Params, type Tensor } from "../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
 import { imageFeature } from "../models/contrastive.ts";
+import { vitTokens } from "../models/eva-vit.ts";
 import { decodeVectors, QUERIES, quantize, reconstructEmbeddings } from "../models/seed-tokenizer.ts";
 import { Rng } from "../rng.ts";
 import { mapWeights, type Runtime, type Training, type Values } from "../runtime/index.ts";
+import type { CaptionTokenizer } from "../text/index.ts";
+import { CaptionWords, captionWordsLoss } from "./caption-words.ts";
 import { joinRows } from "./clip-stage.ts";
 import { CodeWindow, codebookHealth, UsageAlarm } from "./codebook-health.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import { kmeans } from "./kmeans.ts";
 import type { Stage, StepNews } from "./loop.ts";
+import { placesLoss } from "./places.ts";
+import { PLACES } from "./qformer-stage.ts";
+import { RECOVER, recoverTokens } from "./recover.ts";
 import { type Stage2Targets, type Stage2Term, stage2Loss } from "./stage2.ts";
 
 export const CODEBOOK = "quantize.embedding.weight";
@@ -38,11 +44,24 @@ export interface CodebookStageOptions {
   readonly reviveAfter: number;
   /** Targets that learn. */
   readonly targets: readonly ("image" | "text")[];
-  readonly weights: Readonly<Record<Stage2Term, number>>;
+  readonly weights: Readonly<Record<Stage2Term | CodeTerm, number>>;
+  readonly tokenizer: CaptionTokenizer;
+  /** How many names things have, for the term `places`. */
+  readonly things: number;
   readonly runtime: Runtime;
   /** Weights of stage 1: its projection says what the last embedding means. */
   readonly frozen: ReadonlyMap<string, Float32Array>;
 }
+
+/**
+ * Ours, off as published. `words`: the vector of each code names words of the caption for itself, with the same weights
+ * at all 32 places, so that a code means the same wherever it stands. `places`: what stage 1 recovers from the embeddings
+ * rebuilt from codes still names the thing at each place.
+ */
+export type CodeTerm = "words" | "places";
+
+/** Name prefix of the words' classes: only trained with. */
+const CODE_NAMING = "code_naming";
 
 export const CODEBOOK_PREFIXES = ["quantize", "encode_task_layer", "decode_task_layer", "pos_embed", "blocks"] as const;
 const HEADS = {
@@ -60,18 +79,30 @@ export function codebookPrefixes(config: SeedlingConfig, targets: readonly ("ima
 }
 
 export function codebookStage(options: CodebookStageOptions): Stage {
-  const { config, train, targets, weights } = options;
+  const { config, train, targets, weights, tokenizer, things } = options;
   const seed = seedConfig(config);
+  const L = config.textEncoder.maxPositions;
+  const S = vitTokens(seed.vision);
+  const named = new CaptionWords(tokenizer, L, async (count) => {
+    const rows = Array.from({ length: Math.min(count, train.count) }, (_, i) => i);
+    return (await train.batch(rows, [])).captions;
+  });
   const [K, E, D] = [config.codebook.codes, config.codebook.width, config.qformer.hidden];
   const keeper = new CodebookKeeper(K, E, options);
-  const feeds = async (batch: Promise<{ values: Values }>): Promise<Values> => {
-    const { values } = await batch;
-    const names = ["y", ...targets, ...(weights.contrast > 0 ? ["caption"] : [])];
-    return Object.fromEntries(names.map((name) => [name, values[name]!]));
+  const cached = [
+    "y",
+    ...targets,
+    ...(weights.contrast > 0 ? ["caption"] : []),
+    ...(weights.places > 0 ? ["places"] : []),
+  ];
+  const feeds = async (start: number, count: number): Promise<Values> => {
+    const { values, captions } = await train.shuffledBatch(start, count, cached);
+    if (weights.words === 0) return values;
+    return { ...values, words: await named.shares(tokenizer.encode(captions, L).ids, count) };
   };
   return {
     name: "codebook",
-    learns: codebookPrefixes(config, targets),
+    learns: [...codebookPrefixes(config, targets), ...(weights.words > 0 ? [CODE_NAMING] : [])],
     frozen: mapWeights(options.frozen),
     rateScale: (path) => (path === CODEBOOK && options.learn === "ema" ? 0 : 1),
     build(p, B) {
@@ -82,11 +113,22 @@ export function codebookStage(options: CodebookStageOptions): Stage {
           : {}),
         ...(weights.contrast > 0 ? { captions: input("caption", [B, config.contrastiveWidth]) } : {}),
       };
-      const { loss, parts, ids, z } = stage2Loss(p, input("y", [B, 32, D]), goals, seed, weights);
-      const losses = Object.entries(parts).map(([term, part]) => [`${term}Loss`, part]);
-      return { loss, metrics: { ...Object.fromEntries(losses), ids, z } };
+      const { loss, parts, ids, z, zq, rebuilt } = stage2Loss(p, input("y", [B, 32, D]), goals, seed, weights);
+      const ours: Partial<Record<CodeTerm, Tensor>> = {};
+      if (weights.words > 0) {
+        const words = captionWordsLoss(p.at(CODE_NAMING), zq, input("words", [B, tokenizer.size]));
+        ours.words = words.mul(weights.words);
+      }
+      if (weights.places > 0) {
+        const tokens = recoverTokens(p.at(RECOVER), rebuilt, S, seed.vision.width, seed.qformer);
+        const places = placesLoss(p.at(PLACES), tokens, input("places", [B, S - 1]), things);
+        ours.places = places.mul(weights.places);
+      }
+      const losses = Object.entries({ ...parts, ...ours }).map(([term, part]) => [`${term}Loss`, part]);
+      const whole = Object.values(ours).reduce((sum, term) => sum.add(term), loss);
+      return { loss: whole, metrics: { ...Object.fromEntries(losses), ids, z } };
     },
-    batch: (micro, count) => feeds(train.shuffledBatch(micro * count, count)),
+    batch: (micro, count) => feeds(micro * count, count),
     async prepare(training, batch) {
       if (options.start === "kmeans") await startAtMeans(training, batch);
       if (options.learn === "ema") keeper.begin(await training.readOne("param", CODEBOOK), (batch * QUERIES) / K);
@@ -100,7 +142,7 @@ export function codebookStage(options: CodebookStageOptions): Stage {
   async function startAtMeans(training: Training, batch: number): Promise<void> {
     const rows: Float32Array[] = [];
     for (let i = 0; i * batch * QUERIES < 2 * K; i++) {
-      const out = await training.forward(await feeds(train.shuffledBatch(i * batch, batch)));
+      const out = await training.forward(await feeds(i * batch, batch));
       rows.push(out.z!.data as Float32Array);
     }
     const all = new Float32Array(rows.length * rows[0]!.length);

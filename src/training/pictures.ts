@@ -4,6 +4,17 @@ import type { RgbImage } from "../image/index.ts";
 export interface Picture {
   readonly image: RgbImage;
   readonly caption: string;
+  /** Where things are, if that is known; later ones are drawn over earlier ones. */
+  readonly things?: readonly Thing[];
+}
+
+/** A thing and the box that holds it, in pixels; (x, y) is the top left corner. */
+export interface Thing {
+  readonly name: string;
+  readonly x: number;
+  readonly y: number;
+  readonly w: number;
+  readonly h: number;
 }
 
 export interface Pictures {
@@ -11,6 +22,8 @@ export interface Pictures {
   readonly identity: string;
   /** Pictures in a row that belong into one batch; shuffling keeps them together. Default 1. */
   readonly block?: number;
+  /** What things can be called, for pictures that know where things are. */
+  readonly names?: readonly string[];
   /** Picture number `index`; any index is valid, sources of finite length begin again in another order. */
   get(index: number): Picture | Promise<Picture>;
 }

@@ -3,7 +3,7 @@
  * contrasted with the caption. Trains on cached tokens. arXiv 2307.08041 section 3.1.
  */
 import { retrieval, unitRows } from "../evaluation/retrieval.ts";
-import { input, Params, type Tensor } from "../graph/index.ts";
+import { input, Params } from "../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
 import { imageFeature, textFeature, textHidden } from "../models/contrastive.ts";
 import { vitTokens } from "../models/eva-vit.ts";
@@ -11,10 +11,11 @@ import { causalEmbeddings, visionNorm } from "../models/seed-tokenizer.ts";
 import { mapWeights, type Runtime, type Values } from "../runtime/index.ts";
 import type { CaptionTokenizer } from "../text/index.ts";
 import { CaptionWords, captionWordsLoss } from "./caption-words.ts";
-import { joinRows } from "./clip-stage.ts";
+import { joinRows, type LossTerm, termMetrics, weightedSum } from "./clip-stage.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import type { Stage } from "./loop.ts";
-import { RECOVER, recoverLoss } from "./recover.ts";
+import { placesLoss } from "./places.ts";
+import { RECOVER, recoverLoss, recoverTokens } from "./recover.ts";
 import { stage1Loss } from "./stage1.ts";
 
 const QFORMER_PREFIXES = ["ln_vision", "query_tokens", "Qformer", "vision_proj", "text_proj", "temp"] as const;
@@ -32,13 +33,17 @@ export interface QFormerStageOptions {
   readonly recover: number;
   /** Weight of naming the caption's words, each embedding for itself; 0 as published. */
   readonly words: number;
+  /** Weight of naming the thing at each place from the recovered tokens, and how many names there are; 0 as published. */
+  readonly places: number;
+  readonly things: number;
 }
 
-/** Name prefix of the words' classes: only trained with, as `recover`. */
+/** Name prefixes of the words' classes and of the things': only trained with, as `recover`. */
 const NAMING = "naming";
+export const PLACES = "places";
 
 export function qformerStage(options: QFormerStageOptions): Stage {
-  const { config, train, tokenizer, smoothing, recover, words } = options;
+  const { config, train, tokenizer, smoothing, recover, words, places, things } = options;
   const seed = seedConfig(config);
   const L = config.textEncoder.maxPositions;
   const S = vitTokens(seed.vision);
@@ -49,26 +54,37 @@ export function qformerStage(options: QFormerStageOptions): Stage {
   );
   return {
     name: "causal-qformer",
-    learns: [...QFORMER_PREFIXES, ...(recover > 0 ? [RECOVER] : []), ...(words > 0 ? [NAMING] : [])],
+    learns: [
+      ...QFORMER_PREFIXES,
+      ...(recover > 0 || places > 0 ? [RECOVER] : []),
+      ...(words > 0 ? [NAMING] : []),
+      ...(places > 0 ? [PLACES] : []),
+    ],
     build(p, B) {
       const tokens = input("tokens", [B, S, seed.vision.width]);
       const textIds = input("ids", [B, L], "i32");
       const textMask = input("mask", [B, L], "i32");
-      const all = recover > 0 || words > 0;
+      const all = recover > 0 || words > 0 || places > 0;
       const { loss: contrastLoss, y } = stage1Loss(p, { tokens, textIds, textMask }, seed, { smoothing, all });
-      if (!all) return { loss: contrastLoss };
-      const terms: [string, Tensor, number][] = [["contrastLoss", contrastLoss, 1]];
-      if (recover > 0) terms.push(["recoverLoss", recoverLoss(p.at(RECOVER), y, tokens, seed.qformer), recover]);
+      const terms: LossTerm[] = [["contrastLoss", contrastLoss, 1]];
+      if (recover > 0 || places > 0) {
+        const rebuilt = recoverTokens(p.at(RECOVER), y, S, seed.vision.width, seed.qformer);
+        if (recover > 0) terms.push(["recoverLoss", recoverLoss(rebuilt, tokens), recover]);
+        if (places > 0) {
+          const labels = input("places", [B, S - 1]);
+          terms.push(["placesLoss", placesLoss(p.at(PLACES), rebuilt, labels, things), places]);
+        }
+      }
       if (words > 0)
         terms.push(["wordsLoss", captionWordsLoss(p.at(NAMING), y, input("words", [B, tokenizer.size])), words]);
-      const loss = terms.map(([, term, weight]) => term.mul(weight)).reduce((a, b) => a.add(b));
-      return { loss, metrics: Object.fromEntries(terms) };
+      return { loss: weightedSum(terms), metrics: termMetrics(terms) };
     },
     async batch(micro, count) {
-      const { values, captions } = await train.shuffledBatch(micro * count, count, ["tokens"]);
+      const names = ["tokens", ...(places > 0 ? ["places"] : [])];
+      const { values, captions } = await train.shuffledBatch(micro * count, count, names);
       const { ids, mask } = tokenizer.encode(captions, L);
       return {
-        tokens: values.tokens!,
+        ...values,
         ids: { shape: [count, L], data: ids },
         mask: { shape: [count, L], data: mask },
         ...(words > 0 ? { words: await named.shares(ids, count) } : {}),

@@ -67,12 +67,18 @@ const common = {
 };
 
 const recipeSchema = z.discriminatedUnion("stage", [
-  z.strictObject({ stage: z.literal("clip"), words: z.number().min(0).default(0), ...common }),
+  z.strictObject({
+    stage: z.literal("clip"),
+    words: z.number().min(0).default(0),
+    places: z.number().min(0).default(0),
+    ...common,
+  }),
   z.strictObject({
     stage: z.literal("causal-qformer"),
     smoothing: share.default(0.1),
     recover: z.number().min(0).default(0),
     words: z.number().min(0).default(0),
+    places: z.number().min(0).default(0),
     ...common,
   }),
   z.strictObject({
@@ -89,6 +95,8 @@ const recipeSchema = z.discriminatedUnion("stage", [
         image: z.number().min(0).default(0.5),
         text: z.number().min(0).default(0.5),
         contrast: z.number().min(0).default(0),
+        words: z.number().min(0).default(0),
+        places: z.number().min(0).default(0),
       })
       .prefault({}),
     ...common,

@@ -4,11 +4,12 @@ import { input, Params, paramAttrs, type Tensor } from "../graph/index.ts";
 import type { QFormerConfig } from "../models/qformer.ts";
 import { initialValues } from "../nn/index.ts";
 import { evaluate } from "../runtime/reference.ts";
-import { recoverLoss } from "./recover.ts";
+import { recoverLoss, recoverTokens } from "./recover.ts";
 
 const config: QFormerConfig = { hidden: 8, heads: 2, layers: 2, intermediate: 8, causal: true };
 const y = input("y", [2, 32, 8]);
 const tokens = input("tokens", [2, 5, 6]);
+const lossOf = (p: Params): Tensor => recoverLoss(recoverTokens(p, y, 5, 6, config), tokens);
 const wave = (length: number): number[] => Array.from({ length }, (_, i) => Math.sin(i * i));
 
 function values(p: Params, outputs: Tensor[], scale = 1): number[][] {
@@ -22,7 +23,7 @@ function values(p: Params, outputs: Tensor[], scale = 1): number[][] {
 
 test("it asks each of the 32 embeddings, and begins at the variance of the tokens", () => {
   const p = new Params();
-  const loss = recoverLoss(p, y, tokens, config);
+  const loss = lossOf(p);
   const [value, slope] = values(p, [loss, gradients(loss, [y])[0]!]);
   expect(value![0]).toBeGreaterThan(0.9);
   expect(value![0]).toBeLessThan(1.5);
@@ -31,13 +32,13 @@ test("it asks each of the 32 embeddings, and begins at the variance of the token
 
 test("the scale of the tower's tokens does not count", () => {
   const p = new Params();
-  const loss = recoverLoss(p, y, tokens, config);
+  const loss = lossOf(p);
   expect(values(p, [loss], 100)[0]![0]).toBeCloseTo(values(p, [loss])[0]![0]!, 3);
 });
 
 test("it learns beside the Q-Former under names of its own", () => {
   const p = new Params();
-  recoverLoss(p.at("recover"), y, tokens, config);
+  lossOf(p.at("recover"));
   const names = [...p.declared().keys()];
   expect(names).toContain("recover.queries");
   expect(names.filter((name) => !/^recover\.(queries$|bert\.|proj\.)/.test(name))).toEqual([]);

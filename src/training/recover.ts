@@ -13,15 +13,15 @@ export const RECOVER = "recover";
 /** A picture's tokens have a scale of their own, so they are compared with mean 0 and variance 1. */
 const EPS = 1e-5;
 
-/**
- * Mean squared error of the rebuilt tokens; 1 where nothing is known but a token's mean.
- * y: f32 [B,32,D], tokens: f32 [B,S,W]. Keys `queries`, `bert.*`, `proj.*`.
- */
-export function recoverLoss(p: Params, y: Tensor, tokens: Tensor, config: QFormerConfig): Tensor {
-  const [S, W] = [tokens.size(1), tokens.size(2)];
+/** The tokens as the embeddings tell them. y: f32 [B,32,D] -> f32 [B,S,W]. Keys `queries`, `bert.*`, `proj.*`. */
+export function recoverTokens(p: Params, y: Tensor, S: number, W: number, config: QFormerConfig): Tensor {
   const queries = p.get("queries", [1, S, config.hidden], normal(0.02));
   const reader: QFormerConfig = { ...config, layers: 1, crossAttentionFrequency: 1, causal: false };
-  const rebuilt = linear(p.at("proj"), qformer(p.at("bert"), reader, { queries, features: y }), W);
+  return linear(p.at("proj"), qformer(p.at("bert"), reader, { queries, features: y }), W);
+}
+
+/** Mean squared error of the rebuilt tokens, f32 [B,S,W] both; 1 where nothing is known but a token's mean. */
+export function recoverLoss(rebuilt: Tensor, tokens: Tensor): Tensor {
   return mse(rebuilt, standardised(tokens));
 }
 

@@ -16,12 +16,13 @@ import { causalEmbeddings, visionNorm } from "../models/seed-tokenizer.ts";
 import { type Device, mapWeights, Runtime, type Values } from "../runtime/index.ts";
 import { CaptionTokenizer, splitWords, wordLevelTokenizer } from "../text/index.ts";
 import { vaeEncoderGraph } from "../tokenizer/graphs.ts";
-import { clipStage, pixelFeed } from "./clip-stage.ts";
+import { clipStage, pixelFeed, thingNames } from "./clip-stage.ts";
 import { codebookStage } from "./codebook-stage.ts";
 import { diffusionStage } from "./diffusion-stage.ts";
 import { cacheFeatures, type FeatureCache, hashOf } from "./feature-cache.ts";
 import { type LogLine, type LoopResult, type Stage, trainLoop } from "./loop.ts";
 import type { Picture, Pictures } from "./pictures.ts";
+import { placeLabels } from "./places.ts";
 import { qformerStage } from "./qformer-stage.ts";
 import { loadRecipe, loopSettings, type Recipe } from "./recipe.ts";
 import { type Clip, sampleSheets } from "./samples.ts";
@@ -112,6 +113,7 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
         runtime,
         validationCount: recipe.data.validation,
         words: recipe.words,
+        places: recipe.places,
       });
     const clip = await loadWeights(join(root, "clip", "weights.safetensors"));
     const { vae } = sizes;
@@ -123,20 +125,21 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
     const cached = recipe.data.cached;
     if (!cached) throw new InputError(`${options.recipe}: data.cached: expected a number of pictures, got none.`);
     const clipFeatures = await frozenClip(runtime, config, tokenizer, clip);
+    const things = placesWeight(recipe) > 0 ? thingNames(train) : [];
+    const withPlaces = (features: Features): Features =>
+      things.length > 0 ? placesBeside(features, things, imageSize / config.vision.patchSize) : features;
     if (recipe.stage === "causal-qformer") {
-      const caches = [
-        await cache(train, cached, clipFeatures),
-        await cache(validation, recipe.data.validation, clipFeatures),
-      ];
       return qformerStage({
         config,
-        train: caches[0]!,
-        validation: caches[1]!,
+        train: await cache(train, cached, withPlaces(clipFeatures)),
+        validation: await cache(validation, recipe.data.validation, clipFeatures),
         tokenizer,
         runtime,
         smoothing: recipe.smoothing,
         recover: recipe.recover,
         words: recipe.words,
+        places: recipe.places,
+        things: things.length,
       });
     }
     if (recipe.stage === "diffusion") {
@@ -173,7 +176,9 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
       reviveAfter,
       targets,
       weights,
-      train: await cache(train, cached, features),
+      tokenizer,
+      things: things.length,
+      train: await cache(train, cached, withPlaces(features)),
       validation: await cache(validation, recipe.data.validation, features),
       runtime,
       frozen: qformer,
@@ -188,6 +193,18 @@ interface Features {
 }
 
 type ClipFeatures = Features & Clip;
+
+function placesWeight(recipe: Recipe): number {
+  return "weights" in recipe ? recipe.weights.places : "places" in recipe ? recipe.places : 0;
+}
+
+/** `places` [B,P] beside the other features: which thing is where. */
+function placesBeside({ key, compute }: Features, names: readonly string[], grid: number): Features {
+  return {
+    key: hashOf("places", key, JSON.stringify(names)),
+    compute: async (list) => ({ ...(await compute(list)), places: placeLabels(list, names, grid) }),
+  };
+}
 
 /** The frozen CLIP pair: `tokens` [B,S,W], `image` [B,F] at root mean square 1, `text` [B,L,D]. */
 async function frozenClip(

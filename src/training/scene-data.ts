@@ -38,13 +38,15 @@ export function scenePictures(
       ...(likeness > 1 || redrawn > 0 ? [likeness, redrawn] : []),
     ]),
     block: likeness,
+    names: source.nouns,
     get: (index) => toPicture(simple && index < simple.count ? simple.source : source, index),
   };
 }
 
 function toPicture(source: SceneSource, index: number): Picture {
-  const { pixels, caption, size } = source.scene(index % source.seeds);
-  return { image: { width: size, height: size, data: pixels }, caption };
+  const { pixels, caption, size, objects } = source.scene(index % source.seeds);
+  const things = objects.map(({ noun: name, x, y, w, h }) => ({ name, x, y, w, h }));
+  return { image: { width: size, height: size, data: pixels }, caption, things };
 }
 
 export async function sceneData({

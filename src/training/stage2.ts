@@ -43,6 +43,9 @@ export interface Stage2Output {
   readonly ids: Tensor;
   /** f32 [B,32,E], what the codebook has to cover. */
   readonly z: Tensor;
+  /** The chosen codes' vectors, f32 [B,32,E], and the embeddings rebuilt from them, f32 [B,32,D]. */
+  readonly zq: Tensor;
+  readonly rebuilt: Tensor;
 }
 
 /**
@@ -71,5 +74,5 @@ export function stage2Loss(
   if (targets.imageEmbedding)
     parts.image = mse(imageEmbedding(p, u, config), targets.imageEmbedding).mul(weights.image);
   if (targets.textFeatures) parts.text = mse(textFeatures(p, u, config), targets.textFeatures).mul(weights.text);
-  return { loss: Object.values(parts).reduce((a, b) => a.add(b)), parts, ids, z };
+  return { loss: Object.values(parts).reduce((a, b) => a.add(b)), parts, ids, z, zq, rebuilt };
 }

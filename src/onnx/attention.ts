@@ -1,0 +1,70 @@
+/**
+ * Attention over many places as one operation. `attend` is written as products, a softmax and transposes, so that it can
+ * be differentiated; where nothing reads the probabilities, ONNX Runtime's MultiHeadAttention does the same block by block
+ * and never holds the T x S scores (Dao et al. 2022), which at 96 x 96 places are 1.7 GB.
+ */
+import type { Node, Tensor } from "../graph/tensor.ts";
+
+/** softmax(scale q kᵀ) v with the heads side by side. q: f32 [B,T,D], k, v: f32 [B,S,D]. */
+export interface Attention {
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+  readonly heads: number;
+  readonly scale: number;
+}
+
+/** Below this many scores a head the plain operations are as fast (docs/log.md). */
+const MANY = 1 << 20;
+
+/** The attention that each of these nodes ends, where the probabilities have no other reader. */
+export function attentions(nodes: readonly Node[], outputs: readonly Tensor[]): Map<Node, Attention> {
+  const readers = new Map<Tensor, number>();
+  const count = (t: Tensor): void => void readers.set(t, (readers.get(t) ?? 0) + 1);
+  for (const node of nodes) node.inputs.forEach(count);
+  outputs.forEach(count);
+  const found = new Map<Node, Attention>();
+  for (const node of nodes) {
+    const attention = ending(node, (t) => readers.get(t) === 1);
+    if (attention) found.set(node, attention);
+  }
+  return found;
+}
+
+/** Reads `attend` of src/nn/layers.ts backwards. */
+function ending(node: Node, onlyHere: (t: Tensor) => boolean): Attention | undefined {
+  const inner = (t: Tensor | undefined, op: Node["op"]): Node | undefined =>
+    t && t.node.op === op && onlyHere(t) ? t.node : undefined;
+  if (node.op !== "reshape") return undefined;
+  const swapped = inner(node.inputs[0], "transpose");
+  const product = swapped && isHeadSwap(swapped) ? inner(swapped.inputs[0], "matmul") : undefined;
+  const probabilities = product && isPlain(product) ? inner(product.inputs[0], "softmax") : undefined;
+  const scores = inner(probabilities?.inputs[0], "matmul") as Node<"matmul"> | undefined;
+  if (!product || !scores) return undefined;
+  const { transA, transB, alpha } = scores.attrs;
+  const [q, k, v] = [scores.inputs[0]!, scores.inputs[1]!, product.inputs[1]!].map(beforeSplit);
+  if (transA || !transB || !q || !k || !v) return undefined;
+  const [heads, T, S] = [scores.inputs[0]!.size(1), scores.inputs[0]!.dim(2), scores.inputs[1]!.dim(2)];
+  if (typeof T !== "number" || typeof S !== "number" || T * S < MANY) return undefined;
+  const whole = node.outputs[0]!;
+  if (whole.rank !== 3 || whole.dim(1) !== T || whole.dim(2) !== v.dim(2)) return undefined;
+  return { q, k, v, heads, scale: alpha };
+}
+
+/** [B,T,D] of a tensor that was split into heads: [B,H,T,Dh]. */
+function beforeSplit(t: Tensor): Tensor | undefined {
+  if (t.node.op !== "transpose" || !isHeadSwap(t.node)) return undefined;
+  const split = t.node.inputs[0]!;
+  const whole = split.node.op === "reshape" ? split.node.inputs[0]! : undefined;
+  if (whole?.rank !== 3 || split.rank !== 4) return undefined;
+  return whole.dim(0) === split.dim(0) && whole.dim(1) === split.dim(1) ? whole : undefined;
+}
+
+function isHeadSwap(node: Node): boolean {
+  return (node as Node<"transpose">).attrs.perm.join() === "0,2,1,3";
+}
+
+function isPlain(node: Node): boolean {
+  const { transA, transB, alpha } = (node as Node<"matmul">).attrs;
+  return !transA && !transB && alpha === 1;
+}
