@@ -2,7 +2,6 @@
  * Stage `clip`: a vision tower and a text encoder by contrast over the batch. Both are frozen afterwards: the tower
  * stands for BLIP-2's ViT, the text encoder for the one of the diffusion model. Radford et al. 2021.
  */
-import { InputError } from "../errors.ts";
 import { retrieval, unitRows } from "../evaluation/retrieval.ts";
 import { input, Params, type Tensor } from "../graph/index.ts";
 import { toTensor } from "../image/index.ts";
@@ -51,7 +50,7 @@ export function clipStage(options: ClipStageOptions): Stage {
   const size = config.vision.imageSize;
   const V = tokenizer.size;
   const grid = size / config.vision.patchSize;
-  const names = places > 0 ? thingNames(train) : [];
+  const names = train.names ?? [];
   const named = new CaptionWords(tokenizer, L, async (count) => (await take(train, 0, count)).map((p) => p.caption));
   return {
     name: "clip",
@@ -86,15 +85,6 @@ export function clipStage(options: ClipStageOptions): Stage {
     },
     evaluate: (weights) => clipScores(weights, options),
   };
-}
-
-/** What the things of these pictures can be called. @throws InputError if they do not know where things are */
-export function thingNames({ names }: Pictures): readonly string[] {
-  if (!names)
-    throw new InputError(
-      "places: expected pictures that know where things are, got pictures with captions only. Set places to 0 in the recipe.",
-    );
-  return names;
 }
 
 /** Name, value and weight of one part of a loss. */

@@ -16,7 +16,7 @@ import { causalEmbeddings, visionNorm } from "../models/seed-tokenizer.ts";
 import { type Device, mapWeights, Runtime, type Values } from "../runtime/index.ts";
 import { CaptionTokenizer, splitWords, wordLevelTokenizer } from "../text/index.ts";
 import { vaeEncoderGraph } from "../tokenizer/graphs.ts";
-import { clipStage, pixelFeed, thingNames } from "./clip-stage.ts";
+import { clipStage, pixelFeed } from "./clip-stage.ts";
 import { codebookStage } from "./codebook-stage.ts";
 import { diffusionStage } from "./diffusion-stage.ts";
 import { cacheFeatures, type FeatureCache, hashOf } from "./feature-cache.ts";
@@ -104,6 +104,9 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
 
   async function buildStage(): Promise<Stage> {
     const { train, validation } = data;
+    const things = placesWeight(recipe) > 0 ? (train.names ?? []) : [];
+    if (placesWeight(recipe) > 0 && things.length === 0)
+      options.onLine?.({ warning: "places is left out: these pictures do not say where things are" });
     if (recipe.stage === "clip")
       return clipStage({
         config,
@@ -113,7 +116,7 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
         runtime,
         validationCount: recipe.data.validation,
         words: recipe.words,
-        places: recipe.places,
+        places: things.length > 0 ? recipe.places : 0,
       });
     const clip = await loadWeights(join(root, "clip", "weights.safetensors"));
     const { vae } = sizes;
@@ -125,7 +128,6 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
     const cached = recipe.data.cached;
     if (!cached) throw new InputError(`${options.recipe}: data.cached: expected a number of pictures, got none.`);
     const clipFeatures = await frozenClip(runtime, config, tokenizer, clip);
-    const things = placesWeight(recipe) > 0 ? thingNames(train) : [];
     const withPlaces = (features: Features): Features =>
       things.length > 0 ? placesBeside(features, things, imageSize / config.vision.patchSize) : features;
     if (recipe.stage === "causal-qformer") {
@@ -138,7 +140,7 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
         smoothing: recipe.smoothing,
         recover: recipe.recover,
         words: recipe.words,
-        places: recipe.places,
+        places: things.length > 0 ? recipe.places : 0,
         things: things.length,
       });
     }
@@ -165,7 +167,8 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
     }
     const qformer = await loadWeights(join(root, "causal-qformer", "weights.safetensors"));
     const features = await frozenSeed(runtime, config, tokenizer, clipFeatures, qformer);
-    const { learn, emaDecay, reviveAfter, targets, weights, seed } = recipe;
+    const { learn, emaDecay, reviveAfter, targets, seed } = recipe;
+    const weights = things.length > 0 ? recipe.weights : { ...recipe.weights, places: 0 };
     const start = recipe.continues ? "continued" : recipe.start;
     return codebookStage({
       config,

@@ -103,12 +103,12 @@ test(
   async () => {
     const { lines } = await run("causal-qformer");
     expect(logged(lines, "features")).toEqual([40, 40, 10, 10]);
-    const names = ["loss", "contrastLoss", "recoverLoss", "wordsLoss"];
-    const [losses, contrast, recovered, named] = names.map((name) => logged(lines, name));
+    const names = ["loss", "contrastLoss", "recoverLoss", "wordsLoss", "placesLoss"];
+    const [losses, contrast, recovered, named, placed] = names.map((name) => logged(lines, name));
     expect(losses).toHaveLength(4);
     for (const [i, loss] of losses!.entries())
-      expect(loss).toBeCloseTo(contrast![i]! + recovered![i]! + 0.5 * named![i]!, 4);
-    for (const term of [recovered!, named!]) expect(term.at(-1)).toBeLessThan(term[0]!);
+      expect(loss).toBeCloseTo(contrast![i]! + recovered![i]! + 0.5 * named![i]! + 0.25 * placed![i]!, 4);
+    for (const term of [recovered!, named!, placed!]) expect(term.at(-1)).toBeLessThan(term[0]!);
     expect(logged(lines, "validation/textToImageR1")).toHaveLength(1);
   },
   TIMEOUT_MS,
@@ -188,10 +188,17 @@ test(
     expect(logged(kmeans.lines, "perplexity")[0]).toBeGreaterThan(logged(published.lines, "perplexity")[0]!);
 
     const ema = await run("codebook-ema");
+    for (const term of ["wordsLoss", "placesLoss"]) {
+      const values = logged(ema.lines, term);
+      expect(values.at(-1), term).toBeLessThan(values[0]!);
+      expect(logged(published.lines, term), term).toEqual([]);
+    }
     const revived = logged(ema.lines, "revived");
     expect(revived.slice(0, 2)).toEqual([0, 0]);
     expect(revived[2]).toBeGreaterThan(0); // after two steps without use
     expect(revived[2]).toBeLessThan(CODES);
+    // What the other two had cached is read again; with the places of things it is another cache.
+    expect((await readdir(join(root, "features"))).length).toBe(folders.length + 1);
     const again = await Promise.all(folders.map((name) => stat(join(root, "features", name))));
     expect(again.map(({ mtimeMs }) => mtimeMs)).toEqual(caches.map(({ mtimeMs }) => mtimeMs));
   },
