@@ -1,5 +1,6 @@
 /** `seedling train`: runs recipes, one after the other. */
 import { Command } from "commander";
+import type { ProblemKind } from "../data/index.ts";
 import { UsageError } from "../errors.ts";
 import type { Device } from "../runtime/index.ts";
 import { BUNDLED_MODEL, SeedTokenizer } from "../seed-tokenizer.ts";
@@ -23,10 +24,29 @@ import { deviceOption, whole } from "./options.ts";
 
 const builtIn: RunRecipeOptions["data"] = (data, size, pictures) => sceneData({ ...data, size, pictures });
 
+/** What was left out of a user's pictures: each told once, however many recipes train on them, and counted. */
+class Problems {
+  readonly #told = new Set<string>();
+  readonly #counts = new Map<ProblemKind, number>();
+
+  add(message: string, kind: ProblemKind): void {
+    if (this.#told.has(message)) return;
+    this.#told.add(message);
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
+    process.stderr.write(`${message}\n`);
+  }
+
+  /** "left out of --data: 1 broken image, 2 missing caption". */
+  sum(): void {
+    const counts = [...this.#counts].map(([kind, count]) => `${count} ${kind}`);
+    if (counts.length > 0) process.stderr.write(`left out of --data: ${counts.join(", ")}\n`);
+  }
+}
+
 const fromUser =
-  (sources: readonly string[]): RunRecipeOptions["data"] =>
+  (sources: readonly string[], problems: Problems): RunRecipeOptions["data"] =>
   (_, size) =>
-    userData({ sources, size, onProblem: (message) => process.stderr.write(`${message}\n`) });
+    userData({ sources, size, onProblem: (message, kind) => problems.add(message, kind) });
 
 /** The command. `data` is what recipes train on. */
 export function trainCommand(data = builtIn): Command {
@@ -64,6 +84,7 @@ export function trainCommand(data = builtIn): Command {
           json: boolean;
         },
       ) => {
+        const problems = new Problems();
         await interruptible(async (signal) => {
           signal.addEventListener("abort", () => {
             process.stderr.write("stopping after this step; a checkpoint is saved, go on with --resume\n");
@@ -86,10 +107,10 @@ export function trainCommand(data = builtIn): Command {
                 ? await runLmRecipe({ ...common, texts: languageTexts })
                 : isTuning(stage)
                   ? await runTuningRecipe({ ...common, ...tuning(options) })
-                  : await runRecipe({ ...common, data: options.data ? fromUser(options.data) : data });
+                  : await runRecipe({ ...common, data: options.data ? fromUser(options.data, problems) : data });
             if (!finished) throw signal.reason;
           }
-        });
+        }).finally(() => problems.sum());
       },
     );
 }

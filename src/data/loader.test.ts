@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -88,8 +89,73 @@ describe("folders", () => {
     expect(again.identity).toBe(dataset.identity);
     const { dataset: other } = await open(folder, { seed: 4 });
     expect(other.identity).not.toBe(dataset.identity);
-    const { dataset: part } = await open(folder, { keep: (key) => !key.endsWith("/0.png") });
+    const part = dataset.part((key) => !key.endsWith("/0.png"))!;
     expect(part.length).toBe(7);
+    expect([...part.captions()]).not.toContain("number 0");
+    expect(part.identity).not.toBe(dataset.identity);
+    expect(dataset.part(() => false)).toBeUndefined();
+  });
+
+  test("a caption file or list that is too large or cannot be read is named and counted; the others are used", async () => {
+    const large = "a dog ".repeat(200_000);
+    await put({
+      "a.png": await picture(10),
+      "a.txt": large,
+      "b.png": await picture(20),
+      "b.json": `{"caption": "${large}"}`,
+      "c.png": await picture(30),
+      "c.txt": "a car",
+      "captions.json": "",
+      // A picture with a broken .txt may still have a .json.
+      "d.png": await picture(40),
+      "d.txt": large,
+      "d.json": `"a cat"`,
+    });
+    await truncate(join(folder, "captions.json"), 513 * 1024 ** 2);
+    const { dataset, messages } = await open(folder);
+    expect([...dataset.captions()]).toEqual(["a car", "a cat"]);
+    expect(Object.fromEntries(dataset.problems)).toEqual({ "broken caption file": 4, "missing caption": 2 });
+    expect(messages).toEqual([
+      "/captions.json: expected at most 536870912 bytes, got 537919488.",
+      "/a.txt: expected at most 1048576 bytes, got 1200000.",
+      "/a.png: no caption. Put it into a.txt beside the picture.",
+      "/b.json: expected at most 1048576 bytes, got 1200015.",
+      "/b.png: no caption. Put it into b.txt beside the picture.",
+      "/d.txt: expected at most 1048576 bytes, got 1200000.",
+    ]);
+  });
+
+  // A file that opens and refuses to be read, whoever asks: root may read what has no permissions.
+  test.runIf(existsSync("/proc/self/mem"))("a caption file that the system refuses is one of them", async () => {
+    await put({ "a.png": await picture(10), "b.png": await picture(20), "b.txt": "a cat" });
+    await symlink("/proc/self/mem", join(folder, "a.txt"));
+    const { dataset, messages } = await open(folder);
+    expect([...dataset.captions()]).toEqual(["a cat"]);
+    expect(messages[0]).toMatch(/^\/a\.txt: .+\.$/);
+    expect(Object.fromEntries(dataset.problems)).toEqual({ "broken caption file": 1, "missing caption": 1 });
+  });
+
+  test("another picture under the same name is another data set", async () => {
+    await put({ "a.png": await picture(10), "a.txt": "a dog" });
+    const path = join(folder, "one.tar");
+    await writeShard(path, await shardSamples(1));
+    const identity = async (source: string): Promise<string> => (await open(source)).dataset.identity;
+    const before = [await identity(folder), await identity(path)];
+    expect([await identity(folder), await identity(path)]).toEqual(before);
+    await put({ "a.png": await picture(11) });
+    await writeShard(path, [{ key: "000000", files: { png: await picture(1), txt: "picture 0" } }]);
+    expect(await identity(folder)).not.toBe(before[0]);
+    expect(await identity(path)).not.toBe(before[1]);
+  });
+
+  test("parts report a broken picture once and count together", async () => {
+    await put({ "a.png": "broken", "a.txt": "a dog", "b.png": await picture(20), "b.txt": "a cat" });
+    await put({ "c.png": await picture(30) });
+    const { dataset, messages } = await open(folder);
+    const parts = [dataset, dataset.part(() => true)!, dataset.part((key) => !key.endsWith("c.png"))!];
+    for (const part of parts) expect((await part.get(0)).caption).toBe((await part.get(1)).caption);
+    expect(messages).toHaveLength(2);
+    expect(Object.fromEntries(parts[1]!.problems)).toEqual({ "missing caption": 1, "broken image": 1 });
   });
 
   test("nothing usable, nothing found, nothing whole", async () => {

@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, type Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
@@ -31,8 +31,6 @@ export interface DatasetOptions {
   size: number;
   /** Decides the order and, of several captions, which one. Default 0. */
   seed?: number;
-  /** Whether a sample belongs, by its key; such as one in twenty for validation. Default all. */
-  keep?: (key: string) => boolean;
   /** Told once about each problem, in one line. */
   onProblem?: (message: string, kind: ProblemKind) => void;
   /** Turns a file's bytes into pixels. Default: any picture file that Seedling reads. */
@@ -40,11 +38,11 @@ export interface DatasetOptions {
 }
 
 export interface Dataset {
-  /** Changes with the files, their captions, the size and the seed. */
+  /** Changes with the files (name, length, time of the last change), their captions, the size and the seed. */
   readonly identity: string;
   /** Samples with a caption; some of their pictures may turn out broken. */
   readonly length: number;
-  /** How often each problem was met so far. */
+  /** How often each problem was met so far; parts count together. */
   readonly problems: ReadonlyMap<ProblemKind, number>;
   /** Every caption. */
   captions(): Iterable<string>;
@@ -54,12 +52,16 @@ export interface Dataset {
    * @throws InputError if every picture is broken.
    */
   get(index: number): Promise<Sample>;
+  /** The samples whose key belongs, such as one in twenty for validation, in an order of their own; undefined if none. */
+  part(belongs: (key: string) => boolean): Dataset | undefined;
 }
 
 /** A picture that is not read yet. */
 interface Source {
   readonly key: string;
   readonly captions: readonly string[];
+  /** Length and time of the last change of its file: another picture under the same name is another sample. */
+  readonly stamp: string;
   readonly read: () => Promise<Uint8Array>;
 }
 
@@ -79,7 +81,7 @@ const LISTS = ["captions.json", "captions.jsonl", "metadata.jsonl"];
  * @throws UsageError if a pattern matches nothing, SetupError if a path is missing, InputError if no sample is usable.
  */
 export async function openDataset(sources: string | readonly string[], options: DatasetOptions): Promise<Dataset> {
-  const { size, seed = 0, keep = () => true, onProblem, decode = decodeImage } = options;
+  const { onProblem, ...rest } = options;
   const problems = new Map<ProblemKind, number>();
   const told = new Set<string>();
   const report: Report = (message, kind) => {
@@ -93,10 +95,11 @@ export async function openDataset(sources: string | readonly string[], options: 
     const status = await stat(path).catch((error) => {
       throw fileError(error, path);
     });
-    found.push(...(status.isDirectory() ? await readFolder(path, report) : await readTar(path, report)));
+    found.push(
+      ...(status.isDirectory() ? await readFolder(path, report) : await readTar(path, stampOf(status), report)),
+    );
   }
-  const kept = found.filter(({ key }) => keep(key));
-  if (kept.length === 0) {
+  if (found.length === 0) {
     throw new InputError(
       `${[sources]
         .flat()
@@ -104,6 +107,16 @@ export async function openDataset(sources: string | readonly string[], options: 
         .join(", ")}: no picture with a caption. Put a .txt beside each picture, or a captions.json.`,
     );
   }
+  return datasetOf(found, rest, problems, report);
+}
+
+function datasetOf(
+  kept: readonly Source[],
+  options: Omit<DatasetOptions, "onProblem">,
+  problems: ReadonlyMap<ProblemKind, number>,
+  report: Report,
+): Dataset {
+  const { size, seed = 0, decode = decodeImage } = options;
   const order = shuffler(kept.length, seed);
   const broken = new Set<number>();
 
@@ -129,12 +142,16 @@ export async function openDataset(sources: string | readonly string[], options: 
   }
 
   const identity = createHash("sha256").update(JSON.stringify([size, seed]));
-  for (const { key, captions } of kept) identity.update(JSON.stringify([key, captions]));
+  for (const { key, captions, stamp } of kept) identity.update(JSON.stringify([key, captions, stamp]));
   return {
     identity: identity.digest("hex").slice(0, 16),
     length: kept.length,
     problems,
     get,
+    part(belongs) {
+      const some = kept.filter(({ key }) => belongs(key));
+      return some.length > 0 ? datasetOf(some, options, problems, report) : undefined;
+    },
     *captions() {
       for (const { captions } of kept) yield* captions;
     },
@@ -159,15 +176,26 @@ async function expand(sources: readonly string[]): Promise<string[]> {
 /** Independent of the machine's language, unlike localeCompare. */
 const byCode = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
+const stampOf = ({ size, mtimeMs }: Stats): string => `${size} ${mtimeMs}`;
+
 async function readFolder(folder: string, report: Report): Promise<Source[]> {
   const names = (await glob("**/*", { cwd: folder, dot: false })).sort(byCode);
   const present = new Set(names);
-  const text = async (name: string, max: number) =>
-    new TextDecoder().decode(await readFileBounded(join(folder, name), max));
+  /** Undefined if it is too large or the system refuses it, which is reported. */
+  const text = async (name: string, max: number): Promise<string | undefined> => {
+    try {
+      return new TextDecoder().decode(await readFileBounded(join(folder, name), max));
+    } catch (error) {
+      report(fileError(error, join(folder, name)).message, "broken caption file");
+      return undefined;
+    }
+  };
   const listed = new Map<string, string[]>();
   for (const name of LISTS.filter((name) => present.has(name))) {
     const where = join(folder, name);
-    const list = captionList(await text(name, MAX_LIST_BYTES), where, (m) => report(m, "broken caption file"));
+    const contents = await text(name, MAX_LIST_BYTES);
+    if (contents === undefined) continue;
+    const list = captionList(contents, where, (m) => report(m, "broken caption file"));
     for (const [file, captions] of list) {
       listed.set(file, captions);
       if (!present.has(file))
@@ -181,10 +209,12 @@ async function readFolder(folder: string, report: Report): Promise<Source[]> {
     let captions = listed.get(name) ?? [];
     for (const ending of TEXTS) {
       if (captions.length > 0 || !present.has(`${stem}.${ending}`)) continue;
-      captions = captionsBeside(await text(`${stem}.${ending}`, MAX_TEXT_BYTES), ending);
+      captions = captionsBeside((await text(`${stem}.${ending}`, MAX_TEXT_BYTES)) ?? "", ending);
     }
+    // One that is gone by now is told of when it is read.
+    const stamp = captions.length > 0 ? await stat(path).then(stampOf, () => "") : "";
     if (captions.length > 0)
-      sources.push({ key: path, captions, read: () => readFileBounded(path, MAX_PICTURE_BYTES) });
+      sources.push({ key: path, captions, stamp, read: () => readFileBounded(path, MAX_PICTURE_BYTES) });
     else report(`${path}: no caption. Put it into ${stem}.txt beside the picture.`, "missing caption");
   }
   return sources;
@@ -198,7 +228,7 @@ interface TarSample {
 }
 
 /** One pass over the tar finds the captions, and where the pictures lie; those are then read in any order. */
-async function readTar(path: string, report: Report): Promise<Source[]> {
+async function readTar(path: string, stamp: string, report: Report): Promise<Source[]> {
   const samples = new Map<string, TarSample>();
   let last = "";
   try {
@@ -223,7 +253,7 @@ async function readTar(path: string, report: Report): Promise<Source[]> {
     const where = `${path}: ${key}`;
     if (!picture) report(`${where}: no picture among its files (${endings.join(", ")}).`, "unused file");
     else if (captions.length === 0) report(`${where}: no caption. Add ${key}.txt.`, "missing caption");
-    else sources.push({ key: where, captions, read: () => readRange(path, picture.offset, picture.size) });
+    else sources.push({ key: where, captions, stamp, read: () => readRange(path, picture.offset, picture.size) });
   }
   return sources;
 }

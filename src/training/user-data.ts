@@ -1,6 +1,5 @@
 /** A user's own pictures as training data: folders with captions and WebDataset tars. */
-import { openDataset } from "../data/index.ts";
-import { InputError } from "../errors.ts";
+import { openDataset, type ProblemKind } from "../data/index.ts";
 import { hashText } from "../rng.ts";
 import type { TrainingData } from "./run-recipe.ts";
 
@@ -12,18 +11,15 @@ export interface UserDataOptions {
   readonly sources: readonly string[];
   /** Side of the pictures, px. */
   readonly size: number;
-  /** Told in one line of each broken picture, missing caption or cut tar; none of them ends the run. */
-  readonly onProblem?: (message: string) => void;
+  /** Told in one line of each broken picture, missing caption or cut tar, once; none of them ends the run. */
+  readonly onProblem?: (message: string, kind: ProblemKind) => void;
 }
 
 /** @throws InputError if no sample with a caption is found. */
 export async function userData({ sources, size, onProblem }: UserDataOptions): Promise<TrainingData> {
-  const report = onProblem ? { onProblem } : {};
-  const train = await openDataset([...sources], { size, keep: (key) => !isValidation(key), ...report });
-  // A handful of pictures may hold none for validation: then scores are on training pictures.
-  const validation = await openDataset([...sources], { size, keep: isValidation }).catch((error: unknown) => {
-    if (error instanceof InputError) return train;
-    throw error;
-  });
+  const all = await openDataset(sources, { size, ...(onProblem ? { onProblem } : {}) });
+  // A handful of pictures may hold none for one of the two: then scores are on training pictures.
+  const train = all.part((key) => !isValidation(key)) ?? all;
+  const validation = all.part(isValidation) ?? train;
   return { train, validation, words: () => train.captions() };
 }
