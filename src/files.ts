@@ -1,7 +1,7 @@
 /** Files that appear whole or not at all, and the operating system's refusals as one line. */
 
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InputError, SeedlingError, SetupError } from "./errors.ts";
 import { reason } from "./one-line.ts";
@@ -9,6 +9,7 @@ import { reason } from "./one-line.ts";
 const REFUSALS: Record<string, string> = {
   ENOENT: "no such file or folder. Check the path.",
   ENOTDIR: "a part of this path is a file, not a folder. Check the path.",
+  EEXIST: "expected a folder, got a file. Choose another place.",
   EISDIR: "expected a file, got a folder. Name a file.",
   EACCES: "permission denied. Check who owns the file and its folder.",
   EPERM: "the system does not permit this. Check who owns the file and its folder.",
@@ -25,6 +26,15 @@ export function fileError(error: unknown, path: string): SeedlingError {
   if (error instanceof SeedlingError) return error;
   const code = (error as NodeJS.ErrnoException | null)?.code ?? "";
   return new SetupError(`${path}: ${REFUSALS[code] ?? `${reason(error)}.`}`, { cause: error });
+}
+
+/** Makes a folder and those above it. @throws SetupError when there is a file in its place, or the disk refuses. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw fileError(error, path);
+  }
 }
 
 /**

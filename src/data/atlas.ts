@@ -6,12 +6,12 @@
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliDecompressSync } from "node:zlib";
 import { InputError, SetupError } from "../errors.ts";
-import { fileError, writeAtomic } from "../files.ts";
+import { fileError, makeFolder, writeAtomic } from "../files.ts";
 import { rasterise } from "../image/raster.ts";
 import { type ColourName, colourOf } from "./colours.ts";
 import { nounTable, STYLES, type Style } from "./nouns.ts";
@@ -151,7 +151,7 @@ async function buildAtlas(file: string, icons: string, progress: AtlasOptions["p
     }
     progress?.(i + 1, wanted.length);
   }
-  await mkdir(join(file, ".."), { recursive: true });
+  await makeFolder(join(file, ".."));
   await writeAtomic(file, (handle) => handle.writeFile(packAtlas(drawn)));
 }
 

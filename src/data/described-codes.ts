@@ -1,12 +1,12 @@
 /** Pictures as codes beside what is said of them, as JSON lines: what language models learn to see and draw from. */
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { CODES_PER_IMAGE, type Codes } from "../codes/index.ts";
 import { InputError, SetupError } from "../errors.ts";
-import { writeFileAtomic } from "../files.ts";
+import { makeFolder, writeFileAtomic } from "../files.ts";
 import type { RgbImage } from "../image/index.ts";
 import { parseWith } from "../json-file.ts";
 import { reason } from "../one-line.ts";
@@ -95,7 +95,7 @@ const SHARD = 2000;
 /** All rows; shards that are not in the folder yet are made and kept there. */
 export async function codeShards(options: CodeShardsOptions): Promise<DescribedCodes[]> {
   const { folder, count, codebookSize, make, onProgress } = options;
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const rows: DescribedCodes[] = [];
   for (let start = 0; start < count; start += SHARD) {
     const size = Math.min(SHARD, count - start);

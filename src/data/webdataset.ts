@@ -3,12 +3,11 @@
  * https://github.com/webdataset/webdataset
  */
 
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { extract, pack } from "tar-stream";
 import { InputError } from "../errors.ts";
-import { fileError, writeAtomic } from "../files.ts";
+import { makeFolder, writeAtomic } from "../files.ts";
 import { encodePng } from "../image/index.ts";
 import { quote, reason } from "../one-line.ts";
 import type { Scene } from "./scenes.ts";
@@ -69,9 +68,7 @@ export async function writeShards(
   samples: AsyncIterable<ShardSample> | Iterable<ShardSample>,
   { perShard = 1000, onShard }: ShardsOptions = {},
 ): Promise<string[]> {
-  await mkdir(folder, { recursive: true }).catch((error) => {
-    throw fileError(error, folder);
-  });
+  await makeFolder(folder);
   const rest = Symbol.asyncIterator in samples ? samples[Symbol.asyncIterator]() : samples[Symbol.iterator]();
   const paths: string[] = [];
   for (let next = await rest.next(); !next.done; ) {

@@ -1,9 +1,8 @@
 /** The finished stages of a run as one model folder that everything else opens. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readJsonFile, type StoredDtype, writeSafetensors } from "../checkpoint/index.ts";
 import { SetupError } from "../errors.ts";
-import { writeFileAtomic } from "../files.ts";
+import { makeFolder, writeFileAtomic } from "../files.ts";
 import { Params, paramAttrs } from "../graph/index.ts";
 import type { SeedlingConfig } from "../models/config.ts";
 import { initialValues } from "../nn/index.ts";
@@ -48,7 +47,7 @@ export async function assemble(options: AssembleOptions): Promise<void> {
     });
     await writeSafetensors(join(out, name), tensors, { format: "pt" });
   };
-  for (const part of ["unet", "vae"]) await mkdir(join(out, part), { recursive: true });
+  for (const part of ["unet", "vae"]) await makeFolder(join(out, part));
   await write("model.safetensors", model);
   await write("unet/model.safetensors", unet);
   await write("vae/model.safetensors", vae);

@@ -71,8 +71,14 @@ export async function saveCheckpoint(
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
     throw fileError(error, target);
   }
+  await sweep(run, state.step).catch((error: unknown) => {
+    throw fileError(error, run);
+  });
+}
+
+async function sweep(run: string, last: number): Promise<void> {
   const steps = await listCheckpoints(run);
-  const kept = steps.filter((step) => step <= state.step).slice(-KEPT);
+  const kept = steps.filter((step) => step <= last).slice(-KEPT);
   const stale = steps.filter((step) => !kept.includes(step)).map((step) => `${PREFIX}${step}`);
   const left = (await readdir(run)).filter((name) => name.startsWith(TEMPORARY));
   for (const name of [...stale, ...left]) await rm(join(run, name), { recursive: true, force: true });

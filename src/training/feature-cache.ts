@@ -3,10 +3,11 @@
  * A cache is a folder of safetensors shards named by the hash of everything the numbers depend on.
  */
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readFile, rm } from "node:fs/promises";
+import { type FileHandle, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { float16ArrayToFloat32, openSafetensors, type TensorToWrite, writeSafetensors } from "../checkpoint/index.ts";
-import { writeFileAtomic } from "../files.ts";
+import { SetupError } from "../errors.ts";
+import { fileError, makeFolder, writeFileAtomic } from "../files.ts";
 import { permutation, Rng } from "../rng.ts";
 import type { Value, Values } from "../runtime/index.ts";
 import { type Picture, type Pictures, take } from "./pictures.ts";
@@ -49,7 +50,7 @@ export function hashOf(...parts: readonly (string | Float32Array)[]): string {
 export async function cacheFeatures(options: CacheOptions): Promise<FeatureCache> {
   const { pictures, count, compute, signal, onProgress } = options;
   const folder = join(options.folder, hashOf(pictures.identity, options.key, String(count)));
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const shards: Shard[] = [];
   for (let start = 0; start < count; start += SHARD) {
     const name = join(folder, `shard-${String(start / SHARD).padStart(5, "0")}`);
@@ -64,7 +65,7 @@ export async function cacheFeatures(options: CacheOptions): Promise<FeatureCache
       );
       shard = await openShard(name);
     }
-    if (!shard) throw new Error(`${name}: written but not readable`);
+    if (!shard) throw new SetupError(`${name}: written, but it cannot be read back. Check the disk and ulimit -n.`);
     shards.push(shard);
     onProgress?.(Math.min(start + SHARD, count), count);
   }
@@ -91,7 +92,9 @@ async function writeShard(
     const values = parts.map((part) => part[key]!);
     return { name: key, dtype: "F16", shape: [size, ...values[0]!.shape.slice(1)], data: () => join32(values) };
   });
-  await rm(`${name}.safetensors`, { force: true });
+  await rm(`${name}.safetensors`, { force: true }).catch((error: unknown) => {
+    throw fileError(error, `${name}.safetensors`);
+  });
   await writeFileAtomic(`${name}.json`, JSON.stringify(captions));
   await writeSafetensors(`${name}.safetensors`, tensors);
 }

@@ -2,10 +2,10 @@
  * The training loop: batches in, steps out, log lines and checkpoints on the way. It knows no model: a Stage brings the
  * graph, what learns, and the batches.
  */
-import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.ts";
-import { writeFileAtomic } from "../files.ts";
+import { fileError, makeFolder, writeFileAtomic } from "../files.ts";
 import { Params, type Tensor } from "../graph/index.ts";
 import { hashText, Rng } from "../rng.ts";
 import type { AdamW, Runtime, Training, Values, WeightSource } from "../runtime/index.ts";
@@ -81,7 +81,7 @@ export interface LoopResult {
 
 export async function trainLoop(stage: Stage, options: LoopOptions): Promise<LoopResult> {
   const { run, runtime, batch, accumulate, schedule, optimizer, signal } = options;
-  await mkdir(run, { recursive: true });
+  await makeFolder(run);
   const params = stage.params?.(batch) ?? new Params();
   const { loss, metrics } = stage.build(params, batch);
   const start = stage.start ? { start: stage.start } : {};
@@ -107,7 +107,10 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
     return new Map(learn.map(({ path }, i) => [path, data[i]!]));
   };
   const log = async (line: LogLine): Promise<void> => {
-    await appendFile(join(run, "log.jsonl"), `${JSON.stringify(line)}\n`);
+    const path = join(run, "log.jsonl");
+    await appendFile(path, `${JSON.stringify(line)}\n`).catch((error: unknown) => {
+      throw fileError(error, path);
+    });
     options.onLine?.(line);
   };
 
@@ -183,7 +186,10 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
 
 /** Lines of steps that are trained again would stand in the log twice. A line that is no JSON (cut off) goes too. */
 async function forgetAfter(path: string, step: number): Promise<void> {
-  const text = await readFile(path, "utf8").catch(() => "");
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw fileError(error, path); // a log that cannot be read is not written anew
+    return "";
+  });
   const kept = text.split("\n").filter((line) => {
     try {
       return Number((JSON.parse(line) as LogLine).step ?? 0) <= step;

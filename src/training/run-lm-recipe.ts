@@ -1,11 +1,10 @@
 /** Runs a recipe of a language model: texts, vocabulary, training, and a Hugging Face folder at the end. */
-import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { readJsonFile, writeSafetensors } from "../checkpoint/index.ts";
 import { SetupError } from "../errors.ts";
 import { Trigram } from "../evaluation/trigram.ts";
-import { writeFileAtomic } from "../files.ts";
+import { makeFolder, writeFileAtomic } from "../files.ts";
 import { languageModelWeights } from "../models/language-model.ts";
 import { writeLmConfig } from "../models/lm-config.ts";
 import { Runtime } from "../runtime/index.ts";
@@ -36,7 +35,7 @@ export async function runLmRecipe(options: RunLmRecipeOptions): Promise<LoopResu
   const { recipe, identity } = await loadLmRecipe(options.recipe);
   const run = join(root, recipe.name ?? recipe.stage);
   const folder = join(run, "model");
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const texts = await options.texts(recipe.texts);
   const tokenizer = await vocabulary(folder, texts.train, recipe.lm.vocabulary);
   const config = llamaSizes(recipe, tokenizer.size);

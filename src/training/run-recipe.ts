@@ -1,10 +1,9 @@
 /** Runs one recipe: data, frozen parts and caches, the stage, the loop, and the weights at the end. */
-import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { openSafetensors, readJsonFile, writeSafetensors } from "../checkpoint/index.ts";
 import { InputError, SetupError } from "../errors.ts";
-import { writeFileAtomic } from "../files.ts";
+import { makeFolder, writeFileAtomic } from "../files.ts";
 import { input, Params } from "../graph/index.ts";
 import { pooledImageEmbedding } from "../models/clip.ts";
 import { clipText } from "../models/clip-pair.ts";
@@ -20,6 +19,7 @@ import { clipStage, pixelFeed } from "./clip-stage.ts";
 import { codebookStage } from "./codebook-stage.ts";
 import { diffusionStage } from "./diffusion-stage.ts";
 import { cacheFeatures, type FeatureCache, hashOf } from "./feature-cache.ts";
+import { clipKey, latentsKey, seedKey } from "./feature-keys.ts";
 import { type LogLine, type LoopResult, type Stage, trainLoop } from "./loop.ts";
 import type { Picture, Pictures } from "./pictures.ts";
 import { placeLabels } from "./places.ts";
@@ -58,7 +58,7 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
   const steps = options.steps ?? recipe.steps;
   const imageSize = (sizes.config(1).vision as VitConfig).imageSize;
   const data = await options.data(recipe.data, imageSize, steps * recipe.batch * recipe.accumulate);
-  await mkdir(root, { recursive: true });
+  await makeFolder(root);
   const tokenizer = await sharedTokenizer(
     join(root, "tokenizer.json"),
     data,
@@ -232,7 +232,7 @@ async function frozenClip(
   const text = (list: readonly string[]): Promise<Values> =>
     captions.run({ ids: { shape: [list.length, L], data: tokenizer.encode(list, L).ids } });
   return {
-    key: hashOf("clip", JSON.stringify(config.vision), ...sorted(weights)),
+    key: clipKey(config, tokenizer, weights),
     text,
     compute: async (list) => ({
       ...(await pictures.run({ pixels: pixelFeed(list, config) })),
@@ -251,7 +251,7 @@ async function frozenLatents(
 ): Promise<Features> {
   const encoder = await runtime.compile(vaeEncoderGraph(vae, size), mapWeights(weights));
   return {
-    key: hashOf("latents", clip.key, JSON.stringify(vae), ...sorted(weights)),
+    key: latentsKey(clip.key, vae, weights),
     compute: async (list) => {
       const { image, text } = await clip.compute(list);
       return { image: image!, text: text!, ...(await encoder.run({ pixels: plainPixels(list, size) })) };
@@ -276,7 +276,7 @@ async function frozenSeed(
   const hidden = textHidden(p, input("ids", ["B", L], "i32"), input("mask", ["B", L], "i32"), seed.qformer, {}, 0);
   const captions = await runtime.compile({ caption: textFeature(p, hidden, seed) }, mapWeights(weights));
   return {
-    key: hashOf("seed-2", clip.key, JSON.stringify(config.qformer), ...sorted(weights)),
+    key: seedKey(clip.key, config, weights),
     compute: async (list) => {
       const { tokens: t, image, text } = await clip.compute(list);
       const words = list.map((picture) => picture.caption);
@@ -290,10 +290,6 @@ async function frozenSeed(
       };
     },
   };
-}
-
-function sorted(weights: Weights): (string | Float32Array)[] {
-  return [...weights].sort(([a], [b]) => (a < b ? -1 : 1)).flat();
 }
 
 async function sharedTokenizer(path: string, data: TrainingData, mayMake: boolean): Promise<CaptionTokenizer> {

@@ -2,13 +2,12 @@
  * Runs a recipe in which a language model learns to see and to draw: codes of scenes, a frozen base with new words, LoRA,
  * and an adapter folder at the end that PEFT reads too. arXiv 2307.08041 section 3.3.
  */
-import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type Adapter, baseHash, writePeftFolder, writeSafetensors } from "../checkpoint/index.ts";
 import type { DescribedCodes } from "../data/described-codes.ts";
 import { InputError } from "../errors.ts";
-import { writeFileAtomic } from "../files.ts";
+import { makeFolder, writeFileAtomic } from "../files.ts";
 import { allNumbers, openBaseModel } from "../generation/base-model.ts";
 import { normal } from "../graph/index.ts";
 import { PICTURE_MARKS } from "../models/causal-lm.ts";
@@ -124,7 +123,7 @@ async function writeAdapter(
   names: Readonly<Record<string, unknown>>,
   manifest: LmManifest,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writePeftFolder(folder, adapter, "F16");
   await writeFileAtomic(join(folder, "tokenizer.json"), `${JSON.stringify(tokenizer)}\n`);
   await writeFileAtomic(join(folder, "tokenizer_config.json"), `${JSON.stringify(names, null, 2)}\n`);

@@ -1,5 +1,6 @@
 /** The training loop on stages so small that what should come out is known. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -178,6 +179,44 @@ describe("what goes wrong", () => {
     await expect(train(slope(), { run, steps: 2, identity: "changed", resume: true })).rejects.toThrow(
       /checkpoint-2: expected a run of this recipe, got another one's\. Use another run folder\.$/,
     );
+  });
+});
+
+describe("a disk that refuses", () => {
+  test("a run folder that is a file, or in a file, is one line and exit code 4", async () => {
+    const file = join(root, "file");
+    await writeFile(file, "");
+    await expect(train(slope(), { run: file, steps: 1 })).rejects.toMatchObject({
+      message: `${file}: expected a folder, got a file. Choose another place.`,
+      exitCode: 4,
+    });
+    await expect(train(slope(), { run: join(file, "run"), steps: 1 })).rejects.toMatchObject({ exitCode: 4 });
+  });
+
+  test.runIf(existsSync("/dev/full"))("a full one ends the run in one line, and what was saved goes on", async () => {
+    const run = join(root, "full");
+    const log = join(run, "log.jsonl");
+    await mkdir(run);
+    await symlink("/dev/full", log);
+    await expect(train(regression(), { run, steps: 6, logEvery: 3, saveEvery: 2 })).rejects.toMatchObject({
+      message: `${log}: the disk is full; nothing was written. Free some space or choose another place.`,
+      exitCode: 4,
+    });
+    expect(await listCheckpoints(run)).toEqual([2]);
+    await rm(log);
+    const { weights } = await train(regression(), { run, steps: 6, resume: true });
+    expect(weights).toEqual((await train(regression(), { steps: 6 })).weights);
+  });
+
+  test("a log that cannot be read is not written anew", async () => {
+    const run = join(root, "log");
+    await train(slope(), { run, steps: 2 });
+    await rm(join(run, "log.jsonl"));
+    await mkdir(join(run, "log.jsonl"));
+    await expect(train(slope(), { run, steps: 2, resume: true })).rejects.toMatchObject({
+      message: expect.stringMatching(/log\.jsonl: expected a file, got a folder\. Name a file\.$/),
+      exitCode: 4,
+    });
   });
 });
 
