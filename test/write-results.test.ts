@@ -1,0 +1,71 @@
+/** docs/results.md from whatever was measured. */
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const script = resolve("scripts/write-results.mjs");
+const MARKS = "<!-- scores: written by a script -->\n\nold\n\n<!-- /scores -->\n";
+
+let root: string;
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "seedling-results-"));
+  mkdirSync(join(root, "docs"));
+  mkdirSync(join(root, "models/seedling-mini"), { recursive: true });
+  cpSync("docs/results", join(root, "docs/results"), { recursive: true });
+  for (const path of ["README.md", "models/seedling-mini/README.md"]) writeFileSync(join(root, path), MARKS);
+  writeFileSync(join(root, "models/seedling-mini/config.json"), JSON.stringify({ codebook: { codes: 8192 } }));
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+// biome-ignore lint/suspicious/noExplicitAny: JSON of many shapes
+function change(name: string, edit: (scores: any) => void): void {
+  const path = join(root, `docs/results/${name}.json`);
+  const scores = JSON.parse(readFileSync(path, "utf8"));
+  edit(scores);
+  writeFileSync(path, JSON.stringify(scores));
+}
+
+function written(): string {
+  execFileSync(process.execPath, [script], { cwd: root });
+  return readFileSync(join(root, "docs/results.md"), "utf8");
+}
+
+test("bars are reached or missed by the scores, with the reason where it is written", () => {
+  change("mini", (scores) => {
+    scores["retrieval test"].embeddings.textToImage.r1 = 59.9;
+    scores["retrieval test"].keptPercent = 95;
+    scores["naming openmoji"].embeddings.top1 = 30;
+    scores["naming openmoji"].pixels.top1 = 31;
+    Object.assign(scores.reconstruction, { fromCodes: 0.48, fromCaption: 0.499 });
+    scores.codebook.usage = 0.799;
+  });
+  writeFileSync(join(root, "docs/results/misses.md"), "# Why\n\n## usage\n\nToo few steps. Next: more.\n");
+  const text = written();
+  const bars = text.slice(text.indexOf("## Bars"), text.indexOf("## Retrieval"));
+  expect([...bars.matchAll(/\| ([^|]*) \|$/gm)].slice(2).map(([, cell]) => cell)).toEqual([
+    "**MISSED**",
+    "reached",
+    "reached",
+    "**MISSED**",
+    "**MISSED**",
+    "reached",
+  ]);
+  expect(bars).toContain("Missed: codes in use: 80 % or more. Too few steps. Next: more.");
+  expect(bars).toMatch(/Missed: naming openmoji, top 1: above 31\.0 %.*Why is not written yet/);
+});
+
+test("what was not measured is said to be so", () => {
+  change("untrained", (scores) => {
+    for (const name of Object.keys(scores)) if (name !== "nouns") delete scores[name];
+  });
+  change("mini", (scores) => {
+    delete scores["reconstruction held-out-style"];
+  });
+  const text = written();
+  expect(text).toContain("| untrained, codes | not measured |");
+  expect(text).toMatch(/\| untrained \| not measured \|/);
+  expect(text).not.toMatch(/undefined|NaN|null/);
+  expect(readFileSync(join(root, "README.md"), "utf8")).toContain("untrained not measured");
+});
