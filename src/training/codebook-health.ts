@@ -50,6 +50,18 @@ export class CodeWindow {
     return this.#steps.length === this.#length;
   }
 
+  /** For a checkpoint: how many codes a step has, and the steps one after the other. */
+  state(): Float32Array {
+    return Float32Array.from([this.#steps[0]?.length ?? 0, ...this.#steps.flatMap((ids) => [...ids])]);
+  }
+
+  restore(state: Float32Array): void {
+    const [perStep = 0] = state;
+    this.#steps.length = 0;
+    if (perStep === 0) return;
+    for (let at = 1; at < state.length; at += perStep) this.add(Int32Array.from(state.subarray(at, at + perStep)));
+  }
+
   add(ids: Int32Array): void {
     this.#steps.push(ids);
     if (this.#steps.length > this.#length) this.#steps.shift();
@@ -70,6 +82,16 @@ export class CodeWindow {
 export class UsageAlarm {
   #best = 0;
   #warned = false;
+
+  /** As whole numbers, which float32 keeps exactly: the most codes in use, and whether it has warned. */
+  state(codes: number): Float32Array {
+    return Float32Array.of(Math.round(this.#best * codes), Number(this.#warned));
+  }
+
+  restore([used = 0, warned = 0]: Float32Array, codes: number): void {
+    this.#best = used / codes;
+    this.#warned = warned !== 0;
+  }
 
   /** What to say about this usage (0..1), once for each fall below half of the best so far. */
   check(usage: number): string | undefined {

@@ -214,8 +214,11 @@ class CodebookKeeper {
     this.#sums = table.map((value) => value * share);
   }
 
+  /** The window and the alarm too, so that a run that goes on logs and warns as if it had never stopped. */
   state(): Map<string, Float32Array> {
     return new Map([
+      ["window", this.#window.state()],
+      ["alarm", this.#alarm.state(this.#K)],
       ["lastUsed", this.#lastUsed],
       ["counts", this.#counts],
       ["sums", this.#sums],
@@ -223,6 +226,9 @@ class CodebookKeeper {
   }
 
   restore(state: ReadonlyMap<string, Float32Array>): void {
+    const [window, alarm] = [state.get("window"), state.get("alarm")];
+    if (window) this.#window.restore(window);
+    if (alarm) this.#alarm.restore(alarm, this.#K);
     this.#lastUsed = state.get("lastUsed") ?? this.#lastUsed;
     this.#counts = state.get("counts") ?? this.#counts;
     this.#sums = state.get("sums") ?? this.#sums;

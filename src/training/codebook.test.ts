@@ -18,6 +18,28 @@ test("the window forgets old steps", () => {
   expect(window.health(2)).toMatchObject({ usage: 0.5, perplexity: 1 });
 });
 
+test("window and alarm go on from a checkpoint as if nothing had happened", () => {
+  const codes = 7;
+  const step = (i: number): Int32Array => Int32Array.from({ length: 64 }, (_, k) => (i < 6 ? (k * i) % codes : 3));
+  const said = (stopAt: number): unknown[] => {
+    let [window, alarm] = [new CodeWindow(3), new UsageAlarm()];
+    return Array.from({ length: 12 }, (_, i) => {
+      if (i === stopAt) {
+        const [ids, state] = [window.state(), alarm.state(codes)];
+        [window, alarm] = [new CodeWindow(3), new UsageAlarm()];
+        window.restore(ids);
+        alarm.restore(state, codes);
+      }
+      window.add(step(i));
+      const health = window.health(codes);
+      return [health, window.full && alarm.check(health.usage)];
+    });
+  };
+  const whole = said(-1);
+  expect(whole.flat().filter((news) => typeof news === "string")).toHaveLength(1);
+  for (let stopAt = 0; stopAt < 12; stopAt++) expect(said(stopAt), `stopped at ${stopAt}`).toEqual(whole);
+});
+
 test("falling usage is told once, and again after it recovered", () => {
   const alarm = new UsageAlarm();
   expect([0.2, 0.8, 0.5, 0.41].map((usage) => alarm.check(usage))).toEqual(Array(4).fill(undefined));
