@@ -226,14 +226,14 @@ describe("what is wrong is one line", () => {
 
   test("misshaped tensors, sizes that do not fit, a sampler that is not built", async () => {
     const folder = await copy("sd1");
-    const config = join(folder, "scheduler", "scheduler_config.json");
-    await replaceJson(config, { _class_name: "UniPCMultistepScheduler" });
-    expect(await refusal(folder, 3)).toContain('got "UniPCMultistepScheduler"');
     await replaceWeights(join(folder, "unet", WEIGHTS), ([first, ...rest]) => [
       { ...first!, shape: [...first!.shape, 1] },
       ...rest,
     ]);
     expect(await refusal(folder, 3)).toMatch(/unet.*safetensors: "conv_in\.bias": expected \[16\], got \[16,1\]/);
+    const config = join(folder, "scheduler", "scheduler_config.json");
+    await replaceJson(config, { _class_name: "UniPCMultistepScheduler" });
+    expect(await refusal(folder, 3)).toContain('got "UniPCMultistepScheduler"');
     await replaceJson(join(folder, "unet", "config.json"), { cross_attention_dim: 24 });
     expect(await refusal(folder, 3)).toContain("cross_attention_dim in unet/config.json: expected 20, got 24");
   });

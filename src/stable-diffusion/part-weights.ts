@@ -35,7 +35,7 @@ export async function partWeights(folder: string, { shapes, rename, other }: Sto
 }
 
 /** Older versions of transformers stored the numbers from 0 up. */
-function isBuffer(name: string): boolean {
+export function isBuffer(name: string): boolean {
   return name.endsWith(".position_ids");
 }
 
@@ -44,12 +44,17 @@ export const WEIGHT_NAMES: readonly string[] = ["diffusion_pytorch_model", "mode
   ENDINGS.map((ending) => `${stem}.${ending}`),
 );
 
+/** Names of the files that PyTorch saves, the best first. `seedling import` reads them; nothing is opened from them. */
+export const TORCH_NAMES: readonly string[] = ["bin", "fp16.bin"].flatMap((ending) =>
+  ["diffusion_pytorch_model", "pytorch_model"].map((stem) => `${stem}.${ending}`),
+);
+
 /** The safetensors file or index of a part. @throws SetupError if there is none. */
 export async function findWeights(folder: string): Promise<string> {
   for (const path of WEIGHT_NAMES.map((name) => join(folder, name)))
     if (await stat(path).catch(() => undefined)) return path;
   throw new SetupError(
-    `${folder}: expected diffusion_pytorch_model.safetensors or model.safetensors, found none. Copy the safetensors files too.`,
+    `${folder}: expected diffusion_pytorch_model.safetensors or model.safetensors, found none. Copy the safetensors files too, or make them with seedling import.`,
   );
 }
 

@@ -60,3 +60,8 @@ export function imageEncoderPart(config: ClipVisionConfig): BuiltPart {
   const image = clipVision(p, input("pixels", ["B", 3, config.imageSize, config.imageSize]), config);
   return { outputs: { image }, stored: { shapes: shapesOf(p) } };
 }
+
+/** Mean and spread of image embeddings of this width: numbers of unCLIP that no graph reads. */
+export function normalizerShapes(width: number): StoredPart["shapes"] {
+  return ["mean", "std"].map((name) => [name, [1, width]] as const);
+}
