@@ -1,7 +1,9 @@
-/** `seedling import`: official checkpoints -> a model folder. */
+/** `seedling import`: official checkpoints -> a model folder; a diffusers folder -> one that opens here. */
 import { Command, Option } from "commander";
-import { CheckpointError } from "../errors.ts";
-import { type ImportReport, importOfficial } from "../official/index.ts";
+import { CheckpointError, UsageError } from "../errors.ts";
+import { type ImportOptions, type ImportReport, importOfficial } from "../official/index.ts";
+import { type DiffusersReport, importDiffusers, isDiffusersFolder } from "../stable-diffusion/import.ts";
+import { importPath } from "./checkpoint-inputs.ts";
 import { interruptible } from "./interrupt.ts";
 import { whole } from "./options.ts";
 import { writeStdout } from "./output.ts";
@@ -23,8 +25,15 @@ interface Options {
 export function importCommand(): Command {
   const count = whole(1, 1024);
   return new Command("import")
-    .description("turn published SEED or BLIP-2 checkpoints into a model folder, and say what became of every tensor")
-    .argument("<file...>", "in the order in which they are loaded; later ones win")
+    .description(
+      "turn published SEED or BLIP-2 checkpoints, or a diffusers folder of Stable Diffusion, into a folder that opens " +
+        "here, and say what became of every tensor",
+    )
+    .argument(
+      "<file...>",
+      "in the order in which they are loaded, later ones win, also owner/name/file.pt on the Hub; or one diffusers " +
+        "folder, or owner/name of one",
+    )
     .requiredOption("-o, --output <folder>", "the model folder to make")
     .addOption(new Option("--dtype <name>", "store weights as").choices(["f32", "f16", "bf16"]))
     .option("--vision-heads <n>", "heads of the tower (default: 88 wide each, as in ViT-g)", count)
@@ -39,15 +48,17 @@ export function importCommand(): Command {
       `
 Examples:
   seedling import seed_quantizer.pt eva_vit_g.pth -o seed-2              SEED-LLaMA's tokenizer
+  seedling import owner/name/seed_quantizer.pt eva_vit_g.pth -o seed-2   the first one from the Hub
   seedling import causal_qformer.pth seed_tokenizer.pth eva_vit_g.pth -o seed-1
   seedling import blip2_pretrained.pth eva_vit_g.pth -o blip2 --dtype f16
-  seedling import stage1.pth stage2.pth eva_vit_g.pth -o mine`,
+  seedling import stage1.pth stage2.pth eva_vit_g.pth -o mine
+  seedling import stable-diffusion-2-1-unclip -o sd-2-1-unclip           for --diffusion; .bin files are read too`,
     )
-    .action((files: string[], { output, ...options }: Options) =>
+    .action((names: string[], { output, ...options }: Options) =>
       interruptible(async (signal) => {
         const progress = new Report(options);
         const { dtype, visionHeads, visionDepth, qformerHeads, decoderHeads } = options;
-        const report = await importOfficial(files, output, {
+        const report = await importAny(await paths(names, { report: progress, signal }), output, {
           dtype,
           hints: { visionHeads, visionDepth, qformerHeads, decoderHeads },
           onProgress: (done, total) => progress.progress("importing MB", done / 1e6, Math.ceil(total / 1e6)),
@@ -67,7 +78,33 @@ Examples:
     );
 }
 
-export function formatImport(report: ImportReport, { verbose = false }: { verbose?: boolean } = {}): string[] {
+/** Where the files lie; those of the Hub are downloaded, one after the other. */
+async function paths(
+  names: readonly string[],
+  options: { readonly report: Report; readonly signal: AbortSignal },
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of names) found.push(await importPath(name, options));
+  return found;
+}
+
+async function importAny(
+  files: readonly string[],
+  output: string,
+  options: ImportOptions,
+): Promise<ImportReport | DiffusersReport> {
+  for (const file of files) {
+    if (!(await isDiffusersFolder(file))) continue;
+    if (files.length === 1) return importDiffusers(file, output, options);
+    throw new UsageError(`${file}: expected a diffusers folder alone, got ${files.length} paths. Import it by itself.`);
+  }
+  return importOfficial(files, output, options);
+}
+
+export function formatImport(
+  report: ImportReport & Partial<Pick<DiffusersReport, "left">>,
+  { verbose = false }: { verbose?: boolean } = {},
+): string[] {
   const lines: string[] = [];
   for (const { path, used, ignored, published } of report.files) {
     lines.push(`${path}: ${used.length + ignored.length} tensors, ${used.length} used, ${ignored.length} ignored`);
@@ -83,7 +120,8 @@ export function formatImport(report: ImportReport, { verbose = false }: { verbos
     lines.push(...used.map((name) => `  used ${name}`));
     lines.push(...ignored.map(({ name, why }) => `  ignored ${name}: ${why}`));
   }
-  const { missing, misshaped, notFinite, parameters } = report;
+  const { missing, misshaped, notFinite, parameters, left = [] } = report;
+  if (left.length > 0) lines.push(`not copied, as painting does not need it: ${left.join(", ")}`);
   lines.push(
     `missing ${missing.length}, misshaped ${misshaped.length}, with values that are no numbers ${notFinite.length}`,
   );

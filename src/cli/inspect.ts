@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { checkpointFiles, type InspectedFile, inspectFile } from "../checkpoint/inspect.ts";
 import { quote } from "../one-line.ts";
+import { checkpointPath } from "./checkpoint-inputs.ts";
 import { writeStdout } from "./output.ts";
 import { Report } from "./report.ts";
 import { formatBytes, formatCount } from "./sizes.ts";
@@ -14,7 +15,10 @@ interface Options {
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description("list the tensors, dtypes, shapes, sizes and hashes of checkpoints; nothing in them is executed")
-    .argument("<path...>", "safetensors, PyTorch's .pt, .pth or .bin, or folders with such files")
+    .argument(
+      "<path...>",
+      "safetensors, PyTorch's .pt, .pth or .bin, or folders with such files; owner/name/file.pt on the Hub",
+    )
     .option("--json", "one JSON object a file")
     .option("--no-hash", "leave out the SHA-256, which reads the whole file")
     .addHelpText(
@@ -22,6 +26,7 @@ export function inspectCommand(): Command {
       `
 Examples:
   seedling inspect seed_quantizer.pt
+  seedling inspect owner/name/seed_quantizer.pt --no-hash
   seedling inspect models/seedling-mini --json | jq '.tensors | length'`,
     )
     .action(async (paths: string[], options: Options) => {
@@ -29,7 +34,7 @@ Examples:
       let done = 0;
       for (const path of paths) {
         try {
-          for (const file of await checkpointFiles(path)) {
+          for (const file of await checkpointFiles(await checkpointPath(path, { report }))) {
             const inspected = await inspectFile(file, { hash: options.hash });
             const lines = options.json ? [JSON.stringify(inspected)] : formatInspection(inspected);
             await writeStdout(`${lines.join("\n")}\n`);

@@ -1,14 +1,18 @@
-import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import {
+  type Answer,
+  type Asked,
+  COMMIT,
+  gitSha,
+  type StandInHub,
+  sha256Of,
+  startHub,
+} from "../../test/stand-in-hub.ts";
 import { downloadModel, isModelId, modelFolder } from "./index.ts";
 
-/** A stand-in for the Hub with one model, o/m. */
-const commit = "c".repeat(40);
 const weights = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
 const config = Buffer.from('{"format":"seedling-1"}');
 const contents: Record<string, Buffer> = {
@@ -16,52 +20,26 @@ const contents: Record<string, Buffer> = {
   "unet/model.safetensors": weights,
   "paper.pdf": Buffer.from("not wanted"),
 };
-const sha = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
-const gitSha = (bytes: Buffer): string =>
-  createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
-const entries = () => [
-  { type: "directory", path: "unet", size: 0, oid: "d".repeat(40) },
-  { type: "file", path: "config.json", size: config.length, oid: gitSha(config) },
-  {
-    type: "file",
-    path: "unet/model.safetensors",
-    size: weights.length,
-    oid: "e".repeat(40),
-    lfs: { oid: sha(weights), size: weights.length, pointerSize: 130 },
-  },
-  { type: "file", path: "paper.pdf", size: 10, oid: "f".repeat(40) },
-];
 
-type Answer = (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
-let server: Server;
+let hub: StandInHub;
 let root: string;
-let log: { path: string; range: string | undefined; token: string | undefined }[];
-/** Answers before the usual ones; returns whether it did. */
+let log: Asked[];
 let unusual: Answer;
 
 beforeAll(async () => {
-  server = createServer((request, response) => {
-    const path = decodeURIComponent(new URL(request.url!, "http://x").pathname);
-    log.push({ path, range: request.headers.range, token: request.headers.authorization });
-    if (unusual(request, response, path)) return;
-    const json = (value: unknown) => response.setHeader("Content-Type", "application/json").end(JSON.stringify(value));
-    if (path === "/api/models/o/m/revision/main") return void json({ _id: "1", id: "o/m", sha: commit });
-    if (path === `/api/models/o/m/tree/${commit}`) return void json(entries());
-    const file = contents[path.slice(`/o/m/resolve/${commit}/`.length)];
-    if (!file) return void response.writeHead(404, { "X-Error-Code": "RepoNotFound" }).end();
-    const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
-    response.writeHead(start > 0 ? 206 : 200).end(file.subarray(start));
+  hub = await startHub(contents, {
+    onAsked: (asked) => log.push(asked),
+    unusual: (...request) => unusual(...request),
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 });
-afterAll(() => new Promise((resolve) => server.close(resolve)));
+afterAll(() => hub.close());
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "seedling-hub-"));
   log = [];
   unusual = () => false;
   vi.stubEnv("HF_HUB_CACHE", root);
-  vi.stubEnv("HF_ENDPOINT", address());
+  vi.stubEnv("HF_ENDPOINT", hub.url);
   vi.stubEnv("HF_TOKEN", "");
   vi.stubEnv("HF_HUB_OFFLINE", "");
 });
@@ -70,7 +48,6 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-const address = (): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 const isWeights = (path: string): boolean => path.endsWith("/unet/model.safetensors");
 
 /** Sends the first bytes of the weights, then hangs up. */
@@ -95,11 +72,11 @@ describe("a download", () => {
   test("lands in the shared cache, with totals on the way; then the cache answers", async () => {
     const seen: [number, number][] = [];
     const folder = await downloadModel("o/m", { onProgress: (done, total) => seen.push([done, total]) });
-    expect(folder).toBe(join(root, "models--o--m", "snapshots", commit));
+    expect(folder).toBe(join(root, "models--o--m", "snapshots", COMMIT));
     expect(await readFile(join(folder, "unet/model.safetensors"))).toEqual(weights);
     expect(await readlink(join(folder, "config.json"))).toBe(join("..", "..", "blobs", gitSha(config)));
     expect(await readdir(folder)).toEqual(["config.json", "unet"]);
-    expect(await readFile(join(root, "models--o--m", "refs", "main"), "utf8")).toBe(commit);
+    expect(await readFile(join(root, "models--o--m", "refs", "main"), "utf8")).toBe(COMMIT);
     const total = config.length + weights.length;
     expect(seen.at(-1)).toEqual([total, total]);
     expect(seen.map(([done]) => done)).toEqual(seen.map(([done]) => done).toSorted((a, b) => a - b));
@@ -129,12 +106,12 @@ describe("a download", () => {
     expect(log).toEqual([]);
     vi.stubEnv("HF_HUB_OFFLINE", "0");
     const folder = await downloadModel("o/m");
-    expect(folder).toBe(join(root, "home", "hub", "models--o--m", "snapshots", commit));
+    expect(folder).toBe(join(root, "home", "hub", "models--o--m", "snapshots", COMMIT));
     expect(new Set(log.map(({ token }) => token))).toEqual(new Set(["Bearer hf_abc"]));
     log = [];
     vi.stubEnv("HF_HUB_OFFLINE", "1");
     expect(await downloadModel("o/m")).toBe(folder);
-    expect(await downloadModel(`o/m@${commit}`)).toBe(folder);
+    expect(await downloadModel(`o/m@${COMMIT}`)).toBe(folder);
     expect(log).toEqual([]);
   });
 
@@ -234,7 +211,7 @@ describe("one clear line, and no half model, when", () => {
     unusual = (_, response, path) => isWeights(path) && Boolean(response.writeHead(200).end(other));
     expect(await failure()).toMatchObject({
       exitCode: 3,
-      message: expect.stringContaining(`the hash of what came is not ${sha(weights)}`),
+      message: expect.stringContaining(`the hash of what came is not ${sha256Of(weights)}`),
     });
     await expectNothing();
     expect(await readdir(join(root, "models--o--m", "blobs"))).toEqual([gitSha(config)]);
@@ -282,5 +259,5 @@ test("names of models and of folders are told apart", async () => {
   expect(others.filter(isModelId)).toEqual([]);
   expect(await modelFolder("src/hub")).toBe("src/hub");
   expect(await modelFolder("./nowhere")).toBe("./nowhere");
-  expect(await modelFolder("o/m")).toContain(commit);
+  expect(await modelFolder("o/m")).toContain(COMMIT);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { diffusersFiles } from "./hub-files.ts";
+import { diffusersFiles, importableFiles } from "./hub-files.ts";
 
 test("settings of every part, and each part's weights once, in full precision if there", () => {
   const wanted = [
@@ -48,4 +48,21 @@ test("of unCLIP also what makes image embeddings", () => {
     "image_noising_scheduler/scheduler_config.json",
   ];
   expect(diffusersFiles(unclip).toSorted()).toEqual(unclip.toSorted());
+});
+
+test("an import takes what PyTorch saved where there is no safetensors file", () => {
+  const paths = [
+    "model_index.json",
+    "unet/diffusion_pytorch_model.bin",
+    "unet/diffusion_pytorch_model.fp16.bin",
+    "vae/diffusion_pytorch_model.bin",
+    "vae/diffusion_pytorch_model.safetensors",
+    "text_encoder/pytorch_model.bin",
+    "v1-4.ckpt",
+  ];
+  const wanted = [0, 1, 4, 5].map((i) => paths[i]!);
+  expect(importableFiles(paths, "o/m").toSorted()).toEqual([wanted[0], wanted[3], wanted[1], wanted[2]]);
+  expect(() => importableFiles(["README.md", "seed_quantizer.pt"], "o/m")).toThrow(
+    "o/m: expected model_index.json of a diffusers folder, found none. Name one of its files: seed_quantizer.pt.",
+  );
 });

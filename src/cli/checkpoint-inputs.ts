@@ -1,0 +1,41 @@
+/** Checkpoints as a person names them: paths of this disk, and names on the Hub, which are downloaded. */
+import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { downloadModel, isModelId, localFile } from "../hub/index.ts";
+import { importableFiles } from "../stable-diffusion/hub-files.ts";
+import type { Report } from "./report.ts";
+
+interface InputOptions {
+  readonly report: Report;
+  readonly signal?: AbortSignal;
+}
+
+/** The path of a checkpoint, or of owner/name/file.pt in the cache. */
+export async function checkpointPath(name: string, { report, signal }: InputOptions): Promise<string> {
+  const path = await localFile(name, downloading(name, report, signal));
+  report.clear();
+  return path;
+}
+
+/** The same for an import, which takes a whole diffusers model too: owner/name. */
+export async function importPath(name: string, options: InputOptions): Promise<string> {
+  if (!isModelId(name) || (await isHere(name)) || (await isHere(dirname(name)))) return checkpointPath(name, options);
+  const { report, signal } = options;
+  const wanted = (paths: readonly string[]): string[] => importableFiles(paths, name);
+  const path = await downloadModel(name, { ...downloading(name, report, signal), wanted });
+  report.clear();
+  return path;
+}
+
+function downloading(name: string, report: Report, signal: AbortSignal | undefined) {
+  const onProgress = (done: number, total: number): void =>
+    report.progress(`downloading ${name}, MB`, done / 1e6, Math.ceil(total / 1e6));
+  return { onProgress, ...(signal ? { signal } : {}) };
+}
+
+async function isHere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
