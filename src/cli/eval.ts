@@ -1,13 +1,20 @@
 /** `seedling eval`: the scorecard of a model folder on the built-in test scenes. */
 import { Command } from "commander";
+import { type Atlas, openAtlas } from "../data/index.ts";
 import { UsageError } from "../errors.ts";
 import { languageCard } from "../evaluation/language-card.ts";
 import { SECTIONS, type Section, scorecard } from "../evaluation/scorecard.ts";
 import { writeFileAtomic } from "../files.ts";
 import { SeedLanguageModel } from "../seed-language-model.ts";
-import { addModelOptions, type ModelOptions, whole, withTokenizer } from "./options.ts";
+import type { SeedTokenizer } from "../seed-tokenizer.ts";
+import { addModelOptions, findModel, type ModelOptions, whole, withTokenizer } from "./options.ts";
+import { writeStdout } from "./output.ts";
 
-export function evalCommand(): Command {
+/** Scenes of the held-out style that are painted unless told otherwise; painting is what takes long. */
+const STYLE_PICTURES = 200;
+
+/** The command. `drawings` is what scenes are made of. */
+export function evalCommand(drawings: () => Promise<Atlas> = openAtlas): Command {
   const command = new Command("eval")
     .description(
       "Score a model on scenes of unseen seeds and in the held-out style (needs the icon sets: npm run icons)",
@@ -15,8 +22,11 @@ export function evalCommand(): Command {
     .argument("[section...]", `what to score: ${SECTIONS.join(", ")} (default: all)`)
     .option("--count <n>", "scenes for retrieval", whole(10), 1000)
     .option("--pictures <n>", "scenes for reconstruction (each is painted several times)", whole(2), 200)
+    .option("--style-pictures <n>", "the same in the held-out style (default: as --pictures, at most 200)", whole(2))
     .option("--codes-count <n>", "scenes for codebook usage", whole(10), 10_000)
-    .option("--nouns <n>", "the first n everyday nouns, those of the recipe", whole(2), 48)
+    .option("--gallery <n>", "training pictures among which the pixel baselines look", whole(1), 5000)
+    .option("--nouns <n>", "the first n everyday nouns, those of the recipe; 0 for the full table", whole(0), 48)
+    .option("--judge <folder>", "whose clip pair compares paintings, for a model that cannot (default: its own)")
     .option("--language", "score the language model instead: captions, questions, drawings", false)
     .option("--drawings <n>", "with --language: prompts that are drawn", whole(2), 100)
     .option("--lm <folder>", "with --language: the base, a folder or a GGUF file (default: lm in the model folder)")
@@ -28,8 +38,11 @@ export function evalCommand(): Command {
       options: ModelOptions & {
         count: number;
         pictures: number;
+        stylePictures?: number;
         codesCount: number;
+        gallery: number;
         nouns: number;
+        judge?: string;
         output?: string;
         language: boolean;
         drawings: number;
@@ -41,11 +54,12 @@ export function evalCommand(): Command {
       const write = async (scores: unknown): Promise<void> => {
         const text = `${JSON.stringify(scores, null, 2)}\n`;
         if (options.output) await writeFileAtomic(options.output, text);
-        process.stdout.write(text);
+        await writeStdout(text);
       };
       if (options.language) {
         if (sections.length > 0) throw new UsageError("eval: expected no sections with --language, got some.");
-        const { model: folder, device, threads, lm, adapter, count, drawings, nouns } = options;
+        const { model: folder, device, threads, lm, adapter, count, nouns } = options;
+        const atlas = await drawings();
         const model = await SeedLanguageModel.fromPretrained(folder, {
           device,
           threads,
@@ -53,7 +67,7 @@ export function evalCommand(): Command {
           ...(adapter === undefined ? {} : { adapter }),
         });
         try {
-          await write(await languageCard(model, { count, drawings, nouns, report }));
+          await write(await languageCard(model, { atlas, count, drawings: options.drawings, nouns, report }));
         } finally {
           await model.close();
         }
@@ -63,10 +77,24 @@ export function evalCommand(): Command {
       for (const s of wanted)
         if (!(SECTIONS as readonly string[]).includes(s))
           throw new UsageError(`eval: expected one of ${SECTIONS.join(", ")}, got ${s}.`);
-      await withTokenizer(options, async (tokenizer) => {
-        const { count, pictures, codesCount, nouns } = options;
-        await write(await scorecard(tokenizer, wanted as Section[], { count, pictures, codesCount, nouns, report }));
-      });
+      const { folder, load } = await findModel(options);
+      const { count, pictures, codesCount, gallery, nouns } = options;
+      const common = {
+        atlas: await drawings(),
+        nouns,
+        count,
+        pictures,
+        stylePictures: options.stylePictures ?? Math.min(pictures, STYLE_PICTURES),
+        codesCount,
+        gallery,
+        fresh: { folder, load },
+        report,
+      };
+      const score = (judge?: SeedTokenizer): Promise<void> =>
+        withTokenizer({ ...options, model: folder }, async (tokenizer) => {
+          await write(await scorecard(tokenizer, wanted as Section[], { ...common, ...(judge ? { judge } : {}) }));
+        });
+      await (options.judge === undefined ? score() : withTokenizer({ ...options, model: options.judge }, score));
     },
   );
 }

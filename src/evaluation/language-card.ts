@@ -1,7 +1,6 @@
 /** The scorecard of a language model that sees and draws: test scenes, held-out style, held-out pairs. */
-import { openAtlas } from "../data/atlas.ts";
 import { describedScenes } from "../data/described-codes.ts";
-import { createSceneSource, everydayNouns, isHeldOutConcept, type Split } from "../data/index.ts";
+import { type Atlas, createSceneSource, isHeldOutConcept, type Split } from "../data/index.ts";
 import { isHeldOutText, wordNetTexts } from "../data/texts.ts";
 import { openLanguageModel } from "../generation/index.ts";
 import type { SeedLanguageModel } from "../seed-language-model.ts";
@@ -13,14 +12,17 @@ import {
   questionScores,
   type Speaker,
 } from "./language-scores.ts";
+import { nounList } from "./noun-list.ts";
 import { type TextScore, textPerplexity } from "./text-perplexity.ts";
 
 export interface LanguageCardOptions {
+  /** The drawings that scenes are made of. */
+  readonly atlas: Atlas;
   /** Scenes that are described and asked about, in each split. */
   readonly count: number;
   /** Prompts that are drawn; each is painted three times. */
   readonly drawings: number;
-  /** The first n everyday nouns, those of the recipe. */
+  /** The first n everyday nouns, those of the recipe; 0 for the full table. */
   readonly nouns: number;
   readonly report?: (line: string) => void;
 }
@@ -34,9 +36,8 @@ export async function languageCard(
   model: SeedLanguageModel,
   options: LanguageCardOptions,
 ): Promise<Record<string, unknown>> {
-  const { count, drawings, report } = options;
-  const atlas = await openAtlas();
-  const list = everydayNouns(options.nouns);
+  const { atlas, count, drawings, report } = options;
+  const list = nounList(options.nouns);
   const known = list.filter((noun) => !isHeldOutConcept(noun));
   const size = model.tokenizer.config.vision.imageSize;
   const speaker = speakerOf(model);

@@ -1,8 +1,7 @@
 /** Which scores on which scenes: the command `eval`. Test seeds and the held-out style are never trained or tuned on. */
-import { openAtlas } from "../data/atlas.ts";
 import {
+  type Atlas,
   createSceneSource,
-  everydayNouns,
   isHeldOutConcept,
   pixelNearestNeighbour,
   type SceneSource,
@@ -12,6 +11,8 @@ import {
 } from "../data/index.ts";
 import { onePhrase } from "../data/phrases.ts";
 import type { SeedTokenizer } from "../seed-tokenizer.ts";
+import { type SpeedRequest, speedInFreshProcess } from "./fresh-process.ts";
+import { nounList } from "./noun-list.ts";
 import {
   codebookScores,
   firstScenes,
@@ -26,32 +27,41 @@ export const SECTIONS = ["retrieval", "naming", "codebook", "reconstruction", "s
 export type Section = (typeof SECTIONS)[number];
 
 export interface ScorecardOptions {
-  readonly count: number;
-  readonly pictures: number;
-  readonly codesCount: number;
+  /** The drawings that scenes are made of. */
+  readonly atlas: Atlas;
+  /** The first n everyday nouns; 0 for the full table. */
   readonly nouns: number;
+  readonly count: number;
+  /** Scenes that are painted, of the test seeds and of the held-out style. */
+  readonly pictures: number;
+  readonly stylePictures: number;
+  readonly codesCount: number;
+  /** Training pictures among which the pixel baselines look. */
+  readonly gallery: number;
+  /** What a fresh process opens to measure speed. */
+  readonly fresh: Omit<SpeedRequest, "images">;
+  /** Whose CLIP pair compares paintings. Default the model's own. */
+  readonly judge?: SeedTokenizer;
   readonly report?: (line: string) => void;
 }
-
-/** Training pictures among which the pixel baseline looks. */
-const GALLERY = 5000;
 
 export async function scorecard(
   tokenizer: SeedTokenizer,
   sections: readonly Section[],
   options: ScorecardOptions,
 ): Promise<Record<string, unknown>> {
-  const { count, pictures, codesCount, report } = options;
-  const atlas = await openAtlas();
-  const nouns = everydayNouns(options.nouns);
+  const { atlas, count, pictures, stylePictures, codesCount, judge, report } = options;
+  const nouns = nounList(options.nouns);
   const size = tokenizer.config.vision.imageSize;
   const source = (split: "train" | "test" | "held-out-style" | "held-out-pairs"): SceneSource =>
     createSceneSource(atlas, { size, nouns, split, questions: false });
   const done = (what: string): void => report?.(`${what} done`);
   const scores: Record<string, unknown> = { nouns: nouns.filter((n) => !isHeldOutConcept(n)).length };
 
+  const baseline = sections.some((section) => section === "retrieval" || section === "reconstruction");
+  const gallery = baseline ? firstScenes(source("train"), options.gallery) : [];
+
   if (sections.includes("retrieval")) {
-    const gallery = firstScenes(source("train"), GALLERY);
     for (const split of ["test", "held-out-style", "held-out-pairs"] as const) {
       const scenes = firstScenes(source(split), count);
       scores[`retrieval ${split}`] = {
@@ -67,6 +77,7 @@ export async function scorecard(
     const gallery = TRAIN_STYLES.flatMap((style) => spritesOf(atlas, known, style));
     for (const style of ["openmoji", "emojione-v1", "streamline-emojis"] as const) {
       const sprites = spritesOf(atlas, known, style);
+      if (sprites.length === 0) continue;
       const shown = sprites.map((sprite) => singleSprite(sprite, size));
       const floor = pixelNearestNeighbour(gallery, sprites);
       scores[`naming ${style}`] = {
@@ -87,33 +98,23 @@ export async function scorecard(
       if (Date.now() - last > 10_000) report?.(`reconstruction, ${what}: ${at}/${total}`);
       if (Date.now() - last > 10_000) last = Date.now();
     };
-    scores.reconstruction = await reconstructionScores(tokenizer, firstScenes(source("test"), pictures), [4, 8, 16], {
-      onProgress,
-    });
-    done("reconstruction");
+    for (const [split, name, n] of [
+      ["test", "reconstruction", pictures],
+      ["held-out-style", "reconstruction held-out-style", stylePictures],
+    ] as const) {
+      scores[name] = await reconstructionScores(tokenizer, firstScenes(source(split), n), {
+        keep: [4, 8, 16],
+        gallery,
+        ...(judge ? { judge } : {}),
+        onProgress: (what, at, total) => onProgress(`${split}, ${what}`, at, total),
+      });
+      done(name);
+    }
   }
-  if (sections.includes("speed")) scores.speed = await speed(tokenizer, firstScenes(source("test"), 256).map(imageOf));
+  if (sections.includes("speed")) {
+    const images = firstScenes(source("test"), 256).map(imageOf);
+    scores.speed = await speedInFreshProcess({ ...options.fresh, images });
+    done("speed");
+  }
   return scores;
-}
-
-/** Pictures per second in batches, milliseconds of one picture (median of 20), peak memory. */
-async function speed(
-  tokenizer: SeedTokenizer,
-  images: Parameters<SeedTokenizer["encode"]>[0],
-): Promise<Record<string, number>> {
-  const started = performance.now();
-  await tokenizer.encode(images.slice(0, 1));
-  const firstMs = performance.now() - started;
-  await tokenizer.encode(images.slice(0, 64), { batch: 64 });
-  const begin = performance.now();
-  await tokenizer.encode(images, { batch: 64 });
-  const picturesPerSecond = (1000 * images.length) / (performance.now() - begin);
-  const times: number[] = [];
-  for (let i = 0; i < 20; i++) {
-    const t = performance.now();
-    await tokenizer.encode(images.slice(i, i + 1));
-    times.push(performance.now() - t);
-  }
-  const latencyMs = times.sort((a, b) => a - b)[10]!;
-  return { firstMs, picturesPerSecond, latencyMs, peakMemoryMb: process.resourceUsage().maxRSS / 1024 };
 }

@@ -4,10 +4,10 @@
  */
 import type { Scene, SceneSource, SpritePicture } from "../data/index.ts";
 import type { RgbImage } from "../image/index.ts";
-import { resize } from "../image/index.ts";
 import type { SeedTokenizer } from "../seed-tokenizer.ts";
 import { splitWords } from "../text/index.ts";
 import { type CodebookHealth, codebookHealth } from "../training/codebook-health.ts";
+import { nearestByPixels } from "./pixel-neighbours.ts";
 import { cosine, dot, type RetrievalScores, rankedRetrieval, retrieval } from "./retrieval.ts";
 
 export interface Progress {
@@ -51,18 +51,8 @@ export async function retrievalScores(tokenizer: SeedTokenizer, scenes: readonly
  * captions are ranked by the share of words they have in common with it.
  */
 export function pixelRetrieval(scenes: readonly Scene[], gallery: readonly Scene[]): RetrievalScores {
-  const thumbs = gallery.map((s) => Float32Array.from(resize(imageOf(s), 16, 16, "bilinear").data));
   const words = (text: string): Set<string> => new Set(splitWords(text));
-  const guesses = scenes.map((scene) => {
-    const thumb = resize(imageOf(scene), 16, 16, "bilinear").data;
-    let [best, nearest] = [Infinity, 0];
-    for (const [i, other] of thumbs.entries()) {
-      let distance = 0;
-      for (let k = 0; k < other.length && distance < best; k++) distance += (other[k]! - thumb[k]!) ** 2;
-      if (distance < best) [best, nearest] = [distance, i];
-    }
-    return words(gallery[nearest]!.caption);
-  });
+  const guesses = nearestByPixels(scenes.map(imageOf), gallery.map(imageOf)).map((i) => words(gallery[i]!.caption));
   const sets = scenes.map((s) => words(s.caption));
   const overlap = (a: Set<string>, b: Set<string>): number => {
     const common = [...a].filter((w) => b.has(w)).length;
@@ -139,22 +129,35 @@ export interface ReconstructionScores {
   readonly fromShuffledCodes: number;
   /** ... the first n codes. */
   readonly fromFirst: Readonly<Record<number, number>>;
+  /** ... nothing: the nearest training picture by pixels, as it is. */
+  readonly nearestPixels: number;
 }
 
-/** CLIP similarity of reconstructions; the frozen CLIP pair of the model itself is the judge. */
+export interface ReconstructionOptions extends Progress {
+  /** The first n codes are painted too, for each of these. */
+  readonly keep: readonly number[];
+  /** Training pictures, for the baseline. */
+  readonly gallery: readonly Scene[];
+  /** Whose CLIP pair compares. Default the model's own; an untrained model cannot judge itself. */
+  readonly judge?: Pick<SeedTokenizer, "clipImage">;
+}
+
+/** Pictures painted at a time. A picture takes as long in batches of 8 as in batches of 32 (measured). */
+const PAINTED = 32;
+
+/** CLIP similarity of reconstructions; the frozen CLIP pair of the model itself is the judge, or another's. */
 export async function reconstructionScores(
   tokenizer: SeedTokenizer,
   scenes: readonly Scene[],
-  keep: readonly number[],
-  { signal, onProgress }: Progress = {},
+  { keep, gallery, judge = tokenizer, signal, onProgress }: ReconstructionOptions,
 ): Promise<ReconstructionScores> {
   const images = scenes.map(imageOf);
-  const originals = await tokenizer.clipImage(images, { batch: 64 });
+  const originals = await judge.clipImage(images, { batch: 64 });
   const codes = (await tokenizer.encode(images, { batch: 64 })).map((e) => e.codes);
-  const common = { seed: scenes.map((_, i) => i), batch: 32, ...(signal ? { signal } : {}) };
+  const common = { seed: scenes.map((_, i) => i), batch: PAINTED, ...(signal ? { signal } : {}) };
   const report = (what: string) => ({ onStep: (done: number, total: number) => onProgress?.(what, done, total) });
-  const similarity = async (painted: readonly RgbImage[], shift = 0): Promise<number> => {
-    const seen = await tokenizer.clipImage(painted, { batch: 64 });
+  const similarity = async (pictures: readonly RgbImage[], shift = 0): Promise<number> => {
+    const seen = await judge.clipImage(pictures, { batch: 64 });
     const n = originals.length;
     return seen.reduce((sum, vector, i) => sum + cosine(vector, originals[(i + shift) % n]!), 0) / n;
   };
@@ -163,11 +166,13 @@ export async function reconstructionScores(
   for (const n of keep)
     fromFirst[n] = await similarity(await tokenizer.decode(codes, { ...common, keep: n, ...report(`first ${n}`) }));
   const captions = scenes.map((s) => s.caption);
+  const known = gallery.map(imageOf);
   return {
     pictures: scenes.length,
     fromCodes: await similarity(fromAll),
     fromCaption: await similarity(await tokenizer.paint(captions, { ...common, ...report("captions") })),
     fromShuffledCodes: await similarity(fromAll, 1),
     fromFirst,
+    nearestPixels: await similarity(nearestByPixels(images, known).map((i) => known[i]!)),
   };
 }

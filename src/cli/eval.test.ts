@@ -1,0 +1,87 @@
+/** The scorecard of a tiny model with random weights on the committed sprites. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { writeTinyModel } from "../../test/tiny-model.ts";
+import { type Atlas, loadAtlas } from "../data/index.ts";
+import { evalCommand } from "./eval.ts";
+import { writeStdout } from "./output.ts";
+
+vi.mock("./output.ts", async (original) => ({ ...(await original<object>()), writeStdout: vi.fn() }));
+
+let root: string;
+let model: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "seedling-eval-"));
+  model = join(root, "model");
+  await writeTinyModel(model);
+});
+afterAll(() => rm(root, { recursive: true }));
+afterEach(() => vi.mocked(writeStdout).mockReset());
+
+/** The committed sprites lack the headline style; those of the validation style stand for it. */
+async function drawings(): Promise<Atlas> {
+  const { sprites } = await loadAtlas("test/fixtures/sprites.bin.br");
+  return { sprites: sprites.map((s) => (s.style === "streamline-emojis" ? { ...s, style: "openmoji" as const } : s)) };
+}
+
+const TINY = "--count 10 --pictures 3 --codes-count 10 --gallery 20 --threads 1 --nouns 0 -q".split(" ");
+
+// biome-ignore lint/suspicious/noExplicitAny: JSON of many shapes
+async function run(...args: string[]): Promise<any> {
+  await evalCommand(drawings).parseAsync([...args, "--model", model, ...TINY], { from: "user" });
+  return JSON.parse(vi.mocked(writeStdout).mock.calls.at(-1)![0] as string);
+}
+
+test("every section is measured, and written to the file too", async () => {
+  const file = join(root, "scores.json");
+  const scores = await run("--style-pictures", "2", "-o", file);
+  expect(JSON.parse(await readFile(file, "utf8"))).toEqual(scores);
+  expect(Object.keys(scores)).toEqual([
+    "nouns",
+    "retrieval test",
+    "retrieval held-out-style",
+    "retrieval held-out-pairs",
+    "naming openmoji",
+    "codebook",
+    "reconstruction",
+    "reconstruction held-out-style",
+    "speed",
+  ]);
+  expect(scores.nouns).toBeGreaterThan(500); // the full table without held-out concepts
+  expect(scores["naming openmoji"].embeddings.pictures).toBeGreaterThan(5);
+  expect(scores.codebook.pictures).toBe(10);
+  for (const [name, pictures] of [
+    ["reconstruction", 3],
+    ["reconstruction held-out-style", 2],
+  ] as const) {
+    const { fromFirst, pictures: painted, ...cosines } = scores[name];
+    expect(painted).toBe(pictures);
+    expect(Object.keys(fromFirst)).toEqual(["4", "8", "16"]);
+    expect(Object.keys(cosines)).toEqual(["fromCodes", "fromCaption", "fromShuffledCodes", "nearestPixels"]);
+    for (const cosine of [...Object.values<number>(cosines), ...Object.values<number>(fromFirst)])
+      expect(Math.abs(cosine)).toBeLessThan(1.00001);
+  }
+  const { loadMs, firstMs, firstMemoryMb, peakMemoryMb, picturesPerSecond, latencyMs } = scores.speed;
+  expect(loadMs).toBeGreaterThan(firstMs);
+  expect(firstMs).toBeGreaterThan(0);
+  expect(Math.min(picturesPerSecond, latencyMs)).toBeGreaterThan(0);
+  expect(peakMemoryMb).toBeGreaterThanOrEqual(firstMemoryMb);
+  expect(firstMemoryMb).toBeGreaterThan(10);
+});
+
+test("another model judges", async () => {
+  const judge = join(root, "judge");
+  await writeTinyModel(judge, { seed: 2 });
+  const own = await run("reconstruction");
+  const others = await run("reconstruction", "--judge", judge);
+  expect(others.reconstruction.pictures).toBe(3);
+  expect(others.reconstruction.fromCodes).not.toBe(own.reconstruction.fromCodes);
+});
+
+test("an unknown section is refused before anything is opened", async () => {
+  await expect(run("speeed")).rejects.toThrow(
+    "eval: expected one of retrieval, naming, codebook, reconstruction, speed, got speeed.",
+  );
+});

@@ -1,0 +1,39 @@
+/** Our side of fresh-speed.ts: starts it, tells it what to open, waits for its numbers. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { SetupError } from "../errors.ts";
+import type { RgbImage } from "../image/index.ts";
+import type { LoadOptions } from "../seed-tokenizer.ts";
+import type { SpeedScores } from "./fresh-speed.ts";
+
+/** What the process is told. */
+export interface SpeedRequest {
+  readonly folder: string;
+  readonly load: Pick<LoadOptions, "device" | "threads">;
+  /** At least one; batches of 64 are taken from the front. */
+  readonly images: readonly RgbImage[];
+}
+
+/** @throws SetupError if the process ends without an answer; what went wrong it has printed itself. */
+export async function speedInFreshProcess(request: SpeedRequest): Promise<SpeedScores> {
+  const child = fork(script(), { serialization: "advanced", execArgv: [] });
+  const ended = once(child, "exit").then(([code]: unknown[]) => {
+    throw new SetupError(`speed: expected numbers of a fresh process, but it ended with exit code ${code}.`);
+  });
+  const answer = once(child, "message");
+  child.send(request);
+  try {
+    return (await Promise.race([answer, ended]))[0] as SpeedScores;
+  } finally {
+    ended.catch(() => {}); // it may end now
+    child.kill();
+  }
+}
+
+/** Node runs JavaScript only: from the TypeScript sources (tests) the built script is used. */
+function script(): URL {
+  const here = new URL("./fresh-speed.js", import.meta.url);
+  return existsSync(fileURLToPath(here)) ? here : new URL("../../dist/evaluation/fresh-speed.js", import.meta.url);
+}
