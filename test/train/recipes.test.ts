@@ -205,6 +205,35 @@ test(
   TIMEOUT_MS,
 );
 
+test(
+  "codebook with moving averages and revival stops, and goes on with the bits of a run that did not stop",
+  async () => {
+    const path = join(root, "codebook-stopped.json");
+    const model = fileURLToPath(new URL("../recipes/model.json", import.meta.url));
+    const recipe = { ...(await loadJson(recipeFile("codebook-ema"))), model, start: "kmeans", reviveAfter: 1 };
+    const as = async (name: string, options: Partial<RunRecipeOptions> = {}) => {
+      await writeFile(path, JSON.stringify({ ...recipe, name }));
+      return run("", { recipe: path, ...options });
+    };
+    const whole = await as("codebook-whole");
+    const stop = new AbortController();
+    const onLine = ({ step }: LogLine): void => {
+      if (step === 2) stop.abort();
+    };
+    expect(await as("codebook-stopped", { signal: stop.signal, onLine })).toMatchObject({ step: 2, finished: false });
+    const resumed = await as("codebook-stopped", { resume: true });
+    expect(resumed.weights).toEqual(whole.weights);
+    // Parameters, moments, averages, and what the codebook remembers: the same bytes.
+    const state = (name: string) => readFile(join(root, name, "checkpoint-4", "state.safetensors"));
+    expect((await state("codebook-stopped")).equals(await state("codebook-whole"))).toBe(true);
+    // The window reaches back over the stop, so health is logged as if there had been none; and codes were revived.
+    for (const name of ["usage", "perplexity", "leastEntropyBits", "revived"])
+      expect(logged(resumed.lines, name), name).toEqual(logged(whole.lines, name).slice(2));
+    expect(logged(resumed.lines, "revived").some((count) => count > 0)).toBe(true);
+  },
+  TIMEOUT_MS,
+);
+
 test.each(["image", "text"] as const)(
   "the stages become a model folder that paints from the %s head",
   async (head) => {

@@ -1,0 +1,213 @@
+/** `seedling data`, `train` and `assemble` as processes, at toy size, and the example of the library. */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createSceneSource, loadAtlas, openDataset } from "../../src/data/index.ts";
+import { decodeImage, encodePng } from "../../src/image/index.ts";
+import { type Finished, finished, run } from "./run.ts";
+
+/** Processes that train start slowly on a busy machine. */
+const TIMEOUT = 300_000;
+const STAGES = ["clip", "causal-qformer", "codebook", "vae", "diffusion"];
+const SIZE = 32;
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "seedling-training-"));
+});
+afterAll(() => rm(root, { recursive: true }));
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const recipe = (name: string): string => here(`../recipes/${name}.json`);
+
+function seedling(...args: string[]): Promise<Finished> {
+  return run(args, { cwd: root });
+}
+
+function node(script: string, ...args: string[]) {
+  return spawn(process.execPath, [here(script), ...args], { cwd: root });
+}
+
+const data = (...args: string[]): Promise<Finished> => finished(node("./data-child.mjs", ...args));
+
+describe("data", () => {
+  test(
+    "writes shards that load again, and a sheet",
+    async () => {
+      const { code, stdout, stderr } = await data("shards", "--count", "5", "--per-shard", "3", "--size", String(SIZE));
+      expect({ code, stderr: stderr.split("\n")[0] }).toEqual({
+        code: 0,
+        stderr: expect.stringMatching(/^3\/5 scenes/),
+      });
+      const made = ["contact-sheet.png", "shard-000000.tar", "shard-000001.tar"];
+      expect((await readdir(join(root, "shards"))).sort()).toEqual(made);
+      expect(stdout.toString().trim().split("\n").sort()).toEqual(made.map((name) => join("shards", name)));
+      const dataset = await openDataset(join(root, "shards", "*.tar"), { size: SIZE });
+      expect([dataset.length, dataset.problems.size]).toEqual([5, 0]);
+      expect((await dataset.get(0)).image.width).toBe(SIZE);
+      const sheet = await decodeImage(await readFile(join(root, "shards", made[0]!)), "sheet");
+      expect(sheet.width).toBeGreaterThan(SIZE * 5);
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "Ctrl-C ends it with 130; whole shards stay, half a one does not",
+    async () => {
+      const child = node(
+        "./data-child.mjs",
+        "stopped",
+        "--count",
+        "1000000",
+        "--per-shard",
+        "4",
+        "--size",
+        String(SIZE),
+      );
+      child.stderr.once("data", () => child.kill("SIGINT"));
+      const { code, stdout, stderr } = await finished(child);
+      expect({ code, stdout: stdout.toString() }).toEqual({ code: 130, stdout: "" });
+      expect(stderr).toMatch(/seedling: interrupted\n$/);
+      const left = await readdir(join(root, "stopped"));
+      expect(left).toContain("shard-000000.tar");
+      for (const name of left) expect(name).toMatch(/^shard-\d{6}\.tar$/);
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "a folder that is a file, and a full disk, are one line and exit code 4; what is whole stays",
+    async () => {
+      await writeFile(join(root, "file"), "mine");
+      expect(await data("file", "--count", "1")).toMatchObject({
+        code: 4,
+        stderr: "seedling: file: expected a folder, got a file. Choose another place.\n",
+      });
+      expect(await readFile(join(root, "file"), "utf8")).toBe("mine");
+      if (!existsSync("/dev/full")) return;
+      await mkdir(join(root, "full"));
+      await symlink("/dev/full", join(root, "full", "shard-000001.tar"));
+      const { code, stderr } = await data("full", "--count", "9", "--per-shard", "3", "--quiet");
+      expect({ code, stderr }).toEqual({
+        code: 4,
+        stderr: `seedling: ${join("full", "shard-000001.tar")}: the disk is full; nothing was written. Free some space or choose another place.\n`,
+      });
+      expect((await readdir(join(root, "full"))).sort()).toEqual(["shard-000000.tar", "shard-000001.tar"]);
+      expect((await openDataset(join(root, "full", "shard-000000.tar"), { size: SIZE })).length).toBe(3);
+    },
+    TIMEOUT,
+  );
+});
+
+describe("train and assemble", () => {
+  beforeAll(async () => {
+    const atlas = await loadAtlas(here("../fixtures/sprites.bin.br"));
+    const source = createSceneSource(atlas, { split: "train", size: SIZE, questions: false });
+    await mkdir(join(root, "photos"));
+    const put = (name: string, contents: Uint8Array | string): Promise<void> =>
+      writeFile(join(root, "photos", name), contents);
+    for (let i = 0; i < 16; i++) {
+      const { pixels, caption } = source.scene(i);
+      await put(`${i}.png`, await encodePng({ width: SIZE, height: SIZE, data: pixels }));
+      if (i > 0) await put(`${i}.txt`, caption);
+    }
+    await mkdir(join(root, "good"));
+    for (const name of ["1.png", "1.txt"]) await copyFile(join(root, "photos", name), join(root, "good", name));
+    await put("broken.png", (await readFile(join(root, "photos", "1.png"))).subarray(0, 60));
+    await put("broken.txt", "a broken picture");
+  }, TIMEOUT);
+
+  test(
+    "the whole chain on a folder with a broken picture and a missing caption, and a model of it",
+    async () => {
+      const args = [...STAGES.map(recipe), "--run", "run", "--data", "photos", "--threads", "1", "--json"];
+      const { code, stdout, stderr } = await seedling("train", ...args);
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      // Each once, although five recipes opened the folder; and how many there were.
+      const said = stderr.trim().split("\n");
+      expect(said).toHaveLength(3);
+      expect(said[0]).toBe(`${join("photos", "0.png")}: no caption. Put it into 0.txt beside the picture.`);
+      expect(said[1]).toMatch(/^photos.broken\.png: .+\.$/);
+      expect(said[2]).toBe("left out of --data: 1 missing caption, 1 broken image");
+      const logged = stdout
+        .toString()
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+      expect(logged.filter(({ loss }) => Number.isFinite(loss))).toHaveLength(4 * STAGES.length);
+      for (const stage of STAGES)
+        expect((await stat(join(root, "run", stage, "weights.safetensors"))).size).toBeGreaterThan(100);
+
+      const made = await seedling("assemble", "model", "--run", "run", "--recipe", recipe("codebook"));
+      expect({ ...made, stdout: made.stdout.toString() }).toEqual({ code: 0, stdout: "model\n", stderr: "" });
+      const codes = await seedling("tokenize", "photos/1.png", "--model", "model", "--threads", "1", "--json");
+      expect(codes.code, codes.stderr).toBe(0);
+      expect((JSON.parse(codes.stdout.toString()) as { codes: number[] }).codes).toHaveLength(32);
+    },
+    2 * TIMEOUT,
+  );
+
+  test(
+    "wrong input: an unknown key, no recipe, no picture, no earlier stage",
+    async () => {
+      const clip = JSON.parse(await readFile(recipe("clip"), "utf8")) as Record<string, unknown>;
+      await writeFile(join(root, "wrong.json"), JSON.stringify({ ...clip, learnRate: 1 }));
+      await mkdir(join(root, "empty"));
+      const ends = async (code: number, stderr: RegExp, ...args: string[]): Promise<void> => {
+        const ended = await seedling(...args);
+        expect(ended).toMatchObject({ code, stderr: expect.stringMatching(stderr) });
+        expect(ended.stderr.trim()).not.toContain("\n");
+      };
+      await ends(3, /^seedling: wrong\.json: top level: Unrecognized key: "learnRate"\. See/, "train", "wrong.json");
+      await ends(4, /^seedling: none\.json: expected a recipe file, found none\./, "train", "none.json");
+      const on = (folder: string) => ["--data", folder, "--run", "other"];
+      await ends(3, /^seedling: "empty": no picture with a caption\./, "train", recipe("clip"), ...on("empty"));
+      await ends(4, /tokenizer of stage clip, found none\. Run/, "train", recipe("vae"), ...on("good"));
+      await ends(2, /^seedling: .*--steps/, "train", recipe("clip"), "--steps", "0");
+      await ends(4, /^seedling: .*tokenizer\.json: no such file/, "assemble", "out", "--run", "nowhere");
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "a run folder that is a file, and a full disk, are one line and exit code 4",
+    async () => {
+      await writeFile(join(root, "taken"), "mine");
+      const train = (to: string) =>
+        seedling("train", recipe("clip"), "--data", "photos", "--run", to, "--threads", "1");
+      const { code, stderr } = await train("taken");
+      expect({ code, last: stderr.trim().split("\n").at(-1) }).toEqual({
+        code: 4,
+        last: "seedling: taken: expected a folder, got a file. Choose another place.",
+      });
+      expect(await readFile(join(root, "taken"), "utf8")).toBe("mine");
+      if (!existsSync("/dev/full")) return;
+      await mkdir(join(root, "crowded", "clip"), { recursive: true });
+      await symlink("/dev/full", join(root, "crowded", "clip", "log.jsonl"));
+      const full = await train("crowded");
+      expect(full.code).toBe(4);
+      expect(full.stderr).toMatch(/^seedling: crowded.clip.log\.jsonl: the disk is full; nothing was written\./m);
+      expect(full.stderr).not.toContain("bug");
+    },
+    TIMEOUT,
+  );
+});
+
+test(
+  "the example of the library runs",
+  async () => {
+    const { code, stdout, stderr } = await finished(node("../../examples/tokenize.mjs"));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const lines = stdout.toString().trim().split("\n");
+    for (const [i, name] of ["balloon-and-pigs.png", "turtle.png", "rocket-and-car.jpg"].entries())
+      expect(lines[i]).toMatch(new RegExp(`^${name}( \\d+){32}$`));
+    const near = lines[3]!.match(/-?\d\.\d\d/g)!.map(Number);
+    expect(near.indexOf(Math.max(...near))).toBe(1); // the turtle is what is nearest to “a big turtle”
+    expect((await decodeImage(await readFile(join(root, "painted.png")), "painted")).width).toBe(64);
+  },
+  TIMEOUT,
+);
