@@ -38,9 +38,11 @@ export function addModelOptions(command: Command): Command {
 export interface DiffusionOptions {
   readonly diffusion?: string;
   readonly scheduler?: SamplerName;
+  readonly negativeCodes?: string;
+  readonly noiseLevel?: number;
 }
 
-/** Adds --diffusion and --scheduler. */
+/** Adds --diffusion, and what goes with it only: --scheduler, --negative-codes and --noise-level. */
 export function addDiffusionOptions(command: Command): Command {
   const samplers: SamplerName[] = ["ddim", "pndm", "euler", "dpm-solver"];
   return command
@@ -48,7 +50,9 @@ export function addDiffusionOptions(command: Command): Command {
       "--diffusion <model>",
       "paints with imported weights: a folder in diffusers layout, or owner/name on the Hub",
     )
-    .addOption(new Option("--scheduler <name>", "its sampler (default: what the folder says)").choices(samplers));
+    .addOption(new Option("--scheduler <name>", "its sampler (default: what the folder says)").choices(samplers))
+    .option("--negative-codes <file>", "lead away from this picture's codes (default: from nothing in particular)")
+    .option("--noise-level <n>", "blur what the codes say, 0 to 999, with unCLIP (default: 0)", whole(0, 999));
 }
 
 /** What turns pictures into codes: a model of ours, or an imported one. */
@@ -69,16 +73,24 @@ export async function withPainter<T>(
   options: ModelOptions & DiffusionOptions,
   use: (painter: Painter) => Promise<T>,
 ): Promise<T> {
-  const { diffusion, scheduler } = options;
-  if (diffusion === undefined && scheduler)
-    throw new UsageError("--scheduler: expected --diffusion with it, got none.");
-  if (diffusion === undefined) return withTokenizer(options, use);
+  const { diffusion, scheduler, negativeCodes, noiseLevel } = options;
+  const own: Omit<DiffusionOptions, "diffusion"> = {
+    ...(scheduler ? { scheduler } : {}),
+    ...(negativeCodes === undefined ? {} : { negativeCodes }),
+    ...(noiseLevel === undefined ? {} : { noiseLevel }),
+  };
+  if (diffusion === undefined) {
+    const [first] = Object.keys(own);
+    if (!first) return withTokenizer(options, use);
+    const name = first.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new UsageError(`--${name}: expected --diffusion with it, got none.`);
+  }
   const { folder, load } = await findModel(options);
   if (!(await isOfficialFolder(folder)))
     throw new UsageError(`${folder}: expected imported SEED weights for --diffusion, got a model that paints itself.`);
   const report = new Report(options);
   const told = { ...load, onDownload: downloaded(report) };
-  const painter = await openOfficialPainter(folder, { diffusion, ...(scheduler ? { scheduler } : {}) }, told);
+  const painter = await openOfficialPainter(folder, { diffusion, ...own }, told);
   report.clear();
   return closing(painter, () => use(painter));
 }

@@ -1,0 +1,88 @@
+/** Published SEED and Stable Diffusion, both imported: what --diffusion and the options beside it paint. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { writeTinyDiffusion } from "../../test/tiny-diffusion.ts";
+import { decodeImage } from "../image/index.ts";
+import { importOfficial } from "../official/index.ts";
+import { OfficialSeed } from "../official-seed.ts";
+import { StableDiffusion } from "../stable-diffusion.ts";
+import { detokenizeCommand } from "./detokenize.ts";
+import { importCommand } from "./import.ts";
+import { writeStdout } from "./output.ts";
+
+vi.mock("./output.ts", async (original) => ({ ...(await original<object>()), writeStdout: vi.fn() }));
+
+const fixture = "test/fixtures/tiny-a";
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "seedling-official-painter-"));
+});
+afterAll(() => rm(root, { recursive: true }));
+
+async function runImport(...args: string[]): Promise<string[]> {
+  const printed: string[] = [];
+  vi.mocked(writeStdout).mockImplementation(async (chunk) => void printed.push(chunk as string));
+  await importCommand().parseAsync(args, { from: "user" });
+  return printed.join("").trimEnd().split("\n");
+}
+
+const all = (code: number): number[] => Array<number>(32).fill(code);
+
+test.each([
+  ["v2", fixture, [16], { noiseLevel: 500 }],
+  ["v1", `${fixture}/v1`, [77, 12], {}],
+] as const)(
+  "SEED %s and an imported diffusers folder: negative codes and noise level reach the picture",
+  async (name, source, shape, blur) => {
+    const at = (part: string): string => join(root, `${name}-${part}`);
+    const [model, published, diffusion] = [at("seed"), at("published"), at("diffusion")];
+    await importOfficial([source], model);
+    await writeTinyDiffusion(published, { shape });
+    const lines = await runImport(published, "-o", diffusion, "-q");
+    expect(lines).toContainEqual(expect.stringMatching(/vae.*: \d+ tensors, \d+ used, \d+ ignored$/));
+    expect(lines).toContain("missing 0, misshaped 0, with values that are no numbers 0");
+    await expect(runImport(source, published, "-o", at("both"))).rejects.toThrow(
+      "expected a diffusers folder alone, got 2 paths.",
+    );
+
+    const [codes, avoid, two] = [at("codes.txt"), at("avoid.txt"), at("two.txt")];
+    await writeFile(codes, all(3).join(" "));
+    await writeFile(avoid, all(1).join(" "));
+    await writeFile(two, `${all(1).join(" ")}\n${all(2).join(" ")}\n`);
+    const output = at("painted.png");
+    const settings = ["--model", model, "--diffusion", diffusion, "-o", output, "-q", "--steps", "2", "--seed", "5"];
+    const paint = (...more: string[]) =>
+      detokenizeCommand().parseAsync([codes, ...settings, ...more], { from: "user" });
+    await paint("--negative-codes", avoid, ...(name === "v2" ? ["--noise-level", "500"] : []));
+
+    const seed = await OfficialSeed.fromPretrained(model, { threads: 1 });
+    const sd = await StableDiffusion.fromPretrained(published, { threads: 1 });
+    const [embedding, negative] = await seed.generationEmbeddings([all(3), all(1)]);
+    const options = { seed: 5, steps: 2 };
+    const [picture] = await sd.paint([embedding!], { ...options, ...blur, negative: negative! });
+    const [plain] = await sd.paint([embedding!], options);
+    await Promise.all([seed.close(), sd.close()]);
+    expect((await decodeImage(await readFile(output), output)).data).toEqual(picture!.data);
+    expect(picture!.data).not.toEqual(plain!.data);
+
+    await expect(paint("--negative-codes", two)).rejects.toMatchObject({
+      exitCode: 3,
+      message: `${two}: expected negative codes of one picture, got 2. Leave one line.`,
+    });
+    await expect(paint("--negative-codes", at("nowhere"))).rejects.toMatchObject({ exitCode: 4 });
+    if (name === "v1")
+      await expect(paint("--noise-level", "5")).rejects.toMatchObject({
+        exitCode: 2,
+        message: `--noise-level: expected an unCLIP folder, got ${diffusion}, which paints from text features.`,
+      });
+  },
+  400_000,
+);
+
+test.each(["--negative-codes=codes.txt", "--noise-level=0"])("%s goes with --diffusion only", async (option) => {
+  await expect(detokenizeCommand().parseAsync(["-", option], { from: "user" })).rejects.toThrow(
+    `${option.split("=")[0]}: expected --diffusion with it, got none.`,
+  );
+});
