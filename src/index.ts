@@ -27,6 +27,7 @@ export type { SeedlingConfig } from "./models/config.ts";
 export { type ExportReport, exportOfficial, type ImportReport, importOfficial } from "./official/index.ts";
 export { type GenerationEmbedding, OfficialSeed } from "./official-seed.ts";
 export { type QuantizeOptions, type QuantizeReport, quantizeFolder } from "./quantization/index.ts";
+export type { WeightDtype } from "./quantization/weights-as.ts";
 export type { Device } from "./runtime/index.ts";
 export {
   type ChatEvent,
@@ -50,5 +51,7 @@ export {
   type PrepareOptions,
   SeedTokenizer,
   type TokenizedImage,
+  type TokenizerLoadOptions,
 } from "./seed-tokenizer.ts";
+export { type DiffusersReport, importDiffusers } from "./stable-diffusion/import.ts";
 export { type DiffusionOptions, type SamplerName, StableDiffusion } from "./stable-diffusion.ts";

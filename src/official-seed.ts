@@ -11,12 +11,13 @@ import { modelFolder } from "./hub/index.ts";
 import { type RgbImage, resize, toTensor } from "./image/index.ts";
 import { type OfficialConfig, parseOfficialConfig } from "./official/config.ts";
 import { type OfficialGraphs, officialGraphs } from "./official/graphs.ts";
+import { weightsAs } from "./quantization/weights-as.ts";
 import type { Value } from "./runtime/index.ts";
 import type { TokenizedImage } from "./seed-tokenizer.ts";
 import { type BatchOptions, inBatches, rows } from "./tokenizer/batches.ts";
 import { CodeVectors, type KeepOptions } from "./tokenizer/code-vectors.ts";
 import { buildFrom, shapesOf } from "./tokenizer/graphs.ts";
-import { downloadOptions, type LoadOptions, runtimeOptions } from "./tokenizer/load-options.ts";
+import { downloadOptions, runtimeOptions, type TokenizerLoadOptions } from "./tokenizer/load-options.ts";
 import { type ImageSource, loadPicture, type PrepareOptions } from "./tokenizer/picture-source.ts";
 import { Programs } from "./tokenizer/programs.ts";
 import { type CheckedWeights, checkedWeights } from "./tokenizer/weights.ts";
@@ -37,14 +38,16 @@ export class OfficialSeed {
    * Opens an imported folder, or one on the Hub by its name (owner/name), and checks all of it; nothing is compiled yet.
    * @throws SetupError if a file is missing, InputError if one is damaged or they do not belong together.
    */
-  static async fromPretrained(idOrFolder: string, options: LoadOptions = {}): Promise<OfficialSeed> {
+  static async fromPretrained(idOrFolder: string, options: TokenizerLoadOptions = {}): Promise<OfficialSeed> {
     const folder = await modelFolder(idOrFolder, downloadOptions(options));
     options.onProgress?.(`opening ${folder}`);
     const where = join(folder, "config.json");
     const config = parseOfficialConfig(await readJsonFile(where), where);
     const p = new Params();
     const graphs = buildFrom(where, () => officialGraphs(config, p));
-    const weights = await checkedWeights(join(folder, "model.safetensors"), shapesOf(p));
+    const checked = await checkedWeights(join(folder, "model.safetensors"), shapesOf(p));
+    if (options.dtype === "int8") options.onProgress?.("rounding weights to 8 bits");
+    const weights = await weightsAs(options.dtype, checked, Object.values(graphs));
     const width = config.codec?.codebook.width;
     const vectors = width && new CodeVectors(await weights.read("quantize.embedding.weight"), width);
     return new OfficialSeed(config, { graphs, weights, vectors: vectors || undefined }, options);
@@ -53,7 +56,7 @@ export class OfficialSeed {
   private constructor(
     config: OfficialConfig,
     parts: { graphs: OfficialGraphs; weights: CheckedWeights; vectors: CodeVectors | undefined },
-    options: LoadOptions,
+    options: TokenizerLoadOptions,
   ) {
     const { graphs, weights, vectors } = parts;
     this.config = config;

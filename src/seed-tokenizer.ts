@@ -1,13 +1,16 @@
 /** The tokenizer as a library: pictures to 32 causal codes and back, and the spaces around them. */
 import { fileURLToPath } from "node:url";
 import { type Codes, checkCodes, codebookHash } from "./codes/index.ts";
+import { UsageError } from "./errors.ts";
 import { modelFolder } from "./hub/index.ts";
 import { type ChannelStats, type RgbImage, resize, toTensor } from "./image/index.ts";
 import type { SeedlingConfig } from "./models/config.ts";
+import { isOfficialFolder } from "./official/config.ts";
+import { weightsAs } from "./quantization/weights-as.ts";
 import type { Value, WeightSource } from "./runtime/index.ts";
 import { type BatchOptions, inBatches, rows } from "./tokenizer/batches.ts";
 import { CodeVectors, type KeepOptions } from "./tokenizer/code-vectors.ts";
-import { downloadOptions, type LoadOptions, runtimeOptions } from "./tokenizer/load-options.ts";
+import { downloadOptions, runtimeOptions, type TokenizerLoadOptions } from "./tokenizer/load-options.ts";
 import type { PaintOptions } from "./tokenizer/paint-in-batches.ts";
 import { type Hint, Painter } from "./tokenizer/painter.ts";
 import { type ImageSource, loadPicture, type PrepareOptions } from "./tokenizer/picture-source.ts";
@@ -16,7 +19,7 @@ import { openSeedFolder, type ProgramName, paintedSize, type SeedFolder } from "
 
 export type { BatchOptions } from "./tokenizer/batches.ts";
 export type { KeepOptions } from "./tokenizer/code-vectors.ts";
-export type { LoadOptions } from "./tokenizer/load-options.ts";
+export type { LoadOptions, TokenizerLoadOptions } from "./tokenizer/load-options.ts";
 export type { PaintOptions } from "./tokenizer/paint-in-batches.ts";
 export type { ImageSource, PrepareOptions } from "./tokenizer/picture-source.ts";
 
@@ -40,18 +43,32 @@ export class SeedTokenizer {
 
   /**
    * Opens a model folder, or a model of the Hub by its name (owner/name), and checks all of it; nothing is compiled yet.
-   * @throws SetupError if a file is missing, InputError if one is damaged or they do not belong together.
+   * @throws SetupError if a file is missing, InputError if one is damaged or they do not belong together; UsageError for
+   * imported SEED weights, which OfficialSeed opens, and for a dtype that the folder cannot give.
    */
-  static async fromPretrained(idOrFolder: string = BUNDLED_MODEL, options: LoadOptions = {}): Promise<SeedTokenizer> {
+  static async fromPretrained(
+    idOrFolder: string = BUNDLED_MODEL,
+    options: TokenizerLoadOptions = {},
+  ): Promise<SeedTokenizer> {
     const folder = await modelFolder(idOrFolder, downloadOptions(options));
     options.onProgress?.(`opening ${folder}`);
+    if (await isOfficialFolder(folder))
+      throw new UsageError(
+        `${folder}: expected a model that was trained here, got imported SEED weights. Open them with OfficialSeed.fromPretrained.`,
+      );
     const opened = await openSeedFolder(folder);
     const table = await opened.weights.read("quantize.embedding.weight");
     const vectors = new CodeVectors(table, opened.config.codebook.width);
-    return new SeedTokenizer(opened, vectors, codebookHash(table), options);
+    const { dtype } = options;
+    if (dtype === "int8") options.onProgress?.("rounding weights to 8 bits");
+    // The autoencoder is nearly all convolutions, which stay as they are.
+    const { unet, vae: _, ...graphs } = opened.graphs;
+    const weights = await weightsAs(dtype, opened.weights, Object.values(graphs));
+    const unetWeights = await weightsAs(dtype, opened.unetWeights, [unet]);
+    return new SeedTokenizer({ ...opened, weights, unetWeights }, vectors, codebookHash(table), options);
   }
 
-  private constructor(folder: SeedFolder, vectors: CodeVectors, hash: string, options: LoadOptions) {
+  private constructor(folder: SeedFolder, vectors: CodeVectors, hash: string, options: TokenizerLoadOptions) {
     this.config = folder.config;
     this.codebookHash = hash;
     this.#folder = folder;

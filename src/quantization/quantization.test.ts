@@ -166,6 +166,47 @@ describe("model folders", () => {
     await Promise.all([a!.close(), b!.close()]);
   });
 
+  test("dtype int8 rounds in memory to the numbers that a quantized folder holds", async () => {
+    const open = [
+      [join(root, "tiny"), SeedTokenizer],
+      [join(root, "official"), OfficialSeed],
+    ] as const;
+    for (const [from, model] of open) {
+      const to = `${from}-rounded`;
+      await quantizeFolder(from, to);
+      const told: string[] = [];
+      const onProgress = (what: string) => void told.push(what);
+      const all = [
+        await model.fromPretrained(from, { threads: 1, dtype: "int8", onProgress }),
+        await model.fromPretrained(to, { threads: 1, dtype: "int8" }),
+        await model.fromPretrained(from, { threads: 1, dtype: "f32" }),
+        await model.fromPretrained(from, { threads: 1 }),
+      ];
+      expect(told).toContain("rounding weights to 8 bits");
+      const say = (one: SeedTokenizer | OfficialSeed) =>
+        one instanceof SeedTokenizer
+          ? Promise.all([one.embedText(["a red cat"]), one.embedCodes(codes), one.decode([codes[0]!], { steps: 1 })])
+          : Promise.all([one.generationEmbeddings(codes), one.encode(["examples/turtle.png"])]);
+      const [rounded, stored, floats, plain] = await Promise.all(all.map(say));
+      expect(rounded).toEqual(stored);
+      expect(floats).toEqual(plain);
+      expect(rounded).not.toEqual(plain);
+      await Promise.all(all.map((one) => one.close()));
+      await expect(model.fromPretrained(to, { dtype: "f32" })).rejects.toMatchObject({
+        exitCode: 2,
+        message: expect.stringContaining('expected floats for dtype "f32", got quantized weights.'),
+      });
+    }
+  });
+
+  test("imported weights are not opened as a model that was trained here", async () => {
+    const folder = join(root, "official");
+    await expect(SeedTokenizer.fromPretrained(folder)).rejects.toMatchObject({
+      exitCode: 2,
+      message: `${folder}: expected a model that was trained here, got imported SEED weights. Open them with OfficialSeed.fromPretrained.`,
+    });
+  });
+
   test("the same folder gives the same bytes; --keep and wrong sizes", async () => {
     const from = join(root, "official");
     const write = async (name: string, options = {}) => {

@@ -17,7 +17,7 @@ import { isOfficialFolder, parseOfficialConfig } from "../official/config.ts";
 import { officialGraphs } from "../official/graphs.ts";
 import type { Outputs } from "../tokenizer/graphs.ts";
 import { MODEL_FILES, openSeedFolder } from "../tokenizer/seed-folder.ts";
-import { linearWeights } from "./linear-weights.ts";
+import { KEEP, linearWeights } from "./linear-weights.ts";
 import { lmMatrices } from "./lm-matrices.ts";
 import { quantizeBlocks, quantizeRows } from "./round.ts";
 import { BITS, LAYOUT, scaleName } from "./stored.ts";
@@ -44,9 +44,6 @@ export interface QuantizeReport {
     readonly bytesAfter: number;
   }[];
 }
-
-/** A code is the nearest of thousands; what is rounded just before that, or just after, costs codes and saves nothing. */
-const KEEP = /^(encode_task_layer|decode_task_layer|vision_proj|text_proj|image_down|distill_\w+_proj)\./;
 
 /** @throws UsageError for sizes that do not exist or a folder that is taken; the errors of opening a model folder. */
 export async function quantizeFolder(from: string, to: string, options: QuantizeOptions = {}): Promise<QuantizeReport> {

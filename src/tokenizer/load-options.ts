@@ -1,5 +1,6 @@
 /** How a model is opened. */
 import type { DownloadOptions } from "../hub/index.ts";
+import type { WeightDtype } from "../quantization/weights-as.ts";
 import type { Device, RuntimeOptions } from "../runtime/index.ts";
 
 export interface LoadOptions {
@@ -13,6 +14,15 @@ export interface LoadOptions {
   readonly onDownload?: (doneBytes: number, totalBytes: number) => void;
   /** Stops a download; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+}
+
+export interface TokenizerLoadOptions extends LoadOptions {
+  /**
+   * What linear layers multiply with. Default: what the folder holds. "int8" rounds floats in memory, as `seedling
+   * quantize` does on the disk, at every opening; "f32" refuses quantized weights. There is no "f16": folders that store
+   * half precision are computed in float32.
+   */
+  readonly dtype?: WeightDtype;
 }
 
 /** The part that a download takes. */

@@ -15,6 +15,9 @@ import type { WeightSource } from "../runtime/index.ts";
 const FLOATS = { F32: "f32", F16: "f16", BF16: "bf16" } as const;
 
 export interface CheckedWeights extends WeightSource {
+  readonly path: string;
+  /** Of the model's tensors, as floats. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** The numbers of one tensor, as floats however they are stored. */
   readonly read: (name: string) => Promise<Float32Array>;
 }
@@ -47,6 +50,8 @@ export async function checkedWeights(
   const real = await realpath(path);
   const place = ({ offset, byteLength }: SafetensorsInfo) => ({ file: basename(real), offset, byteLength });
   return {
+    path,
+    shapes: wanted,
     folder: dirname(real),
     get(name) {
       const info = tensors.get(name);
