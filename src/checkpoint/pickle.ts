@@ -5,10 +5,12 @@
 
 import { CheckpointError } from "../errors.ts";
 import { quote } from "../one-line.ts";
+import { CALL_ITEMS, DICT_ITEMS, LIST_ITEMS, PickleBudget } from "./pickle-budget.ts";
 
 /** A Python callable that is understood. */
 export class PickleFunction {
   readonly name: string;
+  /** Its work must be bounded by its arguments and the lengths of the lists among them, which have been paid for. */
   readonly call: (args: unknown[]) => unknown;
   constructor(name: string, call: (args: unknown[]) => unknown) {
     this.name = name;
@@ -25,14 +27,19 @@ export interface PickleWorld {
 
 const MARK = Symbol("mark");
 
+const utf8 = new TextDecoder();
+
 /**
  * Tuples and lists become arrays, dicts become Maps, None null; whole numbers beyond 2^53 become bigint.
- * @throws CheckpointError naming the forbidden global or instruction, or where the pickle is damaged.
+ * @throws CheckpointError naming the forbidden global or instruction, where the pickle is damaged, or the budget that
+ *   it exceeds.
  */
 export function unpickle(bytes: Uint8Array, where: string, { globals, persistent }: PickleWorld): unknown {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const stack: unknown[] = [];
-  const memo = new Map<number, unknown>();
+  const memo: unknown[] = []; // with holes where a writer left numbers out
+  let remembered = 0;
+  const budget = new PickleBudget(where);
   let at = 0;
 
   const fail = (problem: string): never => {
@@ -44,7 +51,7 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
     at += n;
     return at - n;
   };
-  const text = (n: number) => new TextDecoder().decode(bytes.subarray(skip(n), at));
+  const text = (n: number) => utf8.decode(bytes.subarray(skip(n), at));
   const line = () => {
     const end = bytes.indexOf(10, at);
     const value = text(end < 0 ? bytes.length : end - at);
@@ -58,11 +65,17 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
   const popToMark = (): unknown[] => {
     const mark = stack.lastIndexOf(MARK);
     if (mark < 0) fail("no mark");
+    budget.spend(stack.length - mark);
     const items = stack.splice(mark);
     items.shift();
     return items;
   };
-  const popMany = (n: number) => Array.from({ length: n }, pop).reverse();
+  const popMany = (n: number) => {
+    budget.spend(n + 1);
+    const items = new Array<unknown>(n);
+    for (let i = n - 1; i >= 0; i--) items[i] = pop();
+    return items;
+  };
   const list = (): unknown[] => {
     const top = stack.at(-1);
     return Array.isArray(top) ? top : fail("expected a list");
@@ -70,14 +83,23 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
   const setItems = (items: unknown[]) => {
     const top = stack.at(-1);
     if (!(top instanceof Map) || items.length % 2 !== 0) return fail("expected a dict and pairs");
-    for (let i = 0; i < items.length; i += 2) top.set(items[i], items[i + 1]);
+    for (let i = 0; i < items.length; i += 2) {
+      if (typeof items[i] === "bigint") fail("a dict key beyond 2^53"); // all of them can collide
+      budget.key(items[i]);
+      top.set(items[i], items[i + 1]);
+    }
   };
   const append = (items: unknown[]) => {
     const target = list();
     for (const item of items) target.push(item);
   };
-  const recall = (key: number) => (memo.has(key) ? stack.push(memo.get(key)) : fail("unknown memo"));
-  const remember = (key: number) => memo.set(key, stack.at(-1));
+  const recall = (key: number) => (key in memo ? stack.push(memo[key]) : fail("unknown memo"));
+  const remember = (key: number) => {
+    budget.remember(key);
+    if (stack.length === 0 || stack.at(-1) === MARK) fail("nothing to remember");
+    if (!(key in memo)) remembered++;
+    memo[key] = stack.at(-1);
+  };
   const pushGlobal = (module: unknown, name: unknown) => {
     if (typeof module !== "string" || typeof name !== "string") return fail("a name that is no text");
     const path = `${module} ${name}`;
@@ -94,8 +116,12 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
     const callee = pop();
     if (!(callee instanceof PickleFunction) || !Array.isArray(args))
       return fail("a call of something that is no function");
+    spendOn(args);
+    for (const arg of args) if (Array.isArray(arg)) budget.spend(arg.length);
     stack.push(callee.call(args));
   };
+  /** The same list can be an argument any number of times, so that its length is paid for each time. */
+  const spendOn = (args: unknown) => budget.spend(CALL_ITEMS + (Array.isArray(args) ? args.length : 0));
   /** Python sets attributes here; on a dict (torch keeps version notes there) they are dropped. */
   const build = () => {
     pop();
@@ -103,6 +129,7 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
   };
 
   for (;;) {
+    budget.step(stack.length);
     const opcode = view.getUint8(skip(1));
     switch (opcode) {
       case 0x80: // PROTO
@@ -160,9 +187,11 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
         break;
       case 0x29: // EMPTY_TUPLE
       case 0x5d: // EMPTY_LIST
+        budget.spend(LIST_ITEMS);
         stack.push([]);
         break;
       case 0x7d: // EMPTY_DICT
+        budget.spend(DICT_ITEMS);
         stack.push(new Map());
         break;
       case 0x85: // TUPLE1
@@ -178,7 +207,7 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
         stack.push(popToMark());
         break;
       case 0x61: // APPEND
-        append([pop()]);
+        append(popMany(1));
         break;
       case 0x65: // APPENDS
         append(popToMark());
@@ -196,7 +225,7 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
         remember(view.getUint32(skip(4), true));
         break;
       case 0x94: // MEMOIZE
-        remember(memo.size);
+        remember(remembered);
         break;
       case 0x68: // BINGET
         recall(view.getUint8(skip(1)));
@@ -213,9 +242,13 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
         pushGlobal(module, name);
         break;
       }
-      case 0x51: // BINPERSID
-        stack.push(persistent(pop()));
+      case 0x51: {
+        // BINPERSID
+        const id = pop();
+        spendOn(id);
+        stack.push(persistent(id));
         break;
+      }
       case 0x52: // REDUCE
         reduce();
         break;
@@ -230,8 +263,8 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
 
 /** Two's complement, as Python stores its long integers. */
 function littleEndian(bytes: Uint8Array): number | bigint {
-  let value = 0n;
-  for (const byte of bytes.toReversed()) value = (value << 8n) | BigInt(byte);
-  if (bytes.length > 0 && bytes.at(-1)! & 0x80) value -= 1n << BigInt(bytes.length * 8);
+  if (bytes.length === 0) return 0;
+  const bits = BigInt(`0x${Buffer.from(bytes).reverse().toString("hex")}`);
+  const value = BigInt.asIntN(bytes.length * 8, bits);
   return Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }

@@ -4,7 +4,7 @@
  */
 
 import { CheckpointError } from "../errors.ts";
-import { quote } from "../one-line.ts";
+import { quote, reason } from "../one-line.ts";
 import { type ByteSource, openByteSource } from "./byte-source.ts";
 import { DTYPE_BYTES, type StoredDtype } from "./dtypes.ts";
 import { PickleFunction, unpickle } from "./pickle.ts";
@@ -62,8 +62,10 @@ export const STORAGE_DTYPES = {
 /** Where trainers keep the model. */
 const SECTIONS = ["model", "state_dict", "module"];
 
-/** Pickles of the largest published models stay below 1 MB; a parsed one takes some thirty times its size. */
+/** Pickles of the largest published models stay below 1 MB. What a parsed one may take is bounded in pickle-budget.ts. */
 const MAX_PICKLE_BYTES = 16 * 1024 ** 2;
+
+const MAX_KEY_CHARACTERS = 100;
 
 /**
  * Opens a file and checks every tensor's view against its storage and every storage against the file; the caller
@@ -142,7 +144,7 @@ function understoodNames(path: string): ReadonlyMap<string, unknown> {
   const functions = {
     "collections OrderedDict": ([pairs = []]: unknown[]) => {
       if (isPairs(pairs)) return new Map(pairs);
-      throw new CheckpointError(`${path}: damaged pickle: expected an OrderedDict of pairs.`);
+      throw new CheckpointError(`${path}: damaged pickle: expected an OrderedDict of pairs with text as keys.`);
     },
     "torch Size": ([sizes]: unknown[]) => sizes,
     "torch._utils _rebuild_tensor_v2": ([storage, begin, shape, strides]: unknown[]) =>
@@ -168,7 +170,8 @@ function checkStorage(id: unknown, zip: ZipArchive, prefix: string, path: string
   if (word !== "storage" || !(type instanceof StorageType) || typeof key !== "string" || !isSize(length)) {
     throw new CheckpointError(`${path}: damaged pickle: expected a reference to a storage.`);
   }
-  const entry = zip.entries.get(`${prefix}data/${key}`);
+  // Keys are short numbers. A long one would have to be joined and looked up anew for every reference to it.
+  const entry = key.length <= MAX_KEY_CHARACTERS ? zip.entries.get(`${prefix}data/${key}`) : undefined;
   if (!entry)
     throw new CheckpointError(`${path}: expected the storage record ${quote(key)}, found none. The file is damaged.`);
   const bytes = length * DTYPE_BYTES[type.dtype];
@@ -186,10 +189,11 @@ function checkTensor(storage: unknown, begin: unknown, shape: unknown, strides: 
   const end = count === 0 ? begin : begin + 1 + shape.reduce((sum, n, d) => sum + (n - 1) * strides[d]!, 0);
   // Strides of 0 repeat elements, so a small storage could claim a tensor of any size.
   if (!(end <= storage.length) || count > storage.length) {
-    const view = `[${shape.join()}] with strides [${strides.join()}] from ${begin}`;
+    const view = `[${reason(shape.join())}] with strides [${reason(strides.join())}] from ${begin}`;
     throw new CheckpointError(`${path}: a view ${view} does not fit its storage of ${storage.length} elements.`);
   }
-  return new TorchTensor(storage, begin, shape, strides);
+  // Copies: the pickle may go on to lengthen the lists that were just checked.
+  return new TorchTensor(storage, begin, [...shape], [...strides]);
 }
 
 function findStateDict(root: unknown, path: string): { dict: Map<unknown, unknown>; section: string | undefined } {
@@ -252,8 +256,8 @@ function isStorage(value: unknown): value is Storage {
   return typeof value === "object" && value !== null && "entry" in value && "length" in value;
 }
 
-function isPairs(value: unknown): value is [unknown, unknown][] {
-  return Array.isArray(value) && value.every((pair) => Array.isArray(pair) && pair.length === 2);
+function isPairs(value: unknown): value is [string, unknown][] {
+  return Array.isArray(value) && value.every((p) => Array.isArray(p) && p.length === 2 && typeof p[0] === "string");
 }
 
 function isSize(value: unknown): value is number {

@@ -37,6 +37,12 @@ const LOCAL = 0x04034b50;
 /** No deflate stream grows by more than this; a claim beyond it is a lie. */
 const MAX_GROWTH = 1032;
 
+/** The directory names every entry in some hundred bytes; a tensor is one entry. */
+const MAX_DIRECTORY_BYTES = 64 * 1024 ** 2;
+
+/** A deflated entry is unpacked in memory as a whole. torch.save deflates nothing, so larger ones are bombs. */
+const MAX_UNPACKED_BYTES = 2 ** 31;
+
 const inflate = promisify(inflateRaw);
 
 export async function openZip(source: ByteSource): Promise<ZipArchive> {
@@ -58,6 +64,7 @@ export async function openZip(source: ByteSource): Promise<ZipArchive> {
 
   async function unpack(entry: ZipEntry): Promise<Uint8Array> {
     if (unpacked?.entry === entry) return unpacked.bytes;
+    if (entry.size > MAX_UNPACKED_BYTES) fail(`${entry.size} bytes are too many for a packed entry`, entry.name);
     const packed = await source.read(await locate(entry), entry.packedSize);
     const bytes = await inflate(packed, { maxOutputLength: Math.max(1, entry.size) }).catch((error: unknown) =>
       fail(`damaged (${reason(error)})`, entry.name),
@@ -111,6 +118,7 @@ async function readDirectory(source: ByteSource): Promise<Directory> {
     offset = Number(record.getBigUint64(48, true));
   }
   if (offset + size > end || count * 46 > size) fail(`found a directory of ${count} entries that does not fit`);
+  if (size > MAX_DIRECTORY_BYTES) fail(`found a directory of ${size} bytes`);
   return { bytes: await source.read(offset, size), offset, count };
 }
 
