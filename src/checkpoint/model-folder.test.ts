@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { CheckpointError, InputError, SetupError } from "../errors.ts";
+import { CheckpointError, InputError, SeedlingError, SetupError } from "../errors.ts";
 import { parseJson, parseWith, readJsonFile } from "../json-file.ts";
 import { expectTensors, matchTensors } from "./match.ts";
 import { openCheckpoint, openModelFolder } from "./model-folder.ts";
@@ -165,6 +165,83 @@ describe("shards", () => {
       expect(error.message).toContain("expected shards in the same folder, got");
     },
   );
+
+  test.each<[string, string, string]>([
+    ["no map", "{}", "damaged index (expected a weight_map, found none). Copy the file again."],
+    ["a list", "[]", "damaged index (expected an object)."],
+    ["a number for a shard", '{"weight_map":{"a":1}}', 'damaged index (weight_map, "a": expected a file name).'],
+    ["a tensor twice", '{"weight_map":{"a":"s.safetensors","a":"s.safetensors"}}', 'the key "a" stands there twice'],
+    ["a name of two lines", '{"weight_map":{"a":"s\\n.safetensors"}}', 'same folder, got "s\\n.safetensors".'],
+    ["a name with a NUL", '{"weight_map":{"a":"s\\u0000.safetensors"}}', 'same folder, got "s\\u0000.safetensors".'],
+    ["nonsense beside the map", '{"x":nonsense,"weight_map":{}}', "damaged index ("],
+    ["megabytes beside the map", `{"x":"${"y".repeat(2e6)}","weight_map":{}}`, '"x" has 2000002 characters'],
+    [
+      "more shards than files can be open",
+      index(Object.fromEntries(Array.from({ length: 1001 }, (_, i) => [`${i}`, `${i}.safetensors`]))),
+      "expected at most 1000 shards, got more.",
+    ],
+    [
+      "more tensors than there are",
+      `{"weight_map":{${Array.from({ length: 200_001 }, (_, i) => `"${i}":"s.safetensors"`).join()}}}`,
+      "expected at most 200000 tensors, got more",
+    ],
+  ])("an index with %s is refused", async (_, text, message) => {
+    const path = await folder({ "i.index.json": text });
+    const error = await failure(openShardedSafetensors(join(path, "i.index.json")));
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect(error.message).toContain(message);
+    expect(error.message).not.toMatch(/[\r\n]/);
+  });
+
+  test("of many missing tensors the first are named", async () => {
+    const map = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`t${i}`, "s.safetensors"]));
+    const path = await folder({ "i.index.json": index(map) });
+    await writeSafetensors(join(path, "s.safetensors"), [ones("a", 1)]);
+    const error = (await failure(openShardedSafetensors(join(path, "i.index.json")))) as CheckpointError;
+    expect(error.problems).toHaveLength(20);
+    expect(error.message).toContain('"t2" is not in s.safetensors; and at least 17 more.');
+  });
+
+  test("any index is read or refused in one line", async () => {
+    const path = await folder({});
+    await writeSafetensors(join(path, "s.safetensors"), [ones("a", 2), ones("__proto__", 1)]);
+    const file = join(path, "i.index.json");
+    const shard = fc.oneof(
+      { weight: 5, arbitrary: fc.constant("s.safetensors") },
+      fc.string({ unit: "binary", maxLength: 9 }).map((name) => `${name}.safetensors`),
+      fc.constantFrom("none.safetensors", `${"x".repeat(300)}.safetensors`, "../s.safetensors", ""),
+      fc.jsonValue({ maxDepth: 1 }),
+    );
+    const name = fc.oneof(fc.constantFrom("a", "__proto__", "constructor"), fc.string({ unit: "binary" }));
+    const map = fc.array(fc.tuple(name, shard), { maxLength: 4 });
+    const text = map.map((entries) => entries.map((pair) => pair.map((v) => JSON.stringify(v)).join(":")).join());
+    const whole = fc.oneof(
+      { weight: 6, arbitrary: text.map((entries) => `{"metadata":{"total_size":1},"weight_map":{${entries}}}`) },
+      { weight: 2, arbitrary: fc.json() },
+      fc.tuple(text, fc.nat(40), fc.string()).map(([t, at, extra]) => {
+        const json = `{"weight_map":{${t}}}`;
+        return json.slice(0, at) + extra + json.slice(at);
+      }),
+    );
+    let read = 0;
+    await fc.assert(
+      fc.asyncProperty(whole, async (json) => {
+        await writeFile(file, json);
+        try {
+          const opened = await openShardedSafetensors(file);
+          for (const tensor of opened.tensors.keys()) await opened.readBytes(tensor);
+          read += opened.tensors.size;
+          await opened.close();
+        } catch (error) {
+          expect(error).toBeInstanceOf(SeedlingError);
+          expect([3, 4]).toContain((error as SeedlingError).exitCode);
+          expect((error as Error).message).toMatch(/^[^\r\n\u2028\u2029]{10,1000}$/);
+        }
+      }),
+      { numRuns: 300 },
+    );
+    expect(read).toBeGreaterThan(0);
+  });
 
   test("a missing shard, a tensor that is not in its shard", async () => {
     const path = await folder({ "i.index.json": index({ a: "s.safetensors", b: "s.safetensors" }) });

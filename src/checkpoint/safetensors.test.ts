@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 /** A file made by hand: the header as text, then the data. */
-function handmade(header: string, dataBytes = 0, claim?: bigint): Uint8Array {
+function handmade(header: string | Uint8Array, dataBytes = 0, claim?: bigint): Uint8Array {
   const json = Buffer.from(header);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(claim ?? BigInt(json.length));
@@ -119,7 +119,7 @@ describe("refusals, one line each", () => {
       handmade(`{"a":{"dtype":"U8","shape":[]}}`),
       '"a": expected exactly dtype, shape and data_offsets.',
     ],
-    ["metadata of numbers", handmade(`{"__metadata__":{"a":1}}`), "__metadata__: expected an object of strings."],
+    ["metadata of numbers", handmade(`{"__metadata__":{"a":1}}`), "__metadata__: expected an object of strings)."],
     ["a name with a line break", handmade(`{"a\\nb":${entry("Q7", [], [0, 0])}}`), '"a\\nb": unknown dtype'],
   ])("%s", async (_, bytes, message) => {
     const error = (await parseSafetensors(bytes, "x").catch((e: unknown) => e)) as Error;
@@ -135,6 +135,64 @@ describe("refusals, one line each", () => {
     )) as CheckpointError;
     expect(error.problems).toHaveLength(6);
     expect(error.message).toMatch(/"c": unknown dtype "c"; and 3 more\.$/);
+  });
+});
+
+describe("headers of many megabytes", () => {
+  const refusal = async (header: string | Uint8Array): Promise<CheckpointError> => {
+    const error = await parseSafetensors(handmade(header), "x").catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect((error as Error).message).toMatch(/^x: [^\r\n\u2028\u2029]{10,500}$/);
+    return error as CheckpointError;
+  };
+  const empty = entry("U8", [0], [0, 0]);
+
+  test("millions of wrong entries: the first ones are named, the rest is not read", async () => {
+    const names = Array.from({ length: 1_000_000 }, (_, i) => `"${i.toString(36)}":0`);
+    const { message, problems } = await refusal(`{${names.join()}}`);
+    expect(problems).toHaveLength(20);
+    expect(message).toMatch(/^x: damaged header: "0": expected exactly .*; and at least 17 more\.$/);
+    const overlapping = Array.from({ length: 5000 }, (_, i) => `"${i}":${entry("U8", [1], [0, 1])}`);
+    const bytes = handmade(`{${overlapping.join()}}`, 1);
+    const error = (await parseSafetensors(bytes, "x").catch((e: unknown) => e)) as CheckpointError;
+    expect(error.message).toMatch(/"1" overlaps the tensor before it by 1 bytes;.*at least 17 more\.$/);
+  });
+
+  test("more empty tensors than any file has", async () => {
+    const names = Array.from({ length: 200_001 }, (_, i) => `"${i}":${empty}`);
+    expect((await refusal(`{${names.join()}}`)).message).toContain("expected at most 200000 tensors, got more");
+  });
+
+  test.each<[string, string, string]>([
+    ["notes of 11 MB", `{"a":"${"x".repeat(11e6)}"}`, "__metadata__ has 11000008 characters"],
+    [
+      "too many notes",
+      `{${Array.from({ length: 10_001 }, (_, i) => `"${i}":""`).join()}}`,
+      "__metadata__: expected at most 10000 notes, got more",
+    ],
+    ["a bomb of brackets", `{"a":${"[".repeat(1e6)}`, "__metadata__: expected an object of strings"],
+    ["a list", "[]", "__metadata__: expected an object of strings"],
+    ["a note twice", '{"a":"","a":""}', 'the key "a" stands there twice'],
+  ])("__metadata__: %s", async (_, notes, message) => {
+    expect((await refusal(`{"__metadata__":${notes}}`)).message).toContain(message);
+  });
+
+  test("a tensor of many dimensions", async () => {
+    const bytes = handmade(`{"a":${entry("U8", Array(65).fill(1), [0, 1])}}`, 1);
+    await expect(parseSafetensors(bytes, "x")).rejects.toThrow('"a": expected at most 64 dimensions, got 65.');
+    expect((await refusal(`{"a":${entry("U8", Array(64).fill(2 ** 40), [0, 0])}}`)).message).toContain(
+      "needs Infinity",
+    );
+  });
+
+  test("100 MB of which nothing is wrong", async () => {
+    const header = Buffer.alloc(100e6, " "); // writers pad with spaces
+    header.write(`{"a":${empty},"__metadata__":{"k":"v"}}`);
+    const file = await parseSafetensors(handmade(header), "x");
+    expect([[...file.tensors.keys()], [...file.metadata]]).toEqual([["a"], [["k", "v"]]]);
+    await expect(parseSafetensors(handmade(`${" ".repeat(100)}{}`, 0, 100_000_001n), "x")).rejects.toThrow(
+      "of at most",
+    );
   });
 });
 

@@ -1,34 +1,23 @@
 /** Safetensors split over several files: `model.safetensors.index.json` says which file holds which tensor. */
 
 import { dirname, join } from "node:path";
-import { z } from "zod";
 import { CheckpointError } from "../errors.ts";
-import { parseWith, readJsonFile } from "../json-file.ts";
+import { readFileBounded } from "../files.ts";
 import { quote } from "../one-line.ts";
+import { Problems } from "./problems.ts";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
 import type { SafetensorsInfo } from "./safetensors-header.ts";
+import { parseShardIndex } from "./shard-index.ts";
 
 const MAX_INDEX_BYTES = 50e6;
-const MAX_SHARDS = 1000;
-
-const parseIndex = parseWith(
-  z.object({ weight_map: z.record(z.string(), z.string()), metadata: z.record(z.string(), z.unknown()).optional() }),
-);
 
 /**
  * Opens every shard of an index as one file. Tensors that the index does not name are left out.
  * @throws SetupError if a shard is missing; CheckpointError if a shard's name leaves the folder or lacks its tensors.
  */
 export async function openShardedSafetensors(indexPath: string): Promise<SafetensorsFile> {
-  const { weight_map: map } = parseIndex(await readJsonFile(indexPath, MAX_INDEX_BYTES), indexPath);
-  const names = [...new Set(Object.values(map))].sort();
-  const outside = names.find((name) => !/^[^./\\:][^/\\:]*\.safetensors$/.test(name));
-  if (outside !== undefined) {
-    throw new CheckpointError(`${indexPath}: expected shards in the same folder, got ${quote(outside)}.`);
-  }
-  if (names.length > MAX_SHARDS) {
-    throw new CheckpointError(`${indexPath}: expected at most ${MAX_SHARDS} shards, got ${names.length}.`);
-  }
+  const map = parseShardIndex(await readFileBounded(indexPath, MAX_INDEX_BYTES), indexPath);
+  const names = [...new Set(map.values())].sort();
   const shards = new Map<string, SafetensorsFile>();
   const close = async () => {
     for (const shard of shards.values()) await shard.close();
@@ -44,25 +33,23 @@ export async function openShardedSafetensors(indexPath: string): Promise<Safeten
 
 function combine(
   path: string,
-  map: Readonly<Record<string, string>>,
+  map: ReadonlyMap<string, string>,
   shards: ReadonlyMap<string, SafetensorsFile>,
   close: () => Promise<void>,
 ): SafetensorsFile {
   const tensors = new Map<string, SafetensorsInfo>();
-  const missing: string[] = [];
-  for (const [name, shard] of Object.entries(map)) {
+  const missing = new Problems();
+  for (const [name, shard] of map) {
     const info = shards.get(shard)!.tensors.get(name);
     if (info) tensors.set(name, info);
-    else missing.push(`${quote(name)} is not in ${shard}`);
+    else missing.add(`${quote(name)} is not in ${shard}`);
+    if (missing.full) break;
   }
-  if (missing.length > 0) {
-    const more = missing.length > 3 ? `; and ${missing.length - 3} more` : "";
-    throw new CheckpointError(`${path}: ${missing.slice(0, 3).join("; ")}${more}.`, missing);
-  }
+  if (missing.list.length > 0) throw missing.error(path);
   const metadata = new Map([...shards.values()].flatMap((shard) => [...shard.metadata]));
   const shardOf = (name: string): SafetensorsFile => {
     if (!tensors.has(name)) throw new CheckpointError(`${path}: expected a tensor ${quote(name)}, found none.`);
-    return shards.get(map[name]!)!;
+    return shards.get(map.get(name)!)!;
   };
   return {
     path,
