@@ -10,12 +10,15 @@ import { SetupError } from "../errors.ts";
 import { fileError } from "../files.ts";
 import type { StoredDtype } from "./dtypes.ts";
 import { openCheckpoint } from "./model-folder.ts";
+import { notFiniteValues } from "./not-finite.ts";
 
 export interface InspectedTensor {
   readonly name: string;
   readonly dtype: StoredDtype;
   readonly shape: readonly number[];
   readonly bytes: number;
+  /** Values that are NaN or infinite. Absent if the tensor was not looked at: without the hash, or if it is strided or packed. */
+  readonly notFinite?: number;
 }
 
 export interface InspectedFile {
@@ -38,16 +41,15 @@ export async function checkpointFiles(path: string): Promise<string[]> {
   throw new SetupError(`${path}: expected files with tensors (.safetensors, .pt, .pth, .bin), found none.`);
 }
 
-/** @throws CheckpointError if the file is damaged. */
+/** With `hash` the whole file is read, its numbers too. @throws CheckpointError if the file is damaged. */
 export async function inspectFile(path: string, { hash = true }: { hash?: boolean } = {}): Promise<InspectedFile> {
   const file = await openCheckpoint(path);
   try {
-    const tensors = [...file.tensors].map(([name, { dtype, shape, byteLength }]) => ({
-      name,
-      dtype,
-      shape,
-      bytes: byteLength,
-    }));
+    const counts = hash ? await notFiniteValues(path, file.tensors) : new Map<string, number>();
+    const tensors = [...file.tensors].map(([name, { dtype, shape, byteLength }]) => {
+      const notFinite = counts.get(name);
+      return { name, dtype, shape, bytes: byteLength, ...(notFinite === undefined ? {} : { notFinite }) };
+    });
     const { size } = await stat(path);
     const metadata = Object.fromEntries(file.metadata);
     return { file: path, bytes: size, ...(hash ? { sha256: await sha256(path) } : {}), metadata, tensors };

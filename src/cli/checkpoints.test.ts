@@ -4,6 +4,8 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { writeTinyDiffusion } from "../../test/tiny-diffusion.ts";
+import { copyTensor } from "../checkpoint/copy-tensor.ts";
+import { openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
 import { sha256 } from "../checkpoint/inspect.ts";
 import { decodeImage } from "../image/index.ts";
 import { OfficialSeed } from "../official-seed.ts";
@@ -80,6 +82,34 @@ test("inspect lists tensors, sizes and hashes of every file, as text and as JSON
     [`${fixture}/stage1/io.safetensors`, expect.any(Number)],
     [`${fixture}/stage1/model.safetensors`, 134],
   ]);
+});
+
+test("values that are no numbers are a warning at import, and inspect shows where they are", async () => {
+  const [path, folder] = [join(root, "nan.safetensors"), join(root, "nan")];
+  const whole = await openSafetensors(`${fixture}/model.safetensors`);
+  const tensors = [...whole.tensors.keys()].map((name) => copyTensor(whole, name));
+  const [name, size] = ["query_tokens", whole.tensors.get("query_tokens")!.shape.reduce((a, b) => a * b)];
+  const data = new Float32Array(size).fill(Number.NaN, 1, 3).fill(Number.NEGATIVE_INFINITY, 3, 4);
+  await writeSafetensors(path, [
+    ...tensors.filter((tensor) => tensor.name !== name),
+    { name, dtype: "F32", shape: whole.tensors.get(name)!.shape, data },
+  ]);
+  await whole.close();
+  const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const lines = await run(importCommand(), path, "-o", folder, "--vision-heads", "4", "--qformer-heads", "4");
+  expect(lines).toContain("missing 0, misshaped 0, with values that are no numbers 1");
+  expect(stderr.mock.calls.map(([line]) => line)).toEqual([
+    expect.stringMatching(/^seedling: warning: \S+: 3 values are NaN or infinite\. Is the file damaged\?\n$/),
+  ]);
+  const shown = (await run(inspectCommand(), path)).filter((line) => /NaN|infinite/.test(line));
+  expect(shown).toEqual([expect.stringMatching(/ query_tokens {2}3 values are NaN or infinite$/)]);
+  const looked = async (...args: string[]) => {
+    const [object] = (await run(inspectCommand(), path, "--json", ...args)).map((line) => JSON.parse(line));
+    return new Map(object.tensors.map((t: { name: string; notFinite?: number }) => [t.name, t.notFinite]));
+  };
+  const counts = await looked();
+  expect([...counts].filter(([, count]) => count !== 0)).toEqual([[name, 3]]);
+  expect((await looked("--no-hash")).get(name)).toBeUndefined();
 });
 
 test("an imported folder tokenizes, quantized too, and does not paint alone", async () => {

@@ -20,7 +20,7 @@ export function inspectCommand(): Command {
       "safetensors, PyTorch's .pt, .pth or .bin, or folders with such files; owner/name/file.pt on the Hub",
     )
     .option("--json", "one JSON object a file")
-    .option("--no-hash", "leave out the SHA-256, which reads the whole file")
+    .option("--no-hash", "leave out the SHA-256 and the search for NaN, which read the whole file")
     .addHelpText(
       "after",
       `
@@ -56,9 +56,9 @@ export function formatInspection({ file, bytes, sha256, metadata, tensors }: Ins
   return [
     `${file}  ${formatBytes(bytes)}${sha256 ? `  sha256 ${sha256}` : ""}`,
     ...Object.entries(metadata).map(([key, value]) => `  ${quote(key)}: ${quote(value)}`),
-    ...tensors.map(({ name }, i) => {
+    ...tensors.map(({ name, notFinite }, i) => {
       const [dtype, shape, size] = rows[i]! as [string, string, string];
-      return `  ${dtype.padEnd(widths[0]!)}  ${shape.padEnd(widths[1]!)}  ${size.padStart(widths[2]!)}  ${plain(name)}`;
+      return `  ${dtype.padEnd(widths[0]!)}  ${shape.padEnd(widths[1]!)}  ${size.padStart(widths[2]!)}  ${plain(name)}${notFinite ? `  ${notFinite} values are NaN or infinite` : ""}`;
     }),
     `  ${tensors.length} tensors, ${formatCount(numbers)} numbers`,
   ];
