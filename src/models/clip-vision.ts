@@ -28,8 +28,11 @@ export function clipVision(p: Params, pixels: Tensor, config: ClipVisionConfig, 
   const cls = embeddings.get("class_embedding", [D], normal(0.02)).reshape([1, 1, D]).expand([B, 1, D]);
   const positions = embeddings.at("position_embedding").get("weight", [tokens, D], normal(0.02));
   const x = layerNorm(model.at("pre_layrnorm"), concat([cls, patches], 1).add(positions), eps);
-  const hidden = clipLayers(model, x, config);
-  trace["image.hidden"] = hidden;
+  trace["image.embed"] = x;
+  const onLayer = (i: number, y: Tensor): void => {
+    trace[`image.layer.${i}`] = y;
+  };
+  const hidden = clipLayers(model, x, config, { onLayer });
   const pooled = layerNorm(model.at("post_layernorm"), hidden.slice(1, 0, 1).reshape([B, D]), eps);
   return linear(p.at("visual_projection"), pooled, projection, { bias: false, init: normal(D ** -0.5) });
 }

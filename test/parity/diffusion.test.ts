@@ -148,7 +148,7 @@ describe.each(["sd1", "unclip"])("%s", (folder) => {
   });
 });
 
-test("unclip image encoder: hidden state and image embedding, and no weight unused", async () => {
+test("unclip image encoder: every layer and the image embedding, and no weight unused", async () => {
   const io = await tensors("unclip/io.safetensors");
   const stored = await weights("unclip/image_encoder/model.safetensors");
   const config = readClipVisionConfig(await json("unclip/image_encoder/config.json"), "unclip");
