@@ -37,7 +37,7 @@ export class SetupError extends SeedlingError {
   }
 }
 
-/** A checkpoint's bytes or names do not fit; `problems` lists every one of them. */
+/** A checkpoint's bytes or names do not fit; `problems` lists the first of them. */
 export class CheckpointError extends InputError {
   readonly problems: readonly string[];
   constructor(message: string, problems: readonly string[] = [], options?: ErrorOptions) {
