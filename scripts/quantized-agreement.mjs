@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSceneSource, everydayNouns, openAtlas } from "../dist/data/index.js";
-import { scorecard } from "../dist/evaluation/scorecard.js";
+import { firstScenes, retrievalScores } from "../dist/evaluation/scores.js";
 import { quantizeFolder } from "../dist/quantization/index.js";
 import { SeedTokenizer } from "../dist/seed-tokenizer.js";
 
@@ -23,17 +23,14 @@ const VARIANTS = {
 
 const count = Number(scenes);
 const source = createSceneSource(await openAtlas(), { size: 64, nouns: everydayNouns(NOUNS), split: "test" });
-const pictures = Array.from({ length: count }, (_, seed) => {
-  const { pixels, size } = source.scene(seed);
-  return { width: size, height: size, data: pixels };
-});
+const shown = firstScenes(source, count);
+const pictures = shown.map(({ pixels, size }) => ({ width: size, height: size, data: pixels }));
 
 async function codesOf(path) {
   const model = await SeedTokenizer.fromPretrained(path);
   try {
     const codes = (await model.encode(pictures)).map((one) => one.codes);
-    const scores = await scorecard(model, ["retrieval"], { count, nouns: NOUNS, pictures: 2, codesCount: 10 });
-    return { codes, mean: scores["retrieval test"].codes.mean };
+    return { codes, mean: (await retrievalScores(model, shown)).codes.mean };
   } finally {
     await model.close();
   }
