@@ -22,7 +22,7 @@ import type { FeatureCache } from "./feature-cache.ts";
 import { kmeans } from "./kmeans.ts";
 import type { Stage, StepNews } from "./loop.ts";
 import { placesLoss } from "./places.ts";
-import { PLACES } from "./qformer-stage.ts";
+import { firstOf, PLACES } from "./qformer-stage.ts";
 import { RECOVER, recoverTokens } from "./recover.ts";
 import { type Stage2Targets, type Stage2Term, stage2Loss } from "./stage2.ts";
 
@@ -83,10 +83,11 @@ export function codebookStage(options: CodebookStageOptions): Stage {
   const seed = seedConfig(config);
   const L = config.textEncoder.maxPositions;
   const S = vitTokens(seed.vision);
-  const named = new CaptionWords(tokenizer, L, async (count) => {
-    const rows = Array.from({ length: Math.min(count, train.count) }, (_, i) => i);
-    return (await train.batch(rows, [])).captions;
-  });
+  const named = new CaptionWords(
+    tokenizer,
+    L,
+    async (count) => (await train.batch(firstOf(train, count), [])).captions,
+  );
   const [K, E, D] = [config.codebook.codes, config.codebook.width, config.qformer.hidden];
   const keeper = new CodebookKeeper(K, E, options);
   const cached = [

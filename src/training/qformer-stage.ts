@@ -94,7 +94,8 @@ export function qformerStage(options: QFormerStageOptions): Stage {
   };
 }
 
-function firstOf({ count }: FeatureCache, most: number): number[] {
+/** Which examples are the first ones of a cache, at most so many. */
+export function firstOf({ count }: FeatureCache, most: number): number[] {
   return Array.from({ length: Math.min(count, most) }, (_, i) => i);
 }
 
