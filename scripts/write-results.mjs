@@ -1,13 +1,18 @@
 // Writes docs/results.md from the JSON of `seedling eval`: docs/results/{mini,untrained}.json and, where it was
-// measured, text-head.json, codebook-variants.json, quantized.json and language.json (`seedling eval --language`).
+// measured, text-head.json, codebook-variants.json, quantized.json, language.json and language-smollm2.json (`seedling eval
+// --language`).
 // A section that a file lacks is said not to be measured. Why a bar is missed comes from docs/results/misses.md.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { bars, sectionsOf } from "./lib/bars.mjs";
+import { bars, languageBars, sectionsOf } from "./lib/bars.mjs";
 
 const read = (name) =>
   existsSync(`docs/results/${name}.json`) ? JSON.parse(readFileSync(`docs/results/${name}.json`, "utf8")) : undefined;
-const names = ["mini", "untrained", "text-head", "codebook-variants", "quantized", "language"];
-const [mini, untrained = {}, textHead, variants, quantized, language] = names.map(read);
+const names = ["mini", "untrained", "text-head", "codebook-variants", "quantized"];
+const [mini, untrained = {}, textHead, variants, quantized] = names.map(read);
+const languages = [
+  ["seedling-mini", read("language")],
+  ["SmolLM2-135M-Instruct with models/seedling-smollm2", read("language-smollm2")],
+].filter(([, scores]) => scores);
 const { codes } = JSON.parse(readFileSync("models/seedling-mini/config.json", "utf8")).codebook;
 const NOT_MEASURED = "not measured";
 const f = (x, digits = 1) => (typeof x === "number" ? x.toFixed(digits) : NOT_MEASURED);
@@ -136,7 +141,7 @@ out.push(
   "",
 );
 if (quantized) out.push(...quantizedSection(quantized));
-if (language) out.push(...languageSection(language));
+for (const [name, language] of languages) out.push(...languageSection(name, language));
 writeFileSync("docs/results.md", `${out.join("\n")}`);
 
 // The short table of README.md and of the model card.
@@ -183,6 +188,11 @@ const scores = [
     "... in a style never trained on, from all codes",
     f(inStyle?.fromCodes, 3),
     `from the caption ${f(inStyle?.fromCaption, 3)}, nearest training pixels ${f(inStyle?.nearestPixels, 3)}`,
+  ),
+  ...languages.flatMap(([name, language]) =>
+    languageBars(language).map(({ short, got, bar, reached }) =>
+      row(`${name}: ${short}`, got, `bar ${bar}, ${verdict(reached)}`),
+    ),
   ),
   row(
     "tokenizing on two CPU cores",
@@ -254,9 +264,10 @@ function quantizedSection({ scenes, recallMean, variants: rounded }) {
 }
 
 /** Captions, questions and drawings of the language model. */
-function languageSection(scores) {
+function languageSection(name, scores) {
   const splits = ["test", "held-out-style", "held-out-pairs"];
-  const lines = ["", `## The language model: ${scores.scenes} scenes of each split, ${scores.nouns} nouns`, ""];
+  const lines = ["", `## ${name} sees and draws: ${scores.scenes} scenes of each split, ${scores.nouns} nouns`, ""];
+  lines.push(...barsSection(languageBars(scores).map((b) => ({ ...b, bar: `${b.short}: ${b.bar}` }))));
   const both = (own, others) => `${own} (${others})`;
   lines.push("What it says of pictures; in brackets what it said of the next picture, the baseline.", "");
   lines.push(...head("captions", "object F1", "counts %", "colours %", "relations %", "exactly right %"));
@@ -282,14 +293,16 @@ function languageSection(scores) {
     "painted from the caption",
     "real pictures",
   ];
-  lines.push(...head("drawings", "prompts", ...columns, "well formed without a rule %"));
+  lines.push(...head("drawings", "prompts", ...columns));
   for (const split of splits) {
     const d = scores[`drawings ${split}`];
-    const found = d && [d.drawn, d.realCodes, d.fromCaption, d.originals, d.wellFormed];
+    const found = d && [d.drawn, d.realCodes, d.fromCaption, d.originals];
     if (d) lines.push(row(split, d.prompts, ...found.map((value) => f(value))));
   }
   const { base, adapted } = scores.text;
   lines.push(
+    "",
+    `Of ${scores.spans.spans} drawings written without any rule, ${f(scores.spans.wellFormed, 2)} % are a beginning, 32 codes and an end.`,
     "",
     `Perplexity of held-out glosses of WordNet, ${base.tokens} tokens: ${f(base.perplexity)} by the base alone, ${f(adapted.perplexity)} with the adapter.`,
   );

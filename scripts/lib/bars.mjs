@@ -64,6 +64,47 @@ export function bars(scores) {
   ];
 }
 
+/** The bars of a language model that sees and draws, read off the JSON of `seedling eval --language`. */
+export function languageBars(scores) {
+  const captions = scores["captions test"];
+  const questions = scores["questions test"];
+  const drawings = scores["drawings test"];
+  const { wellFormed } = scores.spans;
+  const ahead = questions.seeing - questions.questionOnly;
+  const kept = (100 * drawings.drawn) / drawings.realCodes;
+  const one = (x) => x.toFixed(1);
+  return [
+    {
+      key: "captions",
+      short: "things named in captions, object F1",
+      bar: "0.75",
+      got: `${captions.objectF1.toFixed(3)} (${captions.ofOthers.objectF1.toFixed(3)} for what it says of another picture)`,
+      reached: captions.objectF1 >= 0.75,
+    },
+    {
+      key: "questions",
+      short: "questions answered right, with the picture / without",
+      bar: "20 points apart",
+      got: `${one(questions.seeing)} / ${one(questions.questionOnly)} %`,
+      reached: ahead >= 20,
+    },
+    {
+      key: "drawings",
+      short: "things of a prompt found in the drawing, beside pictures of real codes",
+      bar: "85 % of these",
+      got: `${one(drawings.drawn)} / ${one(drawings.realCodes)} %, which is ${one(kept)} %`,
+      reached: kept >= 85,
+    },
+    {
+      key: "spans",
+      short: "drawings that are well formed without a rule",
+      bar: "99.9 %",
+      got: `${wellFormed.toFixed(2)} %`,
+      reached: wellFormed >= 99.9,
+    },
+  ];
+}
+
 /** The sections of a Markdown text by their `## ` headings. */
 export function sectionsOf(text) {
   const parts = text.split(/^## /m).slice(1);

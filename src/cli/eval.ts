@@ -29,6 +29,7 @@ export function evalCommand(drawings: () => Promise<Atlas> = openAtlas): Command
     .option("--judge <folder>", "whose clip pair compares paintings, for a model that cannot (default: its own)")
     .option("--language", "score the language model instead: captions, questions, drawings", false)
     .option("--drawings <n>", "with --language: prompts that are drawn", whole(2), 100)
+    .option("--spans <n>", "with --language: prompts that are drawn without any rule", whole(1), 1000)
     .option("--lm <folder>", "with --language: the base, a folder or a GGUF file (default: lm in the model folder)")
     .option("--adapter <folder>", "with --language: the adapter (default: lm-adapter in the model folder)")
     .option("-o, --output <file>", "write the scores as JSON");
@@ -46,6 +47,7 @@ export function evalCommand(drawings: () => Promise<Atlas> = openAtlas): Command
         output?: string;
         language: boolean;
         drawings: number;
+        spans: number;
         lm?: string;
         adapter?: string;
       },
@@ -67,7 +69,8 @@ export function evalCommand(drawings: () => Promise<Atlas> = openAtlas): Command
           ...(adapter === undefined ? {} : { adapter }),
         });
         try {
-          await write(await languageCard(model, { atlas, count, drawings: options.drawings, nouns, report }));
+          const { drawings: pictures, spans } = options;
+          await write(await languageCard(model, { atlas, count, drawings: pictures, spans, nouns, report }));
         } finally {
           await model.close();
         }

@@ -11,6 +11,7 @@ import {
   type Progress,
   questionScores,
   type Speaker,
+  spanScores,
 } from "./language-scores.ts";
 import { nounList } from "./noun-list.ts";
 import { type TextScore, textPerplexity } from "./text-perplexity.ts";
@@ -22,6 +23,8 @@ export interface LanguageCardOptions {
   readonly count: number;
   /** Prompts that are drawn; each is painted three times. */
   readonly drawings: number;
+  /** Prompts that are drawn without any rule, to see whether a picture comes out. */
+  readonly spans: number;
   /** The first n everyday nouns, those of the recipe; 0 for the full table. */
   readonly nouns: number;
   readonly report?: (line: string) => void;
@@ -36,7 +39,7 @@ export async function languageCard(
   model: SeedLanguageModel,
   options: LanguageCardOptions,
 ): Promise<Record<string, unknown>> {
-  const { atlas, count, drawings, report } = options;
+  const { atlas, count, drawings, spans, report } = options;
   const list = nounList(options.nouns);
   const known = list.filter((noun) => !isHeldOutConcept(noun));
   const size = model.tokenizer.config.vision.imageSize;
@@ -55,6 +58,9 @@ export async function languageCard(
     const drawn = progress(`drawings, ${split}`);
     scores[`drawings ${split}`] = await drawingScores(speaker, model.tokenizer, some, known, drawn);
   }
+  const prompts = createSceneSource(atlas, { size, nouns: list, split: "test" });
+  const captions = Array.from({ length: spans }, (_, i) => prompts.scene(i).caption);
+  scores.spans = await spanScores(speaker, captions, every(SECONDS, report)("drawings without a rule"));
   return scores;
 }
 

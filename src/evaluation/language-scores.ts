@@ -160,8 +160,6 @@ export interface DrawingScores {
   readonly fromCaption: number;
   /** ... and in the real pictures themselves. */
   readonly originals: number;
-  /** Percent of drawings that are well formed without any rule. */
-  readonly wellFormed: number;
 }
 
 export async function drawingScores(
@@ -172,10 +170,8 @@ export async function drawingScores(
   progress?: Progress,
 ): Promise<DrawingScores> {
   const drawn: Codes[] = [];
-  let wellFormed = 0;
   for (const { scene } of scenes) {
     drawn.push(await speaker.draw(scene.caption));
-    if (await speaker.drawsWellFormed(scene.caption)) wellFormed++;
     progress?.(drawn.length, scenes.length);
   }
   const shown = scenes.map(({ scene }) => scene);
@@ -187,6 +183,24 @@ export async function drawingScores(
     realCodes: await found(await tokenizer.decode(scenes.map(({ codes }) => codes))),
     fromCaption: await found(await tokenizer.paint(shown.map(({ caption }) => caption))),
     originals: await found(originals),
-    wellFormed: (100 * wellFormed) / Math.max(scenes.length, 1),
   };
+}
+
+export interface SpanScores {
+  readonly spans: number;
+  /** Percent of drawings that are well formed without any rule: how well causal codes can be written one by one. */
+  readonly wellFormed: number;
+}
+
+export async function spanScores(
+  speaker: Speaker,
+  prompts: readonly string[],
+  progress?: Progress,
+): Promise<SpanScores> {
+  let right = 0;
+  for (const [i, prompt] of prompts.entries()) {
+    if (await speaker.drawsWellFormed(prompt)) right++;
+    progress?.(i + 1, prompts.length);
+  }
+  return { spans: prompts.length, wellFormed: (100 * right) / Math.max(prompts.length, 1) };
 }

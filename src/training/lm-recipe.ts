@@ -32,6 +32,8 @@ const pretrain = z.strictObject({
     factsTimes: count.default(1),
     /** Share of the glosses of WordNet, for trying out. */
     wordNetShare: share.default(1),
+    /** Share of scenes before whose text their words stand as a list, out of order and with strange ones among them. */
+    listed: share.default(0),
   }),
   /** Held-out sequences that measure the perplexity. */
   validation: count.default(200),

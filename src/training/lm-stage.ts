@@ -29,6 +29,8 @@ export interface LmStageOptions {
   readonly train: Sequences;
   readonly validation: Sequences;
   readonly validationCount: number;
+  /** Other sequences that are measured beside, each as `<name>Nats`: parts of the validation, or what it is compared with. */
+  readonly beside?: Readonly<Record<string, Sequences>>;
   readonly runtime: Runtime;
   /** Without it the whole model learns. */
   readonly adapter?: { readonly lora: LoraConfig; readonly base: WeightSource };
@@ -109,24 +111,29 @@ function noiseValue(shape: readonly number[], rng: Rng): Values[string] {
   return { shape, data };
 }
 
-/** exp of the mean loss of the learned tokens of the validation texts. */
+/** Mean loss of the learned tokens of the validation texts and its exp, and the means of what is measured beside. */
 async function perplexity(
   weights: ReadonlyMap<string, Float32Array>,
-  { config, length, validation, validationCount, runtime, adapter }: LmStageOptions,
+  { config, length, validation, validationCount, beside = {}, runtime, adapter }: LmStageOptions,
 ): Promise<Record<string, number>> {
   const B = Math.min(8, validationCount);
   const p = adapter ? new LoraParams({ ...adapter.lora, dropout: 0 }) : new Params();
   const own = mapWeights(weights);
   const source = adapter ? { ...adapter.base, get: (path: string) => own.get(path) ?? adapter.base.get(path) } : own;
   const program = await runtime.compile({ ...nextTokenLoss(p, config, B, length) }, source);
-  let [sum, tokens] = [0, 0];
-  for (let at = 0; at + B <= validationCount; at += B) {
-    const sequences = await Promise.all(Array.from({ length: B }, (_, b) => validation.get(at + b)));
-    const { loss, count } = await program.run(feedsOf(sequences, length));
-    sum += loss!.data[0]! * count!.data[0]!;
-    tokens += count!.data[0]!;
-  }
+  const mean = async (from: Sequences): Promise<{ nats: number; tokens: number }> => {
+    let [sum, tokens] = [0, 0];
+    for (let at = 0; at + B <= validationCount; at += B) {
+      const sequences = await Promise.all(Array.from({ length: B }, (_, b) => from.get(at + b)));
+      const { loss, count } = await program.run(feedsOf(sequences, length));
+      sum += loss!.data[0]! * count!.data[0]!;
+      tokens += count!.data[0]!;
+    }
+    return { nats: sum / Math.max(tokens, 1), tokens };
+  };
+  const { nats, tokens } = await mean(validation);
+  const scores: Record<string, number> = { nats, perplexity: Math.exp(nats), tokens };
+  for (const [name, sequences] of Object.entries(beside)) scores[`${name}Nats`] = (await mean(sequences)).nats;
   await program.close();
-  const nats = sum / Math.max(tokens, 1);
-  return { nats, perplexity: Math.exp(nats), tokens };
+  return scores;
 }

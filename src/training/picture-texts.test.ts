@@ -53,3 +53,22 @@ test("each time through the rows come in another order, the same for the same se
   for (let i = 0; i < 40; i += 2) expect(order[i]).not.toBe(order[i + 1]);
   expect(new Set(order.filter((_, i) => i % 2 === 0)).size).toBe(2);
 });
+
+test("with wrong pictures the words stay and the codes are those of the next row", async () => {
+  const [right, wrong] = [false, true].map((wrongPictures) =>
+    pictureTexts({
+      stage: "see",
+      rows,
+      identity: "rows",
+      tokenizer,
+      template: SEED_CHAT,
+      drawShare: 0,
+      seed: 1,
+      wrongPictures,
+    }),
+  );
+  const first = async (from: typeof right): Promise<number> =>
+    (await from!.get(0)).ids.find((id) => id >= image.first && id < image.first + image.codes)! - image.first;
+  expect(await learned(wrong!, 0)).toBe(await learned(right!, 0));
+  expect(new Set([await first(right!), await first(wrong!)])).toEqual(new Set(rows.map(({ codes }) => codes[0]!)));
+});

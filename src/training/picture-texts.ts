@@ -42,10 +42,18 @@ export interface PictureTextsOptions {
   /** Share of sequences in which the model draws; none in stage `see`. */
   readonly drawShare: number;
   readonly seed: number;
+  /**
+   * Every row comes with the codes of the next one: a model that looks is worse at these texts than at the right ones, and
+   * a model that has learned only how captions are spoken is not. Default false.
+   */
+  readonly wrongPictures?: boolean;
 }
 
 export function pictureTexts(options: PictureTextsOptions): Sequences {
-  const { stage, rows, identity, seed } = options;
+  const { stage, identity, seed, wrongPictures = false } = options;
+  const rows = wrongPictures
+    ? options.rows.map((row, i) => ({ ...row, codes: options.rows[(i + 1) % options.rows.length]!.codes }))
+    : options.rows;
   const order = new Shuffle(rows.length, seed);
   return {
     identity: `${stage} ${identity} ${options.drawShare}`,

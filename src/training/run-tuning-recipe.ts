@@ -65,6 +65,12 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const start = await startValues(root, recipe, base, { config, lora, talk });
   const template = recipe.template === "seed" ? SEED_CHAT : CHATML;
   const texts = { stage: recipe.stage, tokenizer, template, drawShare: recipe.drawShare, seed: recipe.seed };
+  const measured = { ...texts, rows: talk.validation, identity: "validation" };
+  const beside = {
+    seen: pictureTexts({ ...measured, drawShare: 0 }),
+    wrongPicture: pictureTexts({ ...measured, drawShare: 0, wrongPictures: true }),
+    ...(recipe.drawShare > 0 ? { drawn: pictureTexts({ ...measured, drawShare: 1 }) } : {}),
+  };
   const steps = options.steps ?? recipe.steps;
   const runtime = new Runtime({ device: options.device ?? "cpu", threads: options.threads || availableParallelism() });
   try {
@@ -73,8 +79,9 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
       config,
       length: recipe.length,
       train: pictureTexts({ ...texts, rows: talk.train, identity: talk.identity }),
-      validation: pictureTexts({ ...texts, rows: talk.validation, identity: "validation" }),
+      validation: pictureTexts(measured),
       validationCount: Math.min(recipe.data.validation, talk.validation.length),
+      beside,
       runtime,
       adapter: { lora, base: mapWeights(new Map([...base.weights, [table, talk.vectors]])) },
       start,

@@ -24,10 +24,10 @@ const PRIOR = 4;
 const COMMON = 0.5;
 
 /**
- * Root of the mean square of the rows. Where the head is tied to the embeddings, longer rows would be said in place of the
- * words that they are like.
+ * Length of the rows beside that of the base's words. What a frozen model adds to its stream layer by layer fits its own
+ * words, so a row that is much shorter is read in the first layer and lost behind it.
  */
-const SPREAD = 0.02;
+const LENGTH = 1;
 
 /** f32 [codes,width] */
 export function wordRows({ rows, encode, embeddings, width, codes }: WordRowsOptions): Float32Array {
@@ -42,7 +42,10 @@ export function wordRows({ rows, encode, embeddings, width, codes }: WordRowsOpt
       const evidence = Math.log(((together.get(code * ids.size + word) ?? 0) + PRIOR) / (expected + PRIOR));
       for (let d = 0; d < width; d++) out[code * width + d]! += evidence * (embeddings[id * width + d]! - mean[d]!);
     }
-  const scale = SPREAD / (spread(out) || 1);
+  const own = spread(
+    Float32Array.from(words.flatMap(([id]) => [...embeddings.subarray(id * width, (id + 1) * width)])),
+  );
+  const scale = (LENGTH * own) / (spread(out) || 1);
   return out.map((value) => value * scale);
 }
 

@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import type { Scene } from "../data/scenes.ts";
+import { type CodedScene, describingScores, questionScores, type Speaker, spanScores } from "./language-scores.ts";
+
+const NOUNS = ["dog", "cat", "car"];
+
+/** Codes are 32 times the number of the scene. */
+function coded(n: number, noun: string, count: number): CodedScene {
+  const object = { noun, style: "noto" as const, colour: "red" as const, count, x: 0, y: 0, w: 1, h: 1 };
+  const scene: Partial<Scene> = {
+    caption: `${count > 1 ? "two" : "a"} ${noun}`,
+    objects: Array.from({ length: count }, () => object),
+    questions: [
+      { kind: "count", question: "how many?", answer: count > 1 ? "two" : "one" },
+      { kind: "what-is", question: "what is in the picture?", answer: `a ${noun}` },
+    ],
+  };
+  return { scene: scene as Scene, codes: Array<number>(32).fill(n) };
+}
+
+const scenes = [coded(0, "dog", 1), coded(1, "cat", 2), coded(2, "car", 1)];
+
+/** Says the same of every picture, or what the scene's caption says. */
+const speaker = (sees: boolean): Speaker => ({
+  describe: async (codes) => (sees ? scenes[codes[0]!]!.scene.caption.replace("two cat", "two cats") : "a dog"),
+  async ask(codes, question) {
+    if (!codes || !sees) return question.startsWith("how") ? "one" : "a dog";
+    return scenes[codes[0]!]!.scene.questions.find((asked) => asked.question === question)!.answer.toUpperCase();
+  },
+  draw: async () => scenes[0]!.codes,
+  drawsWellFormed: async (prompt) => prompt !== "nonsense",
+});
+
+test("captions of a model that looks, and of one that does not, beside what was said of the next picture", async () => {
+  const sees = await describingScores(speaker(true), scenes, NOUNS);
+  expect(sees).toMatchObject({ objectF1: 1, countAccuracy: 100, exactly: 100 });
+  expect(sees.ofOthers.objectF1).toBe(0);
+  const blind = await describingScores(speaker(false), scenes, NOUNS);
+  expect(blind.objectF1).toBeCloseTo(1 / 3);
+  expect(blind.ofOthers.objectF1).toBeCloseTo(1 / 3);
+});
+
+test("answers with the picture beside those without, kind by kind", async () => {
+  const { questions, seeing, questionOnly, kinds } = await questionScores(speaker(true), scenes);
+  expect([questions, seeing]).toEqual([6, 100]);
+  expect(questionOnly).toBeCloseTo(50);
+  expect(kinds["count"]).toMatchObject({ questions: 3, seeing: 100 });
+  expect(kinds["count"]!.questionOnly).toBeCloseTo(200 / 3);
+  expect(kinds["what-is"]!.questionOnly).toBeCloseTo(100 / 3);
+});
+
+test("the share of drawings that come out whole without a rule", async () => {
+  const done: number[] = [];
+  const scores = await spanScores(speaker(true), ["a dog", "nonsense", "a cat", "a car"], (n) => done.push(n));
+  expect(scores).toEqual({ spans: 4, wellFormed: 75 });
+  expect(done).toEqual([1, 2, 3, 4]);
+});
