@@ -1,8 +1,8 @@
 /** `seedling draw`: words -> codes -> a picture, which remembers how it was drawn; and the same picture from that file. */
-import { basename, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { Command } from "commander";
 import { InputError, UsageError } from "../errors.ts";
-import { readFileBounded, writeFileAtomic } from "../files.ts";
+import { readFileBounded } from "../files.ts";
 import { decodeImage } from "../image/index.ts";
 import {
   type DrawingNote,
@@ -28,7 +28,7 @@ import {
 import { closing, findModel, real, whole } from "./options.ts";
 import { writeStdout } from "./output.ts";
 import { MAX_PICTURE } from "./picture-inputs.ts";
-import { PictureFolder } from "./picture-outputs.ts";
+import { pictureSaver } from "./picture-outputs.ts";
 import { Report } from "./report.ts";
 
 interface Options extends LanguageOptions, SamplingOptions {
@@ -79,7 +79,7 @@ async function draw(words: string[], options: Options): Promise<void> {
   if (json && output === "-") throw new UsageError("draw: expected --json or -o -, got both. Name a file.");
   if (negative !== undefined && codeGuidance === 1)
     throw new UsageError("--negative: expected --code-guidance with it, other than 1, got none.");
-  const save = saver(output, count);
+  const save = pictureSaver("draw", output, count);
   const report = new Report(options);
   await interruptible((signal) =>
     withLanguageModel(options, async (model) => {
@@ -114,7 +114,7 @@ async function again(words: string[], options: Options): Promise<void> {
   const { from, output, device } = options as Options & { readonly from: string };
   if (words.length > 0) throw new UsageError("draw: expected a prompt or --from, got both. Leave one out.");
   if (resolve(from) === resolve(output)) throw new UsageError(`draw: expected another file than ${from}. Name it: -o.`);
-  const save = saver(output, 1);
+  const save = pictureSaver("draw", output, 1);
   const report = new Report(options);
   const bytes = await readFileBounded(from, MAX_PICTURE);
   const note = readDrawingNote(bytes, from);
@@ -144,20 +144,6 @@ function paintingOf({ seed, painting: { steps, guidanceScale } }: DrawingNote) {
     batch: 1,
     ...(steps === null ? {} : { steps }),
     ...(guidanceScale === null ? {} : { guidanceScale }),
-  };
-}
-
-/** Where a picture of this name goes; the answer is its path, undefined for standard output. */
-function saver(output: string, count: number): (stem: string, png: Uint8Array) => Promise<string | undefined> {
-  if (output !== "-" && !/\.png$/i.test(output)) {
-    const folder = new PictureFolder(output);
-    return async (stem, png) => join(output, await folder.write(stem, png));
-  }
-  if (count > 1) throw new UsageError(`draw: expected one picture for -o ${output}, got ${count}. Name a folder.`);
-  return async (_, png) => {
-    if (output === "-") await writeStdout(png);
-    else await writeFileAtomic(output, png);
-    return output === "-" ? undefined : output;
   };
 }
 

@@ -2,8 +2,10 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Codes, formatCodes } from "../codes/index.ts";
+import { UsageError } from "../errors.ts";
 import { fileError, writeFileAtomic } from "../files.ts";
 import { encodePng, type RgbImage } from "../image/index.ts";
+import { writeStdout } from "./output.ts";
 
 /** The PNG file, with the codes it was painted from as a note inside. */
 export function paintedPng(image: RgbImage, codes: Codes): Promise<Uint8Array> {
@@ -37,4 +39,26 @@ export class PictureFolder {
     this.#used.add(name);
     return name;
   }
+}
+
+/**
+ * Writes pictures to -o: a folder, a .png file, or - for standard output. What it gives back writes one picture of a stem
+ * and says the path of its file, or undefined on standard output.
+ * @throws UsageError for several pictures and one file
+ */
+export function pictureSaver(
+  command: string,
+  output: string,
+  count: number,
+): (stem: string, png: Uint8Array) => Promise<string | undefined> {
+  if (output !== "-" && !/\.png$/i.test(output)) {
+    const folder = new PictureFolder(output);
+    return async (stem, png) => join(output, await folder.write(stem, png));
+  }
+  if (count > 1)
+    throw new UsageError(`${command}: expected one picture for -o ${output}, got ${count}. Name a folder.`);
+  return async (_, png) => {
+    await (output === "-" ? writeStdout(png) : writeFileAtomic(output, png));
+    return output === "-" ? undefined : output;
+  };
 }

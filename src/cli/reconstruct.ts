@@ -13,6 +13,7 @@ import {
   whole,
   withPainter,
 } from "./options.ts";
+import { writeStdout } from "./output.ts";
 import { addPaintingOptions, type PaintingOptions, paintings } from "./painting.ts";
 import { findPictures, type PreparedPicture, preparedBatches } from "./picture-inputs.ts";
 import { Report } from "./report.ts";
@@ -20,6 +21,7 @@ import { Report } from "./report.ts";
 interface Options extends ModelOptions, DiffusionOptions, PaintingOptions {
   readonly output: string;
   readonly batch: number;
+  readonly json?: boolean;
 }
 
 /** Rows of a sheet; a longer one is of no use to the eye. */
@@ -30,7 +32,8 @@ export function reconstructCommand(): Command {
     .description("pictures -> codes -> pictures, one sheet with the originals beside what their codes say")
     .argument("<pictures...>", "files, folders, globs, tar shards; - for standard input")
     .option("-o, --output <file>", "the sheet, a PNG", "seedling-reconstruct.png")
-    .option("--batch <n>", "pictures tokenized at a time", whole(1, 4096), 16);
+    .option("--batch <n>", "pictures tokenized at a time", whole(1, 4096), 16)
+    .option("--json", "a JSON object a picture on standard output: image, codes, sheet");
   return addModelOptions(addDiffusionOptions(addPaintingOptions(command)))
     .addHelpText(
       "after",
@@ -66,7 +69,10 @@ async function reconstruct(inputs: string[], options: Options): Promise<void> {
       for await (const { index, image } of paintings(painter, codes, options, { signal, report }))
         rows[index]!.push(image);
       await writeFileAtomic(output, await encodePng(comparisonSheet(["original", ...keep.map(title)], rows)));
-      report.note(`wrote ${output}: ${rows.length} pictures`);
+      if (options.json)
+        for (const [i, { name }] of pictures.entries())
+          await writeStdout(`${JSON.stringify({ image: name, codes: codes[i], sheet: output })}\n`);
+      else report.note(`wrote ${output}: ${rows.length} pictures`);
     }),
   );
 }

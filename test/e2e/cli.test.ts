@@ -273,6 +273,19 @@ describe(
       expect(names(join(root, "out"))).toEqual(["cat-32-2.png", "cat-32.png", "cat-4-2.png", "cat-4.png"]);
     });
 
+    test("--json says which file was painted from how many codes", async () => {
+      const stdin = expected[0]!.join(" ");
+      const { stdout, code } = await seedling("detokenize - -o said --keep 4,32 --json", { stdin });
+      expect(code).toBe(0);
+      const said = lines(String(stdout)).map((line) => JSON.parse(line) as Record<string, unknown>);
+      expect(said.map(({ file, keep }) => [file, keep])).toEqual([
+        [join("said", "codes-4.png"), 4],
+        [join("said", "codes-32.png"), 32],
+      ]);
+      for (const { codes } of said) expect(codes).toEqual(expected[0]);
+      expect(await seedling("detokenize - -o - --json", { stdin })).toMatchObject({ code: 2 });
+    });
+
     test("packed codes", async () => {
       await seedling("tokenize photos --packed -o two.bin");
       expect(await seedling("detokenize two.bin --packed -o unpacked")).toMatchObject({ code: 0, stderr: "" });
@@ -352,6 +365,14 @@ describe(
         width: 4 * 8 + 384,
         height: 18 + 8 * 4 + 256,
       });
+    });
+
+    test("reconstruct --json: the codes of each picture and the sheet that it is on", async () => {
+      const { stdout, stderr } = await seedling("reconstruct photos -o said.png --steps 1 --json");
+      expect(stderr).toBe("");
+      const said = lines(String(stdout)).map((line) => JSON.parse(line) as { codes: number[]; sheet: string });
+      expect(said.map(({ sheet }) => sheet)).toEqual(["said.png", "said.png"]);
+      expect(said.map(({ codes }) => codes)).toEqual(expected.slice(0, 2));
     });
 
     test("nothing to show, nothing written", async () => {
