@@ -37,7 +37,10 @@ import {
 import { downloadOptions, runtimeOptions } from "./tokenizer/load-options.ts";
 
 export interface LanguageModelOptions extends LoadOptions {
-  /** The base: a Hugging Face folder or a .gguf file. Default: `lm` in the model folder. */
+  /**
+   * The base: a Hugging Face folder, a .gguf file, or the name of one on the Hub. Default: the file on the Hub that
+   * `adapter` records, else `lm` in the model folder.
+   */
   readonly lm?: string;
   /** The adapter: a PEFT folder with its own tokenizer.json and seedling.json. Default: `lm-adapter` in the model folder. */
   readonly adapter?: string;
@@ -135,7 +138,7 @@ export class SeedLanguageModel {
     options: LanguageModelOptions = {},
   ): Promise<SeedLanguageModel> {
     const folder = await modelFolder(idOrFolder, downloadOptions(options));
-    const folders = await lmFolders(folder, options);
+    const folders = await lmFolders(folder, options, downloadOptions(options));
     const manifest = await readLmManifest(folders.adapter);
     const tokenizer = await SeedTokenizer.fromPretrained(folder, options);
     try {

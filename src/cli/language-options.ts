@@ -14,7 +14,10 @@ export interface LanguageOptions extends ModelOptions {
 /** Adds --lm, --adapter and --lm-bits to what every model takes. */
 export function addLanguageOptions(command: Command): Command {
   return addModelOptions(command)
-    .option("--lm <path>", "the base language model, a Hugging Face folder or a .gguf file (default: lm in the model)")
+    .option(
+      "--lm <path>",
+      "the base language model: a Hugging Face folder, a .gguf file, or owner/name/file.gguf on the Hub (default: what the adapter records there, else lm in the model)",
+    )
     .option("--adapter <folder>", "what makes it see and draw, a PEFT folder (default: lm-adapter in the model)")
     .addOption(
       new Option(

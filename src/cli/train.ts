@@ -59,7 +59,10 @@ export function trainCommand(data = builtIn): Command {
       "your own pictures instead of the built-in scenes: folders with captions, tars, globs; for see, see-and-draw and instruct a folder of .jsonl files with codes and captions",
     )
     .option("--model <folder>", "see, see-and-draw, instruct: whose codes are learned", BUNDLED_MODEL)
-    .option("--base <folder>", "see, see-and-draw, instruct: the language model, a folder or a GGUF file")
+    .option(
+      "--base <folder>",
+      "see, see-and-draw, instruct: the language model, a folder or a GGUF file, also one of the Hub",
+    )
     .option("--resume", "continue from the newest checkpoint, bit for bit", false)
     .option("--steps <n>", "fewer steps than the recipe says, to try it out", whole(1))
     .addOption(deviceOption())

@@ -4,7 +4,7 @@ import { dirname, join, posix } from "node:path";
 import { InputError, SetupError } from "../errors.ts";
 import { type DownloadOptions, downloadModel, isModelId } from "./download.ts";
 
-const WITH_TENSORS = /\.(safetensors|pt|pth|bin)$/;
+const WITH_TENSORS = /\.(safetensors|pt|pth|bin|gguf)$/;
 
 /** "owner/name/file.pt", or "owner/name@revision/folder/file.pt"; undefined for what is no such name. */
 export function parseHubFile(text: string): { readonly id: string; readonly path: string } | undefined {

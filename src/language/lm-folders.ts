@@ -1,8 +1,11 @@
 /** Where the parts of a model that sees and draws lie: pictures, the base language model, the adapter. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { baseHash, fileHash } from "../checkpoint/index.ts";
+import { z } from "zod";
+import { baseHash, fileHash, readJsonFile } from "../checkpoint/index.ts";
 import { SetupError } from "../errors.ts";
+import { type DownloadOptions, localFile, parseHubFile } from "../hub/index.ts";
+import { parseWith } from "../json-file.ts";
 import { MODEL_FILES } from "../tokenizer/seed-folder.ts";
 
 export interface LmFolders {
@@ -15,17 +18,30 @@ export interface LmFolders {
 }
 
 /**
- * `<model>/lm` and `<model>/lm-adapter`, or what is named instead.
+ * `<model>/lm` and `<model>/lm-adapter`, or what is named instead. The base may be a file on the Hub, named or recorded by
+ * the adapter that is named; it is downloaded once.
  * @throws SetupError naming the part that is missing
  */
 export async function lmFolders(
   model: string,
-  { lm = join(model, "lm"), adapter = join(model, "lm-adapter") }: { readonly lm?: string; readonly adapter?: string },
+  { lm, adapter = join(model, "lm-adapter") }: { readonly lm?: string; readonly adapter?: string },
+  download: Omit<DownloadOptions, "wanted"> = {},
 ): Promise<LmFolders> {
   await expectThere(model, "a model folder", "Check the path.");
   await expectThere(adapter, "the adapter of a language model that sees and draws", "Name one with --adapter.");
-  await expectThere(lm, "a language model, a folder or a .gguf file", "Name one with --lm.");
-  return { model, lm, adapter };
+  const name = lm ?? (await baseOnHub(adapter)) ?? join(model, "lm");
+  const base = await localFile(name, download);
+  await expectThere(base, "a language model, a folder or a .gguf file", "Name one with --lm.");
+  return { model, lm: base, adapter };
+}
+
+const parseAdapter = parseWith(z.looseObject({ base_model_name_or_path: z.string().nullish() }));
+
+/** The base that an adapter records, if that is a file on the Hub. */
+async function baseOnHub(adapter: string): Promise<string | undefined> {
+  const path = join(adapter, "adapter_config.json");
+  const { base_model_name_or_path: name } = parseAdapter(await readJsonFile(path, 10e6), path);
+  return name && parseHubFile(name) ? name : undefined;
 }
 
 async function expectThere(path: string, what: string, fix: string): Promise<void> {

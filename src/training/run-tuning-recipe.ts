@@ -10,6 +10,7 @@ import { InputError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "../files.ts";
 import { allNumbers, openBaseModel } from "../generation/base-model.ts";
 import { normal } from "../graph/index.ts";
+import { localFile } from "../hub/index.ts";
 import { PICTURE_MARKS } from "../models/causal-lm.ts";
 import { languageModelWeights, vocabularyPaths } from "../models/language-model.ts";
 import type { LmConfig } from "../models/lm-config.ts";
@@ -41,7 +42,7 @@ export interface PictureTalk {
 }
 
 export interface RunTuningOptions extends Omit<RunRecipeOptions, "data"> {
-  /** Folder or GGUF file of the base; default: what the recipe says, in the chain's folder. */
+  /** Folder or GGUF file of the base, or the name of one on the Hub; default: what the recipe says, in the chain's folder. */
   readonly base?: string;
   readonly talk: (recipe: TuningRecipe["data"], root: string) => Promise<PictureTalk>;
 }
@@ -50,7 +51,8 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const { root, signal, onLine } = options;
   const { recipe, identity } = await loadTuningRecipe(options.recipe);
   const run = join(root, recipe.name ?? recipe.stage);
-  const basePath = options.base ?? join(root, recipe.base);
+  const baseName = options.base ?? join(root, recipe.base);
+  const basePath = await localFile(baseName, signal ? { signal } : {});
   const opened = await openBaseModel(basePath);
   const base = { config: opened.config, tokenizer: await opened.tokenizer(), weights: await allNumbers(opened) };
   const talk = await options.talk(recipe.data, root);
@@ -107,7 +109,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
     const storedShapes = new Map(languageModelWeights(rows, new LoraParams(lora)));
     const weights = new Map([...stored].map(([name, data]) => [name, { shape: storedShapes.get(name)!, data }]));
     const hash = await baseHash(basePath);
-    const adapter: Adapter = { lora, base: basePath, baseHash: hash, firstAddedToken: config.vocabulary, weights };
+    const adapter: Adapter = { lora, base: baseName, baseHash: hash, firstAddedToken: config.vocabulary, weights };
     const manifest: LmManifest = {
       format: "seedling-lm-1",
       template: recipe.template,
