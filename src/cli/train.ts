@@ -70,7 +70,7 @@ export function trainCommand(data = builtIn): Command {
     .option("--json", "one JSON object a line on standard output", false)
     .addHelpText(
       "after",
-      "\nThe built-in data needs the icon sets once: npm run icons. Recipes lm-* need WordNet too: npm run texts\n",
+      "\nThe built-in data needs the icon sets once: npm run icons. Recipes of language models need WordNet too: npm run texts\n",
     )
     .action(
       async (
@@ -123,9 +123,16 @@ function isTuning(stage: unknown): boolean {
 }
 
 /** Where the base and the codes come from: the built-in scenes, or one folder of .jsonl files. */
-function tuning({ model, base, data, threads, json }: TuningOptions): Pick<RunTuningOptions, "base" | "talk"> {
+function tuning({
+  model,
+  base,
+  data,
+  threads,
+  json,
+}: TuningOptions): Pick<RunTuningOptions, "base" | "talk" | "texts"> {
   return {
     ...(base === undefined ? {} : { base }),
+    texts: () => languageTexts({ scenes: 0, nouns: 0, factsTimes: 0, wordNetShare: 1, listed: 0 }),
     async talk(recipe, root) {
       const tokenizer = await SeedTokenizer.fromPretrained(model, { threads });
       const progress = (done: number, of: number): void => {

@@ -76,6 +76,8 @@ const tuning = z.strictObject({
   rowsRate: z.number().positive().default(1),
   /** Share of sequences in which the model draws. Stage `see` has none. */
   drawShare: share.default(0.5),
+  /** Share of sequences that are plain text, glosses of WordNet, so that the model does not forget how to speak of others. */
+  textShare: share.default(0),
 });
 
 export type TuningRecipe = z.infer<typeof tuning>;

@@ -72,3 +72,14 @@ test("with wrong pictures the words stay and the codes are those of the next row
   expect(await learned(wrong!, 0)).toBe(await learned(right!, 0));
   expect(new Set([await first(right!), await first(wrong!)])).toEqual(new Set(rows.map(({ codes }) => codes[0]!)));
 });
+
+test("plain texts come in their share, every word of them learned", async () => {
+  const options = { rows, identity: "rows", tokenizer, template: SEED_CHAT, drawShare: 0, seed: 1 } as const;
+  const plain = { texts: ["dog", "cat cat"], share: 0.5 };
+  const some = pictureTexts({ ...options, stage: "see", plain });
+  const said = await Promise.all(Array.from({ length: 60 }, (_, i) => learned(some, i)));
+  const texts = said.filter((one) => plain.texts.includes(one));
+  expect(texts.length).toBeGreaterThan(15);
+  expect(texts.length).toBeLessThan(45);
+  expect(new Set(texts).size).toBe(2);
+});

@@ -47,18 +47,22 @@ export interface PictureTextsOptions {
    * a model that has learned only how captions are spoken is not. Default false.
    */
   readonly wrongPictures?: boolean;
+  /** Plain texts among the sequences, so that the model goes on speaking as its base does, and their share. Default none. */
+  readonly plain?: { readonly texts: readonly string[]; readonly share: number };
 }
 
 export function pictureTexts(options: PictureTextsOptions): Sequences {
-  const { stage, identity, seed, wrongPictures = false } = options;
+  const { stage, identity, seed, plain, wrongPictures = false } = options;
   const rows = wrongPictures
     ? options.rows.map((row, i) => ({ ...row, codes: options.rows[(i + 1) % options.rows.length]!.codes }))
     : options.rows;
   const order = new Shuffle(rows.length, seed);
   return {
-    identity: `${stage} ${identity} ${options.drawShare}`,
+    identity: `${stage} ${identity} ${options.drawShare}${plain ? ` ${plain.texts.length} texts` : ""}`,
     get(index) {
       const rng = new Rng(hashText(`${seed}/${stage}/${index}`));
+      if (plain && rng.next() < plain.share)
+        return encodePieces(options.tokenizer, [{ text: plain.texts[rng.int(plain.texts.length)]!, learned: true }]);
       const row = rows[order.at(index)]!;
       if (stage === "instruct") return conversation(row, rows[rng.int(rows.length)]!, rng, options);
       return stage === "see-and-draw" && rng.next() < options.drawShare ? drawn(row, options) : seen(row, options);

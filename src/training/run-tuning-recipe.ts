@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type Adapter, baseHash, writePeftFolder, writeSafetensors } from "../checkpoint/index.ts";
 import type { DescribedCodes } from "../data/described-codes.ts";
-import { InputError } from "../errors.ts";
+import { InputError, UsageError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "../files.ts";
 import { allNumbers, openBaseModel } from "../generation/base-model.ts";
 import { normal } from "../graph/index.ts";
@@ -25,6 +25,7 @@ import { adapterPaths, lmStage } from "./lm-stage.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { pictureTexts, REQUESTS } from "./picture-texts.ts";
 import { loopSettings } from "./recipe.ts";
+import type { LanguageTexts } from "./run-lm-recipe.ts";
 import { loadWeights, type RunRecipeOptions } from "./run-recipe.ts";
 import { wordRows } from "./word-rows.ts";
 
@@ -45,6 +46,8 @@ export interface RunTuningOptions extends Omit<RunRecipeOptions, "data"> {
   /** Folder or GGUF file of the base, or the name of one on the Hub; default: what the recipe says, in the chain's folder. */
   readonly base?: string;
   readonly talk: (recipe: TuningRecipe["data"], root: string) => Promise<PictureTalk>;
+  /** Plain texts, for a recipe that has a share of them. */
+  readonly texts?: () => Promise<LanguageTexts>;
 }
 
 export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopResult> {
@@ -67,11 +70,14 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const start = await startValues(root, recipe, base, { config, lora, talk });
   const template = recipe.template === "seed" ? SEED_CHAT : CHATML;
   const texts = { stage: recipe.stage, tokenizer, template, drawShare: recipe.drawShare, seed: recipe.seed };
+  const share = recipe.textShare;
+  const plain = share > 0 ? await plainTexts(options) : undefined;
   const measured = { ...texts, rows: talk.validation, identity: "validation" };
   const beside = {
     seen: pictureTexts({ ...measured, drawShare: 0 }),
     wrongPicture: pictureTexts({ ...measured, drawShare: 0, wrongPictures: true }),
     ...(recipe.drawShare > 0 ? { drawn: pictureTexts({ ...measured, drawShare: 1 }) } : {}),
+    ...(plain ? { text: pictureTexts({ ...measured, plain: { texts: plain.heldOut, share: 1 } }) } : {}),
   };
   const steps = options.steps ?? recipe.steps;
   const runtime = new Runtime({ device: options.device ?? "cpu", threads: options.threads || availableParallelism() });
@@ -80,7 +86,12 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
       name: recipe.stage,
       config,
       length: recipe.length,
-      train: pictureTexts({ ...texts, rows: talk.train, identity: talk.identity }),
+      train: pictureTexts({
+        ...texts,
+        rows: talk.train,
+        identity: talk.identity,
+        ...(plain ? { plain: { texts: plain.train, share } } : {}),
+      }),
       validation: pictureTexts(measured),
       validationCount: Math.min(recipe.data.validation, talk.validation.length),
       beside,
@@ -122,6 +133,11 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   } finally {
     await runtime.close();
   }
+}
+
+async function plainTexts({ recipe, texts }: RunTuningOptions): Promise<LanguageTexts> {
+  if (!texts) throw new UsageError(`${recipe}: textShare: expected plain texts to learn from, got none.`);
+  return texts();
 }
 
 /** The folder that `describe`, `draw` and `chat` open, and PEFT. */

@@ -3,9 +3,12 @@
  * model's own vectors, so that a frozen model reads a picture as a bag of faint words before it has learned anything.
  *
  * A row is the sum over words w of log((n(c,w) + a) / (n(c) p(w) + a)) (E(w) - mean E): the evidence of naive Bayes, where
- * n(c,w) counts the captions with word w among the n(c) pictures with code c, and p(w) is the share of all captions.
+ * n(c,w) counts the captions with word w among the n(c) pictures with code c, and p(w) is the share of all captions. To
+ * every row one and the same vector is added, by which the model can tell codes from words, in what it reads and in what
+ * it says where the head is tied to the embeddings.
  */
 import type { DescribedCodes } from "../data/described-codes.ts";
+import { hashText, Rng } from "../rng.ts";
 
 export interface WordRowsOptions {
   readonly rows: readonly DescribedCodes[];
@@ -29,7 +32,7 @@ const COMMON = 0.5;
  */
 const LENGTH = 1;
 
-/** f32 [codes,width] */
+/** f32 [codes,width]. Half of the square of a row's length is its own, half is the vector that all rows share. */
 export function wordRows({ rows, encode, embeddings, width, codes }: WordRowsOptions): Float32Array {
   const { ids, captions, pictures, together } = count(rows, encode, codes);
   const words = [...ids].filter(([, word]) => captions[word]! <= COMMON * rows.length && captions[word]! > PRIOR);
@@ -45,8 +48,10 @@ export function wordRows({ rows, encode, embeddings, width, codes }: WordRowsOpt
   const own = spread(
     Float32Array.from(words.flatMap(([id]) => [...embeddings.subarray(id * width, (id + 1) * width)])),
   );
-  const scale = (LENGTH * own) / (spread(out) || 1);
-  return out.map((value) => value * scale);
+  const scale = (LENGTH * own * Math.SQRT1_2) / (spread(out) || 1);
+  const rng = new Rng(hashText("code"));
+  const shared = Float32Array.from({ length: width }, () => LENGTH * own * Math.SQRT1_2 * rng.normal());
+  return out.map((value, i) => value * scale + shared[i % width]!);
 }
 
 interface Counts {
