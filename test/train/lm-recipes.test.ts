@@ -68,19 +68,26 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
     codebook: "0".repeat(16),
     vectors: Float32Array.from({ length: CODES * 4 }, (_, i) => Math.sin(i)),
   });
+  const texts = async () => ({ train: ["a red star is red."], heldOut: ["a blue star is blue."] });
   const onLine = (line: LogLine): void => {
     lines.push(line);
   };
   const path = (name: string): string => fileURLToPath(new URL(`../recipes/${name}.json`, import.meta.url));
   const tuned = (name: string, steps: number) =>
-    runTuningRecipe({ recipe: path(name), root, talk, threads: 1, onLine, steps });
+    runTuningRecipe({ recipe: path(name), root, talk, texts, threads: 1, onLine, steps });
   await tuned("see", 500);
   const base = join(root, "lm-pretrain", "model");
   const { length } = (await LmTokenizer.open(base)).encode("a green star");
   // Whoever does not look at the codes has to choose among twelve captions.
   const blind = Math.log(rows.length) / (length + 1);
-  expect(lines.find((line) => line["validation/nats"] !== undefined)!["validation/nats"]).toBeLessThan(0.85 * blind);
+  const last = (): LogLine => lines.findLast((line) => line["validation/nats"] !== undefined)!;
+  expect(last()["validation/nats"]).toBeLessThan(0.85 * blind);
+  expect(last()["validation/wrongPictureNats"]).toBeGreaterThan(1.2 * Number(last()["validation/seenNats"]));
+  await expect(
+    runTuningRecipe({ recipe: path("see-and-draw"), root, talk, threads: 1, steps: 1 }), // no plain texts
+  ).rejects.toThrow("see-and-draw.json: textShare: expected plain texts to learn from, got none.");
   await tuned("see-and-draw", 60);
+  for (const name of ["drawn", "text"]) expect(last()[`validation/${name}Nats`]).toBeGreaterThan(0);
   expect((await tuned("instruct", 60)).finished).toBe(true);
 
   const adapter = join(root, "instruct", "adapter");
