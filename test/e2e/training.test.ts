@@ -211,3 +211,17 @@ test(
   },
   TIMEOUT,
 );
+
+test(
+  "the example of the language model runs",
+  async () => {
+    const { code, stdout, stderr } = await finished(node("../../examples/language.mjs"));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const lines = stdout.toString().trim().split("\n");
+    expect(lines[0]).toMatch(/^it shows: .*turtle/);
+    expect(lines[1]).toMatch(/^how many things are there\? \w+/);
+    expect(lines.find((line) => line.startsWith("it draws:"))).toMatch(/^it draws:( \d+){32}$/);
+    expect((await decodeImage(await readFile(join(root, "drawn.png")), "drawn")).width).toBe(64);
+  },
+  TIMEOUT,
+);
