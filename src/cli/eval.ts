@@ -30,7 +30,7 @@ export function evalCommand(drawings: () => Promise<Atlas> = openAtlas): Command
     .option("--language", "score the language model instead: captions, questions, drawings", false)
     .option("--drawings <n>", "with --language: prompts that are drawn", whole(2), 100)
     .option("--spans <n>", "with --language: prompts that are drawn without any rule", whole(1), 1000)
-    .option("--lm <folder>", "with --language: the base, a folder or a GGUF file (default: lm in the model folder)")
+    .option("--lm <path>", "with --language: the base, a folder or a GGUF file (default: as seedling describe)")
     .option("--adapter <folder>", "with --language: the adapter (default: lm-adapter in the model folder)")
     .option("-o, --output <file>", "write the scores as JSON");
   return addModelOptions(command).action(

@@ -24,12 +24,13 @@ export interface LmFolders {
  */
 export async function lmFolders(
   model: string,
-  { lm, adapter = join(model, "lm-adapter") }: { readonly lm?: string; readonly adapter?: string },
+  { lm, adapter: named }: { readonly lm?: string; readonly adapter?: string },
   download: Omit<DownloadOptions, "wanted"> = {},
 ): Promise<LmFolders> {
+  const adapter = named ?? join(model, "lm-adapter");
   await expectThere(model, "a model folder", "Check the path.");
   await expectThere(adapter, "the adapter of a language model that sees and draws", "Name one with --adapter.");
-  const name = lm ?? (await baseOnHub(adapter)) ?? join(model, "lm");
+  const name = lm ?? (named && (await baseOnHub(named))) ?? join(model, "lm");
   const base = await localFile(name, download);
   await expectThere(base, "a language model, a folder or a .gguf file", "Name one with --lm.");
   return { model, lm: base, adapter };
