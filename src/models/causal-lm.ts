@@ -6,7 +6,7 @@
  */
 import { ShapeError } from "../errors.ts";
 import { addDims } from "../graph/dims.ts";
-import { concat, type Dim, input, normal, type Params, type Tensor } from "../graph/index.ts";
+import { concat, type Dim, input, normal, type Params, type Tensor, zeros } from "../graph/index.ts";
 import { linear } from "../nn/index.ts";
 
 /** Keys and values of one layer, f32 [B,G,S,Dh] each. */
@@ -50,6 +50,11 @@ export interface VocabularyConfig {
    * language model (arXiv 2307.08041 section 3.3). Only while it learns: what comes out is stored as added rows.
    */
   readonly projectedFrom?: number;
+  /**
+   * One learned vector is added to all added rows, so that what they have in common, that they are no words, is learned
+   * from all of them at once. Only while it learns: it is added to the rows that are stored.
+   */
+  readonly sharedVector?: boolean;
 }
 
 /** Two added tokens are no codes: begin and end of a picture, behind the codes. */
@@ -85,12 +90,16 @@ export function extendCache(k: Tensor, v: Tensor, groups: number, past?: KeyValu
   return past ? { key: concat([past.key, key], 2), value: concat([past.value, value], 2) } : { key, value };
 }
 
-/**
- * Rows of added tokens, f32 [N,D]. Key `added`; or, projected, `code_projection.*`, `marks` [2,D] and the codebook itself,
- * `codebook` [N-2,E].
- */
-function addedRows(p: Params, { addedTokens = 0, width, projectedFrom }: VocabularyConfig): Tensor {
-  if (!projectedFrom) return p.get("added", [addedTokens, width], normal(0.02));
+/** Rows of added tokens, f32 [N,D]. Key `added`, and `shared` [1,D] if they share a vector. */
+function learnedRows(p: Params, { addedTokens = 0, width, sharedVector }: VocabularyConfig): Tensor {
+  const rows = p.get("added", [addedTokens, width], normal(0.02));
+  return sharedVector ? rows.add(p.get("shared", [1, width], zeros)) : rows;
+}
+
+/** As `learnedRows`, or projected: `code_projection.*`, `marks` [2,D] and the codebook itself, `codebook` [N-2,E]. */
+function addedRows(p: Params, config: VocabularyConfig): Tensor {
+  const { addedTokens = 0, width, projectedFrom } = config;
+  if (!projectedFrom) return learnedRows(p, config);
   const table = p.get("codebook", [addedTokens - PICTURE_MARKS, projectedFrom], normal(1));
   const codes = linear(p.at("code_projection"), table, width, { init: normal(0.02) });
   return concat([codes, p.get("marks", [PICTURE_MARKS, width], normal(0.02))], 0);
@@ -113,7 +122,7 @@ export function tokenLogits(p: Params, x: Tensor, config: VocabularyConfig): Ten
   const old = x.linear(p.get("weight", [vocabulary, width], normal(0.02)));
   if (addedTokens === 0) return old;
   // An output matrix of its own has rows of its own for the codes.
-  const rows = tied ? addedRows(p, config) : p.get("added", [addedTokens, width], normal(0.02));
+  const rows = tied ? addedRows(p, config) : learnedRows(p, config);
   return concat([old, x.linear(rows)], -1);
 }
 

@@ -74,6 +74,8 @@ const tuning = z.strictObject({
   rowsStart: z.enum(["noise", "words"]).default("noise"),
   /** Factor on the rate of new rows: each is met rarely, so it learns little at the rate of the rest. */
   rowsRate: z.number().positive().default(1),
+  /** Nats by which codes are raised, while learning, where a word is to be said, and words where a code is. */
+  kindMargin: z.number().min(0).default(0),
   /** Share of sequences in which the model draws. Stage `see` has none. */
   drawShare: share.default(0.5),
   /** Share of sequences that are plain text, glosses of WordNet, so that the model does not forget how to speak of others. */

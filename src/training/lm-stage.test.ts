@@ -2,10 +2,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Params } from "../graph/index.ts";
 import { HIDDEN_KEY } from "../models/causal-lm.ts";
 import type { LlamaConfig } from "../models/llama.ts";
+import { Rng } from "../rng.ts";
 import { mapWeights, Runtime } from "../runtime/index.ts";
-import { adapterPaths, feedsOf, type LmStageOptions, lmStage, type Sequences } from "./lm-stage.ts";
+import { adapterPaths, feedsOf, type LmStageOptions, lmStage, roomFor, type Sequences } from "./lm-stage.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 
 const config: LlamaConfig = {
@@ -80,18 +82,89 @@ async function train(options: Partial<LmStageOptions>): Promise<LoopResult & { n
   return { ...result, nats };
 }
 
-test("a label is the next id where that one is learned; padding is seen by nobody", () => {
-  const { ids, positions, keyPositions, labels } = feedsOf(
-    [
-      { ids: [5, 6, 7], learned: [true, false, true] },
-      { ids: [1, 2, 3, 4, 5], learned: [true, true, true, true, true] },
-    ],
-    4,
-  );
+test("a label is the next id where that one is learned; padding is seen by nobody; room is kept", () => {
+  const sequences = [
+    { ids: [5, 6, 7], learned: [true, false, true] },
+    { ids: [1, 2, 3, 4, 5], learned: [true, true, true, true, true] },
+  ];
+  const { ids, positions, keyPositions, places, labels } = feedsOf(sequences, 4);
   expect([...ids!.data]).toEqual([5, 6, 7, 0, 1, 2, 3, 4]);
   expect([...positions!.data]).toEqual([0, 1, 2, 0, 0, 1, 2, 3]);
   expect([...keyPositions!.data]).toEqual([0, 1, 2, HIDDEN_KEY, 0, 1, 2, 3]);
-  expect([...labels!.data]).toEqual([-100, 7, -100, -100, 2, 3, 4, 5]);
+  expect([...places!.data]).toEqual([1, 4, 5, 6, 7, 0, 0, 0]);
+  expect([...labels!.data]).toEqual([7, 2, 3, 4, 5, -100, -100, -100]);
+  const few = feedsOf(sequences, 4, 3);
+  expect([...few.places!.data]).toEqual([1, 4, 5]);
+  expect([...few.labels!.data]).toEqual([7, 2, 3]);
+});
+
+test("room is made for the fullest of the first batches, and a tenth more", async () => {
+  const marked = (count: (index: number) => number): Sequences => ({
+    identity: "marked",
+    get: (index) => ({
+      ids: Array.from({ length: 21 }, () => 1),
+      learned: Array.from({ length: 21 }, (_, i) => i > 0 && i <= count(index)),
+    }),
+  });
+  expect(
+    await roomFor(
+      marked(() => 10),
+      4,
+      20,
+    ),
+  ).toBe(11);
+  expect(
+    await roomFor(
+      marked((index) => (index % 4 === 0 ? 16 : 4)),
+      4,
+      20,
+    ),
+  ).toBe(8); // 7 in the mean
+  expect(
+    await roomFor(
+      marked(() => 20),
+      4,
+      16,
+    ),
+  ).toBe(16);
+});
+
+test("a margin makes what is not of the label's kind count for more, in training only", async () => {
+  const added: LlamaConfig = { ...config, addedTokens: 6 }; // four codes and the marks
+  const losses = new Map<number, number>();
+  for (const kindMargin of [0, 3]) {
+    const sequences: Sequences = {
+      identity: "two codes and a word",
+      get: () => ({ ids: [3, 12, 13, 4, 16], learned: [false, true, true, true, false] }),
+    };
+    const stage = lmStage({
+      name: "margin",
+      config: added,
+      length: 6,
+      train: sequences,
+      validation: sequences,
+      validationCount: 1,
+      runtime,
+      kindMargin,
+    });
+    const p = new Params();
+    const { loss } = stage.build(p, 1);
+    // All weights are 0 but for norms, so all tokens are equally likely.
+    const zero = mapWeights(
+      new Map(
+        [...p.declared()].map(([path, t]) => [
+          path,
+          new Float32Array(t.shape.reduce<number>((a, b) => a * Number(b), 1)),
+        ]),
+      ),
+    );
+    const program = await runtime.compile({ loss: loss! }, zero);
+    losses.set(kindMargin, (await program.run(await stage.batch(0, 1, new Rng(1)))).loss!.data[0]!);
+    await program.close();
+  }
+  expect(losses.get(0)).toBeCloseTo(Math.log(18), 5);
+  const [code, word] = [Math.log(4 + 14 * Math.exp(3)), Math.log(14 + 4 * Math.exp(3))];
+  expect(losses.get(3)).toBeCloseTo((2 * code + word) / 3, 5);
 });
 
 test("a model learns to count, and an adapter with new words to count by twos while the base stays as it was", async () => {
@@ -99,7 +172,7 @@ test("a model learns to count, and an adapter with new words to count by twos wh
   expect(base.nats).toBeLessThan(0.05);
   expect(Math.exp(base.nats)).toBeLessThan(1.06);
 
-  const bigger = { ...config, addedTokens: 4 };
+  const bigger = { ...config, addedTokens: 4, sharedVector: true };
   const source = mapWeights(base.weights);
   const start = new Map([...base.weights].filter(([path]) => path.endsWith("norm.weight")));
   const adapter = { lora, base: source };
@@ -108,5 +181,6 @@ test("a model learns to count, and an adapter with new words to count by twos wh
   expect(adapted.nats).toBeLessThan(0.2);
   expect([...adapted.weights.keys()].sort()).toEqual(adapterPaths(bigger, lora).sort());
   expect([...adapted.weights.keys()]).toContain("model.embed_tokens.added");
+  expect(adapted.weights.get("model.embed_tokens.shared")!.some((value) => value !== 0)).toBe(true);
   expect([...adapted.weights.keys()].some((path) => /(embed_tokens|q_proj)\.weight$/.test(path))).toBe(false);
 }, 60_000);

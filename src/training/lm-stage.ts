@@ -3,8 +3,8 @@
  * marked (answers, captions, codes). With LoRA the base is frozen, and new rows of the vocabulary and the norms learn
  * beside the thin matrices. arXiv 2307.08041 section 3.3; seed-facts section 11.
  */
-import { input, Params, type Tensor } from "../graph/index.ts";
-import { HIDDEN_KEY, lmInput } from "../models/causal-lm.ts";
+import { concat, constant, input, Params, type Tensor } from "../graph/index.ts";
+import { HIDDEN_KEY, lmInput, PICTURE_MARKS } from "../models/causal-lm.ts";
 import { languageModel, languageModelLogits, languageModelWeights } from "../models/language-model.ts";
 import type { LmConfig } from "../models/lm-config.ts";
 import { isLoraPath, type LoraConfig, LoraParams } from "../models/lora.ts";
@@ -38,20 +38,33 @@ export interface LmStageOptions {
   readonly start?: ReadonlyMap<string, Float32Array>;
   /** Factor on the rate of added rows. Default 1. */
   readonly rowsRate?: number;
+  /**
+   * Learned places of a sequence for which a batch has room, in the mean of its sequences; the logits of others are not
+   * computed. What is beyond is not learned in that step. Default: the length, so that there is room for all.
+   */
+  readonly room?: number;
+  /**
+   * Nats that codes are raised by where a word is to be said, and words where a code is, so that the model learns to tell
+   * them apart with certainty and not only as well as the data needs. Not in what is measured. Default 0.
+   */
+  readonly kindMargin?: number;
 }
 
 /** Not counted by the loss. */
 const NO_LABEL = -100;
 
+/** A batch has room for the most learned places of so many batches, and a share more. */
+const [MEASURED_BATCHES, SPARE_ROOM] = [40, 1.1];
+
 /** What learns beside a frozen base: thin matrices, added rows, norms. */
 export function adapterPaths(config: LmConfig, lora: LoraConfig): string[] {
-  const beside = /(norm\.(weight|bias)|\.added|\.marks|\.code_projection\.(weight|bias))$/;
+  const beside = /(norm\.(weight|bias)|\.added|\.shared|\.marks|\.code_projection\.(weight|bias))$/;
   const paths = languageModelWeights(config, new LoraParams(lora)).map(([path]) => path);
   return paths.filter((path) => isLoraPath(path) || beside.test(path));
 }
 
 export function lmStage(options: LmStageOptions): Stage {
-  const { name, config, length: T, train, adapter, start, rowsRate = 1 } = options;
+  const { name, config, length: T, train, adapter, start, rowsRate = 1, room = T, kindMargin = 0 } = options;
   const noiseWidth = Math.max(config.width, config.intermediate);
   const drops = (adapter?.lora.dropout ?? 0) > 0;
   const noise = (B: number): Tensor => input("noise", [B, T, noiseWidth]);
@@ -62,9 +75,10 @@ export function lmStage(options: LmStageOptions): Stage {
     ...(start ? { start } : {}),
     rateScale: (path) => (path.endsWith(".added") ? rowsRate : 1),
     params: (B) => (adapter ? new LoraParams(adapter.lora, drops ? { noise: noise(B) } : {}) : new Params()),
-    build: (p, B) => ({ loss: nextTokenLoss(p, config, B, T).loss }),
+    build: (p, B) => ({ loss: nextTokenLoss(p, config, [B, T, B * room], kindMargin).loss }),
     async batch(micro, B, rng) {
-      const feeds = feedsOf(await Promise.all(Array.from({ length: B }, (_, b) => train.get(micro * B + b))), T);
+      const sequences = await Promise.all(Array.from({ length: B }, (_, b) => train.get(micro * B + b)));
+      const feeds = feedsOf(sequences, T, B * room);
       return drops ? { ...feeds, noise: noiseValue([B, T, noiseWidth], rng) } : feeds;
     },
     evaluate: (weights) => perplexity(weights, options),
@@ -75,33 +89,69 @@ function topNames(config: LmConfig): string[] {
   return [...new Set(languageModelWeights(config).map(([path]) => path.split(".")[0]!))];
 }
 
-function nextTokenLoss(p: Params, config: LmConfig, B: number, T: number): { loss: Tensor; count: Tensor } {
+/** Over M learned places of B sequences of T tokens. */
+function nextTokenLoss(
+  p: Params,
+  config: LmConfig,
+  [B, T, M]: readonly [number, number, number],
+  margin = 0,
+): { loss: Tensor; count: Tensor } {
   const { hidden } = languageModel(p, lmInput(config, { batch: B, tokens: T }), config);
-  const labels = input("labels", [B, T], "i32").reshape([B * T]);
-  const logits = languageModelLogits(p, hidden.reshape([B * T, config.width]), config);
-  return { loss: labelledCrossEntropy(logits, labels), count: labels.less(0).cast("f32").neg().add(1).sum() };
+  const labels = input("labels", [M], "i32");
+  const learned = hidden.reshape([B * T, config.width]).gather(input("places", [M], "i32"));
+  const logits = languageModelLogits(p, learned, config);
+  const raised = margin > 0 ? logits.add(otherKind(labels, config).mul(margin)) : logits;
+  return { loss: labelledCrossEntropy(raised, labels), count: labels.less(0).cast("f32").neg().add(1).sum() };
 }
 
-/** Ids, places and labels of a batch: i32 [B,T] each; the label of a place is the next id if that one is learned. */
-export function feedsOf(sequences: readonly EncodedChat[], T: number): Values {
+/** 1 for codes where the label is none, and for all that is no code where it is one. labels: i32 [M] -> f32 [M,V]. */
+function otherKind(labels: Tensor, { vocabulary, addedTokens = PICTURE_MARKS }: LmConfig): Tensor {
+  const [V, end] = [vocabulary + addedTokens, vocabulary + addedTokens - PICTURE_MARKS];
+  const kinds = new Float32Array(2 * V); // codes, then words and marks
+  for (let id = 0; id < V; id++) kinds[id >= vocabulary && id < end ? id : V + id] = 1;
+  const isCode = labels.less(end).cast("f32").mul(labels.less(vocabulary).cast("f32").neg().add(1)).reshape([-1, 1]);
+  return concat([isCode.neg().add(1), isCode], 1).matmul(constant(kinds).reshape([2, V]));
+}
+
+/** Largest number of learned places in one of the first batches, a sequence, and some more. */
+export async function roomFor(sequences: Sequences, batch: number, length: number): Promise<number> {
+  let most = 0;
+  for (let at = 0; at < MEASURED_BATCHES * batch; at += batch) {
+    const all = await Promise.all(Array.from({ length: batch }, (_, b) => sequences.get(at + b)));
+    const count = all.reduce((sum, { learned }) => sum + learned.slice(1, length + 1).filter(Boolean).length, 0);
+    most = Math.max(most, count);
+  }
+  return Math.min(length, Math.ceil((SPARE_ROOM * most) / batch));
+}
+
+/**
+ * Ids and places of a batch, i32 [B,T] each, and i32 [M] each the `places` of learned tokens in it, counted row by row, and
+ * their `labels`: the next id. M is B T if it is not given.
+ */
+export function feedsOf(sequences: readonly EncodedChat[], T: number, M = sequences.length * T): Values {
   const B = sequences.length;
-  const filled = (value: number): Int32Array => new Int32Array(B * T).fill(value);
-  const [ids, positions, keyPositions, labels] = [filled(0), filled(0), filled(HIDDEN_KEY), filled(NO_LABEL)];
+  const filled = (value: number, length = B * T): Int32Array => new Int32Array(length).fill(value);
+  const [ids, positions, keyPositions] = [filled(0), filled(0), filled(HIDDEN_KEY)];
+  const [places, labels] = [filled(0, M), filled(NO_LABEL, M)];
+  let learned = 0;
   for (const [b, sequence] of sequences.entries()) {
     for (let t = 0; t < Math.min(T, sequence.ids.length); t++) {
       const at = b * T + t;
       ids[at] = sequence.ids[t]!;
       positions[at] = t;
       keyPositions[at] = t;
-      if (sequence.learned[t + 1]) labels[at] = sequence.ids[t + 1]!;
+      if (!sequence.learned[t + 1] || learned === M) continue;
+      places[learned] = at;
+      labels[learned++] = sequence.ids[t + 1]!;
     }
   }
-  const value = (data: Int32Array): Values[string] => ({ shape: [B, T], data });
+  const value = (data: Int32Array, shape = [B, T]): Values[string] => ({ shape, data });
   return {
     ids: value(ids),
     positions: value(positions),
     keyPositions: value(keyPositions),
-    labels: value(labels),
+    places: value(places, [M]),
+    labels: value(labels, [M]),
   };
 }
 
@@ -120,7 +170,7 @@ async function perplexity(
   const p = adapter ? new LoraParams({ ...adapter.lora, dropout: 0 }) : new Params();
   const own = mapWeights(weights);
   const source = adapter ? { ...adapter.base, get: (path: string) => own.get(path) ?? adapter.base.get(path) } : own;
-  const program = await runtime.compile({ ...nextTokenLoss(p, config, B, length) }, source);
+  const program = await runtime.compile({ ...nextTokenLoss(p, config, [B, length, B * length]) }, source);
   const mean = async (from: Sequences): Promise<{ nats: number; tokens: number }> => {
     let [sum, tokens] = [0, 0];
     for (let at = 0; at + B <= validationCount; at += B) {

@@ -21,12 +21,13 @@ import { CHATML, LmTokenizer, SEED_CHAT, withImageTokens } from "../text/index.t
 import { type LmManifest, writeLmManifest } from "../text/lm-manifest.ts";
 import { hashOf } from "./feature-cache.ts";
 import { loadTuningRecipe, type TuningRecipe } from "./lm-recipe.ts";
-import { adapterPaths, lmStage } from "./lm-stage.ts";
+import { adapterPaths, lmStage, roomFor } from "./lm-stage.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { pictureTexts, REQUESTS } from "./picture-texts.ts";
 import { loopSettings } from "./recipe.ts";
 import type { LanguageTexts } from "./run-lm-recipe.ts";
 import { loadWeights, type RunRecipeOptions } from "./run-recipe.ts";
+import { storedRows } from "./stored-rows.ts";
 import { wordRows } from "./word-rows.ts";
 
 /** Codes with what is said of them, and which codebook they come from. */
@@ -61,8 +62,9 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const talk = await options.talk(recipe.data, root);
   const { json, tokenizer } = withCodes(base.tokenizer, base.config.vocabulary, talk.codes);
   const rows: LmConfig = { ...base.config, addedTokens: talk.codes + PICTURE_MARKS };
-  const projected = recipe.codeWords === "projection" ? { projectedFrom: talk.vectors.length / talk.codes } : {};
-  const config: LmConfig = { ...rows, ...projected };
+  const E = talk.vectors.length / talk.codes;
+  const learned = recipe.codeWords === "projection" ? { projectedFrom: E } : { sharedVector: true };
+  const config: LmConfig = { ...rows, ...learned };
   const table = `${vocabularyPaths(config).embeddings}.codebook`;
   const lora: LoraConfig = { ...(config.kind === "opt" ? SEED_LORA_OPT : SEED_LORA), ...recipe.lora };
   if (recipe.length > config.context)
@@ -82,16 +84,18 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const steps = options.steps ?? recipe.steps;
   const runtime = new Runtime({ device: options.device ?? "cpu", threads: options.threads || availableParallelism() });
   try {
+    const train = pictureTexts({
+      ...texts,
+      rows: talk.train,
+      identity: talk.identity,
+      ...(plain ? { plain: { texts: plain.train, share } } : {}),
+    });
     const stage = lmStage({
       name: recipe.stage,
       config,
       length: recipe.length,
-      train: pictureTexts({
-        ...texts,
-        rows: talk.train,
-        identity: talk.identity,
-        ...(plain ? { plain: { texts: plain.train, share } } : {}),
-      }),
+      train,
+      room: await roomFor(train, recipe.batch, recipe.length),
       validation: pictureTexts(measured),
       validationCount: Math.min(recipe.data.validation, talk.validation.length),
       beside,
@@ -99,6 +103,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
       adapter: { lora, base: mapWeights(new Map([...base.weights, [table, talk.vectors]])) },
       start,
       rowsRate: recipe.rowsRate,
+      kindMargin: recipe.kindMargin,
     });
     const result = await trainLoop(stage, {
       run,
@@ -115,8 +120,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
       ([name, data]) => ({ name, dtype: "F32", shape: shapes.get(name)!, data }) as const,
     );
     await writeSafetensors(join(run, "weights.safetensors"), tensors);
-    const stored =
-      recipe.codeWords === "rows" ? result.weights : withRows(result.weights, vocabularyPaths(config), talk);
+    const stored = storedRows(result.weights, talk);
     const storedShapes = new Map(languageModelWeights(rows, new LoraParams(lora)));
     const weights = new Map([...stored].map(([name, data]) => [name, { shape: storedShapes.get(name)!, data }]));
     const hash = await baseHash(basePath);
@@ -155,27 +159,6 @@ async function writeAdapter(
   await writeLmManifest(folder, manifest);
 }
 
-/** Projected codes and marks as the rows that they stand for; what else was learned stays. */
-function withRows(
-  learned: ReadonlyMap<string, Float32Array>,
-  { embeddings }: { readonly embeddings: string },
-  { vectors, codes }: PictureTalk,
-): ReadonlyMap<string, Float32Array> {
-  const own = (name: string): Float32Array => learned.get(`${embeddings}.${name}`)!;
-  const [weight, bias, marks] = [own("code_projection.weight"), own("code_projection.bias"), own("marks")];
-  const [width, E] = [bias.length, vectors.length / codes];
-  const rows = new Float32Array((codes + PICTURE_MARKS) * width);
-  for (let code = 0; code < codes; code++)
-    for (let d = 0; d < width; d++) {
-      let sum = bias[d]!;
-      for (let e = 0; e < E; e++) sum += weight[d * E + e]! * vectors[code * E + e]!;
-      rows[code * width + d] = sum;
-    }
-  rows.set(marks, codes * width);
-  const rest = [...learned].filter(([path]) => !/\.(marks|code_projection\.(weight|bias))$/.test(path));
-  return new Map([...rest, [`${embeddings}.added`, rows]]);
-}
-
 /** The base's tokenizer with the tokens of codes behind its rows. @throws InputError for one that has some already */
 function withCodes(
   base: LmTokenizer,
@@ -193,12 +176,11 @@ async function startValues(
   { weights, tokenizer }: { readonly weights: ReadonlyMap<string, Float32Array>; readonly tokenizer: LmTokenizer },
   { config, lora, talk }: { readonly config: LmConfig; readonly lora: LoraConfig; readonly talk: PictureTalk },
 ): Promise<ReadonlyMap<string, Float32Array>> {
-  const paths = vocabularyPaths(config);
   if (continues) {
     const earlier = await loadWeights(join(root, continues, "weights.safetensors"));
-    const wasProjected = earlier.has(`${paths.embeddings}.code_projection.weight`);
-    return wasProjected && !config.projectedFrom ? withRows(earlier, paths, talk) : earlier;
+    return config.projectedFrom ? earlier : storedRows(earlier, talk);
   }
+  const paths = vocabularyPaths(config);
   const known = adapterPaths(config, lora).filter((path) => weights.has(path));
   const start = new Map(known.map((path) => [path, weights.get(path)!]));
   if (codeWords === "rows" && rowsStart === "words") {
