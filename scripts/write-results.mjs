@@ -11,7 +11,7 @@ const names = ["mini", "untrained", "text-head", "codebook-variants", "quantized
 const [mini, untrained = {}, textHead, variants, quantized] = names.map(read);
 const languages = [
   ["seedling-mini", read("language")],
-  ["SmolLM2-135M-Instruct with models/seedling-smollm2", read("language-smollm2")],
+  ["SmolLM2-135M", read("language-smollm2")],
 ].filter(([, scores]) => scores);
 const { codes } = JSON.parse(readFileSync("models/seedling-mini/config.json", "utf8")).codebook;
 const NOT_MEASURED = "not measured";
@@ -152,9 +152,8 @@ const { reconstruction, codebook, speed } = mini;
 const verdicts = new Map(bars(mini).map(({ key, reached }) => [key, verdict(reached)]));
 const r1 = (r) => (r ? `${f(r.imageToText.r1)} / ${f(r.textToImage.r1)}` : NOT_MEASURED);
 const untrainedTest = untrained["retrieval test"];
-const scores = [
-  row("", "score", "bar or baseline"),
-  row("---", "---:", "---"),
+const HEAD = [row("", "score", "bar or baseline"), row("---", "---:", "---")];
+const pictureRows = [
   row(
     "retrieval by causal embeddings, R@1, picture to text / text to picture",
     `${r1(test.embeddings)} %`,
@@ -189,11 +188,8 @@ const scores = [
     f(inStyle?.fromCodes, 3),
     `from the caption ${f(inStyle?.fromCaption, 3)}, nearest training pixels ${f(inStyle?.nearestPixels, 3)}`,
   ),
-  ...languages.flatMap(([name, language]) =>
-    languageBars(language).map(({ short, got, bar, reached }) =>
-      row(`${name}: ${short}`, got, `bar ${bar}, ${verdict(reached)}`),
-    ),
-  ),
+];
+const speedRows = [
   row(
     "tokenizing on two CPU cores",
     `${f(speed.picturesPerSecond, 0)} pictures/s, ${f(speed.latencyMs)} ms for one`,
@@ -204,14 +200,26 @@ const scores = [
     `${f(speed.loadMs, 0)} ms; ${f(speed.firstMemoryMb, 0)} MB`,
     "",
   ),
-].join("\n");
-for (const path of ["README.md", "models/seedling-mini/README.md"]) {
+];
+const languageRows = languages.map(([name, language]) =>
+  languageBars(language).map(({ short, got, bar, reached }) =>
+    row(`${name}: ${short}`, got, `bar ${bar}, ${verdict(reached)}`),
+  ),
+);
+const [own = [], smollm2] = languageRows;
+writeScores("README.md", [...pictureRows, ...languageRows.flat(), ...speedRows]);
+writeScores("models/seedling-mini/README.md", [...pictureRows, ...own, ...speedRows]);
+if (smollm2) writeScores("models/seedling-smollm2/README.md", smollm2);
+
+/** The table between the marks of a file. */
+function writeScores(path, rows) {
   const text = readFileSync(path, "utf8");
   const between = /(<!-- scores:[^>]*-->\n\n)[\s\S]*?(\n\n<!-- \/scores -->)/;
   if (!between.test(text)) throw new Error(`${path}: expected the marks of the scores, found none.`);
+  const table = [...HEAD, ...rows].join("\n");
   writeFileSync(
     path,
-    text.replace(between, (_, before, after) => `${before}${scores}${after}`),
+    text.replace(between, (_, before, after) => `${before}${table}${after}`),
   );
 }
 

@@ -7,14 +7,15 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 const script = resolve("scripts/write-results.mjs");
 const MARKS = "<!-- scores: written by a script -->\n\nold\n\n<!-- /scores -->\n";
+const CARDS = ["README.md", "models/seedling-mini/README.md", "models/seedling-smollm2/README.md"];
 
 let root: string;
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), "seedling-results-"));
   mkdirSync(join(root, "docs"));
-  mkdirSync(join(root, "models/seedling-mini"), { recursive: true });
+  for (const name of ["mini", "smollm2"]) mkdirSync(join(root, `models/seedling-${name}`), { recursive: true });
   cpSync("docs/results", join(root, "docs/results"), { recursive: true });
-  for (const path of ["README.md", "models/seedling-mini/README.md"]) writeFileSync(join(root, path), MARKS);
+  for (const path of CARDS) writeFileSync(join(root, path), MARKS);
   writeFileSync(join(root, "models/seedling-mini/config.json"), JSON.stringify({ codebook: { codes: 8192 } }));
 });
 afterAll(() => rmSync(root, { recursive: true }));

@@ -1,0 +1,40 @@
+/** What ships belongs together and stays small. */
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { readPeftFolder } from "../src/checkpoint/index.ts";
+import { SeedTokenizer } from "../src/index.ts";
+import { readLmManifest } from "../src/text/lm-manifest.ts";
+import { LmTokenizer } from "../src/text/index.ts";
+
+async function bytesOf(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true });
+  const sizes = await Promise.all(entries.map(async (name) => (await stat(join(folder, name))).size));
+  return sizes.reduce((a, b) => a + b, 0);
+}
+
+test.each([
+  ["models/seedling-mini", 80e6],
+  ["models/seedling-smollm2", 20e6],
+])("%s has at most %d bytes", async (folder, most) => {
+  expect(await bytesOf(folder)).toBeLessThan(most);
+});
+
+test.each(["models/seedling-mini/lm-adapter", "models/seedling-smollm2"])(
+  "%s speaks of the codes of seedling-mini",
+  async (folder) => {
+    const pictures = await SeedTokenizer.fromPretrained("models/seedling-mini");
+    const [adapter, manifest, words] = await Promise.all([
+      readPeftFolder(folder),
+      readLmManifest(folder),
+      LmTokenizer.open(folder),
+    ]);
+    await pictures.close();
+    expect(manifest.codebook).toBe(pictures.codebookHash);
+    expect(manifest.codes).toBe(pictures.codebookSize);
+    const rows = adapter.weights.get("model.embed_tokens.added")!;
+    expect(rows.shape[0]).toBe(manifest.codes + 2);
+    expect(words.image).toMatchObject({ first: adapter.firstAddedToken, codes: manifest.codes });
+    for (const { data } of adapter.weights.values()) expect(data.every(Number.isFinite)).toBe(true);
+  },
+);
