@@ -1,7 +1,8 @@
 import { beforeAll, expect, test } from "vitest";
 import { type Atlas, loadAtlas } from "../data/atlas.ts";
 import { createSceneSource } from "../data/index.ts";
-import { CaptionReader, captionScores } from "./read-caption.ts";
+import type { SceneObject } from "../data/scenes.ts";
+import { CaptionReader, type CaptionScores, captionScores } from "./read-caption.ts";
 
 let atlas: Atlas;
 beforeAll(async () => {
@@ -41,4 +42,16 @@ test("things, counts, colours and relations of free text", () => {
   ]);
   expect(reader.read("nothing of the kind")).toEqual({ things: [] });
   expect(reader.read("")).toEqual({ things: [] });
+});
+
+test("a thing named twice is right once", () => {
+  const car = { noun: "car", count: 1, colour: "red", x: 0, y: 0, w: 8, h: 8 } as unknown as SceneObject;
+  const bus = { ...car, noun: "bus", y: 20 };
+  const score = (said: string, objects: readonly SceneObject[]): CaptionScores =>
+    captionScores([said], [{ objects }], ["car", "bus"]);
+  expect(score("a red car", [car]).objectF1).toBe(1);
+  const twice = score("a red car below a blue car", [car]);
+  expect(twice.objectF1).toBeCloseTo(2 / 3, 6); // of two names one is right, of one thing one is named
+  expect(twice).toMatchObject({ countAccuracy: 100, colourAccuracy: 100, exactly: 0 });
+  expect(score("a car below a car", [car, bus]).objectF1).toBe(0.5);
 });

@@ -81,7 +81,7 @@ function withoutBackground(caption: string): string {
 }
 
 export interface CaptionScores {
-  /** Of the names of things, over all captions. */
+  /** Of the names of things, over all captions; a thing named a second time is one that is not there. */
   readonly objectF1: number;
   /** Percent, of the things that were named right. */
   readonly countAccuracy: number;
@@ -107,14 +107,16 @@ export function captionScores(
     const shown = new Map(objects.map((object) => [object.noun, object]));
     const names = new Set(things.map(({ noun }) => noun));
     let faults = names.size === shown.size && things.length === names.size ? 0 : 1;
-    tally.named += names.size;
+    tally.named += things.length;
     tally.shown += shown.size;
+    const left = new Map(shown);
     for (const { noun, count, colour } of things) {
-      const object = shown.get(noun);
+      const object = left.get(noun);
       if (!object) {
         faults++;
         continue;
       }
+      left.delete(noun);
       tally.right++;
       if (count === object.count) tally.counts++;
       else faults++;
