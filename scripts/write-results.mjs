@@ -275,7 +275,9 @@ function quantizedSection({ scenes, recallMean, variants: rounded }) {
 function languageSection(name, scores) {
   const splits = ["test", "held-out-style", "held-out-pairs"];
   const lines = ["", `## ${name} sees and draws: ${scores.scenes} scenes of each split, ${scores.nouns} nouns`, ""];
-  lines.push(...barsSection(languageBars(scores).map((b) => ({ ...b, bar: `${b.short}: ${b.bar}` }))));
+  const key = name.toLowerCase();
+  const named = languageBars(scores).map((b) => ({ ...b, key: `${key} ${b.key}`, bar: `${b.short}: ${b.bar}` }));
+  lines.push(...barsSection(named));
   const both = (own, others) => `${own} (${others})`;
   lines.push("What it says of pictures; in brackets what it said of the next picture, the baseline.", "");
   lines.push(...head("captions", "object F1", "counts %", "colours %", "relations %", "exactly right %"));
@@ -310,7 +312,7 @@ function languageSection(name, scores) {
   const { base, adapted } = scores.text;
   lines.push(
     "",
-    `Of ${scores.spans.spans} drawings written without any rule, ${f(scores.spans.wellFormed, 2)} % are a beginning, 32 codes and an end.`,
+    `Of ${scores.spans?.spans ?? "the"} drawings written without any rule, ${f(scores.spans?.wellFormed, 2)} % are a beginning, 32 codes and an end.`,
     "",
     `Perplexity of held-out glosses of WordNet, ${base.tokens} tokens: ${f(base.perplexity)} by the base alone, ${f(adapted.perplexity)} with the adapter.`,
   );

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readPeftFolder } from "../src/checkpoint/index.ts";
 import { SeedTokenizer } from "../src/index.ts";
-import { readLmManifest } from "../src/text/lm-manifest.ts";
 import { LmTokenizer } from "../src/text/index.ts";
+import { readLmManifest } from "../src/text/lm-manifest.ts";
 
 async function bytesOf(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true });

@@ -57,6 +57,29 @@ test("bars are reached or missed by the scores, with the reason where it is writ
   expect(bars).toMatch(/Missed: naming openmoji, top 1: above 31\.0 %.*Why is not written yet/);
 });
 
+test("two language models stand side by side, each with its own reasons", () => {
+  cpSync(join(root, "docs/results/language.json"), join(root, "docs/results/language-smollm2.json"));
+  change("language", (scores) => {
+    scores.spans = { spans: 1000, wellFormed: 99.95 };
+    scores["captions test"].objectF1 = 0.9;
+  });
+  change("language-smollm2", (scores) => {
+    delete scores.spans;
+    scores["captions test"].objectF1 = 0.5;
+  });
+  writeFileSync(
+    join(root, "docs/results/misses.md"),
+    "# Why\n\n## seedling-mini captions\n\nNot this.\n\n## smollm2-135m captions\n\nToo short.\n",
+  );
+  const text = written();
+  expect(text).toContain("Missed: things named in captions, object F1: 0.75. Too short.");
+  expect(text).not.toContain("Not this.");
+  const rows = (path: string): string[] => readFileSync(join(root, path), "utf8").match(/^\|.*well formed.*$/gm)!;
+  expect(rows("README.md").map((line) => line.split("|")[2]!.trim())).toEqual(["99.95 %", "not measured"]);
+  expect(rows("models/seedling-mini/README.md")).toHaveLength(1);
+  expect(rows("models/seedling-smollm2/README.md")[0]).toContain("SmolLM2-135M");
+});
+
 test("what was not measured is said to be so", () => {
   change("untrained", (scores) => {
     for (const name of Object.keys(scores)) if (name !== "nouns") delete scores[name];

@@ -69,9 +69,9 @@ export function languageBars(scores) {
   const captions = scores["captions test"];
   const questions = scores["questions test"];
   const drawings = scores["drawings test"];
-  const { wellFormed } = scores.spans;
+  const wellFormed = scores.spans?.wellFormed;
   const ahead = questions.seeing - questions.questionOnly;
-  const kept = (100 * drawings.drawn) / drawings.realCodes;
+  const kept = (100 * drawings.drawn) / Math.max(drawings.realCodes, 1e-9);
   const one = (x) => x.toFixed(1);
   return [
     {
@@ -99,8 +99,8 @@ export function languageBars(scores) {
       key: "spans",
       short: "drawings that are well formed without a rule",
       bar: "99.9 %",
-      got: `${wellFormed.toFixed(2)} %`,
-      reached: wellFormed >= 99.9,
+      got: wellFormed === undefined ? "not measured" : `${wellFormed.toFixed(2)} %`,
+      reached: wellFormed === undefined ? undefined : wellFormed >= 99.9,
     },
   ];
 }

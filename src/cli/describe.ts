@@ -39,7 +39,7 @@ Examples:
   seedling describe photos/ --json -o photos.jsonl
   seedling describe 'shards/*.tar' --beams 4
   curl -s https://example.org/cat.jpg | seedling describe -
-  seedling describe cat.jpg --lm SmolLM2-135M-Instruct-Q4_1.gguf --adapter models/seedling-smollm2`,
+  seedling describe cat.jpg --lm SmolLM2-135M-Instruct.Q4_1.gguf --adapter models/seedling-smollm2`,
     )
     .action(describe);
 }

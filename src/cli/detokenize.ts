@@ -9,7 +9,7 @@ import {
   type ModelOptions,
   withPainter,
 } from "./options.ts";
-import { writeStdout } from "./output.ts";
+import { writeBeside } from "./output.ts";
 import { addPaintingOptions, type PaintingOptions, paintings } from "./painting.ts";
 import { paintedPng, pictureSaver } from "./picture-outputs.ts";
 import { Report } from "./report.ts";
@@ -52,7 +52,7 @@ async function detokenize(inputs: string[], options: Options): Promise<void> {
       for await (const { index, keep: n, image } of paintings(painter, codes, options, { signal, report })) {
         const stem = keep.length > 1 ? `${all[index]!.stem}-${n}` : all[index]!.stem;
         const file = await save(stem, await paintedPng(image, codes[index]!));
-        if (json) await writeStdout(`${JSON.stringify({ file, keep: n, codes: codes[index] })}\n`);
+        if (json) await writeBeside(`${JSON.stringify({ file, keep: n, codes: codes[index] })}\n`);
       }
       report.finish(all.length);
     }),

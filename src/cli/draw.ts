@@ -26,7 +26,7 @@ import {
   withLanguageModel,
 } from "./language-options.ts";
 import { closing, findModel, real, whole } from "./options.ts";
-import { writeStdout } from "./output.ts";
+import { writeBeside } from "./output.ts";
 import { MAX_PICTURE } from "./picture-inputs.ts";
 import { pictureSaver } from "./picture-outputs.ts";
 import { Report } from "./report.ts";
@@ -102,7 +102,7 @@ async function draw(words: string[], options: Options): Promise<void> {
         const file = await save(`${slug(prompt)}-${drawing.seed}`, await drawingPng(drawing.image, note));
         if (file === undefined) continue;
         const { codes, seed } = drawing;
-        if (json) await writeStdout(`${JSON.stringify({ file, prompt, seed, codes })}\n`);
+        if (json) await writeBeside(`${JSON.stringify({ file, prompt, seed, codes })}\n`);
         else report.note(`wrote ${file}`);
       }
     }),

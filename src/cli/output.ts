@@ -30,10 +30,25 @@ export function writeStdout(chunk: string | Uint8Array): Promise<void> {
   });
 }
 
+/** Files are what a command is run for, and the lines beside them only tell of them. */
+let filesMatter = false;
+
+/** A line about a file that was written. A reader that has seen enough does not keep the other files from being written. */
+export function writeBeside(line: string): Promise<void> {
+  filesMatter = true;
+  return new Promise((resolve, reject) => {
+    process.stdout.write(line, (error) =>
+      error && (error as NodeJS.ErrnoException).code !== "EPIPE"
+        ? reject(fileError(error, "standard output"))
+        : resolve(),
+    );
+  });
+}
+
 /** A reader that closes the pipe early, such as `head`, has seen enough: that is no error. */
 export function quietPipes(): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(0);
+      if (error.code === "EPIPE" && !filesMatter) process.exit(0);
     });
 }

@@ -49,7 +49,20 @@ async function run(command: ReturnType<typeof importCommand>, ...args: string[])
 test("names of files are told from paths", () => {
   expect(parseHubFile("o/m/a.pt")).toEqual({ id: "o/m", path: "a.pt" });
   expect(parseHubFile("o/m@v1.0/unet/b.safetensors")).toEqual({ id: "o/m@v1.0", path: "unet/b.safetensors" });
-  for (const path of ["o/m", "a.pt", "o/a.pt", "./o/m/a.pt", "/o/m/a.pt", "o/m/../a.pt", "o/m/a.png", "o\\m\\n\\a.pt"])
+  expect(parseHubFile("o/m/a.gguf", "gguf")).toEqual({ id: "o/m", path: "a.gguf" });
+  for (const path of ["o/m/a.pt", "o/m/a.safetensors", "./runs/mini/a.gguf"])
+    expect(parseHubFile(path, "gguf")).toBeUndefined();
+  for (const path of [
+    "o/m/a.gguf",
+    "o/m",
+    "a.pt",
+    "o/a.pt",
+    "./o/m/a.pt",
+    "/o/m/a.pt",
+    "o/m/../a.pt",
+    "o/m/a.png",
+    "o\\m\\n\\a.pt",
+  ])
     expect(parseHubFile(path)).toBeUndefined();
 });
 
@@ -71,7 +84,7 @@ test("import and inspect take a file by its name, with the config.json beside it
 test("what is not there is one line", async () => {
   await expect(localFile("o/m/model.pt")).rejects.toMatchObject({
     exitCode: 3,
-    message: "o/m: expected a file model.pt, found none. Its files with tensors: seed/model.pt, other.pth.",
+    message: "o/m: expected a file model.pt, found none. Its files of that kind: seed/model.pt, other.pth.",
   });
   await expect(localFile("o/n/model.pt")).rejects.toMatchObject({
     exitCode: 3,

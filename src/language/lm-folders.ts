@@ -31,7 +31,7 @@ export async function lmFolders(
   await expectThere(model, "a model folder", "Check the path.");
   await expectThere(adapter, "the adapter of a language model that sees and draws", "Name one with --adapter.");
   const name = lm ?? (named && (await baseOnHub(named))) ?? join(model, "lm");
-  const base = await localFile(name, download);
+  const base = await localFile(name, { ...download, kind: "gguf" });
   await expectThere(base, "a language model, a folder or a .gguf file", "Name one with --lm.");
   return { model, lm: base, adapter };
 }
@@ -42,7 +42,7 @@ const parseAdapter = parseWith(z.looseObject({ base_model_name_or_path: z.string
 async function baseOnHub(adapter: string): Promise<string | undefined> {
   const path = join(adapter, "adapter_config.json");
   const { base_model_name_or_path: name } = parseAdapter(await readJsonFile(path, 10e6), path);
-  return name && parseHubFile(name) ? name : undefined;
+  return name && parseHubFile(name, "gguf") ? name : undefined;
 }
 
 async function expectThere(path: string, what: string, fix: string): Promise<void> {

@@ -28,7 +28,9 @@ export async function assembleLanguage({ adapter, base, out }: AssembleLanguageO
   const from = base ?? config.base_model_name_or_path;
   if (!from) throw new UsageError(`${where}: expected the name of a base, found none. Name one with --base.`);
   if (from.endsWith(".gguf"))
-    throw new UsageError(`${from}: expected a folder as base. Unpack it with seedling import.`);
+    throw new UsageError(
+      `${from}: expected a folder as base, got a GGUF file. Use such an adapter as it is: seedling describe --adapter ${adapter}`,
+    );
   const { baseHash: wanted } = await readPeftFolder(adapter);
   if (wanted) expectBaseHash(from, wanted, await baseHash(from));
   await copyFiles(from, join(out, "lm"));

@@ -132,6 +132,7 @@ test("room is made for the fullest of the first batches, and a tenth more", asyn
 test("a margin makes what is not of the label's kind count for more, in training only", async () => {
   const added: LlamaConfig = { ...config, addedTokens: 6 }; // four codes and the marks
   const losses = new Map<number, number>();
+  const measured = new Map<number, number>();
   for (const kindMargin of [0, 3]) {
     const sequences: Sequences = {
       identity: "two codes and a word",
@@ -150,18 +151,19 @@ test("a margin makes what is not of the label's kind count for more, in training
     const p = new Params();
     const { loss } = stage.build(p, 1);
     // All weights are 0 but for norms, so all tokens are equally likely.
-    const zero = mapWeights(
-      new Map(
-        [...p.declared()].map(([path, t]) => [
-          path,
-          new Float32Array(t.shape.reduce<number>((a, b) => a * Number(b), 1)),
-        ]),
-      ),
+    const zero = new Map(
+      [...p.declared()].map(([path, t]) => [
+        path,
+        new Float32Array(t.shape.reduce<number>((a, b) => a * Number(b), 1)),
+      ]),
     );
-    const program = await runtime.compile({ loss: loss! }, zero);
+    const program = await runtime.compile({ loss: loss! }, mapWeights(zero));
     losses.set(kindMargin, (await program.run(await stage.batch(0, 1, new Rng(1)))).loss!.data[0]!);
     await program.close();
+    measured.set(kindMargin, (await stage.evaluate!(zero, 1)).nats!);
   }
+  expect(measured.get(0)).toBeCloseTo(Math.log(18), 5);
+  expect(measured.get(3)).toBe(measured.get(0));
   expect(losses.get(0)).toBeCloseTo(Math.log(18), 5);
   const [code, word] = [Math.log(4 + 14 * Math.exp(3)), Math.log(14 + 4 * Math.exp(3))];
   expect(losses.get(3)).toBeCloseTo((2 * code + word) / 3, 5);
@@ -170,6 +172,7 @@ test("a margin makes what is not of the label's kind count for more, in training
 test("a model learns to count, and an adapter with new words to count by twos while the base stays as it was", async () => {
   const base = await train({});
   expect(base.nats).toBeLessThan(0.05);
+  expect((await train({ room: 5, kindMargin: 1 })).nats).toBeLessThan(0.1); // of seven places five are learned in a step
   expect(Math.exp(base.nats)).toBeLessThan(1.06);
 
   const bigger = { ...config, addedTokens: 4, sharedVector: true };

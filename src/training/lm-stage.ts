@@ -105,8 +105,8 @@ function nextTokenLoss(
 }
 
 /** 1 for codes where the label is none, and for all that is no code where it is one. labels: i32 [M] -> f32 [M,V]. */
-function otherKind(labels: Tensor, { vocabulary, addedTokens = PICTURE_MARKS }: LmConfig): Tensor {
-  const [V, end] = [vocabulary + addedTokens, vocabulary + addedTokens - PICTURE_MARKS];
+function otherKind(labels: Tensor, { vocabulary, addedTokens = 0 }: LmConfig): Tensor {
+  const [V, end] = [vocabulary + addedTokens, vocabulary + Math.max(addedTokens - PICTURE_MARKS, 0)];
   const kinds = new Float32Array(2 * V); // codes, then words and marks
   for (let id = 0; id < V; id++) kinds[id >= vocabulary && id < end ? id : V + id] = 1;
   const isCode = labels.less(end).cast("f32").mul(labels.less(vocabulary).cast("f32").neg().add(1)).reshape([-1, 1]);

@@ -58,7 +58,7 @@ export function pictureTexts(options: PictureTextsOptions): Sequences {
     : options.rows;
   const order = new Shuffle(rows.length, seed);
   return {
-    identity: `${stage} ${identity} ${options.drawShare}${plain ? ` ${plain.texts.length} texts` : ""}`,
+    identity: `${stage} ${identity} ${options.drawShare}${plain ? ` ${hashText(plain.texts.join("\n"))}` : ""}`,
     get(index) {
       const rng = new Rng(hashText(`${seed}/${stage}/${index}`));
       if (plain && rng.next() < plain.share)

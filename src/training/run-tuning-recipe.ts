@@ -3,7 +3,7 @@
  * and an adapter folder at the end that PEFT reads too. arXiv 2307.08041 section 3.3.
  */
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { type Adapter, baseHash, writePeftFolder, writeSafetensors } from "../checkpoint/index.ts";
 import type { DescribedCodes } from "../data/described-codes.ts";
 import { InputError, UsageError } from "../errors.ts";
@@ -56,9 +56,10 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const { recipe, identity } = await loadTuningRecipe(options.recipe);
   const run = join(root, recipe.name ?? recipe.stage);
   const baseName = options.base ?? join(root, recipe.base);
-  const basePath = await localFile(baseName, signal ? { signal } : {});
+  const basePath = await localFile(baseName, { kind: "gguf", ...(signal ? { signal } : {}) });
   const opened = await openBaseModel(basePath);
   const base = { config: opened.config, tokenizer: await opened.tokenizer(), weights: await allNumbers(opened) };
+  const hash = await baseHash(basePath);
   const talk = await options.talk(recipe.data, root);
   const { json, tokenizer } = withCodes(base.tokenizer, base.config.vocabulary, talk.codes);
   const rows: LmConfig = { ...base.config, addedTokens: talk.codes + PICTURE_MARKS };
@@ -75,10 +76,13 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const share = recipe.textShare;
   const plain = share > 0 ? await plainTexts(options) : undefined;
   const measured = { ...texts, rows: talk.validation, identity: "validation" };
+  const draws = recipe.stage !== "see" && recipe.drawShare > 0;
   const beside = {
     seen: pictureTexts({ ...measured, drawShare: 0 }),
-    wrongPicture: pictureTexts({ ...measured, drawShare: 0, wrongPictures: true }),
-    ...(recipe.drawShare > 0 ? { drawn: pictureTexts({ ...measured, drawShare: 1 }) } : {}),
+    ...(talk.validation.length > 1
+      ? { wrongPicture: pictureTexts({ ...measured, drawShare: 0, wrongPictures: true }) }
+      : {}),
+    ...(draws ? { drawn: pictureTexts({ ...measured, drawShare: 1 }) } : {}),
     ...(plain ? { text: pictureTexts({ ...measured, plain: { texts: plain.heldOut, share: 1 } }) } : {}),
   };
   const steps = options.steps ?? recipe.steps;
@@ -108,7 +112,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
     const result = await trainLoop(stage, {
       run,
       runtime,
-      identity: hashOf(identity, talk.identity, talk.codebook, ...startHash(start), String(steps)),
+      identity: hashOf(identity, train.identity, talk.codebook, hash, ...startHash(start), String(steps)),
       ...loopSettings(recipe, steps),
       resume: options.resume ?? false,
       ...(signal ? { signal } : {}),
@@ -123,8 +127,13 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
     const stored = storedRows(result.weights, talk);
     const storedShapes = new Map(languageModelWeights(rows, new LoraParams(lora)));
     const weights = new Map([...stored].map(([name, data]) => [name, { shape: storedShapes.get(name)!, data }]));
-    const hash = await baseHash(basePath);
-    const adapter: Adapter = { lora, base: baseName, baseHash: hash, firstAddedToken: config.vocabulary, weights };
+    const adapter: Adapter = {
+      lora,
+      base: recordedBase(baseName, basePath),
+      baseHash: hash,
+      firstAddedToken: config.vocabulary,
+      weights,
+    };
     const manifest: LmManifest = {
       format: "seedling-lm-1",
       template: recipe.template,
@@ -142,6 +151,11 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
 async function plainTexts({ recipe, texts }: RunTuningOptions): Promise<LanguageTexts> {
   if (!texts) throw new UsageError(`${recipe}: textShare: expected plain texts to learn from, got none.`);
   return texts();
+}
+
+/** A name of the Hub as it is; a path so that it is never taken for one. */
+function recordedBase(name: string, path: string): string {
+  return path !== name || isAbsolute(name) || name.startsWith(".") ? name : `./${name}`;
 }
 
 /** The folder that `describe`, `draw` and `chat` open, and PEFT. */

@@ -37,3 +37,10 @@ test("words in most captions and words in a few say nothing", () => {
   for (let code = 0; code < 5; code++)
     for (const d of [2, 3]) expect(out[code * width + d]).toBeCloseTo(out[5 * width + d]!, 6);
 });
+
+test("captions without a word that says anything give rows that are all alike", () => {
+  const out = wordRows({ rows: rows.slice(0, 8), encode, embeddings, width, codes: 6 });
+  const shared = [...out.subarray(0, width)];
+  expect(Math.hypot(...shared)).toBeGreaterThan(0.1);
+  for (let code = 0; code < 6; code++) expect([...out.subarray(code * width, (code + 1) * width)]).toEqual(shared);
+});

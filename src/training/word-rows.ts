@@ -45,9 +45,9 @@ export function wordRows({ rows, encode, embeddings, width, codes }: WordRowsOpt
       const evidence = Math.log(((together.get(code * ids.size + word) ?? 0) + PRIOR) / (expected + PRIOR));
       for (let d = 0; d < width; d++) out[code * width + d]! += evidence * (embeddings[id * width + d]! - mean[d]!);
     }
-  const own = spread(
-    Float32Array.from(words.flatMap(([id]) => [...embeddings.subarray(id * width, (id + 1) * width)])),
-  );
+  const vectors = words.flatMap(([id]) => [...embeddings.subarray(id * width, (id + 1) * width)]);
+  // A few captions, or captions that are all alike, have no word that says anything: then all rows are the shared vector.
+  const own = spread(vectors.length > 0 ? Float32Array.from(vectors) : embeddings);
   const scale = (LENGTH * own * Math.SQRT1_2) / (spread(out) || 1);
   const rng = new Rng(hashText("code"));
   const shared = Float32Array.from({ length: width }, () => LENGTH * own * Math.SQRT1_2 * rng.normal());

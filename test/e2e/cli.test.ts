@@ -284,6 +284,11 @@ describe(
       ]);
       for (const { codes } of said) expect(codes).toEqual(expected[0]);
       expect(await seedling("detokenize - -o - --json", { stdin })).toMatchObject({ code: 2 });
+      const closed = start(`detokenize - -o unread --keep 4,8,16,32 --json --model ${model}`.split(" "), { cwd: root });
+      closed.stdout.destroy(); // nobody reads the lines, and the pictures are painted all the same
+      closed.stdin.end(stdin);
+      expect(await finished(closed)).toMatchObject({ code: 0 });
+      expect(readdirSync(join(root, "unread"))).toHaveLength(4 * stdin.trim().split("\n").length);
     });
 
     test("packed codes", async () => {
