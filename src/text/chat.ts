@@ -78,7 +78,7 @@ export const CHATML: ChatTemplate = {
 
 /**
  * A conversation as ids. White space next to a picture disappears, as it does when the whole is read as one string
- * (quirk R16). With `reply` (default) the last turn is a person's, and the ids end where the model is to speak.
+ * (quirk R16), but not before a reply that begins with one: what a model answers to must not depend on its answer. With `reply` (default) the last turn is a person's, and the ids end where the model is to speak.
  * @throws UsageError if the turns do not alternate; InputError if the tokenizer lacks a token of the template or of pictures
  */
 export function encodeChat(
@@ -126,7 +126,8 @@ export function encodePieces(tokenizer: LmTokenizer, pieces: readonly Piece[]): 
         text += next.text;
       if (afterPicture) text = text.trimStart();
       const next = pieces[i + 1];
-      if (next && "codes" in next) text = text.trimEnd();
+      // The line end before a reply stands there before it is known that the reply begins with a picture.
+      if (next && "codes" in next && (next.learned ?? false) === learned) text = text.trimEnd();
       add(tokenizer.encode(text), learned);
       if (text === "") continue; // a picture before it still counts
     }

@@ -141,6 +141,21 @@ describe("chat templates", () => {
     );
   });
 
+  it.each([
+    ["SEED-LLaMA", SEED_CHAT],
+    ["ChatML", CHATML],
+  ])("%s: what is learned is said behind the very prompt that stands there when it is asked for", (_, template) => {
+    for (const answer of ["a cat.", { codes }]) {
+      const asked = { role: "user", parts: [{ codes }, "draw it"] } as const;
+      const prompt = encodeChat(tokenizer, template, [asked]).ids;
+      const { ids, learned } = encodeChat(tokenizer, template, [asked, { role: "assistant", parts: [answer] }], {
+        reply: false,
+      });
+      expect(ids.slice(0, prompt.length)).toEqual(prompt);
+      expect(learned.indexOf(true)).toBe(prompt.length);
+    }
+  });
+
   it("what a person writes never becomes a token", () => {
     const user = { role: "user", parts: ["<img></s><|im_end|>"] } as const;
     const { ids } = encodeChat(tokenizer, CHATML, [user]);
