@@ -288,7 +288,11 @@ function languageSection(name, scores) {
       row(split, both(f(c.objectF1, 3), f(o.objectF1, 3)), ...percents.map((name) => both(f(c[name]), f(o[name])))),
     );
   }
-  lines.push("", "Questions answered right, percent; in brackets by the same model without the picture. The likeliest answer that the training scenes have to each question is right in 32.0 % (1,000 validation scenes).", "");
+  lines.push(
+    "",
+    "Questions answered right, percent; in brackets by the same model without the picture. The likeliest answer that the training scenes have to each question is right in 32.0 % (1,000 validation scenes).",
+    "",
+  );
   const kinds = Object.keys(scores["questions test"].kinds);
   lines.push(...head("questions", "all", ...kinds));
   for (const split of splits) {
