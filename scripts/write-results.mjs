@@ -201,14 +201,21 @@ const speedRows = [
     "",
   ),
 ];
-const languageRows = languages.map(([name, language]) =>
-  languageBars(language).map(({ short, got, bar, reached }) =>
-    row(`${name}: ${short}`, got, `bar ${bar}, ${verdict(reached)}`),
-  ),
+const languageRows = new Map(
+  languages.map(([name, language]) => [
+    name,
+    languageBars(language).map(({ short, got, bar, reached }) =>
+      row(`${name}: ${short}`, got, `bar ${bar}, ${verdict(reached)}`),
+    ),
+  ]),
 );
-const [own = [], smollm2] = languageRows;
-writeScores("README.md", [...pictureRows, ...languageRows.flat(), ...speedRows]);
-writeScores("models/seedling-mini/README.md", [...pictureRows, ...own, ...speedRows]);
+const smollm2 = languageRows.get("SmolLM2-135M");
+writeScores("README.md", [...pictureRows, ...[...languageRows.values()].flat(), ...speedRows]);
+writeScores("models/seedling-mini/README.md", [
+  ...pictureRows,
+  ...(languageRows.get("seedling-mini") ?? []),
+  ...speedRows,
+]);
 if (smollm2) writeScores("models/seedling-smollm2/README.md", smollm2);
 
 /** The table between the marks of a file. */
@@ -288,11 +295,7 @@ function languageSection(name, scores) {
       row(split, both(f(c.objectF1, 3), f(o.objectF1, 3)), ...percents.map((name) => both(f(c[name]), f(o[name])))),
     );
   }
-  lines.push(
-    "",
-    "Questions answered right, percent; in brackets by the same model without the picture. The likeliest answer that the training scenes have to each question is right in 32.0 % (1,000 validation scenes).",
-    "",
-  );
+  lines.push("", "Questions answered right, percent; in brackets by the same model without the picture.", "");
   const kinds = Object.keys(scores["questions test"].kinds);
   lines.push(...head("questions", "all", ...kinds));
   for (const split of splits) {
