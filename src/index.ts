@@ -30,13 +30,16 @@ export { type QuantizeOptions, type QuantizeReport, quantizeFolder } from "./qua
 export type { WeightDtype } from "./quantization/weights-as.ts";
 export type { Device } from "./runtime/index.ts";
 export {
+  type BatchReplyOptions,
   type ChatEvent,
   type ChatOptions,
   type Drawing,
   type DrawnCodes,
   type DrawOptions,
   type LanguageModelOptions,
+  type Reply,
   type ReplyOptions,
+  type RespondOptions,
   SeedLanguageModel,
   type Seen,
   type Turn,

@@ -53,6 +53,36 @@ describe("seeing", () => {
     expect((await model.ask(picture, "how many cats?", { ...short, beams: 3 })).length).toBeGreaterThan(0);
   });
 
+  test("many questions at once are answered as one by one, with beams too", async () => {
+    const asked = ["how many cats?", "how many dogs?", "what is it?"].map((question, i) => ({
+      image: blocks(i + 1),
+      question,
+    }));
+    for (const options of [short, { ...short, temperature: 1, seed: 2 }, { ...short, beams: 2 }]) {
+      const done: number[] = [];
+      const answers = await model.askAll(asked, { ...options, onReply: (n) => done.push(n) });
+      const alone: string[] = [];
+      for (const { image, question } of asked) alone.push(await model.ask(image, question, options));
+      expect(answers).toEqual(alone);
+      expect(done).toEqual([1, 2, 3]);
+    }
+  });
+
+  test("replies to conversations, pictures as codes", async () => {
+    const conversations = ["two cats", "a dog"].map((prompt): Turn[] => [
+      { role: "user", parts: [{ image: picture }, "what is it?"] },
+      { role: "assistant", parts: ["a cat"] },
+      { role: "user", parts: [model.request(prompt)] },
+    ]);
+    const replies = await model.respond(conversations, { images: "force", maxTokens: 34 });
+    for (const { pictures, broken, reason } of replies) {
+      expect(pictures.map(({ length }) => length)).toEqual([32]);
+      expect([broken, reason]).toEqual([false, "length"]);
+    }
+    const [cut] = await model.respond(conversations.slice(0, 1), { images: "force", maxTokens: 10 });
+    expect(cut).toEqual({ text: "", pictures: [], broken: true, reason: "length" });
+  });
+
   test("image tokens in a person's text are text", async () => {
     const named = `<img>${"<img_00001>".repeat(2)}</img>what?`;
     const long = model.ask(picture, named, { maxTokens: 4 });

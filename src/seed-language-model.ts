@@ -6,6 +6,7 @@ import {
   type GenerateEvent,
   type GenerateOptions,
   generate,
+  generateAll,
   guidedModel,
   type ImageMode,
   type OpenedModel,
@@ -17,6 +18,7 @@ import type { RgbImage } from "./image/index.ts";
 import { type DrawingNote, MAX_PROMPT, packageVersion } from "./language/drawing.ts";
 import { type LmFolders, lmFolders, type ModelHashes, modelHashes } from "./language/lm-folders.ts";
 import {
+  type BatchOptions,
   BUNDLED_MODEL,
   type ImageSource,
   type LoadOptions,
@@ -61,6 +63,26 @@ export interface ReplyOptions
   readonly beams?: number;
   /** With beams: above 0 favours longer replies. Default 1. */
   readonly lengthPenalty?: number;
+}
+
+/** Several replies at once: a larger `batch` is faster and takes more memory. */
+export interface BatchReplyOptions extends ReplyOptions, Pick<BatchOptions, "batch"> {
+  /** After each reply, in no order. */
+  readonly onReply?: (done: number, total: number) => void;
+}
+
+export interface RespondOptions extends BatchReplyOptions {
+  /** Default "auto". */
+  readonly images?: ImageMode;
+}
+
+/** A whole reply; pictures as codes. */
+export interface Reply {
+  readonly text: string;
+  readonly pictures: readonly Codes[];
+  /** There are tokens of pictures that form none. */
+  readonly broken: boolean;
+  readonly reason: "stop" | "length";
 }
 
 export interface DrawOptions extends ReplyOptions, Pick<PaintOptions, "steps" | "guidanceScale" | "onStep"> {
@@ -182,26 +204,62 @@ export class SeedLanguageModel {
   }
 
   /**
-   * What pictures show, a text each. Greedy by default; a picture's text depends on nothing else in the list.
+   * What pictures show, a text each. Greedy by default. But for rounding, a picture's text depends on nothing else in the
+   * list.
    * @throws InputError for a picture that is none, or a context too short for one
    */
-  async describe(images: readonly Seen[], options: ReplyOptions = {}): Promise<string[]> {
-    const texts: string[] = [];
-    for (const image of images) texts.push(await this.ask(image, this.manifest.requests.describe, options));
-    return texts;
+  async describe(images: readonly Seen[], options: BatchReplyOptions = {}): Promise<string[]> {
+    const question = this.manifest.requests.describe;
+    return this.askAll(
+      images.map((image) => ({ image, question })),
+      options,
+    );
   }
 
   /** The answer to a question about a picture. Greedy by default. @throws as `describe`, and for a question without words */
   async ask(image: Seen, question: string, options: ReplyOptions = {}): Promise<string> {
-    if (image === undefined || image === null) throw new InputError("ask: expected a picture, got none. Name one.");
-    if (question.trim() === "") throw new UsageError("ask: expected a question, got none. Write one.");
-    const { signal } = options;
-    const codes = await this.#codesOf(image, signal);
-    const prompt = this.#prompt([{ role: "user", parts: [{ codes }, question.trim()] }]);
-    let text = "";
-    for await (const event of this.#say(prompt, { ...CERTAIN, images: "never", ...options }))
-      if (event.kind === "text") text += event.text;
-    return text.trim();
+    const [answer] = await this.askAll([{ image, question }], options);
+    return answer!;
+  }
+
+  /** Answers to many questions, each about a picture of its own. @throws as `ask` */
+  async askAll(
+    asked: readonly { readonly image: Seen; readonly question: string }[],
+    options: BatchReplyOptions = {},
+  ): Promise<string[]> {
+    const conversations = asked.map(({ image, question }): Turn[] => {
+      if (image === undefined || image === null) throw new InputError("ask: expected a picture, got none. Name one.");
+      if (question.trim() === "") throw new UsageError("ask: expected a question, got none. Write one.");
+      const seen = typeof image === "object" && "codes" in image ? { codes: image.codes } : { image };
+      return [{ role: "user", parts: [seen, question.trim()] }];
+    });
+    const replies = await this.respond(conversations, { ...CERTAIN, images: "never", ...options });
+    return replies.map(({ text }) => text);
+  }
+
+  /**
+   * Replies to conversations, each of which ends with a person's turn, several at once and without painting. Sampled with
+   * top-p 0.5 by default, each from the same seed. @throws as `chat`
+   */
+  async respond(conversations: readonly (readonly Turn[])[], options: RespondOptions = {}): Promise<Reply[]> {
+    const { signal, beams = 1, images = "auto", batch, onReply } = options;
+    const all = await this.#encodeTurns(conversations, signal);
+    const prompts = all.map((turns) => this.#prompt(turns));
+    const reserve = images === "force" ? PICTURE_TOKENS : 1;
+    const settings = { ...DRAWN, ...options, images, reserve };
+    if (beams === 1) {
+      const { tokenizer } = this.#model;
+      const several = { ...settings, ...this.#stops(), ...(batch ? { batch } : {}), ...(onReply ? { onReply } : {}) };
+      return (await generateAll(this.#model, tokenizer, prompts, several)).map(replyOf);
+    }
+    const replies: Reply[] = [];
+    for (const prompt of prompts) {
+      const events: GenerateEvent[] = [];
+      for await (const event of this.#say(prompt, settings)) events.push(event);
+      replies.push(replyOf(events));
+      onReply?.(replies.length, prompts.length);
+    }
+    return replies;
   }
 
   /**
@@ -276,7 +334,7 @@ export class SeedLanguageModel {
    */
   async *chat(turns: readonly Turn[], options: ChatOptions = {}): AsyncGenerator<ChatEvent, void, undefined> {
     const { signal, seed = 0, truncate = false, images = "auto" } = options;
-    const all = await this.#encodeTurns(turns, signal);
+    const [all] = (await this.#encodeTurns([turns], signal)) as [ChatTurn[]];
     const reserve = images === "force" ? PICTURE_TOKENS : truncate ? Math.min(CHAT_ROOM, this.context >> 2) : 1;
     const { prompt, forgotten } = this.#fit(all, truncate ? this.context - reserve : Number.POSITIVE_INFINITY);
     if (forgotten > 0) yield { kind: "forgotten", turns: forgotten };
@@ -370,24 +428,22 @@ export class SeedLanguageModel {
     return { role: "assistant", parts };
   }
 
-  async #encodeTurns(turns: readonly Turn[], signal: AbortSignal | undefined): Promise<ChatTurn[]> {
-    const out: ChatTurn[] = [];
-    for (const { role, parts } of turns) {
-      const own: (string | { codes: Codes })[] = [];
-      for (const part of parts)
-        if (typeof part === "string") own.push(part);
-        else own.push({ codes: await this.#codesOf("image" in part ? part.image : part, signal) });
-      out.push({ role, parts: own });
-    }
-    return out;
-  }
-
-  async #codesOf(image: Seen, signal: AbortSignal | undefined): Promise<Codes> {
+  /** Conversations with codes in place of pictures, which are tokenized together. */
+  async #encodeTurns(
+    conversations: readonly (readonly Turn[])[],
+    signal: AbortSignal | undefined,
+  ): Promise<ChatTurn[][]> {
     signal?.throwIfAborted();
-    if (typeof image === "object" && "codes" in image)
-      return checkCodes(Array.from(image.codes), "picture", this.tokenizer.codebookSize);
-    const [one] = await this.tokenizer.encode([image], signal ? { signal } : {});
-    return Array.from(one!.codes);
+    const parts = conversations.flatMap((turns) => turns.flatMap((turn) => [...turn.parts]));
+    const pictures = parts.flatMap((part) => (typeof part === "object" && "image" in part ? [part.image] : []));
+    const encoded = pictures.length > 0 ? await this.tokenizer.encode(pictures, signal ? { signal } : {}) : [];
+    let next = 0;
+    const coded = (part: Turn["parts"][number]): string | { codes: Codes } => {
+      if (typeof part === "string") return part;
+      if ("image" in part) return { codes: Array.from(encoded[next++]!.codes) };
+      return { codes: checkCodes(Array.from(part.codes), "picture", this.tokenizer.codebookSize) };
+    };
+    return conversations.map((turns) => turns.map(({ role, parts: own }) => ({ role, parts: own.map(coded) })));
   }
 
   /** Leaves out the oldest question and answer again and again, until the rest fits or only the last turn is left. */
@@ -399,6 +455,19 @@ export class SeedLanguageModel {
       if (prompt.length <= most || left.length - system <= 2) return { prompt, forgotten };
     }
   }
+}
+
+function replyOf(events: readonly GenerateEvent[]): Reply {
+  const end = events.at(-1)!;
+  return {
+    text: events
+      .map((event) => (event.kind === "text" ? event.text : ""))
+      .join("")
+      .trim(),
+    pictures: events.flatMap((event) => (event.kind === "image" ? [event.codes] : [])),
+    broken: events.some(({ kind }) => kind === "broken"),
+    reason: end.kind === "end" ? end.reason : "length",
+  };
 }
 
 function paintOptions({

@@ -19,6 +19,7 @@ interface Options extends LanguageOptions, SamplingOptions {
   readonly output?: string;
   readonly json?: boolean;
   readonly maxTokens: number;
+  readonly batch: number;
 }
 
 export function describeCommand(): Command {
@@ -27,7 +28,8 @@ export function describeCommand(): Command {
     .argument("<pictures...>", "files, folders, globs, tar shards; - for standard input")
     .option("-o, --output <file>", "where to write, whole or not at all (default: standard output)")
     .option("--json", 'one JSON object a line: {"image":"cat.png","text":"a red cat"}')
-    .option("--max-tokens <n>", "longest text", whole(1, 100_000), 120);
+    .option("--max-tokens <n>", "longest text", whole(1, 100_000), 120)
+    .option("--batch <n>", "pictures at a time: more is faster and takes more memory", whole(1, 1024), 16);
   return addLanguageOptions(addSamplingOptions(command, { temperature: 0, topP: 1 }))
     .addHelpText(
       "after",
@@ -45,7 +47,7 @@ Examples:
 }
 
 async function describe(inputs: string[], options: Options): Promise<void> {
-  const { json, output, maxTokens } = options;
+  const { json, output, maxTokens, batch } = options;
   const report = new Report(options);
   const toTerminal = (output === undefined || output === "-") && process.stdout.isTTY === true;
   await interruptible((signal) =>
@@ -54,14 +56,17 @@ async function describe(inputs: string[], options: Options): Promise<void> {
         const { total, files } = await findPictures(inputs, report, signal);
         const settings = { ...samplingOf(options), maxTokens, signal };
         let done = 0;
-        for await (const [picture] of preparedBatches(files, 1, { tokenizer: model.tokenizer, report, signal })) {
-          const { name, image } = picture!;
-          const [text] = await model.describe([image], settings);
-          const line = oneLine(text!);
+        for await (const pictures of preparedBatches(files, batch, { tokenizer: model.tokenizer, report, signal })) {
+          const images = pictures.map(({ image }) => image);
+          const texts = await model.describe(images, { ...settings, batch });
           if (toTerminal) report.clear();
-          if (json) await write(`${JSON.stringify({ image: name, text: line })}\n`);
-          else await write(total === 1 ? `${line}\n` : `${name}: ${line}\n`);
-          report.progress("describing", ++done, total);
+          for (const [i, { name }] of pictures.entries()) {
+            const line = oneLine(texts[i]!);
+            if (json) await write(`${JSON.stringify({ image: name, text: line })}\n`);
+            else await write(total === 1 ? `${line}\n` : `${name}: ${line}\n`);
+          }
+          done += pictures.length;
+          report.progress("describing", done, total);
         }
         report.finish(done);
       }),

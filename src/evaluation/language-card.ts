@@ -3,7 +3,7 @@ import { describedScenes } from "../data/described-codes.ts";
 import { type Atlas, createSceneSource, isHeldOutConcept, type Split } from "../data/index.ts";
 import { isHeldOutText, wordNetTexts } from "../data/texts.ts";
 import { openLanguageModel } from "../generation/index.ts";
-import type { SeedLanguageModel } from "../seed-language-model.ts";
+import type { SeedLanguageModel, Turn } from "../seed-language-model.ts";
 import {
   type CodedScene,
   describingScores,
@@ -89,23 +89,27 @@ async function textScores(
 /** The model as scoring asks it. */
 export function speakerOf(model: SeedLanguageModel): Speaker {
   const certain = { temperature: 0, maxTokens: 60 } as const;
+  const request = (prompt: string): Turn[] => [{ role: "user", parts: [model.request(prompt)] }];
   return {
-    describe: async (codes) => (await model.describe([{ codes }], certain))[0]!,
-    async ask(codes, question) {
-      if (codes) return model.ask({ codes }, question, certain);
-      let text = "";
-      const turns = [{ role: "user", parts: [question] }] as const;
-      for await (const event of model.chat(turns, { ...certain, images: "never" }))
-        if (event.kind === "text") text += event.text;
-      return text.trim();
+    async describe(pictures, onReply) {
+      const images = pictures.map((codes) => ({ codes }));
+      return model.describe(images, { ...certain, ...(onReply ? { onReply } : {}) });
     },
-    draw: async (prompt) => (await model.drawCodes(prompt))[0]!.codes,
-    async drawsWellFormed(prompt) {
-      const turns = [{ role: "user", parts: [model.request(prompt)] }] as const;
-      const kinds: string[] = [];
-      // The picture itself is not looked at, so one step of painting is enough.
-      for await (const { kind } of model.chat(turns, { images: "free", maxTokens: 60, steps: 1 })) kinds.push(kind);
-      return kinds.includes("image") && !kinds.includes("broken");
+    async ask(asked, onReply) {
+      const conversations = asked.map(({ codes, question }): Turn[] => [
+        { role: "user", parts: codes ? [{ codes }, question] : [question] },
+      ]);
+      const options = { ...certain, images: "never", ...(onReply ? { onReply } : {}) } as const;
+      return (await model.respond(conversations, options)).map(({ text }) => text);
+    },
+    async draw(prompts, onReply) {
+      const options = { images: "force", maxTokens: 34, ...(onReply ? { onReply } : {}) } as const;
+      return (await model.respond(prompts.map(request), options)).map(({ pictures }) => pictures[0]!);
+    },
+    async drawsWellFormed(prompts, onReply) {
+      const options = { images: "free", maxTokens: 60, ...(onReply ? { onReply } : {}) } as const;
+      const replies = await model.respond(prompts.map(request), options);
+      return replies.map(({ pictures, broken }) => pictures.length > 0 && !broken);
     },
   };
 }

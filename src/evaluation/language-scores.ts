@@ -13,14 +13,19 @@ import { dot, unitRows } from "./retrieval.ts";
 
 /** A model that was taught to see and to draw, as scoring asks it. Greedy answers, so that scores can be repeated. */
 export interface Speaker {
-  /** What a picture shows. */
-  describe(codes: Codes): Promise<string>;
-  /** Without codes: the question alone. */
-  ask(codes: Codes | undefined, question: string): Promise<string>;
-  /** The codes of the picture that a prompt asks for. */
-  draw(prompt: string): Promise<Codes>;
-  /** Whether a drawing without any rule is `<img>`, 32 codes, `</img>`. */
-  drawsWellFormed(prompt: string): Promise<boolean>;
+  /** What each picture shows. */
+  describe(pictures: readonly Codes[], progress?: Progress): Promise<readonly string[]>;
+  /** Answers; without codes to the question alone. */
+  ask(asked: readonly Asked[], progress?: Progress): Promise<readonly string[]>;
+  /** The codes of the picture that each prompt asks for. */
+  draw(prompts: readonly string[], progress?: Progress): Promise<readonly Codes[]>;
+  /** Whether each drawing without any rule is `<img>`, 32 codes, `</img>`. */
+  drawsWellFormed(prompts: readonly string[], progress?: Progress): Promise<readonly boolean[]>;
+}
+
+export interface Asked {
+  readonly codes?: Codes;
+  readonly question: string;
 }
 
 /** A scene and the codes of its picture. */
@@ -43,11 +48,10 @@ export async function describingScores(
   nouns: readonly string[],
   progress?: Progress,
 ): Promise<DescribingScores> {
-  const said: string[] = [];
-  for (const { codes } of scenes) {
-    said.push(await speaker.describe(codes));
-    progress?.(said.length, scenes.length);
-  }
+  const said = await speaker.describe(
+    scenes.map(({ codes }) => codes),
+    progress,
+  );
   const shown = scenes.map(({ scene }) => scene);
   const scores = captionScores(said, shown, nouns);
   const ofOthers = captionScores([...said.slice(1), ...said.slice(0, 1)], shown, nouns);
@@ -71,18 +75,19 @@ export async function questionScores(
   scenes: readonly CodedScene[],
   progress?: Progress,
 ): Promise<QuestionScores> {
+  const asked = scenes.flatMap(({ scene, codes }) => scene.questions.map((own) => ({ ...own, codes })));
+  const seen = await speaker.ask(asked, progress);
+  // Without a picture the same question has the same answer.
+  const alone = [...new Set(asked.map(({ question }) => question))];
+  const saidAlone = await speaker.ask(alone.map((question) => ({ question })));
+  const blind = new Map(alone.map((question, i) => [question, saidAlone[i]!]));
   const kinds = new Map<string, { questions: number; seeing: number; questionOnly: number }>();
-  const blind = new Map<string, string>(); // answers without a picture: the same question has the same one
-  for (const [i, { scene, codes }] of scenes.entries()) {
-    for (const { kind, question, answer } of scene.questions) {
-      const tally = kinds.get(kind) ?? { questions: 0, seeing: 0, questionOnly: 0 };
-      kinds.set(kind, tally);
-      tally.questions++;
-      if (isRight(await speaker.ask(codes, question), answer)) tally.seeing++;
-      if (!blind.has(question)) blind.set(question, await speaker.ask(undefined, question));
-      if (isRight(blind.get(question)!, answer)) tally.questionOnly++;
-    }
-    progress?.(i + 1, scenes.length);
+  for (const [i, { kind, question, answer }] of asked.entries()) {
+    const tally = kinds.get(kind) ?? { questions: 0, seeing: 0, questionOnly: 0 };
+    kinds.set(kind, tally);
+    tally.questions++;
+    if (isRight(seen[i]!, answer)) tally.seeing++;
+    if (isRight(blind.get(question)!, answer)) tally.questionOnly++;
   }
   const all = [...kinds.values()];
   const sum = (of: (tally: (typeof all)[number]) => number): number =>
@@ -169,11 +174,10 @@ export async function drawingScores(
   nouns: readonly string[],
   progress?: Progress,
 ): Promise<DrawingScores> {
-  const drawn: Codes[] = [];
-  for (const { scene } of scenes) {
-    drawn.push(await speaker.draw(scene.caption));
-    progress?.(drawn.length, scenes.length);
-  }
+  const drawn = await speaker.draw(
+    scenes.map(({ scene }) => scene.caption),
+    progress,
+  );
   const shown = scenes.map(({ scene }) => scene);
   const found = (pictures: readonly RgbImage[]): Promise<number> => foundThings(tokenizer, pictures, shown, nouns);
   const originals = shown.map(({ pixels, size }) => ({ width: size, height: size, data: pixels }));
@@ -197,10 +201,6 @@ export async function spanScores(
   prompts: readonly string[],
   progress?: Progress,
 ): Promise<SpanScores> {
-  let right = 0;
-  for (const [i, prompt] of prompts.entries()) {
-    if (await speaker.drawsWellFormed(prompt)) right++;
-    progress?.(i + 1, prompts.length);
-  }
+  const right = (await speaker.drawsWellFormed(prompts, progress)).filter(Boolean).length;
   return { spans: prompts.length, wellFormed: (100 * right) / Math.max(prompts.length, 1) };
 }

@@ -2,7 +2,7 @@
 import type { Codes } from "../codes/index.ts";
 import { UsageError } from "../errors.ts";
 import { codeOf, type LmTokenizer, splitReply, TextStream } from "../text/index.ts";
-import { type ImageMode, ImageSpans } from "./image-spans.ts";
+import { type ImageMode, ImageSpans, type SpanState } from "./image-spans.ts";
 import { fitPrompt } from "./prompt.ts";
 import { Sampler, type SamplingOptions } from "./sampler.ts";
 import { HeldText, StopTexts } from "./stop-text.ts";
@@ -42,38 +42,67 @@ export async function* generate(
   prompt: readonly number[],
   options: GenerateOptions = {},
 ): AsyncGenerator<GenerateEvent, void, undefined> {
-  const { maxTokens = 256, signal, stopTexts = [] } = options;
-  const { stop, spans, texts, history } = setUp(model, tokenizer, prompt, options);
-  const sampler = new Sampler(options);
-  const room = Math.min(maxTokens, model.context - history.length);
-  const reply = new ReplyStream(tokenizer, stopTexts);
-  const said: number[] = [];
-  let span = spans?.start(history);
-  if (span?.open !== undefined) reply.openedBefore(history.slice(history.length - span.open - 1));
+  const reply = new GrowingReply(model, tokenizer, prompt, options);
   const state = model.start();
-  let next: readonly number[] = history;
-  while (said.length < room) {
-    signal?.throwIfAborted();
-    const [logits] = await state.read([next]);
-    if (span) spans!.restrict(span, logits!);
-    const id = sampler.next(logits!, history);
+  while (!reply.ended) {
+    options.signal?.throwIfAborted();
+    const [logits] = await state.read([reply.unread]);
+    yield* reply.take(logits!);
+  }
+}
+
+/** A reply to one prompt, a token at a time. */
+export class GrowingReply {
+  /** Tokens that the model has not read yet: the prompt, then each token that was said. */
+  unread: readonly number[];
+  ended = false;
+  readonly #setUp: SetUp;
+  readonly #room: number;
+  readonly #sampler: Sampler;
+  readonly #stream: ReplyStream;
+  readonly #said: number[] = [];
+  #span: SpanState | undefined;
+
+  /** @throws as `generate` */
+  constructor(model: TokenModel, tokenizer: LmTokenizer, prompt: readonly number[], options: GenerateOptions) {
+    const { maxTokens = 256, stopTexts = [] } = options;
+    if (!Number.isInteger(maxTokens) || maxTokens < 1)
+      throw new UsageError(`generate: expected maxTokens of at least 1, got ${maxTokens}.`);
+    this.#setUp = setUp(model, tokenizer, prompt, options);
+    const { history, spans } = this.#setUp;
+    this.#room = Math.min(maxTokens, model.context - history.length);
+    this.#sampler = new Sampler(options);
+    this.#stream = new ReplyStream(tokenizer, stopTexts);
+    this.#span = spans?.start(history);
+    if (this.#span?.open !== undefined) this.#stream.openedBefore(history.slice(history.length - this.#span.open - 1));
+    this.unread = [...history];
+  }
+
+  /** Chooses the next token. logits: f32 [V] after what was unread; those of what may not come are changed. */
+  *take(logits: Float32Array): Generator<GenerateEvent, void, undefined> {
+    const { stop, spans, texts, history } = this.#setUp;
+    const said = this.#said;
+    if (this.#span) spans!.restrict(this.#span, logits);
+    const id = this.#sampler.next(logits, history);
     if (stop.has(id)) {
-      yield* reply.end();
-      yield { kind: "end", reason: "stop", ids: said };
-      return;
+      yield* this.#stream.end();
+      return yield this.#end("stop", said);
     }
-    if (span) span = spans!.next(span, id);
+    if (this.#span) this.#span = spans!.next(this.#span, id);
     history.push(id);
     said.push(id);
-    next = [id];
-    yield* reply.push(id);
-    if (reply.stopped) {
-      yield { kind: "end", reason: "stop", ids: said.slice(0, texts!.before(said)) };
-      return;
-    }
+    this.unread = [id];
+    yield* this.#stream.push(id);
+    if (this.#stream.stopped) return yield this.#end("stop", said.slice(0, texts!.before(said)));
+    if (said.length < this.#room) return;
+    yield* this.#stream.end();
+    yield this.#end("length", said);
   }
-  yield* reply.end();
-  yield { kind: "end", reason: "length", ids: said };
+
+  #end(reason: "stop" | "length", ids: readonly number[]): GenerateEvent {
+    this.ended = true;
+    return { kind: "end", reason, ids };
+  }
 }
 
 export interface SetUp {

@@ -11,8 +11,9 @@ const rows = [3, 7].map((n) => ({
   questions: [{ question: "how many?", answer: String(n) }],
 }));
 
+const common = { rows, identity: "rows", tokenizer, template: SEED_CHAT, seed: 1 };
 const texts = (stage: PictureStage, drawShare: number, template = SEED_CHAT) =>
-  pictureTexts({ stage, rows, identity: "rows", tokenizer, template, drawShare, seed: 1 });
+  pictureTexts({ ...common, stage, template, drawShare });
 
 /** What is learned of a sequence: text, and "#" for each whole or broken token of a picture. */
 async function learned(sequences: ReturnType<typeof texts>, index: number): Promise<string> {
@@ -46,6 +47,20 @@ test("conversations learn answers and pictures that were asked for, in either te
   }
 });
 
+test("conversations about pictures begin with a description as often as they are to", async () => {
+  const described = async (describeShare?: number): Promise<number> => {
+    const given = describeShare === undefined ? {} : { describeShare };
+    const talks = pictureTexts({ ...common, stage: "instruct", drawShare: 0, ...given });
+    const said = await Promise.all(Array.from({ length: 80 }, (_, i) => learned(talks, i)));
+    return said.filter((one) => rows.some(({ caption }) => one.startsWith(caption))).length;
+  };
+  expect(await described(1)).toBe(80);
+  expect(await described(0)).toBe(0);
+  const half = await described();
+  expect(half).toBeGreaterThan(20);
+  expect(half).toBeLessThan(60);
+});
+
 test("each time through the rows come in another order, the same for the same seed", async () => {
   const [one, two] = [texts("see", 0), texts("see", 0)];
   const order = await Promise.all(Array.from({ length: 40 }, (_, i) => learned(one, i)));
@@ -56,16 +71,7 @@ test("each time through the rows come in another order, the same for the same se
 
 test("with wrong pictures the words stay and the codes are those of the next row", async () => {
   const [right, wrong] = [false, true].map((wrongPictures) =>
-    pictureTexts({
-      stage: "see",
-      rows,
-      identity: "rows",
-      tokenizer,
-      template: SEED_CHAT,
-      drawShare: 0,
-      seed: 1,
-      wrongPictures,
-    }),
+    pictureTexts({ ...common, stage: "see", drawShare: 0, wrongPictures }),
   );
   const first = async (from: typeof right): Promise<number> =>
     (await from!.get(0)).ids.find((id) => id >= image.first && id < image.first + image.codes)! - image.first;

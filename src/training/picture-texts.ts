@@ -41,6 +41,8 @@ export interface PictureTextsOptions {
   readonly template: ChatTemplate;
   /** Share of sequences in which the model draws; none in stage `see`. */
   readonly drawShare: number;
+  /** Share of conversations about a picture that begin with the request to describe it. Default 0.5. */
+  readonly describeShare?: number;
   readonly seed: number;
   /**
    * Every row comes with the codes of the next one: a model that looks is worse at these texts than at the right ones, and
@@ -105,7 +107,7 @@ function conversation(row: DescribedCodes, other: DescribedCodes, rng: Rng, opti
   if (draws) turns.push(...request(row, rng));
   if (!draws || rng.next() < 0.25) {
     const same = draws && rng.next() < 0.5;
-    turns.push(...talk(draws && !same ? other : row, rng, same));
+    turns.push(...talk(draws && !same ? other : row, rng, same, options.describeShare));
   }
   return encodeChat(tokenizer, template, turns, { reply: false });
 }
@@ -121,11 +123,16 @@ function request({ codes, caption }: DescribedCodes, rng: Rng): ChatTurn[] {
 }
 
 /** Up to four questions; the picture stands before the first, unless it was drawn just before. */
-function talk({ codes, caption, questions }: DescribedCodes, rng: Rng, drawnBefore: boolean): ChatTurn[] {
+function talk(
+  { codes, caption, questions }: DescribedCodes,
+  rng: Rng,
+  drawnBefore: boolean,
+  describeShare = 0.5,
+): ChatTurn[] {
   const about: { question: string; answer: string }[] = [{ question: phrase("describe", rng), answer: caption }];
   const left = [...questions];
   const wanted = 1 + rng.int(4);
-  if (left.length > 0 && rng.next() < 0.5) about.pop();
+  if (left.length > 0 && rng.next() < 1 - describeShare) about.pop();
   while (about.length < wanted && left.length > 0) about.push(left.splice(rng.int(left.length), 1)[0]!);
   return about.flatMap(({ question, answer }, i): ChatTurn[] => [
     { role: "user", parts: i === 0 && !drawnBefore ? [{ codes }, question] : [question] },

@@ -90,6 +90,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   try {
     const train = pictureTexts({
       ...texts,
+      describeShare: recipe.describeShare,
       rows: talk.train,
       identity: talk.identity,
       ...(plain ? { plain: { texts: plain.train, share } } : {}),

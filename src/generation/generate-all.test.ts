@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+import { functionModel, tinyTokenizer } from "../../test/tiny-lm.ts";
+import { Rng } from "../rng.ts";
+import { type GenerateEvent, type GenerateOptions, generate } from "./generate.ts";
+import { generateAll } from "./generate-all.ts";
+import type { TokenModel } from "./token-model.ts";
+
+const tokenizer = tinyTokenizer();
+const prompts = ["hi", "a cat", "no", "a dog", "hi", "it is a cat"].map((text) => tokenizer.encode(text));
+
+/** Logits are some numbers that depend on the whole sequence, so mixed-up sequences would show. Stops now and then. */
+function babbler(context?: number): TokenModel & { reads: number[] } {
+  const reads: number[] = [];
+  const model = functionModel((ids) => {
+    const rng = new Rng(ids.reduce((hash, id) => Math.imul(hash, 31) + id, 7));
+    const logits = Float32Array.from({ length: tokenizer.size }, () => rng.normal());
+    logits[tokenizer.eos!]! += 1;
+    return logits;
+  }, context);
+  const start = (): ReturnType<TokenModel["start"]> => {
+    const state = model.start();
+    return {
+      read: (tokens, parents) => {
+        reads.push(tokens.length);
+        return state.read(tokens, parents);
+      },
+    };
+  };
+  return { context: model.context, start, reads };
+}
+
+async function alone(prompt: readonly number[], options: GenerateOptions): Promise<GenerateEvent[]> {
+  const events: GenerateEvent[] = [];
+  for await (const event of generate(babbler(), tokenizer, prompt, options)) events.push(event);
+  return events;
+}
+
+describe("generateAll", () => {
+  it.each([
+    { temperature: 0, maxTokens: 20 },
+    { temperature: 1.2, seed: 3, maxTokens: 50 },
+    { temperature: 1, seed: 4, maxTokens: 40, images: "force" },
+    { temperature: 1, maxTokens: 12, stopTexts: ["a", "e"] },
+  ] as const)("says of each prompt what is said of it alone (%o)", async (options) => {
+    const expected = await Promise.all(prompts.map((prompt) => alone(prompt, options)));
+    expect(new Set(expected.map((events) => JSON.stringify(events))).size).toBeGreaterThan(3);
+    for (const batch of [1, 2, 16])
+      expect(await generateAll(babbler(), tokenizer, prompts, { ...options, batch })).toEqual(expected);
+  });
+
+  it("reads prompts of one length together, and goes on with those that have not ended", async () => {
+    const model = babbler();
+    await generateAll(model, tokenizer, [...prompts, ...prompts], { temperature: 0, batch: 4, maxTokens: 30 });
+    expect(model.reads[0]).toBe(4); // "hi" and "no", three times each, in two batches
+    expect(Math.max(...model.reads)).toBe(4);
+    expect(model.reads).toContain(1);
+  });
+
+  it("says how many are done", async () => {
+    const seen: [number, number][] = [];
+    const onReply = (done: number, total: number): void => void seen.push([done, total]);
+    await generateAll(babbler(), tokenizer, prompts, { temperature: 0, maxTokens: 9, onReply });
+    expect(seen).toEqual(prompts.map((_, i) => [i + 1, prompts.length]));
+    expect(await generateAll(babbler(), tokenizer, [], { onReply })).toEqual([]);
+  });
+
+  it("refuses before it speaks, and stops when it is aborted", async () => {
+    const model = babbler(8);
+    const long = generateAll(model, tokenizer, [...prompts, tokenizer.encode("a long story")], {});
+    await expect(long).rejects.toThrow("prompt: expected at most 7 tokens, got");
+    expect(model.reads).toEqual([]);
+    await expect(generateAll(model, tokenizer, prompts, { batch: 0 })).rejects.toThrow(
+      "expected a batch from 1, got 0",
+    );
+    await expect(generateAll(model, tokenizer, prompts.slice(0, 1), { maxTokens: 0 })).rejects.toThrow(
+      "expected maxTokens of at least 1, got 0",
+    );
+    const controller = new AbortController();
+    const stopped = generateAll(babbler(), tokenizer, prompts, {
+      signal: controller.signal,
+      onReply: () => controller.abort(),
+    });
+    await expect(stopped).rejects.toMatchObject({ name: "AbortError" });
+  });
+});
