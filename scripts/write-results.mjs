@@ -295,12 +295,16 @@ function languageSection(name, scores) {
       row(split, both(f(c.objectF1, 3), f(o.objectF1, 3)), ...percents.map((name) => both(f(c[name]), f(o[name])))),
     );
   }
-  lines.push("", "Questions answered right, percent; in brackets by the same model without the picture.", "");
+  lines.push(
+    "",
+    "Questions answered right, percent; in brackets by the same model without the picture, and by the answer that training scenes have most often to the same question.",
+    "",
+  );
   const kinds = Object.keys(scores["questions test"].kinds);
   lines.push(...head("questions", "all", ...kinds));
   for (const split of splits) {
     const { kinds: own, ...all } = scores[`questions ${split}`];
-    const cell = (q) => (q ? both(f(q.seeing), f(q.questionOnly)) : "");
+    const cell = (q) => (q ? both(f(q.seeing), `${f(q.questionOnly)}; ${f(q.likeliest)}`) : "");
     lines.push(row(split, cell(all), ...kinds.map((kind) => cell(own[kind]))));
   }
   lines.push("", "Things of a prompt that the clip pair finds in its picture, percent.", "");

@@ -249,7 +249,12 @@ export class SeedLanguageModel {
     const settings = { ...DRAWN, ...options, images, reserve };
     if (beams === 1) {
       const { tokenizer } = this.#model;
-      const several = { ...settings, ...this.#stops(), ...(batch ? { batch } : {}), ...(onReply ? { onReply } : {}) };
+      const several = {
+        ...settings,
+        ...this.#stops(),
+        ...(batch === undefined ? {} : { batch }),
+        ...(onReply ? { onReply } : {}),
+      };
       return (await generateAll(this.#model, tokenizer, prompts, several)).map(replyOf);
     }
     const replies: Reply[] = [];

@@ -8,6 +8,7 @@ import {
   type CodedScene,
   describingScores,
   drawingScores,
+  likeliestAnswers,
   type Progress,
   questionScores,
   type Speaker,
@@ -32,6 +33,8 @@ export interface LanguageCardOptions {
 
 const SPLITS: readonly Split[] = ["test", "held-out-style", "held-out-pairs"];
 const SECONDS = 10;
+/** Training scenes whose answers are counted for the likeliest one. */
+const HABITS = 5000;
 /** Of each held-out gloss so many tokens are foretold, of so many glosses. */
 const [TEXT_TOKENS, TEXTS] = [24, 160];
 
@@ -46,13 +49,17 @@ export async function languageCard(
   const speaker = speakerOf(model);
   const scores: Record<string, unknown> = { nouns: known.length, scenes: count };
   scores.text = await textScores(model, report);
+  const training = createSceneSource(atlas, { size, nouns: list, split: "train" });
+  const habits = likeliestAnswers(
+    Array.from({ length: HABITS }, (_, i) => ({ questions: training.scene(i).questions })),
+  );
   for (const split of SPLITS) {
     const source = createSceneSource(atlas, { size, nouns: list, split });
     const rows = await describedScenes((images) => model.tokenizer.encode(images), source, 0, count);
     const scenes: CodedScene[] = rows.map(({ codes }, i) => ({ scene: source.scene(i), codes }));
     const progress = every(SECONDS, report);
     scores[`captions ${split}`] = await describingScores(speaker, scenes, known, progress(`captions, ${split}`));
-    scores[`questions ${split}`] = await questionScores(speaker, scenes, progress(`questions, ${split}`));
+    scores[`questions ${split}`] = await questionScores(speaker, scenes, habits, progress(`questions, ${split}`));
     if (split === "held-out-style") continue; // a prompt has no style
     const some = scenes.slice(0, drawings);
     const drawn = progress(`drawings, ${split}`);

@@ -1,6 +1,13 @@
 import { expect, test } from "vitest";
 import type { Scene } from "../data/scenes.ts";
-import { type CodedScene, describingScores, questionScores, type Speaker, spanScores } from "./language-scores.ts";
+import {
+  type CodedScene,
+  describingScores,
+  likeliestAnswers,
+  questionScores,
+  type Speaker,
+  spanScores,
+} from "./language-scores.ts";
 
 const NOUNS = ["dog", "cat", "car"];
 
@@ -43,8 +50,16 @@ test("captions of a model that looks, and of one that does not, beside what was 
 });
 
 test("answers with the picture beside those without, kind by kind", async () => {
-  const { questions, seeing, questionOnly, kinds } = await questionScores(speaker(true), scenes);
+  const likeliest = likeliestAnswers(scenes.map(({ scene }) => scene));
+  expect([...likeliest]).toEqual([
+    ["how many?", "one"],
+    ["what is in the picture?", "a dog"],
+  ]);
+  const { kinds, ...all } = await questionScores(speaker(true), scenes, likeliest);
+  const { questions, seeing, questionOnly } = all;
   expect([questions, seeing]).toEqual([6, 100]);
+  expect(all.likeliest).toBeCloseTo(50);
+  expect(kinds["what-is"]!.likeliest).toBeCloseTo(100 / 3);
   expect(questionOnly).toBeCloseTo(50);
   expect(kinds["count"]).toMatchObject({ questions: 3, seeing: 100 });
   expect(kinds["count"]!.questionOnly).toBeCloseTo(200 / 3);

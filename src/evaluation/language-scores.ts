@@ -65,14 +65,28 @@ export interface QuestionScores {
   readonly seeing: number;
   /** The same model without the picture. */
   readonly questionOnly: number;
-  readonly kinds: Readonly<
-    Record<string, { readonly questions: number; readonly seeing: number; readonly questionOnly: number }>
-  >;
+  /** No model at all: the answer that training scenes have most often to the same question. */
+  readonly likeliest: number;
+  readonly kinds: Readonly<Record<string, Omit<QuestionScores, "kinds">>>;
+}
+
+/** Question -> the answer that these scenes have most often to it; of two as often, the one that came first. */
+export function likeliestAnswers(scenes: Iterable<Pick<Scene, "questions">>): ReadonlyMap<string, string> {
+  const counts = new Map<string, Map<string, number>>();
+  for (const { questions } of scenes)
+    for (const { question, answer } of questions) {
+      const answers = counts.get(question) ?? new Map<string, number>();
+      counts.set(question, answers.set(answer, (answers.get(answer) ?? 0) + 1));
+    }
+  const most = (answers: ReadonlyMap<string, number>): string =>
+    [...answers].reduce((best, own) => (own[1] > best[1] ? own : best))[0];
+  return new Map([...counts].map(([question, answers]) => [question, most(answers)]));
 }
 
 export async function questionScores(
   speaker: Speaker,
   scenes: readonly CodedScene[],
+  likeliest: ReadonlyMap<string, string>,
   progress?: Progress,
 ): Promise<QuestionScores> {
   const asked = scenes.flatMap(({ scene, codes }) => scene.questions.map((own) => ({ ...own, codes })));
@@ -81,35 +95,26 @@ export async function questionScores(
   const alone = [...new Set(asked.map(({ question }) => question))];
   const saidAlone = await speaker.ask(alone.map((question) => ({ question })));
   const blind = new Map(alone.map((question, i) => [question, saidAlone[i]!]));
-  const kinds = new Map<string, { questions: number; seeing: number; questionOnly: number }>();
-  for (const [i, { kind, question, answer }] of asked.entries()) {
-    const tally = kinds.get(kind) ?? { questions: 0, seeing: 0, questionOnly: 0 };
-    kinds.set(kind, tally);
-    tally.questions++;
-    if (isRight(seen[i]!, answer)) tally.seeing++;
-    if (isRight(blind.get(question)!, answer)) tally.questionOnly++;
-  }
-  const all = [...kinds.values()];
-  const sum = (of: (tally: (typeof all)[number]) => number): number =>
-    all.reduce((total, tally) => total + of(tally), 0);
-  const questions = sum((tally) => tally.questions);
-  const percent = (part: number, whole: number): number => (100 * part) / Math.max(whole, 1);
+  const right = asked.map(({ kind, question, answer }, i) => ({
+    kind,
+    seeing: isRight(seen[i]!, answer),
+    questionOnly: isRight(blind.get(question)!, answer),
+    likeliest: isRight(likeliest.get(question) ?? "", answer),
+  }));
+  const percents = (some: typeof right): Omit<QuestionScores, "kinds"> => {
+    const percent = (of: "seeing" | "questionOnly" | "likeliest"): number =>
+      (100 * some.filter((one) => one[of]).length) / Math.max(some.length, 1);
+    return {
+      questions: some.length,
+      seeing: percent("seeing"),
+      questionOnly: percent("questionOnly"),
+      likeliest: percent("likeliest"),
+    };
+  };
+  const kinds = [...new Set(right.map(({ kind }) => kind))];
   return {
-    questions,
-    seeing: percent(
-      sum((tally) => tally.seeing),
-      questions,
-    ),
-    questionOnly: percent(
-      sum((tally) => tally.questionOnly),
-      questions,
-    ),
-    kinds: Object.fromEntries(
-      [...kinds].map(([kind, { questions: n, seeing, questionOnly }]) => [
-        kind,
-        { questions: n, seeing: percent(seeing, n), questionOnly: percent(questionOnly, n) },
-      ]),
-    ),
+    ...percents(right),
+    kinds: Object.fromEntries(kinds.map((kind) => [kind, percents(right.filter((one) => one.kind === kind))])),
   };
 }
 
