@@ -297,7 +297,7 @@ function languageSection(name, scores) {
   }
   lines.push(
     "",
-    "Questions answered right, percent; in brackets by the same model without the picture, and by the answer that training scenes have most often to the same question.",
+    "Questions answered right, percent; in brackets by the same model without the picture, and by the answer that 40,000 training scenes have most often to the same question, or to its kind where they never have it.",
     "",
   );
   const kinds = Object.keys(scores["questions test"].kinds);

@@ -68,6 +68,27 @@ describe("seeing", () => {
     }
   });
 
+  test("answers may be any words of the model, unless top-p says otherwise", async () => {
+    const wild = { ...short, temperature: 3, seed: 5 };
+    const answer = await model.ask(picture, "how many cats?", wild);
+    expect(answer).toBe(await model.ask(picture, "how many cats?", { ...wild, topP: 1 }));
+    expect(answer).not.toBe(await model.ask(picture, "how many cats?", { ...wild, topP: 0.5 }));
+  });
+
+  test("codes may stand where a picture may, and are checked before any picture is read", async () => {
+    const [{ codes }] = (await model.tokenizer.encode([picture])) as [{ codes: Int32Array }];
+    const asked = (image: Turn["parts"][number]): Turn[] => [{ role: "user", parts: [image, "what is it?"] }];
+    const [a, b, c] = await model.respond([asked({ image: picture }), asked({ image: { codes } }), asked({ codes })], {
+      temperature: 0,
+      maxTokens: 12,
+      images: "never",
+    });
+    expect([b, c]).toEqual([a, a]);
+    const wrong = model.respond([asked({ image: "no-such-file.png" }), asked({ codes: [1, 2] })]);
+    await expect(wrong).rejects.toThrow("picture: expected 32 codes, got 2.");
+    await expect(model.respond([asked({ codes })], { batch: 0 })).rejects.toThrow("expected a batch from 1, got 0.");
+  });
+
   test("replies to conversations, pictures as codes", async () => {
     const conversations = ["two cats", "a dog"].map((prompt): Turn[] => [
       { role: "user", parts: [{ image: picture }, "what is it?"] },

@@ -113,7 +113,7 @@ export interface Drawing extends DrawnCodes {
 export interface Turn {
   readonly role: ChatTurn["role"];
   /** Text, and pictures among it; a string is always text, never a path. */
-  readonly parts: readonly (string | { readonly codes: ArrayLike<number> } | { readonly image: ImageSource })[];
+  readonly parts: readonly (string | { readonly codes: ArrayLike<number> } | { readonly image: Seen })[];
 }
 
 export interface ChatOptions extends ReplyOptions, Pick<PaintOptions, "steps" | "guidanceScale" | "onStep"> {
@@ -138,7 +138,7 @@ const PICTURE_TOKENS = 34;
 const CHAT_ROOM = 64;
 /** Published for SEED-LLaMA: temperature 1, top-p 0.5. */
 const DRAWN = { temperature: 1, topP: 0.5 } as const;
-const CERTAIN = { temperature: 0, maxTokens: 120 } as const;
+const CERTAIN = { temperature: 0, topP: 1, maxTokens: 120 } as const;
 
 export class SeedLanguageModel {
   /** Pictures to codes and back. */
@@ -204,8 +204,8 @@ export class SeedLanguageModel {
   }
 
   /**
-   * What pictures show, a text each. Greedy by default. But for rounding, a picture's text depends on nothing else in the
-   * list.
+   * What pictures show, a text each. Greedy by default. A picture's text depends on what stands beside it in a batch only
+   * by rounding, which with 8-bit rows is that of the whole batch; `batch: 1` computes each alone.
    * @throws InputError for a picture that is none, or a context too short for one
    */
   async describe(images: readonly Seen[], options: BatchReplyOptions = {}): Promise<string[]> {
@@ -230,8 +230,7 @@ export class SeedLanguageModel {
     const conversations = asked.map(({ image, question }): Turn[] => {
       if (image === undefined || image === null) throw new InputError("ask: expected a picture, got none. Name one.");
       if (question.trim() === "") throw new UsageError("ask: expected a question, got none. Write one.");
-      const seen = typeof image === "object" && "codes" in image ? { codes: image.codes } : { image };
-      return [{ role: "user", parts: [seen, question.trim()] }];
+      return [{ role: "user", parts: [{ image }, question.trim()] }];
     });
     const replies = await this.respond(conversations, { ...CERTAIN, images: "never", ...options });
     return replies.map(({ text }) => text);
@@ -239,13 +238,16 @@ export class SeedLanguageModel {
 
   /**
    * Replies to conversations, each of which ends with a person's turn, several at once and without painting. Sampled with
-   * top-p 0.5 by default, each from the same seed. @throws as `chat`
+   * top-p 0.5 by default, each from the same seed. With `truncate` the oldest turns are left out of what is too long.
+   * @throws as `chat`
    */
   async respond(conversations: readonly (readonly Turn[])[], options: RespondOptions = {}): Promise<Reply[]> {
-    const { signal, beams = 1, images = "auto", batch, onReply } = options;
-    const all = await this.#encodeTurns(conversations, signal);
-    const prompts = all.map((turns) => this.#prompt(turns));
+    const { beams = 1, images = "auto", truncate = false, batch = 16, onReply } = options;
+    if (!Number.isInteger(batch) || batch < 1) throw new UsageError(`respond: expected a batch from 1, got ${batch}.`);
     const reserve = images === "force" ? PICTURE_TOKENS : 1;
+    const most = truncate ? this.context - Math.max(reserve, this.#room()) : Number.POSITIVE_INFINITY;
+    const all = await this.#encodeTurns(conversations, { ...options, batch });
+    const prompts = all.map((turns) => this.#fit(turns, most).prompt);
     const settings = { ...DRAWN, ...options, images, reserve };
     if (beams === 1) {
       const { tokenizer } = this.#model;
@@ -338,9 +340,9 @@ export class SeedLanguageModel {
    * the signal's reason when it is aborted
    */
   async *chat(turns: readonly Turn[], options: ChatOptions = {}): AsyncGenerator<ChatEvent, void, undefined> {
-    const { signal, seed = 0, truncate = false, images = "auto" } = options;
-    const [all] = (await this.#encodeTurns([turns], signal)) as [ChatTurn[]];
-    const reserve = images === "force" ? PICTURE_TOKENS : truncate ? Math.min(CHAT_ROOM, this.context >> 2) : 1;
+    const { seed = 0, truncate = false, images = "auto" } = options;
+    const [all] = (await this.#encodeTurns([turns], { ...options, batch: 1 })) as [ChatTurn[]];
+    const reserve = images === "force" ? PICTURE_TOKENS : truncate ? this.#room() : 1;
     const { prompt, forgotten } = this.#fit(all, truncate ? this.context - reserve : Number.POSITIVE_INFINITY);
     if (forgotten > 0) yield { kind: "forgotten", turns: forgotten };
     let pictures = 0;
@@ -433,21 +435,29 @@ export class SeedLanguageModel {
     return { role: "assistant", parts };
   }
 
-  /** Conversations with codes in place of pictures, which are tokenized together. */
+  /** What a conversation that is cut leaves free for the reply, tokens. */
+  #room(): number {
+    return Math.min(CHAT_ROOM, this.context >> 2);
+  }
+
+  /** Conversations with codes in place of pictures, which are tokenized so many at a time. */
   async #encodeTurns(
     conversations: readonly (readonly Turn[])[],
-    signal: AbortSignal | undefined,
+    { signal, batch }: { readonly signal?: AbortSignal; readonly batch: number },
   ): Promise<ChatTurn[][]> {
     signal?.throwIfAborted();
     const parts = conversations.flatMap((turns) => turns.flatMap((turn) => [...turn.parts]));
-    const pictures = parts.flatMap((part) => (typeof part === "object" && "image" in part ? [part.image] : []));
-    const encoded = pictures.length > 0 ? await this.tokenizer.encode(pictures, signal ? { signal } : {}) : [];
-    let next = 0;
-    const coded = (part: Turn["parts"][number]): string | { codes: Codes } => {
-      if (typeof part === "string") return part;
-      if ("image" in part) return { codes: Array.from(encoded[next++]!.codes) };
-      return { codes: checkCodes(Array.from(part.codes), "picture", this.tokenizer.codebookSize) };
-    };
+    const codes = new Map<Turn["parts"][number], Codes>();
+    for (const part of parts) {
+      const given = givenCodes(part);
+      if (given) codes.set(part, checkCodes(Array.from(given), "picture", this.tokenizer.codebookSize));
+    }
+    const open = parts.filter((part) => typeof part !== "string" && !codes.has(part)) as { image: ImageSource }[];
+    const images = open.map(({ image }) => image);
+    const encoded = await this.tokenizer.encode(images, { batch, ...(signal ? { signal } : {}) });
+    for (const [i, part] of open.entries()) codes.set(part, Array.from(encoded[i]!.codes));
+    const coded = (part: Turn["parts"][number]): string | { codes: Codes } =>
+      typeof part === "string" ? part : { codes: codes.get(part)! };
     return conversations.map((turns) => turns.map(({ role, parts: own }) => ({ role, parts: own.map(coded) })));
   }
 
@@ -460,6 +470,17 @@ export class SeedLanguageModel {
       if (prompt.length <= most || left.length - system <= 2) return { prompt, forgotten };
     }
   }
+}
+
+function hasCodes(image: Seen): image is { readonly codes: ArrayLike<number> } {
+  return typeof image === "object" && image !== null && "codes" in image;
+}
+
+/** The codes that a part of a turn comes with; none for text, and for pictures that have to be tokenized. */
+function givenCodes(part: Turn["parts"][number]): ArrayLike<number> | undefined {
+  if (typeof part === "string") return undefined;
+  const seen = "image" in part ? part.image : part;
+  return hasCodes(seen) ? seen.codes : undefined;
 }
 
 function replyOf(events: readonly GenerateEvent[]): Reply {

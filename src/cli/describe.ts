@@ -29,7 +29,12 @@ export function describeCommand(): Command {
     .option("-o, --output <file>", "where to write, whole or not at all (default: standard output)")
     .option("--json", 'one JSON object a line: {"image":"cat.png","text":"a red cat"}')
     .option("--max-tokens <n>", "longest text", whole(1, 100_000), 120)
-    .option("--batch <n>", "pictures at a time: more is faster and takes more memory", whole(1, 1024), 16);
+    .option(
+      "--batch <n>",
+      "pictures at a time, without beams: more is faster and takes more memory",
+      whole(1, 1024),
+      16,
+    );
   return addLanguageOptions(addSamplingOptions(command, { temperature: 0, topP: 1 }))
     .addHelpText(
       "after",
@@ -55,10 +60,13 @@ async function describe(inputs: string[], options: Options): Promise<void> {
       withOutput(output, async (write) => {
         const { total, files } = await findPictures(inputs, report, signal);
         const settings = { ...samplingOf(options), maxTokens, signal };
+        const together = options.beams > 1 ? 1 : batch; // beams search for one reply at a time
         let done = 0;
-        for await (const pictures of preparedBatches(files, batch, { tokenizer: model.tokenizer, report, signal })) {
+        report.progress("describing", 0, total);
+        for await (const pictures of preparedBatches(files, together, { tokenizer: model.tokenizer, report, signal })) {
           const images = pictures.map(({ image }) => image);
-          const texts = await model.describe(images, { ...settings, batch });
+          const onReply = (n: number): void => report.progress("describing", done + n, total);
+          const texts = await model.describe(images, { ...settings, batch: together, onReply });
           if (toTerminal) report.clear();
           for (const [i, { name }] of pictures.entries()) {
             const line = oneLine(texts[i]!);
@@ -66,7 +74,6 @@ async function describe(inputs: string[], options: Options): Promise<void> {
             else await write(total === 1 ? `${line}\n` : `${name}: ${line}\n`);
           }
           done += pictures.length;
-          report.progress("describing", done, total);
         }
         report.finish(done);
       }),

@@ -34,7 +34,7 @@ export interface LanguageCardOptions {
 const SPLITS: readonly Split[] = ["test", "held-out-style", "held-out-pairs"];
 const SECONDS = 10;
 /** Training scenes whose answers are counted for the likeliest one. */
-const HABITS = 5000;
+const HABITS = 40_000;
 /** Of each held-out gloss so many tokens are foretold, of so many glosses. */
 const [TEXT_TOKENS, TEXTS] = [24, 160];
 
@@ -49,8 +49,8 @@ export async function languageCard(
   const speaker = speakerOf(model);
   const scores: Record<string, unknown> = { nouns: known.length, scenes: count };
   scores.text = await textScores(model, report);
-  const training = createSceneSource(atlas, { size, nouns: list, split: "train" });
-  const habits = likeliestAnswers(
+  const training = createSceneSource(atlas, { size: 8, nouns: list, split: "train" }); // nobody looks
+  const habit = likeliestAnswers(
     Array.from({ length: HABITS }, (_, i) => ({ questions: training.scene(i).questions })),
   );
   for (const split of SPLITS) {
@@ -59,7 +59,7 @@ export async function languageCard(
     const scenes: CodedScene[] = rows.map(({ codes }, i) => ({ scene: source.scene(i), codes }));
     const progress = every(SECONDS, report);
     scores[`captions ${split}`] = await describingScores(speaker, scenes, known, progress(`captions, ${split}`));
-    scores[`questions ${split}`] = await questionScores(speaker, scenes, habits, progress(`questions, ${split}`));
+    scores[`questions ${split}`] = await questionScores(speaker, scenes, habit, progress(`questions, ${split}`));
     if (split === "held-out-style") continue; // a prompt has no style
     const some = scenes.slice(0, drawings);
     const drawn = progress(`drawings, ${split}`);

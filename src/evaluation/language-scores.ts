@@ -65,28 +65,36 @@ export interface QuestionScores {
   readonly seeing: number;
   /** The same model without the picture. */
   readonly questionOnly: number;
-  /** No model at all: the answer that training scenes have most often to the same question. */
+  /** No model at all: see `likeliestAnswers`, of training scenes. */
   readonly likeliest: number;
   readonly kinds: Readonly<Record<string, Omit<QuestionScores, "kinds">>>;
 }
 
-/** Question -> the answer that these scenes have most often to it; of two as often, the one that came first. */
-export function likeliestAnswers(scenes: Iterable<Pick<Scene, "questions">>): ReadonlyMap<string, string> {
+/** An answer to a question, without a model and without the picture. */
+export type Habit = (question: Pick<Question, "kind" | "question">) => string;
+
+/** The answer that these scenes have most often to the same question; to one that none of them has, that to its kind. */
+export function likeliestAnswers(scenes: Iterable<Pick<Scene, "questions">>): Habit {
   const counts = new Map<string, Map<string, number>>();
+  const count = (key: string, answer: string): void => {
+    const answers = counts.get(key) ?? new Map<string, number>();
+    counts.set(key, answers.set(answer, (answers.get(answer) ?? 0) + 1));
+  };
   for (const { questions } of scenes)
-    for (const { question, answer } of questions) {
-      const answers = counts.get(question) ?? new Map<string, number>();
-      counts.set(question, answers.set(answer, (answers.get(answer) ?? 0) + 1));
+    for (const { kind, question, answer } of questions) {
+      count(question, answer);
+      count(kind, answer);
     }
-  const most = (answers: ReadonlyMap<string, number>): string =>
-    [...answers].reduce((best, own) => (own[1] > best[1] ? own : best))[0];
-  return new Map([...counts].map(([question, answers]) => [question, most(answers)]));
+  const most = new Map(
+    [...counts].map(([key, answers]) => [key, [...answers].reduce((best, own) => (own[1] > best[1] ? own : best))[0]]),
+  );
+  return ({ kind, question }) => most.get(question) ?? most.get(kind) ?? "";
 }
 
 export async function questionScores(
   speaker: Speaker,
   scenes: readonly CodedScene[],
-  likeliest: ReadonlyMap<string, string>,
+  habit: Habit,
   progress?: Progress,
 ): Promise<QuestionScores> {
   const asked = scenes.flatMap(({ scene, codes }) => scene.questions.map((own) => ({ ...own, codes })));
@@ -99,7 +107,7 @@ export async function questionScores(
     kind,
     seeing: isRight(seen[i]!, answer),
     questionOnly: isRight(blind.get(question)!, answer),
-    likeliest: isRight(likeliest.get(question) ?? "", answer),
+    likeliest: isRight(habit({ kind, question }), answer),
   }));
   const percents = (some: typeof right): Omit<QuestionScores, "kinds"> => {
     const percent = (of: "seeing" | "questionOnly" | "likeliest"): number =>

@@ -12,8 +12,8 @@ export interface GenerateAllOptions extends GenerateOptions {
 }
 
 /**
- * What the model says after each prompt, in their order. But for rounding each reply is what `generate` gives for its
- * prompt alone, with the same seed.
+ * What the model says after each prompt, in their order. Each reply is what `generate` gives for its prompt alone, with the
+ * same seed, but for rounding, which with 8-bit rows is that of the whole batch.
  * @throws as `generate`, before anything is said if a prompt is too long
  */
 export async function generateAll(

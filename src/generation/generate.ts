@@ -9,7 +9,7 @@ import { HeldText, StopTexts } from "./stop-text.ts";
 import type { TokenModel } from "./token-model.ts";
 
 export interface GenerateOptions extends SamplingOptions {
-  /** Default 256. */
+  /** At least 1; as many as fit if that is less. Default 256. */
   readonly maxTokens?: number;
   /** Default "auto" if the tokenizer has tokens for pictures. */
   readonly images?: ImageMode;
@@ -66,8 +66,6 @@ export class GrowingReply {
   /** @throws as `generate` */
   constructor(model: TokenModel, tokenizer: LmTokenizer, prompt: readonly number[], options: GenerateOptions) {
     const { maxTokens = 256, stopTexts = [] } = options;
-    if (!Number.isInteger(maxTokens) || maxTokens < 1)
-      throw new UsageError(`generate: expected maxTokens of at least 1, got ${maxTokens}.`);
     this.#setUp = setUp(model, tokenizer, prompt, options);
     const { history, spans } = this.#setUp;
     this.#room = Math.min(maxTokens, model.context - history.length);
@@ -118,9 +116,10 @@ export function setUp(
   model: TokenModel,
   tokenizer: LmTokenizer,
   prompt: readonly number[],
-  options: Pick<GenerateOptions, "stop" | "stopTexts" | "images" | "truncate" | "reserve">,
+  options: Pick<GenerateOptions, "stop" | "stopTexts" | "images" | "truncate" | "reserve" | "maxTokens">,
 ): SetUp {
-  const { stop, stopTexts = [], images, truncate = false, reserve = 1 } = options;
+  const { stop, stopTexts = [], images, truncate = false, reserve = 1, maxTokens = 1 } = options;
+  if (!(maxTokens >= 1)) throw new UsageError(`generate: expected maxTokens of at least 1, got ${maxTokens}.`);
   const { image, eos } = tokenizer;
   if (images === "force") tokenizer.expectImageTokens();
   const ids = stop ?? (eos === undefined ? [] : [eos]);

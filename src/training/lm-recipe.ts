@@ -78,8 +78,8 @@ const tuning = z.strictObject({
   kindMargin: z.number().min(0).default(0),
   /** Share of sequences in which the model draws. Stage `see` has none. */
   drawShare: share.default(0.5),
-  /** Share of conversations about a picture that begin with the request to describe it. Only stage `instruct`. */
-  describeShare: share.default(0.5),
+  /** Share of conversations about a picture that begin with the request to describe it, 0.5 if left out. Stage `instruct`. */
+  describeShare: share.optional(),
   /** Share of sequences that are plain text, glosses of WordNet, so that the model does not forget how to speak of others. */
   textShare: share.default(0),
 });

@@ -90,7 +90,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   try {
     const train = pictureTexts({
       ...texts,
-      describeShare: recipe.describeShare,
+      ...(recipe.describeShare === undefined ? {} : { describeShare: recipe.describeShare }),
       rows: talk.train,
       identity: talk.identity,
       ...(plain ? { plain: { texts: plain.train, share } } : {}),
