@@ -58,16 +58,25 @@ export async function languageCard(
     const rows = await describedScenes((images) => model.tokenizer.encode(images), source, 0, count);
     const scenes: CodedScene[] = rows.map(({ codes }, i) => ({ scene: source.scene(i), codes }));
     const progress = every(SECONDS, report);
-    scores[`captions ${split}`] = await describingScores(speaker, scenes, known, progress(`captions, ${split}`));
-    scores[`questions ${split}`] = await questionScores(speaker, scenes, habit, progress(`questions, ${split}`));
+    const captions = await describingScores(speaker, scenes, known, progress(`captions, ${split}`));
+    scores[`captions ${split}`] = captions;
+    report?.(`captions, ${split}: object F1 ${captions.objectF1.toFixed(3)}`);
+    const questions = await questionScores(speaker, scenes, habit, progress(`questions, ${split}`));
+    scores[`questions ${split}`] = questions;
+    const { seeing, questionOnly, likeliest } = questions;
+    const right = [seeing, questionOnly, likeliest].map((percent) => percent.toFixed(1));
+    report?.(`questions, ${split}: ${right[0]} % right, without the picture ${right[1]}, likeliest answer ${right[2]}`);
     if (split === "held-out-style") continue; // a prompt has no style
     const some = scenes.slice(0, drawings);
-    const drawn = progress(`drawings, ${split}`);
-    scores[`drawings ${split}`] = await drawingScores(speaker, model.tokenizer, some, known, drawn);
+    const drawn = await drawingScores(speaker, model.tokenizer, some, known, progress(`drawings, ${split}`));
+    scores[`drawings ${split}`] = drawn;
+    report?.(
+      `drawings, ${split}: ${drawn.drawn.toFixed(1)} % of things found, real codes ${drawn.realCodes.toFixed(1)}`,
+    );
   }
   const prompts = createSceneSource(atlas, { size, nouns: list, split: "test" });
-  const captions = Array.from({ length: spans }, (_, i) => prompts.scene(i).caption);
-  scores.spans = await spanScores(speaker, captions, every(SECONDS, report)("drawings without a rule"));
+  const wishes = Array.from({ length: spans }, (_, i) => prompts.scene(i).caption);
+  scores.spans = await spanScores(speaker, wishes, every(SECONDS, report)("drawings without a rule"));
   return scores;
 }
 
