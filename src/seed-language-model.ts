@@ -254,7 +254,7 @@ export class SeedLanguageModel {
       const several = {
         ...settings,
         ...this.#stops(),
-        ...(batch === undefined ? {} : { batch }),
+        batch,
         ...(onReply ? { onReply } : {}),
       };
       return (await generateAll(this.#model, tokenizer, prompts, several)).map(replyOf);
@@ -412,10 +412,7 @@ export class SeedLanguageModel {
   /** The first picture among the events of a reply. */
   #drawn(events: readonly GenerateEvent[], seed: number): DrawnCodes {
     const picture = events.find((event) => event.kind === "image");
-    const text = events
-      .map((event) => (event.kind === "text" ? event.text : ""))
-      .join("")
-      .trim();
+    const text = textOf(events);
     if (picture) return { codes: picture.codes, text, seed };
     throw new InputError(`draw: expected a picture, got ${JSON.stringify(text.slice(0, 60))}. Use images "force".`);
   }
@@ -483,13 +480,17 @@ function givenCodes(part: Turn["parts"][number]): ArrayLike<number> | undefined 
   return hasCodes(seen) ? seen.codes : undefined;
 }
 
+function textOf(events: readonly GenerateEvent[]): string {
+  return events
+    .map((event) => (event.kind === "text" ? event.text : ""))
+    .join("")
+    .trim();
+}
+
 function replyOf(events: readonly GenerateEvent[]): Reply {
   const end = events.at(-1)!;
   return {
-    text: events
-      .map((event) => (event.kind === "text" ? event.text : ""))
-      .join("")
-      .trim(),
+    text: textOf(events),
     pictures: events.flatMap((event) => (event.kind === "image" ? [event.codes] : [])),
     broken: events.some(({ kind }) => kind === "broken"),
     reason: end.kind === "end" ? end.reason : "length",
