@@ -1,4 +1,5 @@
 /** The scorecard of a language model that sees and draws: test scenes, held-out style, held-out pairs. */
+import { CODES_PER_IMAGE } from "../codes/index.ts";
 import { describedScenes } from "../data/described-codes.ts";
 import { type Atlas, createSceneSource, isHeldOutConcept, type Split } from "../data/index.ts";
 import { isHeldOutText, wordNetTexts } from "../data/texts.ts";
@@ -119,7 +120,7 @@ export function speakerOf(model: SeedLanguageModel): Speaker {
       return (await model.respond(conversations, options)).map(({ text }) => text);
     },
     async draw(prompts, onReply) {
-      const options = { images: "force", maxTokens: 34, ...(onReply ? { onReply } : {}) } as const;
+      const options = { images: "force", maxTokens: CODES_PER_IMAGE + 2, ...(onReply ? { onReply } : {}) } as const;
       return (await model.respond(prompts.map(request), options)).map(({ pictures }) => pictures[0]!);
     },
     async drawsWellFormed(prompts, onReply) {
