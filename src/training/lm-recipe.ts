@@ -34,6 +34,10 @@ const pretrain = z.strictObject({
     wordNetShare: share.default(1),
     /** Share of scenes before whose text their words stand as a list, out of order and with strange ones among them. */
     listed: share.default(0),
+    /** Questions in the text of a scene, all if left out. */
+    mostQuestions: z.int().min(0).optional(),
+    /** Lists are read and not learned, and every text is a sequence of its own, so that none is cut from its list. */
+    readLists: z.boolean().default(false),
   }),
   /** Held-out sequences that measure the perplexity. */
   validation: count.default(200),

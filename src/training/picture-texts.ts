@@ -4,7 +4,7 @@
  * Only what the model is to say is learned. arXiv 2307.08041 section 3.3.
  */
 import type { DescribedCodes } from "../data/described-codes.ts";
-import { hashText, permutation, Rng } from "../rng.ts";
+import { hashText, Rng } from "../rng.ts";
 import {
   type ChatTemplate,
   type ChatTurn,
@@ -15,6 +15,7 @@ import {
 } from "../text/index.ts";
 import type { LmManifest } from "../text/lm-manifest.ts";
 import type { Sequences } from "./lm-stage.ts";
+import { Shuffle } from "./shuffle.ts";
 
 export type PictureStage = "see" | "see-and-draw" | "instruct";
 
@@ -142,25 +143,4 @@ function talk(
 
 function phrase(kind: keyof typeof REQUESTS, rng: Rng): string {
   return rng.next() < USUAL_SHARE ? REQUESTS[kind] : OTHER[kind][rng.int(OTHER[kind].length)]!;
-}
-
-/** All rows in a new order each time through. */
-class Shuffle {
-  readonly #count: number;
-  readonly #seed: number;
-  #order: { epoch: number; rows: Uint32Array } | undefined;
-
-  constructor(count: number, seed: number) {
-    this.#count = count;
-    this.#seed = seed;
-  }
-
-  at(index: number): number {
-    const epoch = Math.floor(index / this.#count);
-    if (this.#order?.epoch !== epoch) {
-      const rows = permutation(this.#count, new Rng(hashText(`${this.#seed}/epoch/${epoch}`)));
-      this.#order = { epoch, rows };
-    }
-    return this.#order.rows[index % this.#count]!;
-  }
 }

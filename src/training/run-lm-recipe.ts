@@ -11,19 +11,26 @@ import { Runtime } from "../runtime/index.ts";
 import { LmTokenizer, trainBpe } from "../text/index.ts";
 import { hashOf } from "./feature-cache.ts";
 import { type LmPretrainRecipe, llamaSizes, loadLmRecipe } from "./lm-recipe.ts";
-import { lmStage } from "./lm-stage.ts";
+import { lmStage, roomFor, type Sequences } from "./lm-stage.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { packedTexts } from "./packed-texts.ts";
 import { loopSettings } from "./recipe.ts";
-import type { RunRecipeOptions } from "./run-recipe.ts";
+import { loadWeights, type RunRecipeOptions, startHash } from "./run-recipe.ts";
+import { type EncodedText, wholeTexts } from "./whole-texts.ts";
 
 /** Begin and end of a conversation, and the marks of turns: the same as SEED-LLaMA's base and as CHATML has them. */
 const SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"] as const;
 
+/** A text, with the words that stand before it as a list; "" for most. */
+export interface PlainText {
+  readonly given: string;
+  readonly text: string;
+}
+
 /** Texts to learn from and texts to be measured by. */
 export interface LanguageTexts {
-  readonly train: readonly string[];
-  readonly heldOut: readonly string[];
+  readonly train: readonly PlainText[];
+  readonly heldOut: readonly PlainText[];
 }
 
 export interface RunLmRecipeOptions extends Omit<RunRecipeOptions, "data"> {
@@ -37,36 +44,31 @@ export async function runLmRecipe(options: RunLmRecipeOptions): Promise<LoopResu
   const folder = join(run, "model");
   await makeFolder(folder);
   const texts = await options.texts(recipe.texts);
-  const tokenizer = await vocabulary(folder, texts.train, recipe.lm.vocabulary);
+  const earlier = recipe.continues === undefined ? undefined : join(root, recipe.continues, "model");
+  const tokenizer = await vocabulary(folder, texts.train, recipe.lm.vocabulary, earlier);
   const config = llamaSizes(recipe, tokenizer.size);
-  const encode = (list: readonly string[]): number[][] => list.map((text) => tokenizer.encode(text));
-  const [learned, heldOut] = [encode(texts.train), encode(texts.heldOut)];
-  const common = { end: tokenizer.eos!, length: recipe.length };
-  const train = packedTexts(learned, { ...common, identity: hashOf(JSON.stringify(texts.train)) });
-  const validation = packedTexts(heldOut, { ...common, identity: "held out" });
+  const start = earlier === undefined ? undefined : await loadWeights(join(earlier, "model.safetensors"));
+  const { train, validation, beside, baseline } = sequencesOf(texts, tokenizer, recipe);
   const steps = options.steps ?? recipe.steps;
   const runtime = new Runtime({ device: options.device ?? "cpu", threads: options.threads || availableParallelism() });
   try {
-    const validationCount = Math.min(recipe.validation, validation.perEpoch);
     const stage = lmStage({
       name: recipe.stage,
       config,
       length: recipe.length,
       train,
+      room: await roomFor(train, recipe.batch, recipe.length),
       validation,
-      validationCount,
+      validationCount: Math.min(recipe.validation, validation.count),
+      beside,
       runtime,
+      ...(start ? { start } : {}),
     });
-    const measured = Array.from({ length: validationCount }, (_, i) => (validation.get(i) as { ids: number[] }).ids);
-    onLine?.({
-      texts: learned.length,
-      tokens: train.perEpoch * recipe.length,
-      ...trigramBaseline(learned, measured, config.vocabulary, common.end),
-    });
+    onLine?.(baseline);
     const result = await trainLoop(stage, {
       run,
       runtime,
-      identity: hashOf(identity, train.identity, String(steps)),
+      identity: hashOf(identity, train.identity, ...startHash(start ?? new Map()), String(steps)),
       ...loopSettings(recipe, steps),
       resume: options.resume ?? false,
       ...(signal ? { signal } : {}),
@@ -88,14 +90,76 @@ export async function runLmRecipe(options: RunLmRecipeOptions): Promise<LoopResu
   }
 }
 
-/** The tokenizer of an earlier start of this run, or a new one. */
-async function vocabulary(folder: string, texts: readonly string[], size: number): Promise<LmTokenizer> {
+interface LmSequences {
+  readonly train: Sequences;
+  readonly validation: Sequences & { readonly count: number };
+  readonly beside: Readonly<Record<string, Sequences>>;
+  /** What is known before anything is learned. */
+  readonly baseline: Readonly<Record<string, number>>;
+}
+
+/** Texts one behind the other, beside what a trigram model reaches; or one by one behind lists, beside the wrong lists. */
+function sequencesOf(
+  texts: LanguageTexts,
+  tokenizer: LmTokenizer,
+  { length, lm, seed, validation, texts: { readLists } }: LmPretrainRecipe,
+): LmSequences {
+  const identity = hashOf(JSON.stringify(texts.train));
+  const end = tokenizer.eos!;
+  const encode = ({ given, text }: PlainText): EncodedText => ({
+    given: tokenizer.encode(given),
+    said: tokenizer.encode(text),
+  });
+  const [learned, heldOut] = [texts.train.map(encode), texts.heldOut.map(encode)];
+  if (readLists) {
+    const listed = heldOut.filter(({ given }) => given.length > 0);
+    const plain = heldOut.filter(({ given }) => given.length === 0);
+    const common = { end, seed, identity: "held out" };
+    return {
+      train: wholeTexts(learned, { ...common, identity }),
+      validation: { ...wholeTexts(listed, common), count: listed.length },
+      beside: {
+        wrongList: wholeTexts(listed, { ...common, wrongGiven: true }),
+        ...(plain.length > 0 ? { text: wholeTexts(plain, common) } : {}),
+      },
+      baseline: { texts: learned.length },
+    };
+  }
+  const whole = (all: readonly EncodedText[]): number[][] => all.map(({ given, said }) => [...given, ...said]);
+  const train = packedTexts(whole(learned), { identity, end, length });
+  const held = packedTexts(whole(heldOut), { identity: "held out", end, length });
+  const count = Math.min(validation, held.perEpoch);
+  const measured = Array.from({ length: count }, (_, i) => (held.get(i) as { ids: number[] }).ids);
+  return {
+    train,
+    validation: { ...held, count },
+    beside: {},
+    baseline: {
+      texts: learned.length,
+      tokens: train.perEpoch * length,
+      ...trigramBaseline(whole(learned), measured, lm.vocabulary, end),
+    },
+  };
+}
+
+/** The tokenizer of an earlier start of this run, of the run that it goes on from, or a new one. */
+async function vocabulary(
+  folder: string,
+  texts: readonly PlainText[],
+  size: number,
+  earlier?: string,
+): Promise<LmTokenizer> {
   const path = join(folder, "tokenizer.json");
   try {
     await readJsonFile(path, 16e6);
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
-    const json = trainBpe(texts, { size, special: SPECIAL });
+    const json = earlier
+      ? (await LmTokenizer.open(earlier)).json
+      : trainBpe(
+          texts.map(({ given, text }) => given + text),
+          { size, special: SPECIAL },
+        );
     const names = { bos_token: "<s>", eos_token: "</s>", tokenizer_class: "PreTrainedTokenizerFast" };
     await writeFileAtomic(join(folder, "tokenizer_config.json"), `${JSON.stringify(names, null, 2)}\n`);
     await writeFileAtomic(path, `${JSON.stringify(json)}\n`);

@@ -332,3 +332,8 @@ export async function loadWeights(path: string): Promise<Weights> {
     await file.close();
   }
 }
+
+/** The values a run begins with, in the order of their names: part of its identity. */
+export function startHash(start: ReadonlyMap<string, Float32Array>): Float32Array[] {
+  return [...start].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, data]) => data);
+}

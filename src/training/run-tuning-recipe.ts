@@ -25,8 +25,8 @@ import { adapterPaths, lmStage, roomFor } from "./lm-stage.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { pictureTexts, REQUESTS } from "./picture-texts.ts";
 import { loopSettings } from "./recipe.ts";
-import type { LanguageTexts } from "./run-lm-recipe.ts";
-import { loadWeights, type RunRecipeOptions } from "./run-recipe.ts";
+import type { LanguageTexts, PlainText } from "./run-lm-recipe.ts";
+import { loadWeights, type RunRecipeOptions, startHash } from "./run-recipe.ts";
 import { storedRows } from "./stored-rows.ts";
 import { wordRows } from "./word-rows.ts";
 
@@ -149,9 +149,11 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   }
 }
 
-async function plainTexts({ recipe, texts }: RunTuningOptions): Promise<LanguageTexts> {
+async function plainTexts({ recipe, texts }: RunTuningOptions): Promise<{ train: string[]; heldOut: string[] }> {
   if (!texts) throw new UsageError(`${recipe}: textShare: expected plain texts to learn from, got none.`);
-  return texts();
+  const { train, heldOut } = await texts();
+  const whole = ({ given, text }: PlainText): string => given + text;
+  return { train: train.map(whole), heldOut: heldOut.map(whole) };
 }
 
 /** A name of the Hub as it is; a path so that it is never taken for one. */
@@ -209,8 +211,4 @@ async function startValues(
     start.set(path, all);
   }
   return start;
-}
-
-function startHash(start: ReadonlyMap<string, Float32Array>): Float32Array[] {
-  return [...start].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, data]) => data);
 }

@@ -25,7 +25,8 @@ afterAll(() => rm(root, { recursive: true }));
 
 test("pretraining makes a Hugging Face folder that speaks as its texts do, better than counting", async () => {
   const lines: LogLine[] = [];
-  const texts = async () => ({ train: Array.from({ length: 6 }, () => all).flat(), heldOut: all });
+  const plain = all.map((text) => ({ given: "", text }));
+  const texts = async () => ({ train: Array.from({ length: 6 }, () => plain).flat(), heldOut: plain });
   const onLine = (line: LogLine): void => {
     lines.push(line);
   };
@@ -45,6 +46,24 @@ test("pretraining makes a Hugging Face folder that speaks as its texts do, bette
   } finally {
     await model.close();
   }
+}, 120_000);
+
+test("it goes on with texts behind lists of their words, and learns to say what is listed", async () => {
+  const lines: LogLine[] = [];
+  const listed = COLOURS.flatMap((colour) =>
+    THINGS.map((thing) => ({ given: `${thing} ${colour}:`, text: ` a ${colour} ${thing} is ${colour}.` })),
+  );
+  const texts = async () => ({ train: listed, heldOut: listed });
+  const onLine = (line: LogLine): void => {
+    lines.push(line);
+  };
+  const path = fileURLToPath(new URL("../recipes/lm-read.json", import.meta.url));
+  await runLmRecipe({ recipe: path, root, texts, threads: 1, onLine });
+  const last = lines.findLast((line) => line["validation/nats"] !== undefined)!;
+  expect(last["validation/nats"]).toBeLessThan(0.1);
+  expect(last["validation/wrongListNats"]).toBeGreaterThan(1);
+  const vocabulary = (run: string): Promise<string> => readFile(join(root, run, "model", "tokenizer.json"), "utf8");
+  expect(await vocabulary("lm-read")).toBe(await vocabulary("lm-pretrain"));
 }, 120_000);
 
 const CODES = 24;
@@ -68,7 +87,10 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
     codebook: "0".repeat(16),
     vectors: Float32Array.from({ length: CODES * 4 }, (_, i) => Math.sin(i)),
   });
-  const texts = async () => ({ train: ["a red star is red."], heldOut: ["a blue star is blue."] });
+  const texts = async () => ({
+    train: [{ given: "", text: "a red star is red." }],
+    heldOut: [{ given: "", text: "a blue star is blue." }],
+  });
   const onLine = (line: LogLine): void => {
     lines.push(line);
   };
