@@ -1,5 +1,5 @@
 /** Which parameters learn, and with what settings. The models know nothing of it. */
-import { UsageError } from "../errors.ts";
+import { InputError, UsageError } from "../errors.ts";
 import { type Params, paramAttrs } from "../graph/index.ts";
 import { initialValues } from "../nn/index.ts";
 import type { Slot } from "../runtime/index.ts";
@@ -22,7 +22,10 @@ export function matchesPrefix(path: string, prefixes: readonly string[]): boolea
   return prefixes.some((prefix) => path === prefix || path.startsWith(`${prefix}.`));
 }
 
-/** The declared parameters under the prefixes. @throws UsageError if a prefix matches nothing. */
+/**
+ * The declared parameters under the prefixes.
+ * @throws UsageError if a prefix matches nothing; InputError for first values of another size.
+ */
 export function learnables(
   params: Params,
   { prefixes, seed, weightDecay, start, rateScale }: LearnOptions,
@@ -38,6 +41,16 @@ export function learnables(
       shape,
       rateScale: rateScale?.(path) ?? 1,
       weightDecay: shape.length < 2 ? 0 : weightDecay,
-      initial: start?.get(path) ?? initialValues(path, shape, init, seed),
+      initial: started(path, shape, start) ?? initialValues(path, shape, init, seed),
     }));
+}
+
+function started(path: string, shape: readonly number[], start: LearnOptions["start"]): Float32Array | undefined {
+  const values = start?.get(path);
+  const expected = shape.reduce((a, b) => a * b, 1);
+  if (values && values.length !== expected)
+    throw new InputError(
+      `${path}: expected ${expected} numbers [${shape}] to begin with, got ${values.length}. The run that this one continues has other sizes.`,
+    );
+  return values;
 }

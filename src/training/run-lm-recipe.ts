@@ -45,9 +45,9 @@ export async function runLmRecipe(options: RunLmRecipeOptions): Promise<LoopResu
   await makeFolder(folder);
   const texts = await options.texts(recipe.texts);
   const earlier = recipe.continues === undefined ? undefined : join(root, recipe.continues, "model");
+  const start = earlier === undefined ? undefined : await loadWeights(join(earlier, "model.safetensors"));
   const tokenizer = await vocabulary(folder, texts.train, recipe.lm.vocabulary, earlier);
   const config = llamaSizes(recipe, tokenizer.size);
-  const start = earlier === undefined ? undefined : await loadWeights(join(earlier, "model.safetensors"));
   const { train, validation, beside, baseline } = sequencesOf(texts, tokenizer, recipe);
   const steps = options.steps ?? recipe.steps;
   const runtime = new Runtime({ device: options.device ?? "cpu", threads: options.threads || availableParallelism() });

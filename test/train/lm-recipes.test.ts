@@ -9,7 +9,7 @@ import { type GenerateEvent, generate, openLanguageModel } from "../../src/gener
 import { encodeChat, LmTokenizer, SEED_CHAT } from "../../src/text/index.ts";
 import { readLmManifest } from "../../src/text/lm-manifest.ts";
 import { assembleLanguage } from "../../src/training/assemble-language.ts";
-import { type LogLine, runLmRecipe, runTuningRecipe } from "../../src/training/index.ts";
+import { type LogLine, type LoopResult, runLmRecipe, runTuningRecipe } from "../../src/training/index.ts";
 import { REQUESTS } from "../../src/training/picture-texts.ts";
 
 const recipe = fileURLToPath(new URL("../recipes/lm-pretrain.json", import.meta.url));
@@ -64,6 +64,17 @@ test("it goes on with texts behind lists of their words, and learns to say what 
   expect(last["validation/wrongListNats"]).toBeGreaterThan(1);
   const vocabulary = (run: string): Promise<string> => readFile(join(root, run, "model", "tokenizer.json"), "utf8");
   expect(await vocabulary("lm-read")).toBe(await vocabulary("lm-pretrain"));
+
+  const json = JSON.parse(await readFile(path, "utf8"));
+  const other = join(root, "other.json");
+  const onward = async (changes: object): Promise<LoopResult> => {
+    await writeFile(other, JSON.stringify({ ...json, name: "other", ...changes }));
+    return runLmRecipe({ recipe: other, root, texts, threads: 1 });
+  };
+  await expect(onward({ lm: { ...json.lm, width: 16 } })).rejects.toThrow("other sizes");
+  await expect(onward({ continues: "nothing" })).rejects.toThrow(
+    "nothing/model/model.safetensors: expected the weights",
+  );
 }, 120_000);
 
 const CODES = 24;
