@@ -45,6 +45,8 @@ export interface PictureTextsOptions {
   /** Share of conversations about a picture that begin with the request to describe it. Default 0.5. */
   readonly describeShare?: number;
   readonly seed: number;
+  /** Places of rows that are taken oftener than they come, and the share of sequences that is about one of these. */
+  readonly oftener?: { readonly places: readonly number[]; readonly share: number };
   /**
    * Every row comes with the codes of the next one: a model that looks is worse at these texts than at the right ones, and
    * a model that has learned only how captions are spoken is not. Default false.
@@ -55,7 +57,7 @@ export interface PictureTextsOptions {
 }
 
 export function pictureTexts(options: PictureTextsOptions): Sequences {
-  const { stage, identity, seed, plain, wrongPictures = false } = options;
+  const { stage, identity, seed, plain, oftener, wrongPictures = false } = options;
   const rows = wrongPictures
     ? options.rows.map((row, i) => ({ ...row, codes: options.rows[(i + 1) % options.rows.length]!.codes }))
     : options.rows;
@@ -66,7 +68,8 @@ export function pictureTexts(options: PictureTextsOptions): Sequences {
       const rng = new Rng(hashText(`${seed}/${stage}/${index}`));
       if (plain && rng.next() < plain.share)
         return encodePieces(options.tokenizer, [{ text: plain.texts[rng.int(plain.texts.length)]!, learned: true }]);
-      const row = rows[order.at(index)]!;
+      const chosen = oftener && rng.next() < oftener.share;
+      const row = rows[chosen ? oftener.places[rng.int(oftener.places.length)]! : order.at(index)]!;
       if (stage === "instruct") return conversation(row, rows[rng.int(rows.length)]!, rng, options);
       return stage === "see-and-draw" && rng.next() < options.drawShare ? drawn(row, options) : seen(row, options);
     },

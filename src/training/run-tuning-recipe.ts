@@ -34,6 +34,8 @@ import { wordRows } from "./word-rows.ts";
 export interface PictureTalk {
   readonly train: readonly DescribedCodes[];
   readonly validation: readonly DescribedCodes[];
+  /** Places of the training rows whose pictures show three kinds of things or more; not known of a user's own codes. */
+  readonly many?: () => readonly number[];
   /** Says what the rows are: part of the identity of a run. */
   readonly identity: string;
   readonly codes: number;
@@ -91,6 +93,9 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
     const train = pictureTexts({
       ...texts,
       ...(recipe.describeShare === undefined ? {} : { describeShare: recipe.describeShare }),
+      ...(recipe.manyShare > 0
+        ? { oftener: { places: placesOfMany(options.recipe, talk), share: recipe.manyShare } }
+        : {}),
       rows: talk.train,
       identity: talk.identity,
       ...(plain ? { plain: { texts: plain.train, share } } : {}),
@@ -147,6 +152,13 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   } finally {
     await runtime.close();
   }
+}
+
+function placesOfMany(recipe: string, { many }: PictureTalk): readonly number[] {
+  const places = many?.() ?? [];
+  if (places.length === 0)
+    throw new UsageError(`${recipe}: manyShare: expected scenes of which some have three kinds of things, found none.`);
+  return places;
 }
 
 async function plainTexts({ recipe, texts }: RunTuningOptions): Promise<{ train: string[]; heldOut: string[] }> {

@@ -3,11 +3,14 @@ import { join } from "node:path";
 import { openAtlas } from "../data/atlas.ts";
 import { codeShards, type DescribedCodes, describedScenes, readCodeFolder } from "../data/described-codes.ts";
 import { everydayNouns, nounTable } from "../data/nouns.ts";
-import { createSceneSource } from "../data/scenes.ts";
+import { createSceneSource, type SceneSource } from "../data/scenes.ts";
 import type { SeedTokenizer } from "../seed-tokenizer.ts";
 import { hashOf } from "./feature-cache.ts";
 import type { TuningRecipe } from "./lm-recipe.ts";
 import type { PictureTalk } from "./run-tuning-recipe.ts";
+
+/** Kinds of things in a picture that has many. */
+const MANY = 3;
 
 /** Tokenizes scenes, once for each tokenizer; the codes stay in the run folder. */
 export async function sceneTalk(
@@ -34,11 +37,18 @@ export async function sceneTalk(
   return {
     train,
     validation: await rows("validation", validation),
+    many: () => manyThings(createSceneSource(atlas, { size: 8, nouns: list, split: "train" }), train.length), // nobody looks
     identity: `scenes ${scenes} ${list.length}`,
     codes: codebookSize,
     vectors: tokenizer.codebook,
     codebook: codebookHash,
   };
+}
+
+/** Which of the first scenes show three kinds of things or more. */
+export function manyThings(source: SceneSource, count: number): number[] {
+  const kinds = (i: number): number => new Set(source.scene(i).objects.map(({ noun }) => noun)).size;
+  return Array.from({ length: count }, (_, i) => i).filter((i) => kinds(i) >= MANY);
 }
 
 /** A user's own codes with captions: .jsonl files in a folder; one line in twenty is kept for validation. */

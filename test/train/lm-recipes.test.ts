@@ -119,6 +119,11 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
   await expect(
     runTuningRecipe({ recipe: path("see-and-draw"), root, talk, threads: 1, steps: 1 }), // no plain texts
   ).rejects.toThrow("see-and-draw.json: textShare: expected plain texts to learn from, got none.");
+  const often = join(root, "often.json");
+  await writeFile(often, JSON.stringify({ ...JSON.parse(await readFile(path("see"), "utf8")), manyShare: 0.5 }));
+  await expect(runTuningRecipe({ recipe: often, root, talk, texts, threads: 1, steps: 1 })).rejects.toThrow(
+    "often.json: manyShare: expected scenes of which some have three kinds of things, found none.",
+  );
   await tuned("see-and-draw", 60);
   for (const name of ["drawn", "text"]) expect(last()[`validation/${name}Nats`]).toBeGreaterThan(0);
   expect((await tuned("instruct", 60)).finished).toBe(true);
