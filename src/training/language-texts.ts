@@ -5,7 +5,7 @@ import { createSceneSource, type Scene } from "../data/scenes.ts";
 import { isHeldOutText, nounFacts, wordNetTexts } from "../data/texts.ts";
 import { hashText, permutation, Rng } from "../rng.ts";
 import type { LmPretrainRecipe } from "./lm-recipe.ts";
-import type { LanguageTexts, PlainText } from "./run-lm-recipe.ts";
+import type { LanguageText, LanguageTexts } from "./run-lm-recipe.ts";
 
 /** Pixels are not looked at, so they are as few as can be. */
 const SIZE = 8;
@@ -19,12 +19,12 @@ export async function languageTexts({
   mostQuestions,
 }: Omit<LmPretrainRecipe["texts"], "readLists">): Promise<LanguageTexts> {
   const glosses = await wordNetTexts();
-  const plain = (text: string): PlainText => ({ given: "", text });
+  const plain = (text: string): LanguageText => ({ given: "", text });
   const some = glosses.filter((_, i) => i % 1000 < 1000 * wordNetShare).map(plain);
   const facts = nounFacts().map(plain);
   const said = scenes > 0 ? await sceneTexts(scenes, nouns, listed, mostQuestions) : [];
   const all = [...some, ...said];
-  const heldOut = ({ given, text }: PlainText): boolean => isHeldOutText(given + text);
+  const heldOut = ({ given, text }: LanguageText): boolean => isHeldOutText(given + text);
   return {
     train: [...all.filter((text) => !heldOut(text)), ...Array.from({ length: factsTimes }, () => facts).flat()],
     heldOut: all.filter(heldOut),
@@ -35,20 +35,23 @@ async function sceneTexts(
   count: number,
   nouns: number,
   listed: number,
-  mostQuestions = Number.POSITIVE_INFINITY,
-): Promise<PlainText[]> {
+  mostQuestions?: number,
+): Promise<LanguageText[]> {
   const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
   const source = createSceneSource(await openAtlas(), { size: SIZE, nouns: list, split: "train" });
   return Array.from({ length: count }, (_, seed) => {
     const rng = new Rng(hashText(`listed/${seed}`));
     const scene = source.scene(seed);
-    const some = permutation(scene.questions.length, rng).slice(0, mostQuestions);
-    const questions = scene.questions.filter((_, i) => some.includes(i));
-    const text = sceneText({ caption: scene.caption, questions });
+    const text = sceneText(mostQuestions === undefined ? scene : withQuestions(scene, mostQuestions, rng));
     return rng.next() < listed
       ? { given: `${wordList(scene, source.scene(rng.int(count)), rng)}:`, text: ` ${text}` }
       : { given: "", text };
   });
+}
+
+function withQuestions({ caption, questions }: Scene, most: number, rng: Rng): Pick<Scene, "caption" | "questions"> {
+  const some = permutation(questions.length, rng).slice(0, most);
+  return { caption, questions: questions.filter((_, i) => some.includes(i)) };
 }
 
 /** "two dogs on a red background. how many dogs are there? two. what color is the background? red." */

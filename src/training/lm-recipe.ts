@@ -84,7 +84,7 @@ const tuning = z.strictObject({
   drawShare: share.default(0.5),
   /** Share of conversations about a picture that begin with the request to describe it, 0.5 if left out. Stage `instruct`. */
   describeShare: share.optional(),
-  /** Share of the sequences about pictures that is about one with three kinds of things or more; these are few, and hard. */
+  /** Share of the sequences about pictures for which one with three kinds of things or more is taken; the rest is as it comes. */
   manyShare: share.default(0),
   /** Share of sequences that are plain text, glosses of WordNet, so that the model does not forget how to speak of others. */
   textShare: share.default(0),

@@ -45,7 +45,7 @@ export interface PictureTextsOptions {
   /** Share of conversations about a picture that begin with the request to describe it. Default 0.5. */
   readonly describeShare?: number;
   readonly seed: number;
-  /** Places of rows that are taken oftener than they come, and the share of sequences that is about one of these. */
+  /** Places of rows from which this share of sequences about pictures is taken; the rest goes through all rows in turn. */
   readonly oftener?: { readonly places: readonly number[]; readonly share: number };
   /**
    * Every row comes with the codes of the next one: a model that looks is worse at these texts than at the right ones, and

@@ -168,7 +168,12 @@ export async function loadRecipe(path: string): Promise<LoadedRecipe> {
 
 export function checkRecipe<T>(schema: z.ZodType<T>, json: unknown, path: string): T {
   const result = schema.safeParse(json);
-  if (result.success) return result.data;
+  if (result.success) {
+    const { continues, name, stage } = result.data as { continues?: string; name?: string; stage?: string };
+    if (continues !== undefined && continues === (name ?? stage))
+      throw new InputError(`${path}: continues: expected another run, got this one. Give this one a name of its own.`);
+    return result.data;
+  }
   const problems = result.error.issues.map((issue) => `${issue.path.join(".") || "top level"}: ${issue.message}`);
   throw new InputError(`${path}: ${problems.slice(0, 5).join("; ")}. See docs/recipes.md for the keys.`);
 }

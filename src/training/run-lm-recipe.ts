@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { readJsonFile, writeSafetensors } from "../checkpoint/index.ts";
-import { SetupError } from "../errors.ts";
+import { InputError, SetupError } from "../errors.ts";
 import { Trigram } from "../evaluation/trigram.ts";
 import { makeFolder, writeFileAtomic } from "../files.ts";
 import { languageModelWeights } from "../models/language-model.ts";
@@ -21,16 +21,16 @@ import { type EncodedText, wholeTexts } from "./whole-texts.ts";
 /** Begin and end of a conversation, and the marks of turns: the same as SEED-LLaMA's base and as CHATML has them. */
 const SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"] as const;
 
-/** A text, with the words that stand before it as a list; "" for most. */
-export interface PlainText {
+/** A text, and the list of words that stands before it; "" where there is none. */
+export interface LanguageText {
   readonly given: string;
   readonly text: string;
 }
 
 /** Texts to learn from and texts to be measured by. */
 export interface LanguageTexts {
-  readonly train: readonly PlainText[];
-  readonly heldOut: readonly PlainText[];
+  readonly train: readonly LanguageText[];
+  readonly heldOut: readonly LanguageText[];
 }
 
 export interface RunLmRecipeOptions extends Omit<RunRecipeOptions, "data"> {
@@ -42,13 +42,15 @@ export async function runLmRecipe(options: RunLmRecipeOptions): Promise<LoopResu
   const { recipe, identity } = await loadLmRecipe(options.recipe);
   const run = join(root, recipe.name ?? recipe.stage);
   const folder = join(run, "model");
+  const earlier =
+    recipe.continues === undefined
+      ? undefined
+      : await earlierRun(join(root, recipe.continues, "model"), recipe, options.recipe);
   await makeFolder(folder);
   const texts = await options.texts(recipe.texts);
-  const earlier = recipe.continues === undefined ? undefined : join(root, recipe.continues, "model");
-  const start = earlier === undefined ? undefined : await loadWeights(join(earlier, "model.safetensors"));
-  const tokenizer = await vocabulary(folder, texts.train, recipe.lm.vocabulary, earlier);
+  const tokenizer = await vocabulary(folder, texts.train, recipe.lm.vocabulary, earlier?.tokenizer);
   const config = llamaSizes(recipe, tokenizer.size);
-  const { train, validation, beside, baseline } = sequencesOf(texts, tokenizer, recipe);
+  const { train, validation, beside, baseline } = sequencesOf(texts, tokenizer, recipe, options.recipe);
   const steps = options.steps ?? recipe.steps;
   const runtime = new Runtime({ device: options.device ?? "cpu", threads: options.threads || availableParallelism() });
   try {
@@ -62,13 +64,19 @@ export async function runLmRecipe(options: RunLmRecipeOptions): Promise<LoopResu
       validationCount: Math.min(recipe.validation, validation.count),
       beside,
       runtime,
-      ...(start ? { start } : {}),
+      ...(earlier ? { start: earlier.weights } : {}),
     });
     onLine?.(baseline);
     const result = await trainLoop(stage, {
       run,
       runtime,
-      identity: hashOf(identity, train.identity, ...startHash(start ?? new Map()), String(steps)),
+      identity: hashOf(
+        identity,
+        train.identity,
+        JSON.stringify(tokenizer.json),
+        ...startHash(earlier?.weights ?? new Map()),
+        String(steps),
+      ),
       ...loopSettings(recipe, steps),
       resume: options.resume ?? false,
       ...(signal ? { signal } : {}),
@@ -90,6 +98,27 @@ export async function runLmRecipe(options: RunLmRecipeOptions): Promise<LoopResu
   }
 }
 
+interface EarlierRun {
+  readonly tokenizer: LmTokenizer;
+  readonly weights: ReadonlyMap<string, Float32Array>;
+}
+
+/** What a run goes on from. @throws InputError if its sizes are not those of the recipe; SetupError if it is not there. */
+async function earlierRun(folder: string, recipe: LmPretrainRecipe, where: string): Promise<EarlierRun> {
+  const weights = await loadWeights(join(folder, "model.safetensors"));
+  const tokenizer = await LmTokenizer.open(folder);
+  const { max_position_embeddings: _, ...expected } = writeLmConfig(llamaSizes(recipe, tokenizer.size));
+  const found = (await readJsonFile(join(folder, "config.json"))) as Readonly<Record<string, unknown>>;
+  for (const [key, value] of Object.entries(expected))
+    if (JSON.stringify(found[key]) !== JSON.stringify(value))
+      throw new InputError(`${where}: lm: expected the sizes of ${folder}, got ${key} ${value}, there ${found[key]}.`);
+  if (recipe.lm.vocabulary < tokenizer.size)
+    throw new InputError(
+      `${where}: lm.vocabulary: expected at least the ${tokenizer.size} of ${folder}, got ${recipe.lm.vocabulary}.`,
+    );
+  return { tokenizer, weights };
+}
+
 interface LmSequences {
   readonly train: Sequences;
   readonly validation: Sequences & { readonly count: number };
@@ -102,11 +131,12 @@ interface LmSequences {
 function sequencesOf(
   texts: LanguageTexts,
   tokenizer: LmTokenizer,
-  { length, lm, seed, validation, texts: { readLists } }: LmPretrainRecipe,
+  { length, seed, validation, texts: { readLists } }: LmPretrainRecipe,
+  where: string,
 ): LmSequences {
   const identity = hashOf(JSON.stringify(texts.train));
   const end = tokenizer.eos!;
-  const encode = ({ given, text }: PlainText): EncodedText => ({
+  const encode = ({ given, text }: LanguageText): EncodedText => ({
     given: tokenizer.encode(given),
     said: tokenizer.encode(text),
   });
@@ -114,12 +144,16 @@ function sequencesOf(
   if (readLists) {
     const listed = heldOut.filter(({ given }) => given.length > 0);
     const plain = heldOut.filter(({ given }) => given.length === 0);
+    if (listed.length === 0)
+      throw new InputError(
+        `${where}: texts.readLists: expected held-out scenes behind lists, found none. Raise texts.listed or texts.scenes.`,
+      );
     const common = { end, seed, identity: "held out" };
     return {
       train: wholeTexts(learned, { ...common, identity }),
       validation: { ...wholeTexts(listed, common), count: listed.length },
       beside: {
-        wrongList: wholeTexts(listed, { ...common, wrongGiven: true }),
+        ...(listed.length > 1 ? { wrongList: wholeTexts(listed, { ...common, wrongGiven: true }) } : {}),
         ...(plain.length > 0 ? { text: wholeTexts(plain, common) } : {}),
       },
       baseline: { texts: learned.length },
@@ -137,33 +171,30 @@ function sequencesOf(
     baseline: {
       texts: learned.length,
       tokens: train.perEpoch * length,
-      ...trigramBaseline(whole(learned), measured, lm.vocabulary, end),
+      ...trigramBaseline(whole(learned), measured, tokenizer.size, end),
     },
   };
 }
 
-/** The tokenizer of an earlier start of this run, of the run that it goes on from, or a new one. */
+/** The tokenizer of the run that this one goes on from, of an earlier start of this one, or a new one. */
 async function vocabulary(
   folder: string,
-  texts: readonly PlainText[],
+  texts: readonly LanguageText[],
   size: number,
-  earlier?: string,
+  earlier?: LmTokenizer,
 ): Promise<LmTokenizer> {
-  const path = join(folder, "tokenizer.json");
-  try {
-    await readJsonFile(path, 16e6);
-  } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
-    const json = earlier
-      ? (await LmTokenizer.open(earlier)).json
-      : trainBpe(
-          texts.map(({ given, text }) => given + text),
-          { size, special: SPECIAL },
-        );
+  const write = async (json: Readonly<Record<string, unknown>>): Promise<void> => {
     const names = { bos_token: "<s>", eos_token: "</s>", tokenizer_class: "PreTrainedTokenizerFast" };
     await writeFileAtomic(join(folder, "tokenizer_config.json"), `${JSON.stringify(names, null, 2)}\n`);
-    await writeFileAtomic(path, `${JSON.stringify(json)}\n`);
-  }
+    await writeFileAtomic(join(folder, "tokenizer.json"), `${JSON.stringify(json)}\n`);
+  };
+  if (earlier) await write(earlier.json);
+  else
+    await readJsonFile(join(folder, "tokenizer.json"), 16e6).catch(async (error) => {
+      if (!(error instanceof SetupError)) throw error;
+      const all = texts.map(({ given, text }) => given + text);
+      await write(trainBpe(all, { size, special: SPECIAL }));
+    });
   return LmTokenizer.open(folder);
 }
 

@@ -89,7 +89,7 @@ export async function runRecipe(options: RunRecipeOptions): Promise<LoopResult> 
     const result = await trainLoop(stage, {
       run,
       runtime,
-      identity: hashOf(identity, data.train.identity, String(steps)),
+      identity: hashOf(identity, data.train.identity, ...startHash(stage.start ?? new Map()), String(steps)),
       ...loopSettings(recipe, steps),
       resume: options.resume ?? false,
       ...(signal ? { signal } : {}),

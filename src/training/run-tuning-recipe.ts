@@ -25,7 +25,7 @@ import { adapterPaths, lmStage, roomFor } from "./lm-stage.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { pictureTexts, REQUESTS } from "./picture-texts.ts";
 import { loopSettings } from "./recipe.ts";
-import type { LanguageTexts, PlainText } from "./run-lm-recipe.ts";
+import type { LanguageText, LanguageTexts } from "./run-lm-recipe.ts";
 import { loadWeights, type RunRecipeOptions, startHash } from "./run-recipe.ts";
 import { storedRows } from "./stored-rows.ts";
 import { wordRows } from "./word-rows.ts";
@@ -155,16 +155,18 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
 }
 
 function placesOfMany(recipe: string, { many }: PictureTalk): readonly number[] {
-  const places = many?.() ?? [];
+  if (!many)
+    throw new InputError(`${recipe}: manyShare: expected built-in scenes, which say what they show. Leave it out.`);
+  const places = many();
   if (places.length === 0)
-    throw new UsageError(`${recipe}: manyShare: expected scenes of which some have three kinds of things, found none.`);
+    throw new InputError(`${recipe}: manyShare: none of the scenes has three kinds of things. Raise data.scenes.`);
   return places;
 }
 
 async function plainTexts({ recipe, texts }: RunTuningOptions): Promise<{ train: string[]; heldOut: string[] }> {
   if (!texts) throw new UsageError(`${recipe}: textShare: expected plain texts to learn from, got none.`);
   const { train, heldOut } = await texts();
-  const whole = ({ given, text }: PlainText): string => given + text;
+  const whole = ({ given, text }: LanguageText): string => given + text;
   return { train: train.map(whole), heldOut: heldOut.map(whole) };
 }
 

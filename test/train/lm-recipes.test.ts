@@ -1,5 +1,5 @@
 /** The stages of the language model at toy size, and the folder that they make. */
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -66,15 +66,33 @@ test("it goes on with texts behind lists of their words, and learns to say what 
   expect(await vocabulary("lm-read")).toBe(await vocabulary("lm-pretrain"));
 
   const json = JSON.parse(await readFile(path, "utf8"));
-  const other = join(root, "other.json");
-  const onward = async (changes: object): Promise<LoopResult> => {
-    await writeFile(other, JSON.stringify({ ...json, name: "other", ...changes }));
-    return runLmRecipe({ recipe: other, root, texts, threads: 1 });
+  const copy = join(root, "copy", "model");
+  await cp(join(root, "lm-pretrain", "model"), copy, { recursive: true });
+  const onward = async (changes: object, options: object = {}): Promise<LoopResult> => {
+    const other = join(root, "other.json");
+    await writeFile(other, JSON.stringify({ ...json, name: "other", continues: "copy", ...changes }));
+    return runLmRecipe({ recipe: other, root, texts, threads: 1, steps: 1, ...options });
   };
-  await expect(onward({ lm: { ...json.lm, width: 16 } })).rejects.toThrow("other sizes");
-  await expect(onward({ continues: "nothing" })).rejects.toThrow(
-    "nothing/model/model.safetensors: expected the weights",
+  const words = async (from: string): Promise<string> => readFile(join(root, from, "model", "tokenizer.json"), "utf8");
+  await mkdir(join(root, "other", "model"), { recursive: true });
+  await writeFile(join(root, "other", "model", "tokenizer.json"), "{}"); // of an earlier start
+  expect((await onward({})).finished).toBe(true);
+  expect(await words("other")).toBe(await words("copy"));
+
+  const weights = await readFile(join(copy, "model.safetensors"));
+  weights[weights.length - 2]! ^= 1; // another model than the one that the run has begun with
+  await writeFile(join(copy, "model.safetensors"), weights);
+  await expect(onward({}, { resume: true })).rejects.toThrow("other");
+
+  const listless = async () => ({ train: listed, heldOut: listed.map(({ text }) => ({ given: "", text })) });
+  await expect(onward({}, { texts: listless })).rejects.toThrow(
+    "other.json: texts.readLists: expected held-out scenes",
   );
+  await expect(onward({ lm: { ...json.lm, width: 16 } })).rejects.toThrow("got hidden_size 16, there 32");
+  await expect(onward({ lm: { ...json.lm, heads: 4 } })).rejects.toThrow("got num_attention_heads 4, there 2");
+  await expect(onward({ lm: { ...json.lm, vocabulary: 5 } })).rejects.toThrow("lm.vocabulary: expected at least the");
+  await expect(onward({ continues: "nothing" })).rejects.toThrow("model.safetensors: expected the weights");
+  await expect(onward({ continues: "other" })).rejects.toThrow("continues: expected another run, got this one");
 }, 120_000);
 
 const CODES = 24;
@@ -120,10 +138,21 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
     runTuningRecipe({ recipe: path("see-and-draw"), root, talk, threads: 1, steps: 1 }), // no plain texts
   ).rejects.toThrow("see-and-draw.json: textShare: expected plain texts to learn from, got none.");
   const often = join(root, "often.json");
-  await writeFile(often, JSON.stringify({ ...JSON.parse(await readFile(path("see"), "utf8")), manyShare: 0.5 }));
-  await expect(runTuningRecipe({ recipe: often, root, talk, texts, threads: 1, steps: 1 })).rejects.toThrow(
-    "often.json: manyShare: expected scenes of which some have three kinds of things, found none.",
-  );
+  await writeFile(often, JSON.stringify({ ...JSON.parse(await readFile(path("see"), "utf8")), manyShare: 1 }));
+  const oftenAbout = (many?: readonly number[]) =>
+    runTuningRecipe({
+      recipe: often,
+      root: join(root, "often"),
+      base,
+      talk: async () => ({ ...(await talk()), ...(many ? { many: () => many } : {}) }),
+      texts,
+      threads: 1,
+      steps: 1,
+    });
+  await expect(oftenAbout()).rejects.toThrow("often.json: manyShare: expected built-in scenes");
+  await expect(oftenAbout([])).rejects.toThrow("often.json: manyShare: none of the scenes has three kinds of things");
+  const [first, second] = [await oftenAbout([0]), await oftenAbout([1])];
+  expect([...first.weights]).not.toEqual([...second.weights]); // one learned from the first row only, one from the second
   await tuned("see-and-draw", 60);
   for (const name of ["drawn", "text"]) expect(last()[`validation/${name}Nats`]).toBeGreaterThan(0);
   expect((await tuned("instruct", 60)).finished).toBe(true);
