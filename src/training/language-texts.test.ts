@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Rng } from "../rng.ts";
-import { sceneText, wordList } from "./language-texts.ts";
+import { sceneText, withQuestions, wordList } from "./language-texts.ts";
 
 const scene = (caption: string, noun: string, from: "red" | "blue") => ({
   caption,
@@ -29,4 +29,12 @@ test("a list has every word of its scene up to three times, no common ones, and 
   }
   expect(lists.some((list) => list.includes("cat"))).toBe(true);
   expect(new Set(lists.map((list) => list.join(" "))).size).toBeGreaterThan(30);
+});
+
+test("a scene with a few of its questions, each of them in its turn", () => {
+  const questions = ["a", "b", "c"].map((question) => ({ kind: "what-is" as const, question, answer: question }));
+  const some = Array.from({ length: 30 }, (_, seed) => withQuestions({ caption: "x", questions }, 2, new Rng(seed)));
+  const asked = some.map(({ questions }) => questions.map(({ question }) => question).join(""));
+  expect([...new Set(asked)].toSorted()).toEqual(["ab", "ac", "bc"]);
+  expect(withQuestions({ caption: "x", questions }, 9, new Rng(1)).questions).toEqual(questions);
 });

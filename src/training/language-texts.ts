@@ -49,7 +49,12 @@ async function sceneTexts(
   });
 }
 
-function withQuestions({ caption, questions }: Scene, most: number, rng: Rng): Pick<Scene, "caption" | "questions"> {
+/** The scene with so many of its questions, drawn from all and in their order. */
+export function withQuestions(
+  { caption, questions }: Pick<Scene, "caption" | "questions">,
+  most: number,
+  rng: Rng,
+): Pick<Scene, "caption" | "questions"> {
   const some = permutation(questions.length, rng).slice(0, most);
   return { caption, questions: questions.filter((_, i) => some.includes(i)) };
 }
