@@ -5,7 +5,7 @@ import { createSceneSource, type Scene } from "../data/scenes.ts";
 import { isHeldOutText, nounFacts, wordNetTexts } from "../data/texts.ts";
 import { hashText, permutation, Rng } from "../rng.ts";
 import type { LmPretrainRecipe } from "./lm-recipe.ts";
-import type { LanguageText, LanguageTexts } from "./run-lm-recipe.ts";
+import type { LanguageText, LanguageTexts } from "./lm-sequences.ts";
 
 /** Pixels are not looked at, so they are as few as can be. */
 const SIZE = 8;

@@ -21,11 +21,11 @@ import { CHATML, LmTokenizer, SEED_CHAT, withImageTokens } from "../text/index.t
 import { type LmManifest, writeLmManifest } from "../text/lm-manifest.ts";
 import { hashOf } from "./feature-cache.ts";
 import { loadTuningRecipe, type TuningRecipe } from "./lm-recipe.ts";
+import type { LanguageText, LanguageTexts } from "./lm-sequences.ts";
 import { adapterPaths, lmStage, roomFor } from "./lm-stage.ts";
 import { type LoopResult, trainLoop } from "./loop.ts";
 import { pictureTexts, REQUESTS } from "./picture-texts.ts";
 import { loopSettings } from "./recipe.ts";
-import type { LanguageText, LanguageTexts } from "./run-lm-recipe.ts";
 import { loadWeights, type RunRecipeOptions, startHash } from "./run-recipe.ts";
 import { storedRows } from "./stored-rows.ts";
 import { wordRows } from "./word-rows.ts";
