@@ -11,6 +11,7 @@ import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
 import { describeCommand } from "./describe.ts";
 import { detokenizeCommand } from "./detokenize.ts";
+import { disassembleCommand } from "./disassemble.ts";
 import { drawCommand } from "./draw.ts";
 import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
@@ -37,6 +38,7 @@ const COMMANDS = [
   dataCommand,
   trainCommand,
   assembleCommand,
+  disassembleCommand,
   evalCommand,
   parityCommand,
   importCommand,

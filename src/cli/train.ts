@@ -63,6 +63,10 @@ export function trainCommand(data = builtIn): Command {
       "--base <folder>",
       "see, see-and-draw, instruct: the language model, a folder or a GGUF file, also one of the Hub",
     )
+    .option(
+      "--adapter <folder>",
+      "see, see-and-draw, instruct: what the first recipe goes on from, in place of the run it continues",
+    )
     .option("--resume", "continue from the newest checkpoint, bit for bit", false)
     .option("--steps <n>", "fewer steps than the recipe says, to try it out", whole(1))
     .addOption(deviceOption())
@@ -80,6 +84,7 @@ export function trainCommand(data = builtIn): Command {
           data?: string[];
           model: string;
           base?: string;
+          adapter?: string;
           resume: boolean;
           steps?: number;
           device: Device;
@@ -92,7 +97,7 @@ export function trainCommand(data = builtIn): Command {
           signal.addEventListener("abort", () => {
             process.stderr.write("stopping after this step; a checkpoint is saved, go on with --resume\n");
           });
-          for (const recipe of recipes) {
+          for (const [i, recipe] of recipes.entries()) {
             const common = {
               recipe,
               root: options.run,
@@ -105,11 +110,17 @@ export function trainCommand(data = builtIn): Command {
               ...(options.threads ? { threads: options.threads } : {}),
             } as const;
             const stage = await stageOf(recipe);
+            if (options.adapter && i === 0 && !isTuning(stage))
+              throw new UsageError(`--adapter: expected a recipe of ${TUNING_STAGES.join(", ")} first, got ${stage}.`);
             const { finished } =
               stage === "lm-pretrain"
                 ? await runLmRecipe({ ...common, texts: languageTexts })
                 : isTuning(stage)
-                  ? await runTuningRecipe({ ...common, ...tuning(options) })
+                  ? await runTuningRecipe({
+                      ...common,
+                      ...tuning(options),
+                      ...(options.adapter && i === 0 ? { adapter: options.adapter } : {}),
+                    })
                   : await runRecipe({ ...common, data: options.data ? fromUser(options.data, problems) : data });
             if (!finished) throw signal.reason;
           }

@@ -69,6 +69,16 @@ const HEADS = {
   text: ["pos_embed_text", "blocks_text", "Reverse_Qformer_text", "reverse_tokens_text", "distill_text_proj"],
 } as const;
 
+/** Name prefixes of all that stage 2 can train: with either head, of either kind. */
+export const STAGE2_PREFIXES = [
+  ...CODEBOOK_PREFIXES,
+  ...HEADS.image,
+  "Reverse_Qformer",
+  "reverse_tokens",
+  "image_down",
+  ...HEADS.text,
+] as const;
+
 /** Name prefixes of what stage 2 trains with these heads. */
 export function codebookPrefixes(config: SeedlingConfig, targets: readonly ("image" | "text")[]): string[] {
   const imageHead = config.image.head.kind === "down" ? ["image_down"] : ["Reverse_Qformer", "reverse_tokens"];

@@ -18,7 +18,7 @@ import { placesLoss } from "./places.ts";
 import { RECOVER, recoverLoss, recoverTokens } from "./recover.ts";
 import { stage1Loss } from "./stage1.ts";
 
-const QFORMER_PREFIXES = ["ln_vision", "query_tokens", "Qformer", "vision_proj", "text_proj", "temp"] as const;
+export const QFORMER_PREFIXES = ["ln_vision", "query_tokens", "Qformer", "vision_proj", "text_proj", "temp"] as const;
 
 export interface QFormerStageOptions {
   readonly config: SeedlingConfig;

@@ -4,7 +4,14 @@
  */
 import { availableParallelism } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { type Adapter, baseHash, writePeftFolder, writeSafetensors } from "../checkpoint/index.ts";
+import {
+  type Adapter,
+  baseHash,
+  expectBaseHash,
+  readPeftFolder,
+  writePeftFolder,
+  writeSafetensors,
+} from "../checkpoint/index.ts";
 import type { DescribedCodes } from "../data/described-codes.ts";
 import { InputError, UsageError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "../files.ts";
@@ -16,9 +23,10 @@ import { languageModelWeights, vocabularyPaths } from "../models/language-model.
 import type { LmConfig } from "../models/lm-config.ts";
 import { type LoraConfig, LoraParams, SEED_LORA, SEED_LORA_OPT } from "../models/lora.ts";
 import { initialValues } from "../nn/index.ts";
+import { quote } from "../one-line.ts";
 import { mapWeights, Runtime } from "../runtime/index.ts";
 import { CHATML, LmTokenizer, SEED_CHAT, withImageTokens } from "../text/index.ts";
-import { type LmManifest, writeLmManifest } from "../text/lm-manifest.ts";
+import { expectSameCodes, type LmManifest, readLmManifest, writeLmManifest } from "../text/lm-manifest.ts";
 import { hashOf } from "./feature-cache.ts";
 import { loadTuningRecipe, type TuningRecipe } from "./lm-recipe.ts";
 import type { LanguageText, LanguageTexts } from "./lm-sequences.ts";
@@ -48,6 +56,8 @@ export interface PictureTalk {
 export interface RunTuningOptions extends Omit<RunRecipeOptions, "data"> {
   /** Folder or GGUF file of the base, or the name of one on the Hub; default: what the recipe says, in the chain's folder. */
   readonly base?: string;
+  /** An adapter folder to go on from, in place of the run that the recipe continues. */
+  readonly adapter?: string;
   readonly talk: (recipe: TuningRecipe["data"], root: string) => Promise<PictureTalk>;
   /** Plain texts, for a recipe that has a share of them. */
   readonly texts?: () => Promise<LanguageTexts>;
@@ -72,7 +82,10 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const lora: LoraConfig = { ...(config.kind === "opt" ? SEED_LORA_OPT : SEED_LORA), ...recipe.lora };
   if (recipe.length > config.context)
     throw new InputError(`${options.recipe}: length: expected at most ${config.context}, got ${recipe.length}.`);
-  const start = await startValues(root, recipe, base, { config, lora, talk });
+  const made = { config, lora, talk };
+  const start = options.adapter
+    ? await adapterValues(options.adapter, recipe, { ...made, hash, base: basePath, tokenizer })
+    : await startValues(root, recipe, base, made);
   const template = recipe.template === "seed" ? SEED_CHAT : CHATML;
   const texts = { stage: recipe.stage, tokenizer, template, drawShare: recipe.drawShare, seed: recipe.seed };
   const share = recipe.textShare;
@@ -198,6 +211,45 @@ function withCodes(
 ): { json: Readonly<Record<string, unknown>>; tokenizer: LmTokenizer } {
   const json = withImageTokens(base.json, { codes, firstId: vocabulary });
   return { json, tokenizer: new LmTokenizer(json, base.config) };
+}
+
+/**
+ * What an adapter folder holds, which goes on to learn: for whoever has no run folder of it.
+ * @throws InputError if it belongs to another base or codebook, or has other low-rank matrices than the recipe
+ */
+async function adapterValues(
+  folder: string,
+  { codeWords, template }: TuningRecipe,
+  made: {
+    readonly config: LmConfig;
+    readonly lora: LoraConfig;
+    readonly talk: PictureTalk;
+    readonly hash: string;
+    readonly base: string;
+    readonly tokenizer: LmTokenizer;
+  },
+): Promise<ReadonlyMap<string, Float32Array>> {
+  const { config, lora, talk, hash, base, tokenizer } = made;
+  if (codeWords === "projection")
+    throw new InputError(`${folder}: expected a recipe with codeWords "rows", which is what an adapter stores.`);
+  const { weights, ...adapter } = await readPeftFolder(folder);
+  if (adapter.baseHash) expectBaseHash(base, adapter.baseHash, hash);
+  const manifest = await readLmManifest(folder);
+  expectSameCodes(manifest, tokenizer, talk, folder);
+  if (manifest.template !== template)
+    throw new InputError(
+      `${folder}: expected turns written as the recipe says (${template}), got ${manifest.template}.`,
+    );
+  const kind = ({ rank, alpha, targets }: LoraConfig): string =>
+    `rank ${rank}, alpha ${alpha}, on ${[...targets].sort().join(" ")}`;
+  if (kind(adapter.lora) !== kind(lora))
+    throw new InputError(
+      `${folder}: expected an adapter as the recipe says (${kind(lora)}), got ${kind(adapter.lora)}.`,
+    );
+  const shapes = new Map(languageModelWeights(config, new LoraParams(lora)));
+  const stray = [...weights.keys()].find((path) => !shapes.has(path));
+  if (stray) throw new InputError(`${folder}: expected weights that the recipe teaches, got ${quote(stray)}.`);
+  return new Map([...weights].map(([path, { data }]) => [path, data]));
 }
 
 /** The norms as the base has them, or all that an earlier stage learned; rows may begin as what a projection gave. */

@@ -147,6 +147,27 @@ describe("train and assemble", () => {
       const codes = await seedling("tokenize", "photos/1.png", "--model", "model", "--threads", "1", "--json");
       expect(codes.code, codes.stderr).toBe(0);
       expect((JSON.parse(codes.stdout.toString()) as { codes: number[] }).codes).toHaveLength(32);
+
+      // The model alone, taken apart, is a run folder from which a stage goes on; and the same model once more.
+      const apart = await seedling("disassemble", "model", "--run", "apart");
+      expect({ ...apart, stdout: apart.stdout.toString() }).toEqual({
+        code: 0,
+        stdout: "apart: clip, causal-qformer, codebook, diffusion, vae\n",
+        stderr: "",
+      });
+      const again = await seedling("assemble", "model-again", "--run", "apart", "--recipe", recipe("codebook"));
+      expect(again.code, again.stderr).toBe(0);
+      const hash = (folder: string): Promise<Buffer> => readFile(join(root, folder, "model.safetensors"));
+      expect((await hash("model-again")).equals(await hash("model"))).toBe(true);
+      const stage2 = JSON.parse(await readFile(recipe("codebook"), "utf8")) as Record<string, unknown>;
+      await copyFile(join(here("../recipes"), "model.json"), join(root, "model.json"));
+      await writeFile(join(root, "on.json"), JSON.stringify({ ...stage2, name: "on", continues: "codebook" }));
+      const on = await seedling("train", "on.json", "--run", "apart", "--data", "good", "--threads", "1");
+      expect(on.code, on.stderr).toBe(0);
+      const twice = await seedling("disassemble", "model", "--run", "apart");
+      expect(twice).toMatchObject({ code: 3, stderr: expect.stringMatching(/expected a run folder without a chain/) });
+      const strange = await seedling("disassemble", "photos", "--run", "strange");
+      expect(strange).toMatchObject({ code: 4, stderr: expect.stringMatching(/tokenizer\.json: no such file/) });
     },
     2 * TIMEOUT,
   );

@@ -169,6 +169,37 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
   await writeFile(join(other, "model.safetensors"), bytes.with(-1, bytes.at(-1)! ^ 1));
   await expect(assembleLanguage({ adapter, base: other, out })).rejects.toThrow("Name the right base.");
 
+  // From the adapter alone, in a run folder that has nothing else.
+  const instruct = JSON.parse(await readFile(path("instruct"), "utf8"));
+  const alone = join(root, "alone.json");
+  const fromAdapter = async (changes: object, from = base): Promise<LoopResult> => {
+    await writeFile(alone, JSON.stringify({ ...instruct, peakRate: 1e-7, averageDecay: 0, ...changes }));
+    const there = join(root, "alone");
+    return runTuningRecipe({
+      recipe: alone,
+      root: there,
+      base: from,
+      adapter,
+      talk,
+      texts,
+      threads: 1,
+      steps: 1,
+      onLine,
+    });
+  };
+  const before = last();
+  const { weights } = await fromAdapter({});
+  for (const name of ["seen", "drawn"])
+    expect(last()[`validation/${name}Nats`]).toBeCloseTo(Number(before[`validation/${name}Nats`]), 2);
+  const stored = await readPeftFolder(adapter);
+  for (const [name, { data }] of stored.weights) expect(weights.get(name)![0], name).toBeCloseTo(data[0]!, 5);
+  await expect(fromAdapter({}, other)).rejects.toThrow("Name the right base.");
+  await expect(fromAdapter({ lora: { ...instruct.lora, rank: 4 } })).rejects.toThrow(
+    "expected an adapter as the recipe says (rank 4,",
+  );
+  await expect(fromAdapter({ template: "chatml" })).rejects.toThrow("(chatml), got seed.");
+  await expect(fromAdapter({ codeWords: "projection" })).rejects.toThrow('expected a recipe with codeWords "rows"');
+
   const model = await openLanguageModel(join(out, "lm"), { adapter: join(out, "lm-adapter"), threads: 1 });
   try {
     const { tokenizer } = model;
