@@ -138,6 +138,7 @@ out.push(
   row("of which compiling and the first picture, ms", f(s.firstMs, 0)),
   row("peak memory of the process after one picture, MB", f(s.firstMemoryMb, 0)),
   row("peak memory of the process after batches of 64, MB", f(s.peakMemoryMb, 0)),
+  row("training pictures drawn per second, on one core", f(s.scenesPerSecond, 0)),
   "",
 );
 if (quantized) out.push(...quantizedSection(quantized));

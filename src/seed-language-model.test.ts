@@ -8,7 +8,7 @@ import { TINY_CODES, writeTinyModel } from "../test/tiny-model.ts";
 import { readPeftFolder, writePeftFolder } from "./checkpoint/index.ts";
 import { differentPixels, drawingPng, expectSamePainter, readDrawingNote } from "./language/drawing.ts";
 import { painterHashes } from "./language/lm-folders.ts";
-import { type ChatEvent, SeedLanguageModel, type Turn } from "./seed-language-model.ts";
+import { type ChatEvent, DESCRIBING_PENALTY, SeedLanguageModel, type Turn } from "./seed-language-model.ts";
 
 let root: string;
 let folder: string;
@@ -38,6 +38,17 @@ describe("seeing", () => {
     expect(b).not.toBe(a);
     expect(c).toBe(a);
     expect(await model.describe([], short)).toEqual([]);
+  });
+
+  test("what was said is said again less readily in a description, and not so in an answer", async () => {
+    const long = { maxTokens: 24 } as const;
+    const question = model.manifest.requests.describe;
+    const [said] = await model.describe([picture], long);
+    expect(said).toBe(await model.ask(picture, question, { ...long, repetitionPenalty: DESCRIBING_PENALTY }));
+    expect(said).not.toBe(await model.ask(picture, question, long));
+    expect(await model.describe([picture], { ...long, repetitionPenalty: 1 })).toEqual([
+      await model.ask(picture, question, long),
+    ]);
   });
 
   test("a question changes the answer; sampling and beams can be asked for", async () => {

@@ -1,5 +1,6 @@
 /** `seedling describe`: what pictures show, in words. */
 import { Command } from "commander";
+import { DESCRIBING_PENALTY } from "../seed-language-model.ts";
 import { interruptible } from "./interrupt.ts";
 import {
   addLanguageOptions,
@@ -35,7 +36,9 @@ export function describeCommand(): Command {
       whole(1, 1024),
       16,
     );
-  return addLanguageOptions(addSamplingOptions(command, { temperature: 0, topP: 1 }))
+  return addLanguageOptions(
+    addSamplingOptions(command, { temperature: 0, topP: 1, repetitionPenalty: DESCRIBING_PENALTY }),
+  )
     .addHelpText(
       "after",
       `

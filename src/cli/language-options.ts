@@ -56,10 +56,14 @@ export interface SamplingOptions {
   readonly truncate?: boolean;
 }
 
-/** Adds how replies are chosen; `temperature` and `topP` are the defaults. */
+/** Adds how replies are chosen, with these defaults. */
 export function addSamplingOptions(
   command: Command,
-  { temperature, topP }: { readonly temperature: number; readonly topP: number },
+  {
+    temperature,
+    topP,
+    repetitionPenalty = 1,
+  }: { readonly temperature: number; readonly topP: number; readonly repetitionPenalty?: number },
 ): Command {
   return command
     .option("--seed <n>", "where chance comes from; the same seed gives the same result", whole(0), 0)
@@ -67,7 +71,12 @@ export function addSamplingOptions(
     .option("--top-p <x>", "only the likeliest words that together reach this share", real, topP)
     .option("--top-k <n>", "only the n likeliest words, 0 for all", whole(0), 0)
     .option("--min-p <x>", "only words at least this share as likely as the likeliest", real, 0)
-    .option("--repetition-penalty <x>", "above 1 makes words less likely that are there already", real, 1)
+    .option(
+      "--repetition-penalty <x>",
+      "above 1 makes words less likely that are there already",
+      real,
+      repetitionPenalty,
+    )
     .option("--beams <n>", "above 1: the most likely of n whole replies, in place of chance", whole(1, 64), 1)
     .option("--truncate", "cut what is too long for the model, the oldest words first");
 }

@@ -21,6 +21,7 @@ import {
   pixelRetrieval,
   reconstructionScores,
   retrievalScores,
+  scenesPerSecond,
 } from "./scores.ts";
 
 export const SECTIONS = ["retrieval", "naming", "codebook", "reconstruction", "speed"] as const;
@@ -113,7 +114,8 @@ export async function scorecard(
   }
   if (sections.includes("speed")) {
     const images = firstScenes(source("test"), 256).map(imageOf);
-    scores.speed = await speedInFreshProcess({ ...options.fresh, images });
+    const speed = await speedInFreshProcess({ ...options.fresh, images });
+    scores.speed = { ...speed, scenesPerSecond: scenesPerSecond(source("train")) };
     done("speed");
   }
   return scores;
