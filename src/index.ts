@@ -33,6 +33,7 @@ export {
   type BatchReplyOptions,
   type ChatEvent,
   type ChatOptions,
+  type DescribeOptions,
   type Drawing,
   type DrawnCodes,
   type DrawOptions,

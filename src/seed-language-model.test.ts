@@ -6,9 +6,16 @@ import { blocks } from "../test/e2e/pictures.ts";
 import { TINY_CONTEXT, writeTinyLanguageModel } from "../test/tiny-language-model.ts";
 import { TINY_CODES, writeTinyModel } from "../test/tiny-model.ts";
 import { readPeftFolder, writePeftFolder } from "./checkpoint/index.ts";
+import { dot } from "./evaluation/retrieval.ts";
 import { differentPixels, drawingPng, expectSamePainter, readDrawingNote } from "./language/drawing.ts";
 import { painterHashes } from "./language/lm-folders.ts";
-import { type ChatEvent, DESCRIBING_PENALTY, SeedLanguageModel, type Turn } from "./seed-language-model.ts";
+import {
+  type ChatEvent,
+  DESCRIBING_PENALTY,
+  DESCRIPTIONS,
+  SeedLanguageModel,
+  type Turn,
+} from "./seed-language-model.ts";
 
 let root: string;
 let folder: string;
@@ -41,7 +48,7 @@ describe("seeing", () => {
   });
 
   test("what was said is said again less readily in a description, and not so in an answer", async () => {
-    const long = { maxTokens: 24 } as const;
+    const long = { maxTokens: 24, bestOf: 1 } as const;
     const question = model.manifest.requests.describe;
     const [said] = await model.describe([picture], long);
     expect(said).toBe(await model.ask(picture, question, { ...long, repetitionPenalty: DESCRIBING_PENALTY }));
@@ -49,6 +56,39 @@ describe("seeing", () => {
     expect(await model.describe([picture], { ...long, repetitionPenalty: 1 })).toEqual([
       await model.ask(picture, question, long),
     ]);
+  });
+
+  test("of several descriptions the one that lies nearest to the codes is taken", async () => {
+    const pictures = [picture, blocks(2)];
+    const codes = (await model.tokenizer.encode(pictures)).map((one) => one.codes);
+    const seen = await model.tokenizer.embedCodes(codes);
+    const done: [number, number][] = [];
+    const onReply = (...at: [number, number]): void => void done.push(at);
+    const best = await model.describe(pictures, { ...short, bestOf: 5, seed: 3, onReply });
+    expect([done[0], done.at(-1)]).toEqual([
+      [0, 2],
+      [2, 2],
+    ]);
+    for (const [i, image] of pictures.entries()) {
+      const chance = { ...short, temperature: 0.8, topP: 0.9 };
+      const some = await Promise.all([3, 4, 5, 6, 7].map((seed) => model.describe([image], { ...chance, seed })));
+      const texts = some.flat();
+      expect(new Set(texts).size).toBeGreaterThan(2);
+      const nearness = (await model.tokenizer.embedText(texts)).map((v) => dot(v, seen[i]!));
+      expect(texts.map((text, at) => [text, nearness[at]])).toContainEqual([best[i], Math.max(...nearness)]);
+    }
+    expect(await model.describe([{ codes: codes[0]! }], short)).toEqual(
+      await model.describe([picture], { ...short, bestOf: DESCRIPTIONS }),
+    );
+    await expect(model.describe([picture], { bestOf: 0 })).rejects.toThrow("expected the best of 1 or more, got 0");
+    await expect(model.describe([picture], { bestOf: 2, beams: 2 })).rejects.toThrow("the best of 2 or 2 beams");
+    const nothing = undefined as unknown as Uint8Array;
+    await expect(model.describe([nothing])).rejects.toThrow("expected a picture, got none");
+    const conversation: Turn[] = [{ role: "user", parts: ["hi"] }];
+    await expect(model.respond([conversation], { seeds: [1, 2] })).rejects.toThrow(
+      "a seed for each of 1 prompts, got 2",
+    );
+    await expect(model.respond([conversation], { seeds: [1], beams: 2 })).rejects.toThrow("seeds or beams");
   });
 
   test("a question changes the answer; sampling and beams can be asked for", async () => {

@@ -1,7 +1,9 @@
 /** A language model that sees and draws, as a library: codes of pictures are words among its words. */
 import { type Codes, checkCodes } from "./codes/index.ts";
 import { InputError, UsageError } from "./errors.ts";
+import { dot } from "./evaluation/retrieval.ts";
 import {
+  argmax,
   beamSearch,
   type GenerateEvent,
   type GenerateOptions,
@@ -71,7 +73,17 @@ export interface BatchReplyOptions extends ReplyOptions, Pick<BatchOptions, "bat
   readonly onReply?: (done: number, total: number) => void;
 }
 
+export interface DescribeOptions extends BatchReplyOptions {
+  /**
+   * So many descriptions are sampled, and the one is taken whose embedding lies nearest to that of the picture's codes.
+   * Default 16; with a temperature or beams 1.
+   */
+  readonly bestOf?: number;
+}
+
 export interface RespondOptions extends BatchReplyOptions {
+  /** One for each conversation, in place of `seed`. Not with beams. */
+  readonly seeds?: readonly number[];
   /** Default "auto". */
   readonly images?: ImageMode;
 }
@@ -138,6 +150,9 @@ const PICTURE_TOKENS = 34;
 const CHAT_ROOM = 64;
 /** Published for SEED-LLaMA: temperature 1, top-p 0.5. */
 const DRAWN = { temperature: 1, topP: 0.5 } as const;
+/** Chosen on validation scenes (docs/log.md). */
+const DESCRIBED = { temperature: 0.8, topP: 0.9 } as const;
+export const DESCRIPTIONS = 16;
 const CERTAIN = { temperature: 0, topP: 1, maxTokens: 120 } as const;
 /** A small model names one of two things twice. Chosen on validation scenes, with both language models (docs/log.md). */
 export const DESCRIBING_PENALTY = 1.2;
@@ -206,16 +221,37 @@ export class SeedLanguageModel {
   }
 
   /**
-   * What pictures show, a text each. Greedy by default, with a repetition penalty of 1.2. A picture's text depends on what stands beside it in a batch only
-   * by rounding, which with 8-bit rows is that of the whole batch; `batch: 1` computes each alone.
-   * @throws InputError for a picture that is none, or a context too short for one
+   * What pictures show, a text each: of several descriptions, sampled from `seed` on with a repetition penalty of 1.2, the
+   * one that the text encoder places nearest to the picture's codes. With `bestOf: 1` the likeliest words. A picture's text
+   * depends on what stands beside it in a batch only by rounding, which with 8-bit rows is that of the whole batch.
+   * @throws InputError for a picture that is none, or a context too short for one; UsageError for a `bestOf` with beams
    */
-  async describe(images: readonly Seen[], options: BatchReplyOptions = {}): Promise<string[]> {
+  async describe(images: readonly Seen[], options: DescribeOptions = {}): Promise<string[]> {
+    const { temperature = 0, beams = 1, bestOf = temperature > 0 || beams > 1 ? 1 : DESCRIPTIONS, seed = 0 } = options;
+    const { batch = 16, onReply, signal } = options;
+    if (!Number.isInteger(bestOf) || bestOf < 1)
+      throw new UsageError(`describe: expected the best of 1 or more, got ${bestOf}.`);
+    if (bestOf > 1 && beams > 1)
+      throw new UsageError(`describe: expected the best of ${bestOf} or ${beams} beams, got both. Choose one.`);
     const question = this.manifest.requests.describe;
-    return this.askAll(
-      images.map((image) => ({ image, question })),
-      { repetitionPenalty: DESCRIBING_PENALTY, ...options },
-    );
+    const settings = { repetitionPenalty: DESCRIBING_PENALTY, ...options };
+    if (bestOf === 1)
+      return this.askAll(
+        images.map((image) => ({ image, question })),
+        settings,
+      );
+    for (const image of images) expectPicture(image);
+    const pictures = await this.#codes(images, { batch, ...(signal ? { signal } : {}) });
+    const asked = pictures.flatMap((codes) => Array.from({ length: bestOf }, () => ({ image: { codes }, question })));
+    const replies = await this.#answers(asked, {
+      ...settings,
+      ...DESCRIBED,
+      ...(temperature > 0 ? { temperature, topP: options.topP ?? 1 } : {}),
+      seeds: asked.map((_, i) => seed + (i % bestOf)),
+      ...(onReply ? { onReply: (done) => onReply(Math.floor(done / bestOf), images.length) } : {}),
+    });
+    const texts = pictures.map((_, i) => replies.slice(i * bestOf, (i + 1) * bestOf));
+    return this.#nearest(pictures, texts, { batch, ...(signal ? { signal } : {}) });
   }
 
   /** The answer to a question about a picture. Greedy by default. @throws as `describe`, and for a question without words */
@@ -229,13 +265,35 @@ export class SeedLanguageModel {
     asked: readonly { readonly image: Seen; readonly question: string }[],
     options: BatchReplyOptions = {},
   ): Promise<string[]> {
+    return this.#answers(asked, options);
+  }
+
+  async #answers(
+    asked: readonly { readonly image: Seen; readonly question: string }[],
+    options: RespondOptions,
+  ): Promise<string[]> {
     const conversations = asked.map(({ image, question }): Turn[] => {
-      if (image === undefined || image === null) throw new InputError("ask: expected a picture, got none. Name one.");
+      expectPicture(image);
       if (question.trim() === "") throw new UsageError("ask: expected a question, got none. Write one.");
       return [{ role: "user", parts: [{ image }, question.trim()] }];
     });
     const replies = await this.respond(conversations, { ...CERTAIN, images: "never", ...options });
     return replies.map(({ text }) => text);
+  }
+
+  /** Of each picture's texts the one whose embedding is nearest to that of its codes. */
+  async #nearest(
+    pictures: readonly Codes[],
+    texts: readonly (readonly string[])[],
+    options: BatchOptions,
+  ): Promise<string[]> {
+    const different = [...new Set(texts.flat())];
+    const embedded = await this.tokenizer.embedText(different, options);
+    const vectors = new Map(different.map((text, i) => [text, embedded[i]!]));
+    const seen = await this.tokenizer.embedCodes(pictures, options);
+    return texts.map((some, i) => {
+      return some[argmax(Float32Array.from(some, (text) => dot(vectors.get(text)!, seen[i]!)))]!;
+    });
   }
 
   /**
@@ -246,6 +304,7 @@ export class SeedLanguageModel {
   async respond(conversations: readonly (readonly Turn[])[], options: RespondOptions = {}): Promise<Reply[]> {
     const { beams = 1, images = "auto", truncate = false, batch = 16, onReply } = options;
     if (!Number.isInteger(batch) || batch < 1) throw new UsageError(`respond: expected a batch from 1, got ${batch}.`);
+    if (options.seeds && beams > 1) throw new UsageError("respond: expected seeds or beams, got both.");
     const reserve = images === "force" ? PICTURE_TOKENS : 1;
     const most = truncate ? this.context - Math.max(reserve, this.#room()) : Number.POSITIVE_INFINITY;
     const all = await this.#encodeTurns(conversations, { ...options, batch });
@@ -439,6 +498,15 @@ export class SeedLanguageModel {
     return Math.min(CHAT_ROOM, this.context >> 2);
   }
 
+  /** The codes of pictures, which are tokenized so many at a time. */
+  async #codes(
+    images: readonly Seen[],
+    options: { readonly signal?: AbortSignal; readonly batch: number },
+  ): Promise<Codes[]> {
+    const [turns] = await this.#encodeTurns([[{ role: "user", parts: images.map((image) => ({ image })) }]], options);
+    return turns![0]!.parts.map((part) => (part as { codes: Codes }).codes);
+  }
+
   /** Conversations with codes in place of pictures, which are tokenized so many at a time. */
   async #encodeTurns(
     conversations: readonly (readonly Turn[])[],
@@ -469,6 +537,10 @@ export class SeedLanguageModel {
       if (prompt.length <= most || left.length - system <= 2) return { prompt, forgotten };
     }
   }
+}
+
+function expectPicture(image: Seen | null | undefined): void {
+  if (image === undefined || image === null) throw new InputError("ask: expected a picture, got none. Name one.");
 }
 
 function hasCodes(image: Seen): image is { readonly codes: ArrayLike<number> } {

@@ -1,6 +1,6 @@
 /** `seedling describe`: what pictures show, in words. */
 import { Command } from "commander";
-import { DESCRIBING_PENALTY } from "../seed-language-model.ts";
+import { DESCRIBING_PENALTY, DESCRIPTIONS } from "../seed-language-model.ts";
 import { interruptible } from "./interrupt.ts";
 import {
   addLanguageOptions,
@@ -20,6 +20,7 @@ interface Options extends LanguageOptions, SamplingOptions {
   readonly output?: string;
   readonly json?: boolean;
   readonly maxTokens: number;
+  readonly bestOf?: number;
   readonly batch: number;
 }
 
@@ -31,11 +32,11 @@ export function describeCommand(): Command {
     .option("--json", 'one JSON object a line: {"image":"cat.png","text":"a red cat"}')
     .option("--max-tokens <n>", "longest text", whole(1, 100_000), 120)
     .option(
-      "--batch <n>",
-      "pictures at a time, without beams: more is faster and takes more memory",
-      whole(1, 1024),
-      16,
-    );
+      "--best-of <n>",
+      `of so many descriptions the one that fits the picture's codes best (default: ${DESCRIPTIONS}; with --temperature or --beams 1)`,
+      whole(1, 256),
+    )
+    .option("--batch <n>", "texts at a time, without beams: more is faster and takes more memory", whole(1, 1024), 16);
   return addLanguageOptions(
     addSamplingOptions(command, { temperature: 0, topP: 1, repetitionPenalty: DESCRIBING_PENALTY }),
   )
@@ -55,14 +56,14 @@ Examples:
 }
 
 async function describe(inputs: string[], options: Options): Promise<void> {
-  const { json, output, maxTokens, batch } = options;
+  const { json, output, maxTokens, batch, bestOf } = options;
   const report = new Report(options);
   const toTerminal = (output === undefined || output === "-") && process.stdout.isTTY === true;
   await interruptible((signal) =>
     withLanguageModel(options, (model) =>
       withOutput(output, async (write) => {
         const { total, files } = await findPictures(inputs, report, signal);
-        const settings = { ...samplingOf(options), maxTokens, signal };
+        const settings = { ...samplingOf(options), maxTokens, signal, ...(bestOf === undefined ? {} : { bestOf }) };
         const together = options.beams > 1 ? 1 : batch; // beams search for one reply at a time
         let done = 0;
         report.progress("describing", 0, total);

@@ -61,7 +61,9 @@ export async function languageCard(
     const progress = every(SECONDS, report);
     const captions = await describingScores(speaker, scenes, known, progress(`captions, ${split}`));
     scores[`captions ${split}`] = captions;
-    report?.(`captions, ${split}: object F1 ${captions.objectF1.toFixed(3)}`);
+    report?.(
+      `captions, ${split}: object F1 ${captions.objectF1.toFixed(3)}, in one go ${captions.once.objectF1.toFixed(3)}`,
+    );
     const questions = await questionScores(speaker, scenes, habit, progress(`questions, ${split}`));
     scores[`questions ${split}`] = questions;
     const { seeing, questionOnly, likeliest } = questions;
@@ -111,6 +113,10 @@ export function speakerOf(model: SeedLanguageModel): Speaker {
     async describe(pictures, onReply) {
       const images = pictures.map((codes) => ({ codes }));
       return model.describe(images, { ...certain, ...(onReply ? { onReply } : {}) });
+    },
+    async describeOnce(pictures, onReply) {
+      const images = pictures.map((codes) => ({ codes }));
+      return model.describe(images, { ...certain, bestOf: 1, ...(onReply ? { onReply } : {}) });
     },
     async ask(asked, onReply) {
       const conversations = asked.map(({ codes, question }): Turn[] => [

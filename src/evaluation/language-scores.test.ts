@@ -31,6 +31,7 @@ const scenes = [coded(0, "dog", 1), coded(1, "cat", 2), coded(2, "car", 1)];
 const speaker = (sees: boolean): Speaker => ({
   describe: async (pictures) =>
     pictures.map(([n]) => (sees ? scenes[n!]!.scene.caption.replace("two cat", "two cats") : "a dog")),
+  describeOnce: async (pictures) => pictures.map(() => "a dog"),
   ask: async (asked) =>
     asked.map(({ codes, question }) => {
       if (!codes || !sees) return question.startsWith("how") ? "one" : "a dog";
@@ -44,6 +45,7 @@ test("captions of a model that looks, and of one that does not, beside what was 
   const sees = await describingScores(speaker(true), scenes, NOUNS);
   expect(sees).toMatchObject({ objectF1: 1, countAccuracy: 100, exactly: 100 });
   expect(sees.ofOthers.objectF1).toBe(0);
+  expect(sees.once.objectF1).toBeCloseTo(1 / 3);
   const blind = await describingScores(speaker(false), scenes, NOUNS);
   expect(blind.objectF1).toBeCloseTo(1 / 3);
   expect(blind.ofOthers.objectF1).toBeCloseTo(1 / 3);

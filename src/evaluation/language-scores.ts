@@ -11,10 +11,12 @@ import type { SeedTokenizer } from "../seed-tokenizer.ts";
 import { type CaptionScores, captionScores } from "./read-caption.ts";
 import { dot, unitRows } from "./retrieval.ts";
 
-/** A model that was taught to see and to draw, as scoring asks it. Greedy answers, so that scores can be repeated. */
+/** A model that was taught to see and to draw, as scoring asks it. Seeds are fixed, so that scores can be repeated. */
 export interface Speaker {
-  /** What each picture shows. */
+  /** What each picture shows: the best of several descriptions. */
   describe(pictures: readonly Codes[], progress?: Progress): Promise<readonly string[]>;
+  /** The same in one go: the likeliest words. */
+  describeOnce(pictures: readonly Codes[], progress?: Progress): Promise<readonly string[]>;
   /** Answers; without codes to the question alone. */
   ask(asked: readonly Asked[], progress?: Progress): Promise<readonly string[]>;
   /** The codes of the picture that each prompt asks for. */
@@ -37,6 +39,8 @@ export interface CodedScene {
 export type Progress = (done: number, total: number) => void;
 
 export interface DescribingScores extends CaptionScores {
+  /** Of the likeliest words, with nothing to choose from. */
+  readonly once: CaptionScores;
   /** The baseline: what was said of the next picture. */
   readonly ofOthers: CaptionScores;
   readonly examples: readonly { readonly said: string; readonly caption: string }[];
@@ -48,15 +52,14 @@ export async function describingScores(
   nouns: readonly string[],
   progress?: Progress,
 ): Promise<DescribingScores> {
-  const said = await speaker.describe(
-    scenes.map(({ codes }) => codes),
-    progress,
-  );
+  const pictures = scenes.map(({ codes }) => codes);
+  const said = await speaker.describe(pictures, progress);
+  const saidOnce = await speaker.describeOnce(pictures, progress);
   const shown = scenes.map(({ scene }) => scene);
   const scores = captionScores(said, shown, nouns);
   const ofOthers = captionScores([...said.slice(1), ...said.slice(0, 1)], shown, nouns);
   const examples = scenes.slice(0, 8).map(({ scene }, i) => ({ said: said[i]!, caption: scene.caption }));
-  return { ...scores, ofOthers, examples };
+  return { ...scores, once: captionScores(saidOnce, shown, nouns), ofOthers, examples };
 }
 
 export interface QuestionScores {

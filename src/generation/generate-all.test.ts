@@ -48,12 +48,22 @@ describe("generateAll", () => {
       expect(await generateAll(babbler(), tokenizer, prompts, { ...options, batch })).toEqual(expected);
   });
 
-  it("reads prompts of one length together, and goes on with those that have not ended", async () => {
+  it("reads prompts of one length together, each once, and goes on with those that have not ended", async () => {
     const model = babbler();
     await generateAll(model, tokenizer, [...prompts, ...prompts], { temperature: 0, batch: 4, maxTokens: 30 });
-    expect(model.reads[0]).toBe(4); // "hi" and "no", three times each, in two batches
+    expect(model.reads[0]).toBe(2); // "hi" and "no", three times each, in two batches
     expect(Math.max(...model.reads)).toBe(4);
     expect(model.reads).toContain(1);
+  });
+
+  it("says different things of one prompt, each of a seed of its own", async () => {
+    const same = [prompts[1]!, prompts[1]!, prompts[3]!, prompts[1]!];
+    const seeds = [7, 8, 9, 10];
+    const options = { temperature: 1, maxTokens: 30, images: "auto" } as const;
+    const expected = await Promise.all(same.map((prompt, i) => alone(prompt, { ...options, seed: seeds[i]! })));
+    expect(new Set(expected.map((events) => JSON.stringify(events))).size).toBe(4);
+    for (const batch of [1, 3, 16])
+      expect(await generateAll(babbler(), tokenizer, same, { ...options, seeds, batch })).toEqual(expected);
   });
 
   it("says how many are done", async () => {
