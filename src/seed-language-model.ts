@@ -76,7 +76,7 @@ export interface BatchReplyOptions extends ReplyOptions, Pick<BatchOptions, "bat
 export interface DescribeOptions extends BatchReplyOptions {
   /**
    * So many descriptions are sampled, and the one is taken whose embedding lies nearest to that of the picture's codes.
-   * Default 16; with a temperature or beams 1.
+   * Default 16, and 1 if a temperature or beams are named.
    */
   readonly bestOf?: number;
 }
@@ -153,6 +153,12 @@ const DRAWN = { temperature: 1, topP: 0.5 } as const;
 /** Chosen on validation scenes (docs/log.md). */
 const DESCRIBED = { temperature: 0.8, topP: 0.9 } as const;
 export const DESCRIPTIONS = 16;
+
+/** How many descriptions of a picture `describe` writes. */
+export function descriptionsOf({ bestOf, temperature, beams = 1 }: DescribeOptions): number {
+  return bestOf ?? (temperature === undefined && beams === 1 ? DESCRIPTIONS : 1);
+}
+
 const CERTAIN = { temperature: 0, topP: 1, maxTokens: 120 } as const;
 /** A small model names one of two things twice. Chosen on validation scenes, with both language models (docs/log.md). */
 export const DESCRIBING_PENALTY = 1.2;
@@ -221,18 +227,22 @@ export class SeedLanguageModel {
   }
 
   /**
-   * What pictures show, a text each: of several descriptions, sampled from `seed` on with a repetition penalty of 1.2, the
-   * one that the text encoder places nearest to the picture's codes. With `bestOf: 1` the likeliest words. A picture's text
-   * depends on what stands beside it in a batch only by rounding, which with 8-bit rows is that of the whole batch.
-   * @throws InputError for a picture that is none, or a context too short for one; UsageError for a `bestOf` with beams
+   * What pictures show, a text each: of several descriptions, sampled with temperature 0.8, top-p 0.9, a repetition penalty
+   * of 1.2 and seeds from `seed` on, the one that the text encoder places nearest to the picture's codes. With `bestOf: 1`
+   * the likeliest words. `batch` counts texts; `onReply` counts pictures. A picture's text depends on what stands beside it
+   * in a batch only by rounding, which with 8-bit rows is that of the whole batch.
+   * @throws InputError for a picture that is none, or a context too short for one; UsageError for a `bestOf` with beams or
+   * without chance
    */
   async describe(images: readonly Seen[], options: DescribeOptions = {}): Promise<string[]> {
-    const { temperature = 0, beams = 1, bestOf = temperature > 0 || beams > 1 ? 1 : DESCRIPTIONS, seed = 0 } = options;
-    const { batch = 16, onReply, signal } = options;
+    const { temperature, topP, beams = 1, seed = 0, batch = 16, onReply, signal } = options;
+    const bestOf = descriptionsOf(options);
     if (!Number.isInteger(bestOf) || bestOf < 1)
       throw new UsageError(`describe: expected the best of 1 or more, got ${bestOf}.`);
     if (bestOf > 1 && beams > 1)
       throw new UsageError(`describe: expected the best of ${bestOf} or ${beams} beams, got both. Choose one.`);
+    if (bestOf > 1 && temperature === 0)
+      throw new UsageError(`describe: expected a temperature above 0 for the best of ${bestOf}, got 0.`);
     const question = this.manifest.requests.describe;
     const settings = { repetitionPenalty: DESCRIBING_PENALTY, ...options };
     if (bestOf === 1)
@@ -245,8 +255,8 @@ export class SeedLanguageModel {
     const asked = pictures.flatMap((codes) => Array.from({ length: bestOf }, () => ({ image: { codes }, question })));
     const replies = await this.#answers(asked, {
       ...settings,
-      ...DESCRIBED,
-      ...(temperature > 0 ? { temperature, topP: options.topP ?? 1 } : {}),
+      temperature: temperature ?? DESCRIBED.temperature,
+      topP: topP ?? (temperature === undefined ? DESCRIBED.topP : 1),
       seeds: asked.map((_, i) => seed + (i % bestOf)),
       ...(onReply ? { onReply: (done) => onReply(Math.floor(done / bestOf), images.length) } : {}),
     });

@@ -1,6 +1,6 @@
 /** `seedling describe`: what pictures show, in words. */
 import { Command } from "commander";
-import { DESCRIBING_PENALTY, DESCRIPTIONS } from "../seed-language-model.ts";
+import { DESCRIBING_PENALTY, DESCRIPTIONS, descriptionsOf } from "../seed-language-model.ts";
 import { interruptible } from "./interrupt.ts";
 import {
   addLanguageOptions,
@@ -33,13 +33,11 @@ export function describeCommand(): Command {
     .option("--max-tokens <n>", "longest text", whole(1, 100_000), 120)
     .option(
       "--best-of <n>",
-      `of so many descriptions the one that fits the picture's codes best (default: ${DESCRIPTIONS}; with --temperature or --beams 1)`,
+      `of so many descriptions the one that fits the picture's codes best (default: ${DESCRIPTIONS} of temperature 0.8 and top-p 0.9; 1 with --temperature or --beams)`,
       whole(1, 256),
     )
     .option("--batch <n>", "texts at a time, without beams: more is faster and takes more memory", whole(1, 1024), 16);
-  return addLanguageOptions(
-    addSamplingOptions(command, { temperature: 0, topP: 1, repetitionPenalty: DESCRIBING_PENALTY }),
-  )
+  return addLanguageOptions(addSamplingOptions(command, { repetitionPenalty: DESCRIBING_PENALTY }))
     .addHelpText(
       "after",
       `
@@ -64,13 +62,14 @@ async function describe(inputs: string[], options: Options): Promise<void> {
       withOutput(output, async (write) => {
         const { total, files } = await findPictures(inputs, report, signal);
         const settings = { ...samplingOf(options), maxTokens, signal, ...(bestOf === undefined ? {} : { bestOf }) };
-        const together = options.beams > 1 ? 1 : batch; // beams search for one reply at a time
+        // Beams search for one reply at a time; several descriptions of one picture fill a batch by themselves.
+        const together = options.beams > 1 ? 1 : Math.max(1, Math.floor(batch / descriptionsOf(settings)));
         let done = 0;
         report.progress("describing", 0, total);
         for await (const pictures of preparedBatches(files, together, { tokenizer: model.tokenizer, report, signal })) {
           const images = pictures.map(({ image }) => image);
           const onReply = (n: number): void => report.progress("describing", done + n, total);
-          const texts = await model.describe(images, { ...settings, batch: together, onReply });
+          const texts = await model.describe(images, { ...settings, batch, onReply });
           if (toTerminal) report.clear();
           for (const [i, { name }] of pictures.entries()) {
             const line = oneLine(texts[i]!);

@@ -11,10 +11,10 @@ export function disassembleCommand(): Command {
     .addHelpText(
       "after",
       `
-A later stage on your own pictures, with the shipped model's first two:
+A new codebook for your own pictures, on the first two stages of the shipped model:
   seedling disassemble --run runs/mine
-  rm -r runs/mine/codebook
-  seedling train recipes/mini/codebook-first.json --run runs/mine --data photos/`,
+  seedling train recipes/mini/{codebook-first,codebook}.json --run runs/mine --data photos/
+  seedling assemble models/mine --run runs/mine`,
     )
     .action(async (folder: string, { run }: { run: string }) => {
       const stages = await disassemble(folder, run);

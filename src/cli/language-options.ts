@@ -46,9 +46,9 @@ export async function withLanguageModel<T>(
 }
 
 export interface SamplingOptions {
-  readonly temperature: number;
+  readonly temperature?: number;
   readonly topK: number;
-  readonly topP: number;
+  readonly topP?: number;
   readonly minP: number;
   readonly repetitionPenalty: number;
   readonly seed: number;
@@ -63,7 +63,7 @@ export function addSamplingOptions(
     temperature,
     topP,
     repetitionPenalty = 1,
-  }: { readonly temperature: number; readonly topP: number; readonly repetitionPenalty?: number },
+  }: { readonly temperature?: number; readonly topP?: number; readonly repetitionPenalty?: number },
 ): Command {
   return command
     .option("--seed <n>", "where chance comes from; the same seed gives the same result", whole(0), 0)
@@ -84,7 +84,16 @@ export function addSamplingOptions(
 /** The same for the library. */
 export function samplingOf(options: SamplingOptions): ReplyOptions {
   const { temperature, topK, topP, minP, repetitionPenalty, seed, beams, truncate = false } = options;
-  return { temperature, topK, topP, minP, repetitionPenalty, seed, beams, truncate };
+  return {
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topP === undefined ? {} : { topP }),
+    topK,
+    minP,
+    repetitionPenalty,
+    seed,
+    beams,
+    truncate,
+  };
 }
 
 /** What a model says, without characters that steer a terminal. */

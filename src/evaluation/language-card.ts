@@ -107,16 +107,17 @@ async function textScores(
 
 /** The model as scoring asks it. */
 export function speakerOf(model: SeedLanguageModel): Speaker {
-  const certain = { temperature: 0, maxTokens: 60 } as const;
+  const short = { maxTokens: 60 } as const;
+  const certain = { ...short, temperature: 0 } as const;
   const request = (prompt: string): Turn[] => [{ role: "user", parts: [model.request(prompt)] }];
   return {
     async describe(pictures, onReply) {
       const images = pictures.map((codes) => ({ codes }));
-      return model.describe(images, { ...certain, ...(onReply ? { onReply } : {}) });
+      return model.describe(images, { ...short, ...(onReply ? { onReply } : {}) });
     },
     async describeOnce(pictures, onReply) {
       const images = pictures.map((codes) => ({ codes }));
-      return model.describe(images, { ...certain, bestOf: 1, ...(onReply ? { onReply } : {}) });
+      return model.describe(images, { ...certain, ...(onReply ? { onReply } : {}) });
     },
     async ask(asked, onReply) {
       const conversations = asked.map(({ codes, question }): Turn[] => [

@@ -3,11 +3,11 @@
  * and an adapter folder at the end that PEFT reads too. arXiv 2307.08041 section 3.3.
  */
 import { availableParallelism } from "node:os";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import {
   type Adapter,
   baseHash,
-  expectBaseHash,
+  expectBase,
   readPeftFolder,
   writePeftFolder,
   writeSafetensors,
@@ -72,6 +72,10 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const opened = await openBaseModel(basePath);
   const base = { config: opened.config, tokenizer: await opened.tokenizer(), weights: await allNumbers(opened) };
   const hash = await baseHash(basePath);
+  const lora: LoraConfig = { ...(base.config.kind === "opt" ? SEED_LORA_OPT : SEED_LORA), ...recipe.lora };
+  const earlier = options.adapter
+    ? await earlierAdapter(options.adapter, recipe, { lora, hash, base, path: basePath, run })
+    : undefined; // before the codes of all scenes are computed
   const talk = await options.talk(recipe.data, root);
   const { json, tokenizer } = withCodes(base.tokenizer, base.config.vocabulary, talk.codes);
   const rows: LmConfig = { ...base.config, addedTokens: talk.codes + PICTURE_MARKS };
@@ -79,13 +83,12 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
   const learned = recipe.codeWords === "projection" ? { projectedFrom: E } : { sharedVector: true };
   const config: LmConfig = { ...rows, ...learned };
   const table = `${vocabularyPaths(config).embeddings}.codebook`;
-  const lora: LoraConfig = { ...(config.kind === "opt" ? SEED_LORA_OPT : SEED_LORA), ...recipe.lora };
   if (recipe.length > config.context)
     throw new InputError(`${options.recipe}: length: expected at most ${config.context}, got ${recipe.length}.`);
-  const made = { config, lora, talk };
-  const start = options.adapter
-    ? await adapterValues(options.adapter, recipe, { ...made, hash, base: basePath, tokenizer })
-    : await startValues(root, recipe, base, made);
+  if (earlier) expectSameCodes(earlier.manifest, tokenizer, talk, options.adapter!);
+  const start = earlier
+    ? adapterValues(options.adapter!, earlier.adapter, adapterPaths(config, lora))
+    : await startValues(root, recipe, base, { config, lora, talk });
   const template = recipe.template === "seed" ? SEED_CHAT : CHATML;
   const texts = { stage: recipe.stage, tokenizer, template, drawShare: recipe.drawShare, seed: recipe.seed };
   const share = recipe.textShare;
@@ -214,28 +217,28 @@ function withCodes(
 }
 
 /**
- * What an adapter folder holds, which goes on to learn: for whoever has no run folder of it.
- * @throws InputError if it belongs to another base or codebook, or has other low-rank matrices than the recipe
+ * An adapter folder that goes on to learn, for whoever has no run folder of it.
+ * @throws InputError if it belongs to another base, was taught otherwise than the recipe says, or is what the run writes
  */
-async function adapterValues(
+async function earlierAdapter(
   folder: string,
   { codeWords, template }: TuningRecipe,
   made: {
-    readonly config: LmConfig;
     readonly lora: LoraConfig;
-    readonly talk: PictureTalk;
     readonly hash: string;
-    readonly base: string;
-    readonly tokenizer: LmTokenizer;
+    readonly base: { readonly config: LmConfig };
+    readonly path: string;
+    readonly run: string;
   },
-): Promise<ReadonlyMap<string, Float32Array>> {
-  const { config, lora, talk, hash, base, tokenizer } = made;
+): Promise<{ readonly adapter: Adapter; readonly manifest: LmManifest }> {
+  const { lora, hash, base, path, run } = made;
+  if (resolve(folder) === resolve(run, "adapter"))
+    throw new InputError(`${folder}: expected an adapter of another run, got the one that this run writes.`);
   if (codeWords === "projection")
     throw new InputError(`${folder}: expected a recipe with codeWords "rows", which is what an adapter stores.`);
-  const { weights, ...adapter } = await readPeftFolder(folder);
-  if (adapter.baseHash) expectBaseHash(base, adapter.baseHash, hash);
-  const manifest = await readLmManifest(folder);
-  expectSameCodes(manifest, tokenizer, talk, folder);
+  const [adapter, manifest] = [await readPeftFolder(folder), await readLmManifest(folder)];
+  const { vocabulary } = base.config;
+  expectBase(adapter, { path, hash, vocabulary, shapes: new Map(languageModelWeights(base.config)) });
   if (manifest.template !== template)
     throw new InputError(
       `${folder}: expected turns written as the recipe says (${template}), got ${manifest.template}.`,
@@ -246,9 +249,19 @@ async function adapterValues(
     throw new InputError(
       `${folder}: expected an adapter as the recipe says (${kind(lora)}), got ${kind(adapter.lora)}.`,
     );
-  const shapes = new Map(languageModelWeights(config, new LoraParams(lora)));
-  const stray = [...weights.keys()].find((path) => !shapes.has(path));
+  return { adapter, manifest };
+}
+
+/** What it has learned, which must be what the recipe teaches; the vector that rows share while they learn begins anew. */
+function adapterValues(
+  folder: string,
+  { weights }: Adapter,
+  paths: readonly string[],
+): ReadonlyMap<string, Float32Array> {
+  const stray = [...weights.keys()].find((path) => !paths.includes(path));
+  const missing = paths.find((path) => !weights.has(path) && !path.endsWith(".shared"));
   if (stray) throw new InputError(`${folder}: expected weights that the recipe teaches, got ${quote(stray)}.`);
+  if (missing) throw new InputError(`${folder}: expected weights of ${missing}, which the recipe teaches, found none.`);
   return new Map([...weights].map(([path, { data }]) => [path, data]));
 }
 

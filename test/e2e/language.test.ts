@@ -8,7 +8,7 @@ import { pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeImage, encodePng, readPngText } from "../../src/image/index.ts";
 import { textChunk } from "../../src/image/png-text.ts";
-import { SeedLanguageModel } from "../../src/seed-language-model.ts";
+import { type DescribeOptions, SeedLanguageModel } from "../../src/seed-language-model.ts";
 import { TINY_CONTEXT, writeTinyLanguageModel } from "../tiny-language-model.ts";
 import { writeTinyModel } from "../tiny-model.ts";
 import { blocks } from "./pictures.ts";
@@ -22,6 +22,7 @@ let picture: Uint8Array;
 /** What the library says of the two pictures in photos/, at most 12 tokens. */
 let said: string[];
 let answer: string;
+let others: Record<"likeliest" | "bestOfFour" | "chance", string>;
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "seedling-language-"));
@@ -35,6 +36,13 @@ beforeAll(async () => {
   await writeFile(join(root, "notes.txt"), "not a picture");
   const lm = await SeedLanguageModel.fromPretrained(model, { threads: 1 });
   said = (await lm.describe([blocks(10), blocks(11)], { maxTokens: 12 })).map((text) => text.replace(/\s+/g, " "));
+  const other = async (options: DescribeOptions): Promise<string> =>
+    (await lm.describe([blocks(10)], { maxTokens: 12, ...options }))[0]!.replace(/\s+/g, " ");
+  others = {
+    likeliest: await other({ bestOf: 1 }),
+    bestOfFour: await other({ bestOf: 4, seed: 3 }),
+    chance: await other({ temperature: 1, seed: 3 }),
+  };
   answer = (await lm.ask(blocks(10), "describe the picture.", { maxTokens: 12 })).replace(/\s+/g, " ");
   await lm.close();
 }, TIMEOUT);
@@ -90,6 +98,26 @@ describe(
         { image: "photos/a.png", text: said[0] },
         { image: "photos/my b.png", text: said[1] },
       ]);
+    });
+
+    test("the likeliest words, the best of a few, chance", async () => {
+      const describe = async (...more: string[]): Promise<string> => {
+        const { code, stdout, stderr } = await seedling(["describe", "photos/a.png", "--max-tokens", "12", ...more]);
+        expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+        return stdout.toString().trim();
+      };
+      expect(await describe("--best-of", "1")).toBe(others.likeliest);
+      expect(await describe("--best-of", "1")).toBe(await describe("--temperature", "0"));
+      expect(await describe("--best-of", "4", "--seed", "3")).toBe(others.bestOfFour);
+      expect(await describe("--temperature", "1", "--seed", "3")).toBe(others.chance);
+      expect(new Set([said[0], ...Object.values(others)]).size).toBeGreaterThan(2);
+      const both = await seedling(["describe", "photos/a.png", "--best-of", "2", "--beams", "2"]);
+      expect(both).toMatchObject({ code: 2, stderr: expect.stringMatching(/the best of 2 or 2 beams, got both/) });
+      const certain = await seedling(["describe", "photos/a.png", "--best-of", "2", "--temperature", "0"]);
+      expect(certain).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/a temperature above 0 for the best of 2/),
+      });
     });
 
     test("standard input, a picture or a tar", async () => {

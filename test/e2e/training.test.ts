@@ -1,7 +1,7 @@
 /** `seedling data`, `train` and `assemble` as processes, at toy size, and the example of the library. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -152,7 +152,7 @@ describe("train and assemble", () => {
       const apart = await seedling("disassemble", "model", "--run", "apart");
       expect({ ...apart, stdout: apart.stdout.toString() }).toEqual({
         code: 0,
-        stdout: "apart: clip, causal-qformer, codebook, diffusion, vae\n",
+        stdout: "apart: clip, causal-qformer, codebook, vae, diffusion\n",
         stderr: "",
       });
       const again = await seedling("assemble", "model-again", "--run", "apart", "--recipe", recipe("codebook"));
@@ -166,6 +166,20 @@ describe("train and assemble", () => {
       expect(on.code, on.stderr).toBe(0);
       const twice = await seedling("disassemble", "model", "--run", "apart");
       expect(twice).toMatchObject({ code: 3, stderr: expect.stringMatching(/expected a run folder without a chain/) });
+      const ends = async (stderr: RegExp): Promise<void> => {
+        const ended = await seedling("disassemble", "model-again", "--run", "left");
+        expect(ended.code).toBeGreaterThanOrEqual(3);
+        expect(ended.stderr.trim()).toMatch(stderr);
+        const left = await readdir(join(root, "left"), { recursive: true }).catch(() => []);
+        expect(left.filter((name) => /\.(safetensors|json)$/.test(name))).toEqual([]);
+      };
+      await rm(join(root, "model-again", "vae", "model.safetensors"));
+      await ends(/^seedling: model-again.vae.model\.safetensors: .*$/);
+      const rounded = await seedling("quantize", "model", "-o", "rounded", "--bits", "8");
+      expect(rounded.code, rounded.stderr).toBe(0);
+      await rm(join(root, "model-again"), { recursive: true });
+      await rename(join(root, "rounded"), join(root, "model-again"));
+      await ends(/^seedling: .*: expected floats, got .*Name the model it was made from\.$/);
       const strange = await seedling("disassemble", "photos", "--run", "strange");
       expect(strange).toMatchObject({ code: 4, stderr: expect.stringMatching(/tokenizer\.json: no such file/) });
     },
@@ -188,6 +202,14 @@ describe("train and assemble", () => {
       const on = (folder: string) => ["--data", folder, "--run", "other"];
       await ends(3, /^seedling: "empty": no picture with a caption\./, "train", recipe("clip"), ...on("empty"));
       await ends(4, /tokenizer of stage clip, found none\. Run/, "train", recipe("vae"), ...on("good"));
+      await ends(
+        2,
+        /^seedling: --adapter: expected a recipe of see, .* got clip\./,
+        "train",
+        recipe("clip"),
+        "--adapter",
+        "x",
+      );
       await ends(2, /^seedling: .*--steps/, "train", recipe("clip"), "--steps", "0");
       await ends(4, /^seedling: .*tokenizer\.json: no such file/, "assemble", "out", "--run", "nowhere");
     },

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readPeftFolder } from "../../src/checkpoint/index.ts";
+import { type Adapter, readPeftFolder, writePeftFolder } from "../../src/checkpoint/index.ts";
 import { type GenerateEvent, generate, openLanguageModel } from "../../src/generation/index.ts";
 import { encodeChat, LmTokenizer, SEED_CHAT } from "../../src/text/index.ts";
 import { readLmManifest } from "../../src/text/lm-manifest.ts";
@@ -172,32 +172,40 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
   // From the adapter alone, in a run folder that has nothing else.
   const instruct = JSON.parse(await readFile(path("instruct"), "utf8"));
   const alone = join(root, "alone.json");
-  const fromAdapter = async (changes: object, from = base): Promise<LoopResult> => {
+  const stored = await readPeftFolder(adapter);
+  const fromAdapter = async (changes: object, from = base, odd?: Partial<Adapter>): Promise<LoopResult> => {
     await writeFile(alone, JSON.stringify({ ...instruct, peakRate: 1e-7, averageDecay: 0, ...changes }));
-    const there = join(root, "alone");
-    return runTuningRecipe({
-      recipe: alone,
-      root: there,
-      base: from,
-      adapter,
-      talk,
-      texts,
-      threads: 1,
-      steps: 1,
-      onLine,
-    });
+    const folder = odd ? join(root, "odd-adapter") : adapter;
+    if (odd) {
+      await cp(adapter, folder, { recursive: true });
+      const { baseHash: _, ...rest } = stored;
+      await writePeftFolder(folder, { ...rest, ...odd });
+    }
+    const there = { recipe: alone, root: join(root, "alone"), base: from, adapter: folder };
+    return runTuningRecipe({ ...there, talk, texts, threads: 1, steps: 1, onLine });
   };
   const before = last();
   const { weights } = await fromAdapter({});
   for (const name of ["seen", "drawn"])
     expect(last()[`validation/${name}Nats`]).toBeCloseTo(Number(before[`validation/${name}Nats`]), 2);
-  const stored = await readPeftFolder(adapter);
-  for (const [name, { data }] of stored.weights) expect(weights.get(name)![0], name).toBeCloseTo(data[0]!, 5);
+  for (const [name, { data }] of stored.weights) {
+    const moved = data.map((value, i) => Math.abs(value - weights.get(name)![i]!));
+    expect(Math.max(...moved), name).toBeLessThan(1e-5);
+  }
   await expect(fromAdapter({}, other)).rejects.toThrow("Name the right base.");
   await expect(fromAdapter({ lora: { ...instruct.lora, rank: 4 } })).rejects.toThrow(
     "expected an adapter as the recipe says (rank 4,",
   );
   await expect(fromAdapter({ template: "chatml" })).rejects.toThrow("(chatml), got seed.");
+  const less = new Map([...stored.weights].filter(([name]) => name !== "model.norm.weight"));
+  await expect(fromAdapter({}, base, { weights: less })).rejects.toThrow(
+    "model.norm.weight, which the recipe teaches, found none",
+  );
+  const vocabulary = stored.firstAddedToken!;
+  const table = { shape: [vocabulary, 32], data: new Float32Array(vocabulary * 32) };
+  const more = new Map([...stored.weights, ["model.embed_tokens.weight", table]]);
+  await expect(fromAdapter({}, base, { weights: more })).rejects.toThrow('got "model.embed_tokens.weight"');
+  await expect(fromAdapter({}, base, { firstAddedToken: 7 })).rejects.toThrow("expected a vocabulary of 7 tokens");
   await expect(fromAdapter({ codeWords: "projection" })).rejects.toThrow('expected a recipe with codeWords "rows"');
 
   const model = await openLanguageModel(join(out, "lm"), { adapter: join(out, "lm-adapter"), threads: 1 });
