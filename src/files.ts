@@ -28,6 +28,14 @@ export function fileError(error: unknown, path: string): SeedlingError {
   return new SetupError(`${path}: ${REFUSALS[code] ?? `${reason(error)}.`}`, { cause: error });
 }
 
+/** Whether there is a file or folder, whatever it holds. */
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Makes a folder and those above it. @throws SetupError when there is a file in its place, or the disk refuses. */
 export async function makeFolder(path: string): Promise<void> {
   try {

@@ -6,7 +6,6 @@ import { blocks } from "../test/e2e/pictures.ts";
 import { TINY_CONTEXT, writeTinyLanguageModel } from "../test/tiny-language-model.ts";
 import { TINY_CODES, writeTinyModel } from "../test/tiny-model.ts";
 import { readPeftFolder, writePeftFolder } from "./checkpoint/index.ts";
-import { dot } from "./evaluation/retrieval.ts";
 import { differentPixels, drawingPng, expectSamePainter, readDrawingNote } from "./language/drawing.ts";
 import { painterHashes } from "./language/lm-folders.ts";
 import {
@@ -16,6 +15,7 @@ import {
   SeedLanguageModel,
   type Turn,
 } from "./seed-language-model.ts";
+import { dot } from "./vectors.ts";
 
 let root: string;
 let folder: string;

@@ -1,9 +1,7 @@
 /** A language model that sees and draws, as a library: codes of pictures are words among its words. */
 import { type Codes, checkCodes } from "./codes/index.ts";
 import { InputError, UsageError } from "./errors.ts";
-import { dot } from "./evaluation/retrieval.ts";
 import {
-  argmax,
   beamSearch,
   type GenerateEvent,
   type GenerateOptions,
@@ -19,6 +17,7 @@ import { modelFolder } from "./hub/index.ts";
 import type { RgbImage } from "./image/index.ts";
 import { type DrawingNote, MAX_PROMPT, packageVersion } from "./language/drawing.ts";
 import { type LmFolders, lmFolders, type ModelHashes, modelHashes } from "./language/lm-folders.ts";
+import { nearestTexts } from "./language/nearest-texts.ts";
 import {
   type BatchOptions,
   BUNDLED_MODEL,
@@ -261,7 +260,7 @@ export class SeedLanguageModel {
       ...(onReply ? { onReply: (done) => onReply(Math.floor(done / bestOf), images.length) } : {}),
     });
     const texts = pictures.map((_, i) => replies.slice(i * bestOf, (i + 1) * bestOf));
-    return this.#nearest(pictures, texts, { batch, ...(signal ? { signal } : {}) });
+    return nearestTexts(this.tokenizer, pictures, texts, { batch, ...(signal ? { signal } : {}) });
   }
 
   /** The answer to a question about a picture. Greedy by default. @throws as `describe`, and for a question without words */
@@ -289,21 +288,6 @@ export class SeedLanguageModel {
     });
     const replies = await this.respond(conversations, { ...CERTAIN, images: "never", ...options });
     return replies.map(({ text }) => text);
-  }
-
-  /** Of each picture's texts the one whose embedding is nearest to that of its codes. */
-  async #nearest(
-    pictures: readonly Codes[],
-    texts: readonly (readonly string[])[],
-    options: BatchOptions,
-  ): Promise<string[]> {
-    const different = [...new Set(texts.flat())];
-    const embedded = await this.tokenizer.embedText(different, options);
-    const vectors = new Map(different.map((text, i) => [text, embedded[i]!]));
-    const seen = await this.tokenizer.embedCodes(pictures, options);
-    return texts.map((some, i) => {
-      return some[argmax(Float32Array.from(some, (text) => dot(vectors.get(text)!, seen[i]!)))]!;
-    });
   }
 
   /**

@@ -3,7 +3,7 @@
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SetupError } from "../errors.ts";
-import { fileError } from "../files.ts";
+import { exists, fileError } from "../files.ts";
 import { readJsonFile } from "../json-file.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openShardedSafetensors } from "./sharded.ts";
@@ -51,13 +51,6 @@ async function expectFile(folder: string, candidates: string[]): Promise<string>
   if (!(await exists(folder))) throw new SetupError(`${folder}: no such model folder. Check the path.`);
   for (const candidate of candidates) if (await exists(candidate)) return candidate;
   throw new SetupError(`${folder}: expected ${candidates[0]}, found none. Copy the whole model folder again.`);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Zip archives and old torch files, by their first bytes; names such as `.bin` say nothing. */

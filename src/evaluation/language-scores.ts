@@ -8,8 +8,9 @@ import type { Question } from "../data/questions.ts";
 import type { Scene } from "../data/scenes.ts";
 import type { RgbImage } from "../image/index.ts";
 import type { SeedTokenizer } from "../seed-tokenizer.ts";
+import { dot } from "../vectors.ts";
 import { type CaptionScores, captionScores } from "./read-caption.ts";
-import { dot, unitRows } from "./retrieval.ts";
+import { unitRows } from "./retrieval.ts";
 
 /** A model that was taught to see and to draw, as scoring asks it. Seeds are fixed, so that scores can be repeated. */
 export interface Speaker {

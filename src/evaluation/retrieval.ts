@@ -1,4 +1,5 @@
 /** Image-text retrieval by plain similarity ranking, without re-ranking. arXiv 2307.08041 Table 1. */
+import { dot } from "../vectors.ts";
 
 export interface Recall {
   readonly r1: number;
@@ -45,12 +46,6 @@ export function retrieval(
   captions: readonly string[],
 ): RetrievalScores {
   return rankedRetrieval(captions, (i, j) => dot(images[i]!, texts[j]!));
-}
-
-export function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let k = 0; k < a.length; k++) sum += a[k]! * b[k]!;
-  return sum;
 }
 
 export function cosine(a: Float32Array, b: Float32Array): number {

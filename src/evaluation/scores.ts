@@ -7,8 +7,9 @@ import type { RgbImage } from "../image/index.ts";
 import type { SeedTokenizer } from "../seed-tokenizer.ts";
 import { splitWords } from "../text/index.ts";
 import { type CodebookHealth, codebookHealth } from "../training/codebook-health.ts";
+import { dot } from "../vectors.ts";
 import { nearestByPixels } from "./pixel-neighbours.ts";
-import { cosine, dot, type RetrievalScores, rankedRetrieval, retrieval } from "./retrieval.ts";
+import { cosine, type RetrievalScores, rankedRetrieval, retrieval } from "./retrieval.ts";
 
 export interface Progress {
   readonly signal?: AbortSignal;

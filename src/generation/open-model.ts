@@ -1,8 +1,8 @@
 /** A language model from disk, ready to speak: a Hugging Face folder or a GGUF file, perhaps with an adapter. */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Adapter, baseHash, expectBase, readPeftFolder } from "../checkpoint/index.ts";
 import { InputError } from "../errors.ts";
+import { exists } from "../files.ts";
 import { Params } from "../graph/index.ts";
 import { decodingGraph, languageModelWeights, vocabularyPaths } from "../models/language-model.ts";
 import type { LmConfig } from "../models/lm-config.ts";
@@ -76,11 +76,4 @@ function expectRows(tokenizer: LmTokenizer, { vocabulary, addedTokens = 0 }: LmC
     throw new InputError(
       `${path}: expected a tokenizer of at most ${rows} tokens, got ${tokenizer.size}. Use the tokenizer and adapter of this model.`,
     );
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

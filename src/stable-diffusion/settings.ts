@@ -2,12 +2,12 @@
  * What the JSON files of a diffusers folder say: which kind it is, the sizes of its parts, how it samples. The graph of
  * every part follows from that; weights are not looked at here.
  */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { parseWith, readJsonFile } from "../checkpoint/index.ts";
 import { type NoiseSchedule, readNoiseSchedule, readScheduler, type Scheduler } from "../diffusion/index.ts";
 import { InputError, SetupError } from "../errors.ts";
+import { exists } from "../files.ts";
 import type { TextEncoderConfig } from "../models/clip.ts";
 import { readClipTextConfig, readClipVisionConfig } from "../models/clip-config.ts";
 import type { ClipVisionConfig } from "../models/clip-vision.ts";
@@ -134,13 +134,6 @@ export async function absent(path: string, names: readonly string[]): Promise<st
 export function expectAll(path: string, missing: readonly string[]): void {
   if (missing.length > 0)
     throw new SetupError(`${path}: expected ${missing.join(", ")}, found none. Copy the whole diffusers folder again.`);
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Numbers that stand in two files must agree. */

@@ -2,11 +2,11 @@
  * A model folder taken apart into the run folder of a chain, the inverse of `assemble`: for whoever wants to go on from a
  * stage, or train a later one on their own pictures, without the run that made the model.
  */
-import { rm, stat } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { openSafetensors, readJsonFile, type TensorToWrite, writeSafetensors } from "../checkpoint/index.ts";
 import { InputError } from "../errors.ts";
-import { makeFolder, writeFileAtomic } from "../files.ts";
+import { exists, makeFolder, writeFileAtomic } from "../files.ts";
 import { quote } from "../one-line.ts";
 import { CaptionTokenizer } from "../text/index.ts";
 import { CLIP_PREFIXES } from "./clip-stage.ts";
@@ -81,11 +81,4 @@ function stageOf(path: string): string | undefined {
   const among = (prefixes: readonly string[]): boolean =>
     prefixes.some((prefix) => path === prefix || path.startsWith(`${prefix}.`));
   return Object.keys(STAGES).find((stage) => among(STAGES[stage]!));
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
