@@ -102,6 +102,13 @@ export class Emitter {
     });
   }
 
+  /** The same, each time under a name of its own. */
+  storedApart(name: string, type: OnnxTypeName, shape: readonly number[], data: TensorBytes): string {
+    let own = name;
+    for (let i = 2; this.#made.has(own); i++) own = `${name}#${i}`;
+    return this.stored(own, type, shape, data);
+  }
+
   feed(name: string, dtype: DType, shape: Shape): string {
     this.inputs.push({ name, type: dtype, dtype, shape });
     for (const [axis, dim] of shape.entries())

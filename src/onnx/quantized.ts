@@ -99,7 +99,6 @@ export function quantizedLinear(e: Emitter, x: string, w: Tensor, bias: string |
  */
 function byRows(e: Emitter, x: string, K: number, rows: Rows, w: RowQuantized, bias: string | undefined): string {
   const { path, begin, end, all } = rows;
-  const weight = e.stored(path, "i8", [K, all], w.data);
   const scale = e.stored(`${path}.scale`, "f32", [all], w.scale);
   const [u8, xScale, xZero] = e.once(`${x} as u8`, () => {
     const outputs = [e.fresh(), e.fresh(), e.fresh()];
@@ -107,6 +106,9 @@ function byRows(e: Emitter, x: string, K: number, rows: Rows, w: RowQuantized, b
     return outputs;
   }) as [string, string, string];
   const product = (bias?: string): string => {
+    // A weight of its own for each product: where ONNX Runtime exchanges i8 for u8 (see runtime/products.ts), it fails at the
+    // second reader of one. The bytes are the same.
+    const weight = e.storedApart(path, "i8", [K, all], w.data);
     const inputs = [u8, weight, xScale, scale, xZero, "", ...(bias ? [bias] : [])];
     return e.add("MatMulIntegerToFloat", inputs, {}, "com.microsoft");
   };

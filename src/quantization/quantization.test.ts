@@ -8,7 +8,7 @@ import { openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
 import { input, normal, Params, type Tensor } from "../graph/index.ts";
 import { importOfficial } from "../official/index.ts";
 import { OfficialSeed } from "../official-seed.ts";
-import type { QuantizedWeight } from "../onnx/index.ts";
+import { emit, type QuantizedWeight } from "../onnx/index.ts";
 import { Rng } from "../rng.ts";
 import { Runtime } from "../runtime/index.ts";
 import { SeedTokenizer } from "../seed-tokenizer.ts";
@@ -96,6 +96,15 @@ describe("a linear layer", () => {
     expect(distance(out.whole!.data, expected(0, N, true))).toBeLessThan(bound);
     expect(distance(out.part!.data, expected(3, 9, false))).toBeLessThan(bound);
     expect(distance(out.whole!.data, expected(0, N, true))).toBeGreaterThan(0); // it was rounded
+  });
+
+  test("each product has a weight of its own: without VNNI, ONNX Runtime fails at the second reader of one", () => {
+    const shared = p.get("shared.weight", [N, K], normal(1));
+    const outputs = { whole: input("x", ["M", K]).linear(shared), other: input("y", ["M", K]).linear(shared) };
+    const { bytes } = emit(outputs, { target: "cpu", weight: forms[0]![1] });
+    const names = new TextDecoder("latin1").decode(bytes).match(/shared\.weight(#\d)?(?!\.scale)/g) ?? [];
+    const readersAndItself = (name: string): number => names.filter((other) => other === name).length;
+    expect(["shared.weight", "shared.weight#2"].map(readersAndItself)).toEqual([2, 2]);
   });
 
   test("what anything else reads cannot be quantized", async () => {
