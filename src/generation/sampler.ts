@@ -53,18 +53,18 @@ export class Sampler {
       scores[id] = (scores[id]! - top) / temperature; // 0 for the best, negative for the others
       if (scores[id]! > -NEGLIGIBLE) ids.push(id);
     }
-    if (topK > 0 || topP < 1) {
-      ids.sort((a, b) => scores[b]! - scores[a]! || a - b);
-      if (topK > 0) ids = ids.slice(0, topK);
-      if (topP < 1) ids = ids.slice(0, countUpTo(topP, ids, scores));
+    if (topK > 0) ids = likeliest(ids, scores, (some) => some.length >= topK).slice(0, topK);
+    if (topP < 1) {
+      const share = topP * weight(ids, scores);
+      ids = likeliest(ids, scores, (some) => weight(some, scores) >= share);
+      ids = ids.slice(0, countUpTo(share, ids, scores));
     }
     if (minP > 0) ids = ids.filter((id) => Math.exp(scores[id]!) >= minP);
     return this.#draw(ids, scores);
   }
 
   #draw(ids: readonly number[], scores: Float32Array): number {
-    const total = ids.reduce((sum, id) => sum + Math.exp(scores[id]!), 0);
-    let rest = this.#rng.next() * total;
+    let rest = this.#rng.next() * weight(ids, scores);
     for (const id of ids) {
       rest -= Math.exp(scores[id]!);
       if (rest < 0) return id;
@@ -80,13 +80,29 @@ function penalise(logits: Float32Array, history: readonly number[], penalty: num
   return scores;
 }
 
-/** How many of the sorted ids it takes to reach the share; the one that crosses it counts. */
-function countUpTo(share: number, ids: readonly number[], scores: Float32Array): number {
-  const weights = ids.map((id) => Math.exp(scores[id]!));
-  const goal = share * weights.reduce((a, b) => a + b, 0);
+/** How far behind the most likely token, in nats; each is tried if those before are not enough. */
+const NEAR = [1, 2, 4, 8] as const;
+
+/** The most likely ids in order, at least as many as are enough: the many that are far behind need no sorting. */
+function likeliest(ids: readonly number[], scores: Float32Array, enough: (some: number[]) => boolean): number[] {
+  let some: number[] = [];
+  for (const nats of [...NEAR, NEGLIGIBLE]) {
+    some = ids.filter((id) => scores[id]! > -nats);
+    if (enough(some)) break;
+  }
+  return some.sort((a, b) => scores[b]! - scores[a]! || a - b);
+}
+
+/** Likelihood of all of them, that of the most likely token being 1. */
+function weight(ids: readonly number[], scores: Float32Array): number {
+  return ids.reduce((sum, id) => sum + Math.exp(scores[id]!), 0);
+}
+
+/** How many of the sorted ids it takes to reach the weight; the one that crosses it counts. */
+function countUpTo(goal: number, ids: readonly number[], scores: Float32Array): number {
   let sum = 0;
-  for (const [i, weight] of weights.entries()) {
-    sum += weight;
+  for (const [i, id] of ids.entries()) {
+    sum += Math.exp(scores[id]!);
     if (sum >= goal) return i + 1;
   }
   return ids.length;
