@@ -1,11 +1,13 @@
 /** What ships belongs together and stays small. */
-import { readdir, stat } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readPeftFolder } from "../src/checkpoint/index.ts";
+import { openSafetensors, readPeftFolder } from "../src/checkpoint/index.ts";
 import { SeedTokenizer } from "../src/index.ts";
 import { LmTokenizer } from "../src/text/index.ts";
 import { readLmManifest } from "../src/text/lm-manifest.ts";
+import { disassemble } from "../src/training/disassemble.ts";
 
 async function bytesOf(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true });
@@ -38,3 +40,15 @@ test.each(["models/seedling-mini/lm-adapter", "models/seedling-smollm2"])(
     for (const { data } of adapter.weights.values()) expect(data.every(Number.isFinite)).toBe(true);
   },
 );
+
+test("seedling-mini taken apart has the temperature that stage codebook reads, which it does not keep", async () => {
+  const root = await mkdtemp(join(tmpdir(), "seedling-apart-"));
+  try {
+    await disassemble("models/seedling-mini", root);
+    const file = await openSafetensors(join(root, "causal-qformer", "weights.safetensors"));
+    expect([...(await file.readFloat32("temp"))]).toEqual([Math.fround(0.07)]);
+    await file.close();
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});

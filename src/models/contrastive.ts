@@ -5,6 +5,11 @@ import type { Trace } from "./eva-vit.ts";
 import { type QFormerConfig, qformer } from "./qformer.ts";
 import type { SeedConfig } from "./seed-tokenizer.ts";
 
+/** Key `temp`, where it begins. */
+export const TEMPERATURE = 0.07;
+/** Keys of the scalars that only training reads: the temperature of stages 1 and 2, and that of the CLIP pair. */
+export const TEMPERATURES = ["temp", "clip.logit_scale"] as const;
+
 /** y: causal embeddings f32 [B,32 or 1,D] -> [B,F], from the last alone, as only that one has seen all others. */
 export function imageFeature(p: Params, y: Tensor, config: SeedConfig): Tensor {
   return feature(p.at("vision_proj"), y, y.size(1) - 1, config);

@@ -1,6 +1,6 @@
 /** The graphs of an imported folder. Together they name every tensor that it holds. */
 import { input, Params, type Tensor } from "../graph/index.ts";
-import { imageFeature, textFeature, textHidden } from "../models/contrastive.ts";
+import { imageFeature, TEMPERATURE, textFeature, textHidden } from "../models/contrastive.ts";
 import {
   causalEmbeddings,
   decodeVectors,
@@ -39,7 +39,7 @@ export function officialGraphs(config: OfficialConfig, p: Params = new Params())
   };
   if (contrastiveWidth) {
     graphs.see.feature = imageFeature(p, graphs.see.embeddings!, seed);
-    scalar(p, "temp", 0.07);
+    scalar(p, "temp", TEMPERATURE);
   }
   if (qformer.vocabulary) {
     const shape = ["B", qformer.maxPositions!];

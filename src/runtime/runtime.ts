@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { gradients } from "../autodiff/index.ts";
-import { type ExitCode, SeedlingError } from "../errors.ts";
+import { type ExitCode, SeedlingError, SetupError } from "../errors.ts";
 import { paramAttrs, sortNodes, type Tensor } from "../graph/index.ts";
 import { emit, type StoredWeight } from "../onnx/index.ts";
 import type { AdamW, Kind, Slot } from "./arena.ts";
@@ -120,7 +120,10 @@ export class Runtime {
     const weight = (path: string): StoredWeight | undefined => {
       if (learns.has(path)) return undefined;
       const stored = weights.get(path);
-      if (!stored) throw new SeedlingError(`train: expected weights of the frozen parameter ${path}, found none.`);
+      if (!stored)
+        throw new SetupError(
+          `train: expected weights of the frozen ${path}, found none. Train the stage that learns it, or leave out the loss that reads it.`,
+        );
       return stored;
     };
     const { bytes } = emit(outputs, { target: this.device, weight });

@@ -5,6 +5,7 @@ import { readJsonFile } from "../checkpoint/index.ts";
 import { InputError, SetupError } from "../errors.ts";
 import { Params } from "../graph/index.ts";
 import { parseSeedlingConfig, type SeedlingConfig } from "../models/config.ts";
+import { TEMPERATURES } from "../models/contrastive.ts";
 import { type PixelVaeConfig, pixelVaeFactor } from "../models/pixel-vae.ts";
 import type { UnetConfig } from "../models/unet.ts";
 import { quote, reason, show } from "../one-line.ts";
@@ -114,7 +115,7 @@ function isOtherPart({ paintsFrom, text }: SeedlingConfig): (name: string) => bo
     text: ["pos_embed_text", "blocks_text", ...reverse(text.suffix), "distill_text_proj"],
   };
   const idle = paintsFrom === "image" ? names.text : names.image;
-  const other = new Set(["temp", "clip.logit_scale", ...idle]);
+  const other = new Set<string>([...TEMPERATURES, ...idle]);
   return (name) => other.has(name) || other.has(name.split(".", 1)[0]!);
 }
 

@@ -1,10 +1,11 @@
 /** The finished stages of a run as one model folder that everything else opens. */
 import { join } from "node:path";
-import { readJsonFile, type StoredDtype, writeSafetensors } from "../checkpoint/index.ts";
+import { readJsonFile, type TensorToWrite, writeSafetensors } from "../checkpoint/index.ts";
 import { SetupError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "../files.ts";
 import { Params, paramAttrs } from "../graph/index.ts";
 import type { SeedlingConfig } from "../models/config.ts";
+import { TEMPERATURES } from "../models/contrastive.ts";
 import { initialValues } from "../nn/index.ts";
 import { CaptionTokenizer } from "../text/index.ts";
 import { seedGraphs, unetGraph, vaeDecoderGraph } from "../tokenizer/graphs.ts";
@@ -39,16 +40,20 @@ export async function assemble(options: AssembleOptions): Promise<void> {
   unetGraph(sizes.unet, config, unet);
   vaeDecoderGraph(sizes.vae, config.vision.imageSize, vae);
 
-  const write = async (name: string, params: Params): Promise<void> => {
-    const tensors = [...params.declared().values()].map(paramAttrs).map(({ path, shape, init }) => {
+  const write = async (name: string, params: Params, besides: readonly string[] = []): Promise<void> => {
+    const tensors: TensorToWrite[] = [...params.declared().values()].map(paramAttrs).map(({ path, shape, init }) => {
       const data = trained ? trained.get(path) : initialValues(path, shape, init, untrainedSeed!);
       if (!data) throw new SetupError(`${root}: expected trained weights of ${path}, found none. Run all stages.`);
-      return { name: path, dtype: dtype as StoredDtype, shape, data };
+      return { name: path, dtype, shape, data };
     });
+    for (const path of besides) {
+      const data = trained?.get(path);
+      if (data) tensors.push({ name: path, dtype: "F32", shape: [], data });
+    }
     await writeSafetensors(join(out, name), tensors, { format: "pt" });
   };
   for (const part of ["unet", "vae"]) await makeFolder(join(out, part));
-  await write("model.safetensors", model);
+  await write("model.safetensors", model, TEMPERATURES);
   await write("unet/model.safetensors", unet);
   await write("vae/model.safetensors", vae);
   const json = (name: string, value: unknown): Promise<void> =>

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { openSafetensors, readJsonFile, type TensorToWrite, writeSafetensors } from "../checkpoint/index.ts";
 import { InputError } from "../errors.ts";
 import { exists, makeFolder, writeFileAtomic } from "../files.ts";
+import { TEMPERATURE } from "../models/contrastive.ts";
 import { quote } from "../one-line.ts";
 import { CaptionTokenizer } from "../text/index.ts";
 import { CLIP_PREFIXES } from "./clip-stage.ts";
@@ -71,6 +72,9 @@ async function writeStage(stage: string, files: readonly SafetensorsFile[], root
   for (const file of files)
     for (const [name, { shape }] of file.tensors)
       if (stageOf(name) === stage) tensors.push({ name, dtype: "F32", shape, data: await file.readFloat32(name) });
+  // Folders made before assemble kept it: the contrast of stage codebook reads it, frozen.
+  if (stage === "causal-qformer" && !tensors.some(({ name }) => name === "temp"))
+    tensors.push({ name: "temp", dtype: "F32", shape: [], data: Float32Array.of(TEMPERATURE) });
   await makeFolder(join(root, stage));
   await writeSafetensors(join(root, weightsOf(stage)), tensors);
 }

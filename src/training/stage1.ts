@@ -3,7 +3,7 @@
  * vectors and contrasted over the batch. arXiv 2307.08041 section 3.1; BLIP-2's contrastive loss on the last query.
  */
 import { constant, type Params, stopGradient, type Tensor } from "../graph/index.ts";
-import { imageFeature, textFeature, textHidden } from "../models/contrastive.ts";
+import { imageFeature, TEMPERATURE, textFeature, textHidden } from "../models/contrastive.ts";
 import { evaVit, type Trace } from "../models/eva-vit.ts";
 import { causalEmbeddings, QUERIES, type SeedConfig, visionNorm } from "../models/seed-tokenizer.ts";
 import { crossEntropy, scalar } from "../nn/index.ts";
@@ -69,7 +69,7 @@ export function stage1Loss(
   const y = causalEmbeddings(p, visionNorm(p, tokens, trace), config, trace, last);
   const hidden = textHidden(p, batch.textIds, batch.textMask, config.qformer, trace, first);
   const features = { image: imageFeature(p, y, config), text: textFeature(p, hidden, config) };
-  return { ...contrast(features, scalar(p, "temp", 0.07), options), y };
+  return { ...contrast(features, scalar(p, "temp", TEMPERATURE), options), y };
 }
 
 /** Contrastive loss of features with a temperature f32 []; row b belongs to column `first` + b. */

@@ -3,7 +3,7 @@
  * output. arXiv 2307.08041 section 3.2; weights and terms of the released training code.
  */
 import type { Params, Tensor } from "../graph/index.ts";
-import { imageFeature } from "../models/contrastive.ts";
+import { imageFeature, TEMPERATURE } from "../models/contrastive.ts";
 import {
   decodeVectors,
   imageEmbedding,
@@ -69,7 +69,7 @@ export function stage2Loss(
   };
   if (targets.captions) {
     const features = { image: imageFeature(p, rebuilt, config), text: targets.captions };
-    parts.contrast = contrast(features, scalar(p, "temp", 0.07), { smoothing: 0 }).loss.mul(weights.contrast);
+    parts.contrast = contrast(features, scalar(p, "temp", TEMPERATURE), { smoothing: 0 }).loss.mul(weights.contrast);
   }
   if (targets.imageEmbedding)
     parts.image = mse(imageEmbedding(p, u, config), targets.imageEmbedding).mul(weights.image);

@@ -161,7 +161,10 @@ describe("train and assemble", () => {
       expect((await hash("model-again")).equals(await hash("model"))).toBe(true);
       const stage2 = JSON.parse(await readFile(recipe("codebook"), "utf8")) as Record<string, unknown>;
       await copyFile(join(here("../recipes"), "model.json"), join(root, "model.json"));
-      await writeFile(join(root, "on.json"), JSON.stringify({ ...stage2, name: "on", continues: "codebook" }));
+      await writeFile(
+        join(root, "on.json"),
+        JSON.stringify({ ...stage2, name: "on", continues: "codebook", weights: { contrast: 1 } }),
+      );
       const on = await seedling("train", "on.json", "--run", "apart", "--data", "good", "--threads", "1");
       expect(on.code, on.stderr).toBe(0);
       const twice = await seedling("disassemble", "model", "--run", "apart");
