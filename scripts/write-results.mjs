@@ -88,7 +88,7 @@ if (variants) {
     "",
     "## The codebook as published, and the remedies",
     "",
-    `Each for ${steps} steps of ${batch} pictures (recipes/mini/variants), then 500 validation scenes. Usage is over the last 50 steps. With the embeddings of the third chain, 96 nouns (docs/log.md).`,
+    `Each for ${steps} steps of ${batch} pictures (recipes/mini/variants), then 500 validation scenes. Usage is over the last 50 steps. With the embeddings of the shipped model.`,
     "",
     ...head("", "usage %", "perplexity", "cosine of the feature", "mean recall", "kept %"),
     ...variants.map((v) =>
@@ -181,7 +181,7 @@ const pictureRows = [
   row(
     "clip similarity of pictures painted from codes",
     f(reconstruction.fromCodes, 3),
-    `bar 0.02 below the caption's ${f(reconstruction.fromCaption, 3)}, ${verdicts.get("reconstruction")}; other codes ${f(reconstruction.fromShuffledCodes, 3)}, nearest training pixels ${f(reconstruction.nearestPixels, 3)}`,
+    `bar 0.02 below the caption's ${f(reconstruction.fromCaption, 3)}, ${verdicts.get("reconstruction")}; other codes ${f(reconstruction.fromShuffledCodes, 3)}, untrained ${f(untrained.reconstruction?.fromCodes, 3)}, nearest training pixels ${f(reconstruction.nearestPixels, 3)}`,
   ),
   row("... from the first 16 / 8 / 4 codes", [16, 8, 4].map((n) => f(reconstruction.fromFirst[n], 3)).join(" / "), ""),
   row(
