@@ -75,7 +75,7 @@ export interface BatchReplyOptions extends ReplyOptions, Pick<BatchOptions, "bat
 export interface DescribeOptions extends BatchReplyOptions {
   /**
    * So many descriptions are sampled, and the one is taken whose embedding lies nearest to that of the picture's codes.
-   * Default 16, and 1 if a temperature or beams are named.
+   * The default is the adapter's own, 16 if it has none, and 1 if a temperature or beams are named.
    */
   readonly bestOf?: number;
 }
@@ -85,6 +85,8 @@ export interface RespondOptions extends BatchReplyOptions {
   readonly seeds?: readonly number[];
   /** Default "auto". */
   readonly images?: ImageMode;
+  /** Say how likely each reply was. Default false. */
+  readonly likelihood?: boolean;
 }
 
 /** A whole reply; pictures as codes. */
@@ -94,6 +96,8 @@ export interface Reply {
   /** There are tokens of pictures that form none. */
   readonly broken: boolean;
   readonly reason: "stop" | "length";
+  /** If `likelihood` was set: of all tokens, in nats, before temperature, cuts and penalty. Not of beams. */
+  readonly logLikelihood?: number;
 }
 
 export interface DrawOptions extends ReplyOptions, Pick<PaintOptions, "steps" | "guidanceScale" | "onStep"> {
@@ -149,15 +153,6 @@ const PICTURE_TOKENS = 34;
 const CHAT_ROOM = 64;
 /** Published for SEED-LLaMA: temperature 1, top-p 0.5. */
 const DRAWN = { temperature: 1, topP: 0.5 } as const;
-/** Chosen on validation scenes (docs/log.md). */
-const DESCRIBED = { temperature: 0.8, topP: 0.9 } as const;
-export const DESCRIPTIONS = 16;
-
-/** How many descriptions of a picture `describe` writes. */
-export function descriptionsOf({ bestOf, temperature, beams = 1 }: DescribeOptions): number {
-  return bestOf ?? (temperature === undefined && beams === 1 ? DESCRIPTIONS : 1);
-}
-
 const CERTAIN = { temperature: 0, topP: 1, maxTokens: 120 } as const;
 /** A small model names one of two things twice. Chosen on validation scenes, with both language models (docs/log.md). */
 export const DESCRIBING_PENALTY = 1.2;
@@ -226,16 +221,17 @@ export class SeedLanguageModel {
   }
 
   /**
-   * What pictures show, a text each: of several descriptions, sampled with temperature 0.8, top-p 0.9, a repetition penalty
-   * of 1.2 and seeds from `seed` on, the one that the text encoder places nearest to the picture's codes. With `bestOf: 1`
-   * the likeliest words. `batch` counts texts; `onReply` counts pictures. A picture's text depends on what stands beside it
+   * What pictures show, a text each: of several descriptions, sampled as the adapter's manifest says (by default with
+   * temperature 0.8 and top-p 0.9), with a repetition penalty of 1.2 and seeds from `seed` on, the one that the text encoder
+   * places nearest to the picture's codes. With `bestOf: 1` the likeliest words. `batch` counts texts, 16 or all of a picture by default; `onReply` counts pictures. A picture's text depends on what stands beside it
    * in a batch only by rounding, which with 8-bit rows is that of the whole batch.
    * @throws InputError for a picture that is none, or a context too short for one; UsageError for a `bestOf` with beams or
    * without chance
    */
   async describe(images: readonly Seen[], options: DescribeOptions = {}): Promise<string[]> {
-    const { temperature, topP, beams = 1, seed = 0, batch = 16, onReply, signal } = options;
-    const bestOf = descriptionsOf(options);
+    const { describing } = this.manifest;
+    const bestOf = this.descriptions(options);
+    const { temperature, topP, beams = 1, seed = 0, batch = Math.max(16, bestOf), onReply, signal } = options;
     if (!Number.isInteger(bestOf) || bestOf < 1)
       throw new UsageError(`describe: expected the best of 1 or more, got ${bestOf}.`);
     if (bestOf > 1 && beams > 1)
@@ -252,15 +248,27 @@ export class SeedLanguageModel {
     for (const image of images) expectPicture(image);
     const pictures = await this.#codes(images, { batch, ...(signal ? { signal } : {}) });
     const asked = pictures.flatMap((codes) => Array.from({ length: bestOf }, () => ({ image: { codes }, question })));
-    const replies = await this.#answers(asked, {
+    const said = await this.#answers(asked, {
       ...settings,
-      temperature: temperature ?? DESCRIBED.temperature,
-      topP: topP ?? (temperature === undefined ? DESCRIBED.topP : 1),
+      batch,
+      likelihood: true,
+      temperature: temperature ?? describing.temperature,
+      topP: topP ?? (temperature === undefined ? describing.topP : 1),
       seeds: asked.map((_, i) => seed + (i % bestOf)),
       ...(onReply ? { onReply: (done) => onReply(Math.floor(done / bestOf), images.length) } : {}),
     });
-    const texts = pictures.map((_, i) => replies.slice(i * bestOf, (i + 1) * bestOf));
-    return nearestTexts(this.tokenizer, pictures, texts, { batch, ...(signal ? { signal } : {}) });
+    const texts = pictures.map((_, i) =>
+      said
+        .slice(i * bestOf, (i + 1) * bestOf)
+        .map(({ text, logLikelihood }) => ({ text, logLikelihood: logLikelihood! })),
+    );
+    const { likelihood } = describing;
+    return nearestTexts(this.tokenizer, pictures, texts, { batch, likelihood, ...(signal ? { signal } : {}) });
+  }
+
+  /** How many descriptions of a picture `describe` writes with these options. */
+  descriptions({ bestOf, temperature, beams = 1 }: DescribeOptions = {}): number {
+    return bestOf ?? (temperature === undefined && beams === 1 ? this.manifest.describing.bestOf : 1);
   }
 
   /** The answer to a question about a picture. Greedy by default. @throws as `describe`, and for a question without words */
@@ -274,20 +282,19 @@ export class SeedLanguageModel {
     asked: readonly { readonly image: Seen; readonly question: string }[],
     options: BatchReplyOptions = {},
   ): Promise<string[]> {
-    return this.#answers(asked, options);
+    return (await this.#answers(asked, options)).map(({ text }) => text);
   }
 
   async #answers(
     asked: readonly { readonly image: Seen; readonly question: string }[],
     options: RespondOptions,
-  ): Promise<string[]> {
+  ): Promise<Reply[]> {
     const conversations = asked.map(({ image, question }): Turn[] => {
       expectPicture(image);
       if (question.trim() === "") throw new UsageError("ask: expected a question, got none. Write one.");
       return [{ role: "user", parts: [{ image }, question.trim()] }];
     });
-    const replies = await this.respond(conversations, { ...CERTAIN, images: "never", ...options });
-    return replies.map(({ text }) => text);
+    return this.respond(conversations, { ...CERTAIN, images: "never", ...options });
   }
 
   /**
@@ -562,6 +569,7 @@ function replyOf(events: readonly GenerateEvent[]): Reply {
     pictures: events.flatMap((event) => (event.kind === "image" ? [event.codes] : [])),
     broken: events.some(({ kind }) => kind === "broken"),
     reason: end.kind === "end" ? end.reason : "length",
+    ...(end.kind === "end" && end.logLikelihood !== undefined ? { logLikelihood: end.logLikelihood } : {}),
   };
 }
 

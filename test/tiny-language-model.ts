@@ -11,7 +11,7 @@ import type { LlamaConfig } from "../src/models/llama.ts";
 import { writeLmConfig } from "../src/models/lm-config.ts";
 import { LoraParams } from "../src/models/lora.ts";
 import { initialValues } from "../src/nn/index.ts";
-import { type LmManifest, withImageTokens, writeLmManifest } from "../src/text/index.ts";
+import { DESCRIBING, type LmManifest, withImageTokens, writeLmManifest } from "../src/text/index.ts";
 import { openSeedFolder } from "../src/tokenizer/seed-folder.ts";
 import { plainTokenizer, tinyTokenizerJson } from "./tiny-lm.ts";
 import { TINY_CODES } from "./tiny-model.ts";
@@ -77,6 +77,7 @@ export async function writeTinyLanguageModel(
     codes: TINY_CODES,
     codebook: codebookHash(await pictures.weights.read("quantize.embedding.weight")),
     requests: { describe: "describe the picture.", draw: "draw {prompt}." },
+    describing: DESCRIBING,
   });
 }
 

@@ -1,6 +1,6 @@
 /** `seedling describe`: what pictures show, in words. */
 import { Command } from "commander";
-import { DESCRIBING_PENALTY, DESCRIPTIONS, descriptionsOf } from "../seed-language-model.ts";
+import { DESCRIBING_PENALTY } from "../seed-language-model.ts";
 import { interruptible } from "./interrupt.ts";
 import {
   addLanguageOptions,
@@ -21,7 +21,7 @@ interface Options extends LanguageOptions, SamplingOptions {
   readonly json?: boolean;
   readonly maxTokens: number;
   readonly bestOf?: number;
-  readonly batch: number;
+  readonly batch?: number;
 }
 
 export function describeCommand(): Command {
@@ -33,10 +33,14 @@ export function describeCommand(): Command {
     .option("--max-tokens <n>", "longest text", whole(1, 100_000), 120)
     .option(
       "--best-of <n>",
-      `of so many descriptions the one that fits the picture's codes best (default: ${DESCRIPTIONS} of temperature 0.8 and top-p 0.9; 1 with --temperature or --beams)`,
+      "of so many descriptions the one that fits the picture's codes best (default: as the adapter's seedling.json says, or 16; 1 with --temperature or --beams)",
       whole(1, 256),
     )
-    .option("--batch <n>", "texts at a time, without beams: more is faster and takes more memory", whole(1, 1024), 16);
+    .option(
+      "--batch <n>",
+      "texts at a time, without beams: more is faster and takes more memory (default: 16, or all of a picture)",
+      whole(1, 1024),
+    );
   return addLanguageOptions(addSamplingOptions(command, { repetitionPenalty: DESCRIBING_PENALTY }))
     .addHelpText(
       "after",
@@ -54,7 +58,7 @@ Examples:
 }
 
 async function describe(inputs: string[], options: Options): Promise<void> {
-  const { json, output, maxTokens, batch, bestOf } = options;
+  const { json, output, maxTokens, bestOf } = options;
   const report = new Report(options);
   const toTerminal = (output === undefined || output === "-") && process.stdout.isTTY === true;
   await interruptible((signal) =>
@@ -62,8 +66,9 @@ async function describe(inputs: string[], options: Options): Promise<void> {
       withOutput(output, async (write) => {
         const { total, files } = await findPictures(inputs, report, signal);
         const settings = { ...samplingOf(options), maxTokens, signal, ...(bestOf === undefined ? {} : { bestOf }) };
+        const { batch = Math.max(16, model.descriptions(settings)) } = options;
         // Beams search for one reply at a time; several descriptions of one picture fill a batch by themselves.
-        const together = options.beams > 1 ? 1 : Math.max(1, Math.floor(batch / descriptionsOf(settings)));
+        const together = options.beams > 1 ? 1 : Math.max(1, Math.floor(batch / model.descriptions(settings)));
         let done = 0;
         report.progress("describing", 0, total);
         for await (const pictures of preparedBatches(files, together, { tokenizer: model.tokenizer, report, signal })) {

@@ -52,8 +52,50 @@ describe("generateAll", () => {
     const model = babbler();
     await generateAll(model, tokenizer, [...prompts, ...prompts], { temperature: 0, batch: 4, maxTokens: 30 });
     expect(model.reads[0]).toBe(2); // "hi" and "no", three times each, in two batches
-    expect(Math.max(...model.reads)).toBe(4);
+    expect(Math.max(...model.reads)).toBe(2); // what they say is the same, too
     expect(model.reads).toContain(1);
+    const seeds = [...prompts, ...prompts].map((_, i) => i);
+    await generateAll(model, tokenizer, [...prompts, ...prompts], { seeds, batch: 4, maxTokens: 30 });
+    expect(Math.max(...model.reads)).toBe(4);
+  });
+
+  it("reads once what replies to one prompt have in common", async () => {
+    const model = babbler();
+    const many = Array.from({ length: 12 }, () => prompts[1]!);
+    const options = { temperature: 0.5, maxTokens: 12 };
+    const seeds = many.map((_, i) => i % 3);
+    const said = await generateAll(model, tokenizer, many, { ...options, seeds });
+    expect(said.slice(3)).toEqual(said.slice(0, -3));
+    expect(new Set(said.map((events) => JSON.stringify(events))).size).toBe(3);
+    expect(model.reads[0]).toBe(1);
+    expect(Math.max(...model.reads)).toBeLessThanOrEqual(3);
+  });
+
+  it("says how likely a reply was, whatever chose its tokens", async () => {
+    const [yes, no, stop] = [tokenizer.encode("y")[0]!, tokenizer.encode("n")[0]!, tokenizer.eos!];
+    const model = functionModel((ids) => {
+      const logits = new Float32Array(tokenizer.size).fill(-100);
+      logits[stop] = ids.at(-1) === yes ? 0 : -100;
+      logits[yes] = Math.log(3);
+      logits[no] = 0;
+      return logits;
+    });
+    for (const options of [
+      { temperature: 0 },
+      { temperature: 2, topP: 0.2, repetitionPenalty: 1.01, seed: 1 },
+    ] as const) {
+      const [events] = await generateAll(model, tokenizer, [[no]], {
+        ...options,
+        images: "never",
+        maxTokens: 2,
+        likelihood: true,
+      });
+      const end = events!.at(-1) as GenerateEvent & { kind: "end" };
+      expect(end.ids).toEqual([yes, yes]);
+      expect(end.logLikelihood).toBeCloseTo(Math.log(3 / 4) + Math.log(3 / 5), 6);
+    }
+    const [events] = await generateAll(model, tokenizer, [[no]], { temperature: 0, maxTokens: 2 });
+    expect(events!.at(-1)).not.toHaveProperty("logLikelihood");
   });
 
   it("says different things of one prompt, each of a seed of its own", async () => {

@@ -15,8 +15,8 @@ export interface GenerateAllOptions extends GenerateOptions {
 
 /**
  * What the model says after each prompt, in their order. Each reply is what `generate` gives for its prompt alone, with the
- * same seed, but for rounding, which with 8-bit rows is that of the whole batch. A prompt that stands several times in a
- * batch is read once.
+ * same seed, but for rounding, which with 8-bit rows is that of the whole batch. What begins alike in a batch, prompts and
+ * replies, is read once.
  * @throws as `generate`, before anything is said if a prompt is too long
  */
 export async function generateAll(
@@ -38,39 +38,48 @@ export async function generateAll(
   for (const together of batchesOfOneLength(replies, ({ reply }) => reply.unread.length, batch)) {
     const state = model.start();
     let open = together;
-    let { unread, rows } = different(open.map(({ reply }) => reply.unread));
-    let parents: number[] | undefined;
+    /** For each reply, which of the sequences read so far it goes on with; of `read` many. */
+    let [rows, read] = [open.map(() => 0), 0];
     while (open.length > 0) {
       signal?.throwIfAborted();
-      const logits = await state.read(unread, parents);
-      const shared = unread.length < open.length;
+      const next = different(open.map(({ reply }, i) => ({ parent: rows[i]!, unread: reply.unread })));
+      const asTheyAre = next.parents.length === read && next.parents.every((parent, i) => parent === i);
+      const logits = await state.read(next.unread, read === 0 || asTheyAre ? undefined : next.parents);
+      read = next.unread.length;
+      const shared = read < open.length;
       for (const [i, { reply, events }] of open.entries()) {
-        const own = logits[rows[i]!]!;
+        const own = logits[next.rows[i]!]!;
         events.push(...reply.take(shared ? own.slice() : own));
         if (reply.ended) onReply?.(++done, replies.length);
       }
       const left = [...open.keys()].filter((i) => !open[i]!.reply.ended);
-      parents = shared || left.length < open.length ? left.map((i) => rows[i]!) : undefined;
+      rows = left.map((i) => next.rows[i]!);
       open = left.map((i) => open[i]!);
-      unread = open.map(({ reply }) => reply.unread);
-      rows = [...open.keys()];
     }
   }
   return replies.map(({ events }) => events);
 }
 
-/** Each sequence once, and for all of them which one it is. */
-function different(sequences: readonly (readonly number[])[]): { unread: (readonly number[])[]; rows: number[] } {
+interface Sequences {
+  readonly unread: (readonly number[])[];
+  readonly parents: number[];
+  /** For each of those asked about, which sequence it is. */
+  readonly rows: number[];
+}
+
+/** Each sequence once: those that go on with the same one, by the same tokens, are one. */
+function different(sequences: readonly { readonly parent: number; readonly unread: readonly number[] }[]): Sequences {
   const places = new Map<string, number>();
-  const unread: (readonly number[])[] = [];
-  const rows = sequences.map((ids) => {
-    const key = ids.join();
+  const [unread, parents]: [(readonly number[])[], number[]] = [[], []];
+  const rows = sequences.map((one) => {
+    const key = `${one.parent}:${one.unread.join()}`;
     const known = places.get(key);
     if (known !== undefined) return known;
     places.set(key, unread.length);
-    return unread.push(ids) - 1;
+    parents.push(one.parent);
+    return unread.push(one.unread) - 1;
   });
-  return { unread, rows };
+  return { unread, parents, rows };
 }
 
 /** Sequences of one length need no padding, so all of them are read as each would be alone. */

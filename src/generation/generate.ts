@@ -4,7 +4,7 @@ import { UsageError } from "../errors.ts";
 import { codeOf, type LmTokenizer, splitReply, TextStream } from "../text/index.ts";
 import { type ImageMode, ImageSpans, type SpanState } from "./image-spans.ts";
 import { fitPrompt } from "./prompt.ts";
-import { Sampler, type SamplingOptions } from "./sampler.ts";
+import { logLikelihood, Sampler, type SamplingOptions } from "./sampler.ts";
 import { HeldText, StopTexts } from "./stop-text.ts";
 import type { TokenModel } from "./token-model.ts";
 
@@ -19,6 +19,8 @@ export interface GenerateOptions extends SamplingOptions {
   readonly stopTexts?: readonly string[];
   /** Tokens that the reply needs at least; a prompt that leaves fewer is too long. Default 1. */
   readonly reserve?: number;
+  /** Say at the end how likely the reply was: a pass over the logits more, for each token. Default false. */
+  readonly likelihood?: boolean;
   /** Drop the oldest tokens of a prompt that is too long. Default false: it is an error. */
   readonly truncate?: boolean;
   readonly signal?: AbortSignal;
@@ -29,8 +31,16 @@ export type GenerateEvent =
   | { readonly kind: "image"; readonly codes: Codes }
   /** Tokens of pictures that form none; only with images "free", or at the end of the allowed length. */
   | { readonly kind: "broken"; readonly ids: readonly number[] }
-  /** Last of all. `ids`: everything that was said, without the token or the words that stopped it. */
-  | { readonly kind: "end"; readonly reason: "stop" | "length"; readonly ids: readonly number[] };
+  /**
+   * Last of all. `ids`: everything that was said, without the token or the words that stopped it. `logLikelihood`, if asked
+   * for: of all tokens, the one that stopped it too, in nats, among those that may come and before temperature and penalty.
+   */
+  | {
+      readonly kind: "end";
+      readonly reason: "stop" | "length";
+      readonly ids: readonly number[];
+      readonly logLikelihood?: number;
+    };
 
 /**
  * Yields what the model says after the prompt. The same seed gives the same reply.
@@ -61,16 +71,18 @@ export class GrowingReply {
   readonly #sampler: Sampler;
   readonly #stream: ReplyStream;
   readonly #said: number[] = [];
+  #logLikelihood: number | undefined;
   #span: SpanState | undefined;
 
   /** @throws as `generate` */
   constructor(model: TokenModel, tokenizer: LmTokenizer, prompt: readonly number[], options: GenerateOptions) {
-    const { maxTokens = 256, stopTexts = [] } = options;
+    const { maxTokens = 256, stopTexts = [], likelihood = false } = options;
     this.#setUp = setUp(model, tokenizer, prompt, options);
     const { history, spans } = this.#setUp;
     this.#room = Math.min(maxTokens, model.context - history.length);
     this.#sampler = new Sampler(options);
     this.#stream = new ReplyStream(tokenizer, stopTexts);
+    if (likelihood) this.#logLikelihood = 0;
     this.#span = spans?.start(history);
     if (this.#span?.open !== undefined) this.#stream.openedBefore(history.slice(history.length - this.#span.open - 1));
     this.unread = [...history];
@@ -82,6 +94,7 @@ export class GrowingReply {
     const said = this.#said;
     if (this.#span) spans!.restrict(this.#span, logits);
     const id = this.#sampler.next(logits, history);
+    if (this.#logLikelihood !== undefined) this.#logLikelihood += logLikelihood(logits, id);
     if (stop.has(id)) {
       yield* this.#stream.end();
       return yield this.#end("stop", said);
@@ -99,7 +112,8 @@ export class GrowingReply {
 
   #end(reason: "stop" | "length", ids: readonly number[]): GenerateEvent {
     this.ended = true;
-    return { kind: "end", reason, ids };
+    const logLikelihood = this.#logLikelihood;
+    return { kind: "end", reason, ids, ...(logLikelihood === undefined ? {} : { logLikelihood }) };
   }
 }
 

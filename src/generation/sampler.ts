@@ -108,6 +108,14 @@ function countUpTo(goal: number, ids: readonly number[], scores: Float32Array): 
   return ids.length;
 }
 
+/** The logarithm of the softmax of logits at id; those e^-25 below the largest count as nothing. */
+export function logLikelihood(logits: Float32Array, id: number): number {
+  const top = logits[argmax(logits)]!;
+  let sum = 0;
+  for (const logit of logits) if (logit > top - NEGLIGIBLE) sum += Math.exp(logit - top);
+  return logits[id]! - top - Math.log(sum);
+}
+
 /** The first largest. */
 export function argmax(values: Float32Array): number {
   let best = 0;

@@ -29,6 +29,9 @@ export {
   withImageTokens,
 } from "./image-tokens.ts";
 export {
+  DESCRIBING,
+  type Describing,
+  describing,
   expectSameCodes,
   fillRequest,
   type LmManifest,

@@ -19,6 +19,7 @@ const manifest: LmManifest = {
   codes: TINY_TOKENIZER_CODES,
   codebook: "0123456789abcdef",
   requests: { describe: "describe the picture.", draw: "draw {prompt}." },
+  describing: { bestOf: 8, temperature: 1, topP: 1, likelihood: 0.1 },
 };
 
 let folder: string;
@@ -47,6 +48,7 @@ describe("seedling.json", () => {
     ["an unknown key", { colour: 1 }, 'unknown key "colour"'],
     ["a codebook that is too large", { codes: 1e9 }, "codes: "],
     ["a hash that is none", { codebook: "a\nb" }, "codebook: "],
+    ["descriptions by the million", { describing: { ...manifest.describing, bestOf: 1e6 } }, "describing.bestOf: "],
     ["a request without its place", { requests: { describe: "x", draw: "draw it" } }, "requests.draw: "],
   ])("with %s is refused", async (_, change, says) => {
     const path = join(folder, "seedling.json");

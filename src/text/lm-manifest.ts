@@ -10,6 +10,21 @@ import type { LmTokenizer } from "./lm-tokenizer.ts";
 const FILE = "seedling.json";
 const TEMPLATES = { seed: SEED_CHAT, chatml: CHATML } as const;
 
+/** How several descriptions of a picture are sampled, and the one is chosen that fits it. What suits a model is measured. */
+export const describing = z.strictObject({
+  /** Descriptions of a picture. */
+  bestOf: z.int().min(1).max(256),
+  temperature: z.number().positive().max(10),
+  topP: z.number().positive().max(1),
+  /** How near a text lies to the picture is at most 1; so much is added for each nat of its log likelihood. */
+  likelihood: z.number().min(0).max(1),
+});
+
+export type Describing = z.infer<typeof describing>;
+
+/** Chosen on validation scenes with both models that ship (docs/log.md). */
+export const DESCRIBING: Describing = { bestOf: 16, temperature: 0.8, topP: 0.9, likelihood: 0 };
+
 const schema = z.strictObject({
   format: z.literal("seedling-lm-1"),
   /** How turns are written. */
@@ -23,6 +38,7 @@ const schema = z.strictObject({
     describe: z.string().max(1000),
     draw: z.string().max(1000).includes("{prompt}"),
   }),
+  describing: describing.default(DESCRIBING),
 });
 
 export type LmManifest = z.infer<typeof schema>;

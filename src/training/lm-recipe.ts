@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { LlamaConfig } from "../models/llama.ts";
 import { SEED_LORA } from "../models/lora.ts";
+import { describing } from "../text/index.ts";
 import { hashOf } from "./feature-cache.ts";
 import { checkRecipe, count, readRecipe, recipeKeys, share } from "./recipe.ts";
 
@@ -88,6 +89,8 @@ const tuning = z.strictObject({
   manyShare: share.default(0),
   /** Share of sequences that are plain text, glosses of WordNet, so that the model does not forget how to speak of others. */
   textShare: share.default(0),
+  /** How the adapter describes pictures if nothing else is asked for; see seedling.json. Nothing that training reads. */
+  describing: describing.optional(),
 });
 
 export type TuningRecipe = z.infer<typeof tuning>;

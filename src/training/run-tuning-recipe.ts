@@ -26,7 +26,7 @@ import { initialValues } from "../nn/index.ts";
 import { quote } from "../one-line.ts";
 import { mapWeights, Runtime } from "../runtime/index.ts";
 import { CHATML, LmTokenizer, SEED_CHAT, withImageTokens } from "../text/index.ts";
-import { expectSameCodes, type LmManifest, readLmManifest, writeLmManifest } from "../text/lm-manifest.ts";
+import { DESCRIBING, expectSameCodes, type LmManifest, readLmManifest, writeLmManifest } from "../text/lm-manifest.ts";
 import { hashOf } from "./feature-cache.ts";
 import { loadTuningRecipe, type TuningRecipe } from "./lm-recipe.ts";
 import type { LanguageText, LanguageTexts } from "./lm-sequences.ts";
@@ -162,6 +162,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
       codes: talk.codes,
       codebook: talk.codebook,
       requests: REQUESTS,
+      describing: recipe.describing ?? DESCRIBING,
     };
     await writeAdapter(join(run, "adapter"), adapter, json, base.tokenizer.config, manifest);
     return result;
