@@ -288,7 +288,7 @@ function languageSection(name, scores) {
   lines.push(...barsSection(named));
   const both = (own, others) => `${own} (${others})`;
   lines.push(
-    "What it says of pictures: of 16 descriptions the one that the tokenizer's text encoder places nearest to the codes, as `seedling describe` does; and in one go, the likeliest words. In brackets what it said of the next picture, the baseline.",
+    `What it says of pictures: of ${scores.describing?.bestOf ?? 16} descriptions the one that the tokenizer's text encoder places nearest to the codes, as \`seedling describe\` does; and in one go, the likeliest words. In brackets what it said of the next picture, the baseline.`,
     "",
   );
   lines.push(...head("captions", "object F1", "counts %", "colours %", "relations %", "exactly right %"));

@@ -48,7 +48,8 @@ export async function languageCard(
   const known = list.filter((noun) => !isHeldOutConcept(noun));
   const size = model.tokenizer.config.vision.imageSize;
   const speaker = speakerOf(model);
-  const scores: Record<string, unknown> = { nouns: known.length, scenes: count };
+  const { describing } = model.manifest;
+  const scores: Record<string, unknown> = { nouns: known.length, scenes: count, describing };
   scores.text = await textScores(model, report);
   const training = createSceneSource(atlas, { size: 8, nouns: list, split: "train" }); // nobody looks
   const habit = likeliestAnswers(
