@@ -230,6 +230,7 @@ export class SeedLanguageModel {
    */
   async describe(images: readonly Seen[], options: DescribeOptions = {}): Promise<string[]> {
     const { describing } = this.manifest;
+    const { likelihood } = describing;
     const bestOf = this.descriptions(options);
     const { temperature, topP, beams = 1, seed = 0, batch = Math.max(16, bestOf), onReply, signal } = options;
     if (!Number.isInteger(bestOf) || bestOf < 1)
@@ -246,24 +247,23 @@ export class SeedLanguageModel {
         settings,
       );
     for (const image of images) expectPicture(image);
-    const pictures = await this.#codes(images, { batch, ...(signal ? { signal } : {}) });
+    // Pictures are tokenized and texts compared 16 at a time, however many are written together.
+    const few = { batch: options.batch ?? 16, ...(signal ? { signal } : {}) };
+    const pictures = await this.#codes(images, few);
     const asked = pictures.flatMap((codes) => Array.from({ length: bestOf }, () => ({ image: { codes }, question })));
     const said = await this.#answers(asked, {
       ...settings,
       batch,
-      likelihood: true,
+      likelihood: likelihood > 0,
       temperature: temperature ?? describing.temperature,
       topP: topP ?? (temperature === undefined ? describing.topP : 1),
       seeds: asked.map((_, i) => seed + (i % bestOf)),
       ...(onReply ? { onReply: (done) => onReply(Math.floor(done / bestOf), images.length) } : {}),
     });
     const texts = pictures.map((_, i) =>
-      said
-        .slice(i * bestOf, (i + 1) * bestOf)
-        .map(({ text, logLikelihood }) => ({ text, logLikelihood: logLikelihood! })),
+      said.slice(i * bestOf, (i + 1) * bestOf).map(({ text, logLikelihood = 0 }) => ({ text, logLikelihood })),
     );
-    const { likelihood } = describing;
-    return nearestTexts(this.tokenizer, pictures, texts, { batch, likelihood, ...(signal ? { signal } : {}) });
+    return nearestTexts(this.tokenizer, pictures, texts, { ...few, likelihood });
   }
 
   /** How many descriptions of a picture `describe` writes with these options. */

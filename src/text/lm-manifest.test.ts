@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainTokenizer, TINY_TOKENIZER_CODES, tinyTokenizer } from "../../test/tiny-lm.ts";
 import { CHATML, SEED_CHAT } from "./chat.ts";
 import {
+  DESCRIBING,
   expectSameCodes,
   fillRequest,
   type LmManifest,
@@ -34,6 +35,15 @@ describe("seedling.json", () => {
     expect(await readLmManifest(folder)).toEqual(manifest);
     expect(templateOf(manifest)).toBe(SEED_CHAT);
     expect(templateOf({ ...manifest, template: "chatml" })).toBe(CHATML);
+  });
+
+  it("describes as others do where it says nothing", async () => {
+    const path = join(folder, "seedling.json");
+    const { describing: _, ...silent } = manifest;
+    await writeFile(path, JSON.stringify(silent));
+    expect((await readLmManifest(folder)).describing).toEqual(DESCRIBING);
+    await writeFile(path, JSON.stringify({ ...silent, describing: { bestOf: 3 } }));
+    expect((await readLmManifest(folder)).describing).toEqual({ ...DESCRIBING, bestOf: 3 });
   });
 
   it("is missed in one line", async () => {

@@ -10,20 +10,22 @@ import type { LmTokenizer } from "./lm-tokenizer.ts";
 const FILE = "seedling.json";
 const TEMPLATES = { seed: SEED_CHAT, chatml: CHATML } as const;
 
-/** How several descriptions of a picture are sampled, and the one is chosen that fits it. What suits a model is measured. */
+/**
+ * How several descriptions of a picture are sampled, and the one is chosen that fits it. What suits a model is measured;
+ * what is not said was chosen on validation scenes with both models that ship (docs/log.md).
+ */
 export const describing = z.strictObject({
   /** Descriptions of a picture. */
-  bestOf: z.int().min(1).max(256),
-  temperature: z.number().positive().max(10),
-  topP: z.number().positive().max(1),
+  bestOf: z.int().min(1).max(256).default(16),
+  temperature: z.number().positive().max(10).default(0.8),
+  topP: z.number().positive().max(1).default(0.9),
   /** How near a text lies to the picture is at most 1; so much is added for each nat of its log likelihood. */
-  likelihood: z.number().min(0).max(1),
+  likelihood: z.number().min(0).max(1).default(0),
 });
 
 export type Describing = z.infer<typeof describing>;
 
-/** Chosen on validation scenes with both models that ship (docs/log.md). */
-export const DESCRIBING: Describing = { bestOf: 16, temperature: 0.8, topP: 0.9, likelihood: 0 };
+export const DESCRIBING: Describing = describing.parse({});
 
 const schema = z.strictObject({
   format: z.literal("seedling-lm-1"),

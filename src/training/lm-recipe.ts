@@ -105,12 +105,15 @@ export function loadTuningRecipe(path: string): Promise<{ recipe: TuningRecipe; 
   return load(tuning, path);
 }
 
+/** Keys that change nothing of what is learned: a run goes on when they change. */
+const BESIDES = new Set(["about", "expected", "logEvery", "saveEvery", "evaluateEvery", "describing"]);
+
 async function load<T extends z.infer<z.ZodObject<typeof recipeKeys>>>(
   schema: z.ZodType<T>,
   path: string,
 ): Promise<{ recipe: T; identity: string }> {
   const recipe = checkRecipe(schema, await readRecipe(path), path);
-  const { about, expected, logEvery, saveEvery, evaluateEvery, ...numbers } = recipe;
+  const numbers = Object.fromEntries(Object.entries(recipe).filter(([key]) => !BESIDES.has(key)));
   return { recipe, identity: hashOf(JSON.stringify(numbers)) };
 }
 

@@ -162,7 +162,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
       codes: talk.codes,
       codebook: talk.codebook,
       requests: REQUESTS,
-      describing: recipe.describing ?? DESCRIBING,
+      describing: recipe.describing ?? earlier?.manifest.describing ?? DESCRIBING,
     };
     await writeAdapter(join(run, "adapter"), adapter, json, base.tokenizer.config, manifest);
     return result;
