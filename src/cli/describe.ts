@@ -58,23 +58,28 @@ Examples:
 }
 
 async function describe(inputs: string[], options: Options): Promise<void> {
-  const { json, output, maxTokens, bestOf } = options;
+  const { json, output, maxTokens, batch, bestOf } = options;
   const report = new Report(options);
   const toTerminal = (output === undefined || output === "-") && process.stdout.isTTY === true;
   await interruptible((signal) =>
     withLanguageModel(options, (model) =>
       withOutput(output, async (write) => {
         const { total, files } = await findPictures(inputs, report, signal);
-        const settings = { ...samplingOf(options), maxTokens, signal, ...(bestOf === undefined ? {} : { bestOf }) };
-        const { batch = Math.max(16, model.descriptions(settings)) } = options;
+        const settings = {
+          ...samplingOf(options),
+          maxTokens,
+          signal,
+          ...(bestOf === undefined ? {} : { bestOf }),
+          ...(batch === undefined ? {} : { batch }),
+        };
         // Beams search for one reply at a time; several descriptions of one picture fill a batch by themselves.
-        const together = options.beams > 1 ? 1 : Math.max(1, Math.floor(batch / model.descriptions(settings)));
+        const together = options.beams > 1 ? 1 : Math.max(1, Math.floor((batch ?? 16) / model.descriptions(settings)));
         let done = 0;
         report.progress("describing", 0, total);
         for await (const pictures of preparedBatches(files, together, { tokenizer: model.tokenizer, report, signal })) {
           const images = pictures.map(({ image }) => image);
           const onReply = (n: number): void => report.progress("describing", done + n, total);
-          const texts = await model.describe(images, { ...settings, batch, onReply });
+          const texts = await model.describe(images, { ...settings, onReply });
           if (toTerminal) report.clear();
           for (const [i, { name }] of pictures.entries()) {
             const line = oneLine(texts[i]!);

@@ -31,7 +31,6 @@ export {
 export {
   DESCRIBING,
   type Describing,
-  describing,
   expectSameCodes,
   fillRequest,
   type LmManifest,

@@ -32,7 +32,8 @@ type SafetensorsFile = Awaited<ReturnType<typeof openSafetensors>>;
 
 /**
  * Writes `<root>/<stage>/weights.safetensors` for every stage, and the captions' tokenizer, or nothing. What a model folder
- * leaves out (the encoder of the autoencoder, the head that does not paint, what was only trained with) is not there.
+ * leaves out (the encoder of the autoencoder, the head that does not paint, what was only trained with) is not there, but
+ * for a temperature: it begins as published if the folder is older than its being kept.
  * @returns the stages written
  * @throws SetupError if a file of the model is missing; InputError if one is damaged, quantized or of no stage, or if the
  * run folder has a chain already

@@ -2,9 +2,9 @@
 import { z } from "zod";
 import type { LlamaConfig } from "../models/llama.ts";
 import { SEED_LORA } from "../models/lora.ts";
-import { describing } from "../text/index.ts";
+import { describing } from "../text/lm-manifest.ts";
 import { hashOf } from "./feature-cache.ts";
-import { checkRecipe, count, readRecipe, recipeKeys, share } from "./recipe.ts";
+import { checkRecipe, count, learnedFrom, readRecipe, recipeKeys, share } from "./recipe.ts";
 
 /** Sizes of a model of the Llama family whose vocabulary is learned from the texts. */
 const sizes = z.strictObject({
@@ -105,16 +105,12 @@ export function loadTuningRecipe(path: string): Promise<{ recipe: TuningRecipe; 
   return load(tuning, path);
 }
 
-/** Keys that change nothing of what is learned: a run goes on when they change. */
-const BESIDES = new Set(["about", "expected", "logEvery", "saveEvery", "evaluateEvery", "describing"]);
-
 async function load<T extends z.infer<z.ZodObject<typeof recipeKeys>>>(
   schema: z.ZodType<T>,
   path: string,
 ): Promise<{ recipe: T; identity: string }> {
   const recipe = checkRecipe(schema, await readRecipe(path), path);
-  const numbers = Object.fromEntries(Object.entries(recipe).filter(([key]) => !BESIDES.has(key)));
-  return { recipe, identity: hashOf(JSON.stringify(numbers)) };
+  return { recipe, identity: hashOf(JSON.stringify(learnedFrom(recipe))) };
 }
 
 /** The stage that a recipe file names, before it is known which kind of recipe it is. */

@@ -157,13 +157,19 @@ export async function loadRecipe(path: string): Promise<LoadedRecipe> {
     return parseSeedlingConfig({ ...model, textEncoder, qformer }, modelPath);
   };
   config(1); // sizes are checked before anything long begins
-  const { about, expected, logEvery, saveEvery, evaluateEvery, ...numbers } = recipe;
-  const identity = hashOf(JSON.stringify([numbers, model, unet, vae, scheduler]));
+  const identity = hashOf(JSON.stringify([learnedFrom(recipe), model, unet, vae, scheduler]));
   return {
     recipe,
     sizes: { config, unet: parseUnetConfig(unet, modelPath), vae: parseVaeConfig(vae, modelPath), scheduler },
     identity,
   };
+}
+
+const BESIDES = new Set(["about", "expected", "logEvery", "saveEvery", "evaluateEvery", "describing"]);
+
+/** The keys of a recipe that change what is learned: a run goes on when others change. */
+export function learnedFrom(recipe: object): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(recipe).filter(([key]) => !BESIDES.has(key)));
 }
 
 export function checkRecipe<T>(schema: z.ZodType<T>, json: unknown, path: string): T {

@@ -7,9 +7,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Adapter, readPeftFolder, writePeftFolder } from "../../src/checkpoint/index.ts";
 import { type GenerateEvent, generate, openLanguageModel } from "../../src/generation/index.ts";
 import { encodeChat, LmTokenizer, SEED_CHAT } from "../../src/text/index.ts";
-import { readLmManifest } from "../../src/text/lm-manifest.ts";
+import { DESCRIBING, readLmManifest, writeLmManifest } from "../../src/text/lm-manifest.ts";
 import { assembleLanguage } from "../../src/training/assemble-language.ts";
 import { type LogLine, type LoopResult, runLmRecipe, runTuningRecipe } from "../../src/training/index.ts";
+import { loadTuningRecipe } from "../../src/training/lm-recipe.ts";
 import { REQUESTS } from "../../src/training/picture-texts.ts";
 
 const recipe = fileURLToPath(new URL("../recipes/lm-pretrain.json", import.meta.url));
@@ -185,7 +186,11 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
     return runTuningRecipe({ ...there, talk, texts, threads: 1, steps: 1, onLine });
   };
   const before = last();
+  const own = { ...DESCRIBING, bestOf: 3, likelihood: 0.1 };
+  await writeLmManifest(adapter, { ...(await readLmManifest(adapter)), describing: own });
   const { weights } = await fromAdapter({});
+  const written = join(root, "alone", instruct.name ?? instruct.stage, "adapter");
+  expect((await readLmManifest(written)).describing).toEqual(own);
   for (const name of ["seen", "drawn"])
     expect(last()[`validation/${name}Nats`]).toBeCloseTo(Number(before[`validation/${name}Nats`]), 2);
   for (const [name, { data }] of stored.weights) {
@@ -250,6 +255,18 @@ test("codes may be a projection of the codebook, and come out as rows like other
   expect(rowsNow.length).toBe((CODES + 2) * 32);
   expect(rowsNow[7 * 32 + 5]).toBeCloseTo(expected, 5);
 }, 60_000);
+
+test("how pictures are described belongs to no run's identity, and what is learned does", async () => {
+  const path = join(root, "identity.json");
+  const json = JSON.parse(await readFile(new URL("../recipes/see.json", import.meta.url), "utf8"));
+  const identity = async (changes: object): Promise<string> => {
+    await writeFile(path, JSON.stringify({ ...json, ...changes }));
+    return (await loadTuningRecipe(path)).identity;
+  };
+  const plain = await identity({});
+  expect(await identity({ describing: { bestOf: 7 }, about: "something else", saveEvery: 1 })).toBe(plain);
+  expect(await identity({ seed: json.seed + 1 })).not.toBe(plain);
+});
 
 test("an unknown key and a missing one are named", async () => {
   const path = join(root, "wrong.json");
