@@ -291,10 +291,10 @@ function languageSection(name, scores) {
     `What it says of pictures: of ${scores.describing?.bestOf ?? 16} descriptions the one that the tokenizer's text encoder places nearest to the codes, as \`seedling describe\` does; and in one go, the likeliest words. In brackets what it said of the next picture, the baseline.`,
     "",
   );
-  lines.push(...head("captions", "object F1", "counts %", "colours %", "relations %", "exactly right %"));
+  lines.push(...head("captions", "object F1", "counts %", "colors %", "relations %", "exactly right %"));
   for (const split of splits) {
     const { ofOthers: o, once, ...c } = scores[`captions ${split}`];
-    const percents = ["countAccuracy", "colourAccuracy", "relationAccuracy", "exactly"];
+    const percents = ["countAccuracy", "colorAccuracy", "relationAccuracy", "exactly"];
     lines.push(
       row(split, both(f(c.objectF1, 3), f(o.objectF1, 3)), ...percents.map((name) => both(f(c[name]), f(o[name])))),
       row(`${split}, in one go`, f(once?.objectF1, 3), ...percents.map((name) => f(once?.[name]))),

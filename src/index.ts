@@ -1,4 +1,6 @@
 /** Seedling: pictures to 32 causal codes and back. */
+
+export * from "./base/errors.ts";
 export {
   CODES_PER_IMAGE,
   type Codes,
@@ -13,8 +15,28 @@ export {
   parseCodesJson,
   unpackCodes,
 } from "./codes/index.ts";
-export * from "./errors.ts";
 export { type DecodeOptions, decodeImage, encodePng, type RgbImage } from "./image/index.ts";
+export { type DiffusersReport, importDiffusers } from "./image-decoder/import.ts";
+export { type DiffusionOptions, type SamplerName, StableDiffusion } from "./image-decoder/stable-diffusion.ts";
+export {
+  type ExportReport,
+  exportOfficial,
+  type ImportReport,
+  importOfficial,
+} from "./image-tokenizer/official/index.ts";
+export { type GenerationEmbedding, OfficialSeed } from "./image-tokenizer/official-seed.ts";
+export {
+  type BatchOptions,
+  BUNDLED_MODEL,
+  type ImageSource,
+  type KeepOptions,
+  type LoadOptions,
+  type PaintOptions,
+  type PrepareOptions,
+  SeedTokenizer,
+  type TokenizedImage,
+  type TokenizerLoadOptions,
+} from "./image-tokenizer/seed-tokenizer.ts";
 export {
   type DrawingNote,
   differentPixels,
@@ -23,12 +45,6 @@ export {
   readDrawingNote,
 } from "./language/drawing.ts";
 export { painterHashes } from "./language/lm-folders.ts";
-export type { SeedlingConfig } from "./models/config.ts";
-export { type ExportReport, exportOfficial, type ImportReport, importOfficial } from "./official/index.ts";
-export { type GenerationEmbedding, OfficialSeed } from "./official-seed.ts";
-export { type QuantizeOptions, type QuantizeReport, quantizeFolder } from "./quantization/index.ts";
-export type { WeightDtype } from "./quantization/weights-as.ts";
-export type { Device } from "./runtime/index.ts";
 export {
   type BatchReplyOptions,
   type ChatEvent,
@@ -44,18 +60,8 @@ export {
   SeedLanguageModel,
   type Seen,
   type Turn,
-} from "./seed-language-model.ts";
-export {
-  type BatchOptions,
-  BUNDLED_MODEL,
-  type ImageSource,
-  type KeepOptions,
-  type LoadOptions,
-  type PaintOptions,
-  type PrepareOptions,
-  SeedTokenizer,
-  type TokenizedImage,
-  type TokenizerLoadOptions,
-} from "./seed-tokenizer.ts";
-export { type DiffusersReport, importDiffusers } from "./stable-diffusion/import.ts";
-export { type DiffusionOptions, type SamplerName, StableDiffusion } from "./stable-diffusion.ts";
+} from "./language/seed-language-model.ts";
+export type { SeedlingConfig } from "./models/config.ts";
+export type { Device } from "./runtime/index.ts";
+export { type QuantizeOptions, type QuantizeReport, quantizeFolder } from "./weights/quantized/index.ts";
+export type { WeightDtype } from "./weights/quantized/weights-as.ts";

@@ -3,11 +3,11 @@ import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openSafetensors, readPeftFolder } from "../src/checkpoint/index.ts";
 import { SeedTokenizer } from "../src/index.ts";
 import { LmTokenizer } from "../src/text/index.ts";
 import { readLmManifest } from "../src/text/lm-manifest.ts";
 import { disassemble } from "../src/training/disassemble.ts";
+import { openSafetensors, readPeftFolder } from "../src/weights/index.ts";
 
 async function bytesOf(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true });

@@ -1,12 +1,12 @@
 /** The diffusers fixtures with other widths and random weights, so that they fit the embeddings of the tiny SEEDs. */
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readJsonFile, writeSafetensors } from "../src/checkpoint/index.ts";
 import { normal, zeros } from "../src/graph/index.ts";
+import { textEncoderPart, unetPart } from "../src/image-decoder/parts.ts";
 import { readClipTextConfig } from "../src/models/clip-config.ts";
 import { readUnetConfig } from "../src/models/diffusers-config.ts";
 import { initialValues } from "../src/nn/index.ts";
-import { textEncoderPart, unetPart } from "../src/stable-diffusion/parts.ts";
+import { readJsonFile, writeSafetensors } from "../src/weights/index.ts";
 
 export interface TinyDiffusionOptions {
   /** Of what it paints from: [tokens,width] of text features, [width] of an image embedding. */

@@ -1,10 +1,10 @@
 /** A tiny random language model that sees and draws, beside the tiny model of pictures: base, adapter and manifest. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { baseHash, writePeftFolder, writeSafetensors } from "../src/checkpoint/index.ts";
 import { codebookHash } from "../src/codes/index.ts";
-import { writeFileAtomic } from "../src/files.ts";
 import { type Init, normal, paramAttrs } from "../src/graph/index.ts";
+import { openSeedFolder } from "../src/image-tokenizer/seed-folder.ts";
+import { writeFileAtomic } from "../src/io/files.ts";
 import { lmInput } from "../src/models/causal-lm.ts";
 import { languageModel, languageModelLogits, languageModelWeights } from "../src/models/language-model.ts";
 import type { LlamaConfig } from "../src/models/llama.ts";
@@ -12,7 +12,7 @@ import { writeLmConfig } from "../src/models/lm-config.ts";
 import { LoraParams } from "../src/models/lora.ts";
 import { initialValues } from "../src/nn/index.ts";
 import { DESCRIBING, type LmManifest, withImageTokens, writeLmManifest } from "../src/text/index.ts";
-import { openSeedFolder } from "../src/tokenizer/seed-folder.ts";
+import { baseHash, writePeftFolder, writeSafetensors } from "../src/weights/index.ts";
 import { plainTokenizer, tinyTokenizerJson } from "./tiny-lm.ts";
 import { TINY_CODES } from "./tiny-model.ts";
 

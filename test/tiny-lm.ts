@@ -1,5 +1,5 @@
 /** A byte-level tokenizer of a few letters with the tokens of four codes, and models that are functions of what was said. */
-import type { TokenModel } from "../src/generation/index.ts";
+import type { TokenModel } from "../src/language/generation/index.ts";
 import { type ImageTokens, LmTokenizer, withImageTokens } from "../src/text/index.ts";
 
 const SPECIALS = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"];

@@ -1,15 +1,15 @@
 /** A whole model folder of tiny sizes with random weights: everything runs on it as on the trained one, in no time. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type StoredDtype, writeSafetensors } from "../src/checkpoint/index.ts";
-import { writeFileAtomic } from "../src/files.ts";
 import { type Init, normal, Params, paramAttrs } from "../src/graph/index.ts";
+import { seedGraphs, unetGraph, vaeDecoderGraph } from "../src/image-tokenizer/graphs.ts";
+import { writeFileAtomic } from "../src/io/files.ts";
 import { parseSeedlingConfig, type SeedlingConfig } from "../src/models/config.ts";
 import type { PixelVaeConfig } from "../src/models/pixel-vae.ts";
 import type { UnetConfig } from "../src/models/unet.ts";
 import { initialValues } from "../src/nn/index.ts";
 import { CaptionTokenizer, wordLevelTokenizer } from "../src/text/index.ts";
-import { seedGraphs, unetGraph, vaeDecoderGraph } from "../src/tokenizer/graphs.ts";
+import { type StoredDtype, writeSafetensors } from "../src/weights/index.ts";
 
 export const TINY_CODES = 64;
 

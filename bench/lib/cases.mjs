@@ -1,7 +1,8 @@
 /** The two training steps that are compared: sizes, graphs of the loss, and random batches. */
+
+import { Rng } from "../../dist/base/rng.js";
 import { input, normal } from "../../dist/graph/index.js";
 import { block, crossEntropy, layerNorm, linear } from "../../dist/nn/index.js";
-import { Rng } from "../../dist/rng.js";
 import { stage1Loss } from "../../dist/training/stage1.js";
 
 /** Sizes by name; the peer builds the same models from them. */

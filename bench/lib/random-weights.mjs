@@ -1,6 +1,7 @@
 /** Weight files of any size with random numbers: one block of them again and again, as drawing billions would take long. */
-import { writeSafetensors } from "../../dist/checkpoint/index.js";
-import { Rng } from "../../dist/rng.js";
+
+import { Rng } from "../../dist/base/rng.js";
+import { writeSafetensors } from "../../dist/weights/index.js";
 
 const BLOCK = 1 << 20;
 

@@ -1,9 +1,9 @@
 /** Our side of the comparison with diffusers. See bench/diffusion-step.mjs for the requests. */
 import { join } from "node:path";
+import { unetPart, vaePart } from "../../dist/image-decoder/parts.js";
 import { readUnetConfig, readVaeConfig } from "../../dist/models/diffusers-config.js";
 import { Runtime } from "../../dist/runtime/index.js";
-import { unetPart, vaePart } from "../../dist/stable-diffusion/parts.js";
-import { checkedWeights } from "../../dist/tokenizer/weights.js";
+import { checkedWeights } from "../../dist/weights/mapped/weights.js";
 import { CASES } from "../lib/diffusers-configs.mjs";
 import { serve } from "../lib/side.mjs";
 

@@ -1,5 +1,5 @@
 /** Our side of the decoding comparison. See bench/lm-decode.mjs for the requests. */
-import { openLanguageModel } from "../../dist/generation/index.js";
+import { openLanguageModel } from "../../dist/language/generation/index.js";
 import { serve } from "../lib/side.mjs";
 
 let model;

@@ -1,11 +1,12 @@
 /** Our side of the LoRA comparison: the stage that `seedling train` runs. See bench/lora-step.mjs for the requests. */
-import { openSafetensors } from "../../dist/checkpoint/index.js";
-import { allNumbers, openBaseModel } from "../../dist/generation/base-model.js";
+
+import { Rng } from "../../dist/base/rng.js";
+import { allNumbers, openBaseModel } from "../../dist/language/generation/base-model.js";
 import { isLoraPath } from "../../dist/models/lora.js";
-import { Rng } from "../../dist/rng.js";
 import { mapWeights, Runtime } from "../../dist/runtime/index.js";
 import { learnables } from "../../dist/training/learn.js";
 import { lmStage } from "../../dist/training/lm-stage.js";
+import { openSafetensors } from "../../dist/weights/index.js";
 import { serve } from "../lib/side.mjs";
 import { timed } from "../lib/stats.mjs";
 

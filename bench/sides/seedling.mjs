@@ -1,7 +1,8 @@
 /** Our side of the training comparison. See bench/train-step.mjs for the requests. */
-import { openSafetensors } from "../../dist/checkpoint/index.js";
+
 import { Params, paramAttrs } from "../../dist/graph/index.js";
 import { Runtime } from "../../dist/runtime/index.js";
+import { openSafetensors } from "../../dist/weights/index.js";
 import { loss } from "../lib/cases.mjs";
 import { serve } from "../lib/side.mjs";
 import { timed } from "../lib/stats.mjs";

@@ -1,9 +1,9 @@
 /** Our side of the full-size comparison. See bench/full-size.mjs for the requests. */
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { Rng } from "../../dist/base/rng.js";
 import { blankImage } from "../../dist/image/index.js";
-import { OfficialSeed } from "../../dist/official-seed.js";
-import { Rng } from "../../dist/rng.js";
+import { OfficialSeed } from "../../dist/image-tokenizer/official-seed.js";
 import { serve } from "../lib/side.mjs";
 
 const rng = new Rng(3);

@@ -1,5 +1,5 @@
 /** Reverse-mode differentiation of a graph: the result is more graph. */
-import { ShapeError } from "../errors.ts";
+import { ShapeError } from "../base/errors.ts";
 import { sameShape } from "../graph/dims.ts";
 import { type OpName, printType } from "../graph/ops.ts";
 import { constant, type Node, sortNodes, type Tensor } from "../graph/tensor.ts";

@@ -1,6 +1,6 @@
 /** `seedling ask`: a question about a picture. */
 import { Command } from "commander";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../base/errors.ts";
 import { interruptible } from "./interrupt.ts";
 import {
   addLanguageOptions,
@@ -34,7 +34,7 @@ export function askCommand(): Command {
       `
 Examples:
   seedling ask cat.png "how many cats are there?"
-  seedling ask cat.png what colour is it --beams 4
+  seedling ask cat.png what color is it --beams 4
   seedling ask - "what is this?" < cat.png`,
     )
     .action(ask);

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { SeedlingError } from "../errors.ts";
+import { SeedlingError } from "../base/errors.ts";
 import { onePath, parseChatLine } from "./chat-line.ts";
 
 const exists = (path: string): boolean => ["cat.png", "/cat"].includes(path);

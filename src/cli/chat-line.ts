@@ -2,8 +2,8 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { UsageError } from "../errors.ts";
-import { quote, reason } from "../one-line.ts";
+import { UsageError } from "../base/errors.ts";
+import { quote, reason } from "../base/one-line.ts";
 
 export const COMMANDS = ["draw", "image", "save", "seed", "reset", "help", "quit"] as const;
 

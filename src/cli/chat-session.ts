@@ -1,11 +1,11 @@
 /** The conversation of `seedling chat`, whatever terminal or pipe it comes through. */
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { InputError, UsageError } from "../base/errors.ts";
 import type { Codes } from "../codes/index.ts";
-import { InputError, UsageError } from "../errors.ts";
-import { fileError, readFileBounded, writeFileAtomic } from "../files.ts";
+import { fileError, readFileBounded, writeFileAtomic } from "../io/files.ts";
 import { drawingPng } from "../language/drawing.ts";
-import type { Drawing, DrawOptions, SeedLanguageModel, Turn } from "../seed-language-model.ts";
+import type { Drawing, DrawOptions, SeedLanguageModel, Turn } from "../language/seed-language-model.ts";
 import { type ChatLine, onePath } from "./chat-line.ts";
 import { printable } from "./language-options.ts";
 import { MAX_PICTURE } from "./picture-inputs.ts";

@@ -1,8 +1,8 @@
 /** Checkpoints as a person names them: paths of this disk, and names on the Hub, which are downloaded. */
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { downloadModel, isModelId, localFile } from "../hub/index.ts";
-import { importableFiles } from "../stable-diffusion/hub-files.ts";
+import { importableFiles } from "../image-decoder/hub-files.ts";
+import { downloadModel, isModelId, localFile } from "../io/hub/index.ts";
 import type { Report } from "./report.ts";
 
 interface InputOptions {

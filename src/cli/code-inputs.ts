@@ -2,9 +2,9 @@
 
 import { basename } from "node:path";
 import { addAbortSignal } from "node:stream";
+import { InputError } from "../base/errors.ts";
 import { checkCodes, type ImageCodes, PACKED_BYTES, parseCodes, parseCodesJson, unpackCodes } from "../codes/index.ts";
-import { InputError } from "../errors.ts";
-import { readFileBounded } from "../files.ts";
+import { readFileBounded } from "../io/files.ts";
 import type { Report } from "./report.ts";
 
 /** Largest file of codes, bytes: five million packed pictures. */

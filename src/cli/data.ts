@@ -13,7 +13,7 @@ import {
   writeShards,
 } from "../data/index.ts";
 import { imageOf } from "../evaluation/scores.ts";
-import { makeFolder, writeFileAtomic } from "../files.ts";
+import { makeFolder, writeFileAtomic } from "../io/files.ts";
 import { interruptible } from "./interrupt.ts";
 import { whole } from "./options.ts";
 

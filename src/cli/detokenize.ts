@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../base/errors.ts";
 import { readCodes } from "./code-inputs.ts";
 import { interruptible } from "./interrupt.ts";
 import {

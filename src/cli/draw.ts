@@ -1,9 +1,10 @@
 /** `seedling draw`: words -> codes -> a picture, which remembers how it was drawn; and the same picture from that file. */
 import { basename, resolve } from "node:path";
 import { Command } from "commander";
-import { InputError, UsageError } from "../errors.ts";
-import { readFileBounded } from "../files.ts";
+import { InputError, UsageError } from "../base/errors.ts";
 import { decodeImage } from "../image/index.ts";
+import { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
+import { readFileBounded } from "../io/files.ts";
 import {
   type DrawingNote,
   differentPixels,
@@ -14,8 +15,7 @@ import {
   readDrawingNote,
 } from "../language/drawing.ts";
 import { painterHashes } from "../language/lm-folders.ts";
-import type { DrawOptions } from "../seed-language-model.ts";
-import { SeedTokenizer } from "../seed-tokenizer.ts";
+import type { DrawOptions } from "../language/seed-language-model.ts";
 import { interruptible } from "./interrupt.ts";
 import {
   addLanguageOptions,

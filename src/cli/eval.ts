@@ -1,12 +1,12 @@
 /** `seedling eval`: the scorecard of a model folder on the built-in test scenes. */
 import { Command } from "commander";
+import { UsageError } from "../base/errors.ts";
 import { type Atlas, openAtlas } from "../data/index.ts";
-import { UsageError } from "../errors.ts";
 import { languageCard } from "../evaluation/language-card.ts";
 import { SECTIONS, type Section, scorecard } from "../evaluation/scorecard.ts";
-import { writeFileAtomic } from "../files.ts";
-import { SeedLanguageModel } from "../seed-language-model.ts";
-import type { SeedTokenizer } from "../seed-tokenizer.ts";
+import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
+import { writeFileAtomic } from "../io/files.ts";
+import { SeedLanguageModel } from "../language/seed-language-model.ts";
 import { addModelOptions, findModel, type ModelOptions, whole, withTokenizer } from "./options.ts";
 import { writeStdout } from "./output.ts";
 

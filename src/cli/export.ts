@@ -1,6 +1,6 @@
 /** `seedling export`: a model folder -> files as SEED was published. */
 import { Command, Option } from "commander";
-import { exportOfficial } from "../official/index.ts";
+import { exportOfficial } from "../image-tokenizer/official/index.ts";
 import { interruptible } from "./interrupt.ts";
 import { writeStdout } from "./output.ts";
 import { Report } from "./report.ts";

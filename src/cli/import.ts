@@ -1,8 +1,8 @@
 /** `seedling import`: official checkpoints -> a model folder; a diffusers folder -> one that opens here. */
 import { Command, Option } from "commander";
-import { CheckpointError, UsageError } from "../errors.ts";
-import { type ImportOptions, type ImportReport, importOfficial } from "../official/index.ts";
-import { type DiffusersReport, importDiffusers, isDiffusersFolder } from "../stable-diffusion/import.ts";
+import { CheckpointError, UsageError } from "../base/errors.ts";
+import { type DiffusersReport, importDiffusers, isDiffusersFolder } from "../image-decoder/import.ts";
+import { type ImportOptions, type ImportReport, importOfficial } from "../image-tokenizer/official/index.ts";
 import { importPath } from "./checkpoint-inputs.ts";
 import { interruptible } from "./interrupt.ts";
 import { whole } from "./options.ts";

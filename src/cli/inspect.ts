@@ -1,7 +1,7 @@
 /** `seedling inspect`: what a checkpoint holds. */
 import { Command } from "commander";
-import { checkpointFiles, type InspectedFile, inspectFile } from "../checkpoint/inspect.ts";
-import { quote } from "../one-line.ts";
+import { quote } from "../base/one-line.ts";
+import { checkpointFiles, type InspectedFile, inspectFile } from "../weights/inspect.ts";
 import { checkpointPath } from "./checkpoint-inputs.ts";
 import { writeStdout } from "./output.ts";
 import { Report } from "./report.ts";

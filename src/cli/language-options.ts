@@ -1,8 +1,8 @@
 /** Options of the commands that speak: describe, ask, draw and chat. */
 import { type Command, Option } from "commander";
-import { UsageError } from "../errors.ts";
-import { isOfficialFolder } from "../official/index.ts";
-import { type ReplyOptions, SeedLanguageModel } from "../seed-language-model.ts";
+import { UsageError } from "../base/errors.ts";
+import { isOfficialFolder } from "../image-tokenizer/official/index.ts";
+import { type ReplyOptions, SeedLanguageModel } from "../language/seed-language-model.ts";
 import { addModelOptions, closing, findModel, type ModelOptions, real, whole } from "./options.ts";
 
 export interface LanguageOptions extends ModelOptions {

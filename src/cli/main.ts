@@ -2,8 +2,8 @@
 /** The command line. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 bad input, 4 bad set-up, 130 interrupted. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { SeedlingError } from "../errors.ts";
-import { reason } from "../one-line.ts";
+import { SeedlingError } from "../base/errors.ts";
+import { reason } from "../base/one-line.ts";
 import { askCommand } from "./ask.ts";
 import { assembleCommand } from "./assemble.ts";
 import { chatCommand } from "./chat.ts";

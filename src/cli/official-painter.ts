@@ -1,10 +1,11 @@
 /** An imported SEED and a Stable Diffusion, as one model that paints. */
+
+import { InputError, UsageError } from "../base/errors.ts";
 import { parseCodesFile } from "../codes/index.ts";
-import { InputError, UsageError } from "../errors.ts";
-import { readFileBounded } from "../files.ts";
-import { OfficialSeed } from "../official-seed.ts";
-import type { LoadOptions } from "../seed-tokenizer.ts";
-import { type DiffusionOptions, type SamplerName, StableDiffusion } from "../stable-diffusion.ts";
+import { type DiffusionOptions, type SamplerName, StableDiffusion } from "../image-decoder/stable-diffusion.ts";
+import { OfficialSeed } from "../image-tokenizer/official-seed.ts";
+import type { LoadOptions } from "../image-tokenizer/seed-tokenizer.ts";
+import { readFileBounded } from "../io/files.ts";
 import type { Painter } from "./options.ts";
 
 export interface OfficialPainterOptions {

@@ -1,13 +1,13 @@
 /** Options that several commands share. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { UsageError } from "../base/errors.ts";
 import { CODES_PER_IMAGE } from "../codes/index.ts";
-import { UsageError } from "../errors.ts";
-import { modelFolder } from "../hub/index.ts";
-import { isOfficialFolder } from "../official/index.ts";
-import { OfficialSeed } from "../official-seed.ts";
+import type { SamplerName } from "../image-decoder/stable-diffusion.ts";
+import { isOfficialFolder } from "../image-tokenizer/official/index.ts";
+import { OfficialSeed } from "../image-tokenizer/official-seed.ts";
+import { BUNDLED_MODEL, type LoadOptions, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
+import { modelFolder } from "../io/hub/index.ts";
 import type { Device } from "../runtime/index.ts";
-import { BUNDLED_MODEL, type LoadOptions, SeedTokenizer } from "../seed-tokenizer.ts";
-import type { SamplerName } from "../stable-diffusion.ts";
 import { openOfficialPainter } from "./official-painter.ts";
 import { Report } from "./report.ts";
 

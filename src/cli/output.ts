@@ -1,5 +1,5 @@
 /** Where results go: standard output, or a file that appears whole or not at all. */
-import { fileError, writeAtomic } from "../files.ts";
+import { fileError, writeAtomic } from "../io/files.ts";
 
 export type Write = (chunk: string | Uint8Array) => Promise<void>;
 

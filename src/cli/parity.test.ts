@@ -1,9 +1,9 @@
 import { afterEach, expect, test, vi } from "vitest";
-import type { ParityReport } from "../evaluation/parity.ts";
+import type { ParityReport } from "../evaluation/parity/parity.ts";
 import { parityCommand } from "./parity.ts";
 
 const report = vi.hoisted(() => ({ current: undefined as unknown }));
-vi.mock("../evaluation/parity.ts", async (original) => ({
+vi.mock("../evaluation/parity/parity.ts", async (original) => ({
   ...(await original<object>()),
   checkParity: async () => report.current,
 }));

@@ -1,6 +1,6 @@
 /** `seedling parity FOLDER`: do our models compute the numbers of the official modules? */
 import { Command } from "commander";
-import { checkParity, formatParity } from "../evaluation/parity.ts";
+import { checkParity, formatParity } from "../evaluation/parity/parity.ts";
 
 export function parityCommand(): Command {
   return new Command("parity")

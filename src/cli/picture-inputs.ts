@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { addAbortSignal, pipeline, Readable } from "node:stream";
 import { extract } from "tar-stream";
 import { glob, isDynamicPattern } from "tinyglobby";
-import { InputError } from "../errors.ts";
-import { fileError, readFileBounded } from "../files.ts";
+import { InputError } from "../base/errors.ts";
+import { reason } from "../base/one-line.ts";
 import type { ResizeFilter, RgbImage } from "../image/index.ts";
-import { reason } from "../one-line.ts";
-import type { SeedTokenizer } from "../seed-tokenizer.ts";
+import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
+import { fileError, readFileBounded } from "../io/files.ts";
 import type { Report } from "./report.ts";
 
 export interface PictureFile {

@@ -1,10 +1,10 @@
 /** Painted pictures to files. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { UsageError } from "../base/errors.ts";
 import { type Codes, formatCodes } from "../codes/index.ts";
-import { UsageError } from "../errors.ts";
-import { fileError, writeFileAtomic } from "../files.ts";
 import { encodePng, type RgbImage } from "../image/index.ts";
+import { fileError, writeFileAtomic } from "../io/files.ts";
 import { writeStdout } from "./output.ts";
 
 /** The PNG file, with the codes it was painted from as a note inside. */

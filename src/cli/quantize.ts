@@ -1,8 +1,8 @@
 /** `seedling quantize`: a model folder with smaller weights. */
 import { Command, Option } from "commander";
-import { UsageError } from "../errors.ts";
-import { reason } from "../one-line.ts";
-import { quantizeFolder } from "../quantization/index.ts";
+import { UsageError } from "../base/errors.ts";
+import { reason } from "../base/one-line.ts";
+import { quantizeFolder } from "../weights/quantized/index.ts";
 import { interruptible } from "./interrupt.ts";
 import { whole } from "./options.ts";
 import { writeStdout } from "./output.ts";

@@ -1,9 +1,9 @@
 /** `seedling reconstruct`: picture -> codes -> picture, side by side. */
 import { Command } from "commander";
-import { UsageError } from "../errors.ts";
-import { writeFileAtomic } from "../files.ts";
+import { UsageError } from "../base/errors.ts";
 import { comparisonSheet } from "../image/comparison.ts";
 import { encodePng, type RgbImage } from "../image/index.ts";
+import { writeFileAtomic } from "../io/files.ts";
 import { interruptible } from "./interrupt.ts";
 import {
   addDiffusionOptions,

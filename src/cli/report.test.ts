@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { InputError, SetupError } from "../errors.ts";
+import { InputError, SetupError } from "../base/errors.ts";
 import { duration, progressText, Report, Reported } from "./report.ts";
 
 class Screen {

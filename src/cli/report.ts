@@ -2,7 +2,7 @@
  * What a command says besides its results, on standard error: what is wrong with an input, and how far it is.
  * On a terminal one line that is drawn over; elsewhere plain lines, seconds apart.
  */
-import { type ExitCode, SeedlingError } from "../errors.ts";
+import { type ExitCode, SeedlingError } from "../base/errors.ts";
 
 /** Ends a command whose problems have been printed. */
 export class Reported extends Error {

@@ -1,7 +1,7 @@
 /** `seedling tokenize`: pictures -> 32 codes each. */
 import { Command, Option } from "commander";
+import { UsageError } from "../base/errors.ts";
 import { formatCodes, formatCodesJson, packCodes } from "../codes/index.ts";
-import { UsageError } from "../errors.ts";
 import type { ResizeFilter } from "../image/index.ts";
 import { interruptible } from "./interrupt.ts";
 import { addModelOptions, type ModelOptions, whole, withEncoder } from "./options.ts";

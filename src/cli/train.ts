@@ -1,9 +1,9 @@
 /** `seedling train`: runs recipes, one after the other. */
 import { Command } from "commander";
+import { UsageError } from "../base/errors.ts";
 import type { ProblemKind } from "../data/index.ts";
-import { UsageError } from "../errors.ts";
+import { BUNDLED_MODEL, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import type { Device } from "../runtime/index.ts";
-import { BUNDLED_MODEL, SeedTokenizer } from "../seed-tokenizer.ts";
 import {
   type LogLine,
   languageTexts,

@@ -6,8 +6,8 @@
  * first, filling every byte from its highest bit (32 x 13 = 416 bits, so nothing is left over).
  */
 
-import { InputError } from "../errors.ts";
-import { reason, show } from "../one-line.ts";
+import { InputError } from "../base/errors.ts";
+import { reason, show } from "../base/one-line.ts";
 
 /** Codes of one picture, in causal order. */
 export const CODES_PER_IMAGE = 32;

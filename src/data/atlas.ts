@@ -10,10 +10,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliDecompressSync } from "node:zlib";
-import { InputError, SetupError } from "../errors.ts";
-import { fileError, makeFolder, writeAtomic } from "../files.ts";
+import { InputError, SetupError } from "../base/errors.ts";
 import { rasterise } from "../image/raster.ts";
-import { type ColourName, colourOf } from "./colours.ts";
+import { fileError, makeFolder, writeAtomic } from "../io/files.ts";
+import { type ColorName, colorOf } from "./colors.ts";
 import { nounTable, STYLES, type Style } from "./nouns.ts";
 import { alphaBox, type Box, cutSquare, resampleSquare } from "./resample.ts";
 
@@ -36,8 +36,8 @@ export interface Sprite {
   readonly half: Uint8Array;
   /** Where the drawing lies in the square. */
   readonly box: Box;
-  /** The one colour most of it has, if it has one. */
-  readonly colour: ColourName | undefined;
+  /** The one color most of it has, if it has one. */
+  readonly color: ColorName | undefined;
 }
 
 export interface Atlas {
@@ -124,7 +124,7 @@ function spriteOf([noun, style, icon]: Entry, pixels: Uint8Array): Sprite {
   const half = new Uint8Array(CELL_BYTES / 4);
   resampleSquare(pixels, CELL, CELL / 2, half);
   const box = alphaBox({ width: CELL, height: CELL, data: pixels }) ?? [0, 0, CELL, CELL];
-  return { noun, style, icon, pixels, half, box, colour: colourOf(pixels) };
+  return { noun, style, icon, pixels, half, box, color: colorOf(pixels) };
 }
 
 /** Writes sprites as an atlas file's bytes. */

@@ -1,7 +1,7 @@
 /** Captions of user data, in the forms in which people keep them. */
 
 import { z } from "zod";
-import { quote } from "../one-line.ts";
+import { quote } from "../base/one-line.ts";
 
 const words = z.string().transform((text) => text.trim().replace(/\s+/g, " "));
 const several = z.union([words.transform((text) => [text]), z.array(words)]);

@@ -1,10 +1,10 @@
 /** What a scene shows, in one line of English. */
 
-import type { Rng } from "../rng.ts";
+import type { Rng } from "../base/rng.ts";
 import type { Sprite } from "./atlas.ts";
 import type { Background } from "./draw.ts";
 import type { Layout, Place, SceneKind } from "./layout.ts";
-import { listPhrase, manyPhrase, onePhrase, takesColour } from "./phrases.ts";
+import { listPhrase, manyPhrase, onePhrase, takesColor } from "./phrases.ts";
 
 /** Some copies of one drawing. */
 export interface Group {
@@ -22,14 +22,14 @@ export interface SceneFacts {
 
 export interface CaptionChances {
   readonly backgroundMention: number;
-  readonly colourMention: number;
+  readonly colorMention: number;
 }
 
 /** One group differs clearly in size from another when their sides have at least this ratio. */
 const CLEARLY = 1.4;
 
 /** The mean place of a group. */
-export function centreOf(places: readonly Place[]): Place {
+export function centerOf(places: readonly Place[]): Place {
   const mean = (of: (place: Place) => number) => places.reduce((sum, place) => sum + of(place), 0) / places.length;
   return { x: mean((p) => p.x), y: mean((p) => p.y), side: mean((p) => p.side) };
 }
@@ -41,9 +41,9 @@ export function captionOf(facts: SceneFacts, chances: CaptionChances, rng: Rng):
   const { kind, groups, layout, background } = facts;
   const sizes = sizeWords(facts, rng);
   const things = groups.map(({ sprite, count }, i) => {
-    const named = takesColour(sprite.noun) && rng.next() < chances.colourMention ? sprite.colour : undefined;
+    const named = takesColor(sprite.noun) && rng.next() < chances.colorMention ? sprite.color : undefined;
     if (count > 1) return manyPhrase(sprite.noun, count, named);
-    return onePhrase(sprite.noun, { ...(named && { colour: named }), ...(sizes[i] && { size: sizes[i] }) });
+    return onePhrase(sprite.noun, { ...(named && { color: named }), ...(sizes[i] && { size: sizes[i] }) });
   });
   const said = arrange(kind, things, layout, rng);
   return rng.next() < chances.backgroundMention ? `${said} ${backgroundPhrase(background)}` : said;
@@ -92,7 +92,7 @@ function arrange(kind: SceneKind, things: readonly string[], layout: Layout, rng
   }
 }
 
-/** "at the top left" of something clearly off the centre; undefined in the middle. */
+/** "at the top left" of something clearly off the center; undefined in the middle. */
 export function positionPhrase({ x, y }: Place): string | undefined {
   const across = x < 0.42 ? "left" : x > 0.58 ? "right" : "";
   const along = y < 0.42 ? "top" : y > 0.58 ? "bottom" : "";
@@ -106,4 +106,4 @@ export function backgroundPhrase({ from, to }: Background): string {
   return `on a background that fades from ${from} to ${to}`;
 }
 
-const onlyArticle = (colour: string): string => (colour === "orange" ? "an" : "a");
+const onlyArticle = (color: string): string => (color === "orange" ? "an" : "a");

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { SeedlingError } from "../errors.ts";
+import { SeedlingError } from "../base/errors.ts";
 import { codeShards, type DescribedCodes, readCodeFolder, readDescribedCodes } from "./described-codes.ts";
 
 let folder: string;

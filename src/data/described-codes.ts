@@ -4,12 +4,12 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
+import { InputError, SetupError } from "../base/errors.ts";
+import { reason } from "../base/one-line.ts";
 import { CODES_PER_IMAGE, type Codes } from "../codes/index.ts";
-import { InputError, SetupError } from "../errors.ts";
-import { makeFolder, writeFileAtomic } from "../files.ts";
 import type { RgbImage } from "../image/index.ts";
-import { parseWith } from "../json-file.ts";
-import { reason } from "../one-line.ts";
+import { makeFolder, writeFileAtomic } from "../io/files.ts";
+import { parseWith } from "../io/json-file.ts";
 import type { SceneSource } from "./scenes.ts";
 
 export interface DescribedCodes {

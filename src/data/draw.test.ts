@@ -1,19 +1,19 @@
 import { expect, test } from "vitest";
 import type { Sprite } from "./atlas.ts";
-import { nameColour } from "./colours.ts";
+import { nameColor } from "./colors.ts";
 import { drawBackground, drawSprite, hiddenShare } from "./draw.ts";
 import { alphaBox, cutSquare, resampleSquare } from "./resample.ts";
 
-/** A sprite of one premultiplied colour. */
+/** A sprite of one premultiplied color. */
 function flatSprite(rgba: readonly [number, number, number, number]): Sprite {
   const fill = (side: number) => Uint8Array.from({ length: side * side * 4 }, (_, i) => rgba[i % 4]!);
   const box = [0, 0, 96, 96] as const;
-  return { noun: "dog", style: "noto", icon: "x", pixels: fill(96), half: fill(48), box, colour: undefined };
+  return { noun: "dog", style: "noto", icon: "x", pixels: fill(96), half: fill(48), box, color: undefined };
 }
 
 test("blending is clamped: light edges on white stay white instead of wrapping to black", () => {
   const canvas = new Uint8ClampedArray(4 * 4 * 3).fill(255);
-  // Premultiplied rounding may leave a colour above its alpha: 129 + 255 * (1 - 128 / 255) = 256.
+  // Premultiplied rounding may leave a color above its alpha: 129 + 255 * (1 - 128 / 255) = 256.
   drawSprite(canvas, 4, flatSprite([129, 129, 129, 128]), { left: 0, top: 0, side: 4, flip: false });
   expect([...canvas]).toEqual(Array(48).fill(255));
 });
@@ -25,14 +25,14 @@ test("a sprite that stands over the edge is cut off there", () => {
   expect(red).toEqual([...Array(12).fill(0), 255, 255, 0, 0]);
 });
 
-test("a fading background goes from its first to its last colour in its direction", () => {
+test("a fading background goes from its first to its last color in its direction", () => {
   const canvas = new Uint8ClampedArray(3 * 3 * 3);
   drawBackground(canvas, 3, { from: "white", to: "black", direction: "right" });
   const red = Array.from({ length: 9 }, (_, i) => canvas[i * 3]);
   expect(red).toEqual([255, 140, 24, 255, 140, 24, 255, 140, 24]);
 });
 
-test("a sprite of the background's colour is hidden, on a fading one too", () => {
+test("a sprite of the background's color is hidden, on a fading one too", () => {
   const sprite = flatSprite([222, 56, 58, 255]);
   expect(hiddenShare(sprite, { from: "red", to: "red", direction: "down" })).toBe(1);
   expect(hiddenShare(sprite, { from: "white", to: "red", direction: "down" })).toBe(1);
@@ -54,14 +54,14 @@ test.each([
   [48, 20],
   [48, 48],
   [96, 123],
-])("a plain colour stays itself from %i to %i pixels", (from, to) => {
+])("a plain color stays itself from %i to %i pixels", (from, to) => {
   const picture = Uint8Array.from({ length: from * from * 4 }, (_, i) => [10, 128, 250, 255][i % 4]!);
   const out = new Uint8Array(to * to * 4);
   resampleSquare(picture, from, to, out);
   expect(new Set(out)).toEqual(new Set([10, 128, 250, 255]));
 });
 
-test("a cut-out is centred, and the colour of transparent pixels is forgotten", () => {
+test("a cut-out is centered, and the color of transparent pixels is forgotten", () => {
   const data = new Uint8Array(4 * 3 * 4).fill(99);
   for (let i = 3; i < data.length; i += 4) data[i] = 0;
   for (const at of [4, 8]) data.set([200, 100, 50, 255], at * 4 + 4);
@@ -75,12 +75,12 @@ test("a cut-out is centred, and the colour of transparent pixels is forgotten", 
 });
 
 test("gold is called neither orange nor yellow, turquoise neither green nor blue", () => {
-  expect(nameColour([230, 170, 40])).toBeUndefined();
-  expect(nameColour([40, 200, 190])).toBeUndefined();
-  expect(nameColour([255, 130, 20])).toBe("orange");
-  expect(nameColour([255, 225, 70])).toBe("yellow");
-  expect(nameColour([120, 70, 40])).toBe("brown");
-  expect(nameColour([210, 30, 40])).toBe("red");
-  expect(nameColour([20, 20, 25])).toBe("black");
-  expect(nameColour([252, 252, 252])).toBe("white");
+  expect(nameColor([230, 170, 40])).toBeUndefined();
+  expect(nameColor([40, 200, 190])).toBeUndefined();
+  expect(nameColor([255, 130, 20])).toBe("orange");
+  expect(nameColor([255, 225, 70])).toBe("yellow");
+  expect(nameColor([120, 70, 40])).toBe("brown");
+  expect(nameColor([210, 30, 40])).toBe("red");
+  expect(nameColor([20, 20, 25])).toBe("black");
+  expect(nameColor([252, 252, 252])).toBe("white");
 });

@@ -2,10 +2,10 @@
 
 import type { Sprite } from "./atlas.ts";
 import { CELL } from "./atlas.ts";
-import { BACKGROUND_NAMES, BACKGROUNDS, type BackgroundName, type Rgb } from "./colours.ts";
+import { BACKGROUND_NAMES, BACKGROUNDS, type BackgroundName, type Rgb } from "./colors.ts";
 import { resampleSquare } from "./resample.ts";
 
-/** One colour, or two that fade into each other from the left or from the top. */
+/** One color, or two that fade into each other from the left or from the top. */
 export interface Background {
   readonly from: BackgroundName;
   readonly to: BackgroundName;

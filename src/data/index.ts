@@ -1,9 +1,9 @@
 export { type Atlas, type AtlasOptions, loadAtlas, openAtlas, type Sprite } from "./atlas.ts";
-export { BACKGROUNDS, type BackgroundName, type ColourName } from "./colours.ts";
+export { BACKGROUNDS, type BackgroundName, type ColorName } from "./colors.ts";
 export type { Background } from "./draw.ts";
 export { SCENE_KINDS, type SceneKind } from "./layout.ts";
 export { type Dataset, type DatasetOptions, openDataset, type ProblemKind, type Sample } from "./loader.ts";
-export { pixelNearestNeighbour, type SpritePicture, singleSprite, spritesOf } from "./naming.ts";
+export { pixelNearestNeighbor, type SpritePicture, singleSprite, spritesOf } from "./naming.ts";
 export {
   everydayNouns,
   type Icon,

@@ -1,6 +1,6 @@
 /** Where the things of a scene stand. All lengths are shares of the picture's side. */
 
-import type { Rng } from "../rng.ts";
+import type { Rng } from "../base/rng.ts";
 
 /** Scene kinds: one thing, two things, n of a kind, n of a kind and one other, three in a row, two by two. */
 export const SCENE_KINDS = ["one", "pair", "count", "count-and-one", "row", "grid"] as const;
@@ -16,7 +16,7 @@ export const GROUPS: Readonly<Record<SceneKind, number>> = {
   grid: 4,
 };
 
-/** Centre and side of the square that a sprite fills. */
+/** Center and side of the square that a sprite fills. */
 export interface Place {
   readonly x: number;
   readonly y: number;
@@ -61,7 +61,7 @@ function pair(axis: Axis, rng: Rng): Place[][] {
   let sides = [between(rng, 0.38, 0.48), between(rng, 0.38, 0.48)];
   if (rng.next() < 1 / 3)
     sides = rng.next() < 0.5 ? [0.52, between(rng, 0.24, 0.32)] : [between(rng, 0.24, 0.32), 0.52];
-  // The gap between them is centred, wherever that leaves the smaller one.
+  // The gap between them is centered, wherever that leaves the smaller one.
   const slack = 1 - sides[0]! - sides[1]!;
   const margin = slack * between(rng, 0.2, 0.4);
   const along = [margin + sides[0]! / 2, 1 - margin - sides[1]! / 2];

@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { SeedlingError } from "../errors.ts";
+import { SeedlingError } from "../base/errors.ts";
+import { Rng } from "../base/rng.ts";
 import { encodePng } from "../image/index.ts";
-import { Rng } from "../rng.ts";
 import { captionList, captionsBeside } from "./caption-files.ts";
 import { type DatasetOptions, openDataset } from "./loader.ts";
 import { readShard, type ShardSample, splitName, writeShard, writeShards } from "./webdataset.ts";

@@ -9,11 +9,11 @@ import { createReadStream, type Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
-import { InputError, SeedlingError, UsageError } from "../errors.ts";
-import { fileError, readFileBounded } from "../files.ts";
+import { InputError, SeedlingError, UsageError } from "../base/errors.ts";
+import { quote, reason } from "../base/one-line.ts";
+import { hashText, Rng } from "../base/rng.ts";
 import { decodeImage, type RgbImage, resizeAndCrop } from "../image/index.ts";
-import { quote, reason } from "../one-line.ts";
-import { hashText, Rng } from "../rng.ts";
+import { fileError, readFileBounded } from "../io/files.ts";
 import { captionList, captionsBeside } from "./caption-files.ts";
 import { splitName, tarEntries } from "./webdataset.ts";
 

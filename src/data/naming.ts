@@ -1,6 +1,6 @@
 /** Naming single sprites: the pictures, their captions, and the floor that a model has to beat. */
 
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../base/errors.ts";
 import type { Atlas, Sprite } from "./atlas.ts";
 import { drawSprite } from "./draw.ts";
 import { STYLES, type Style } from "./nouns.ts";
@@ -41,7 +41,7 @@ export function spritesOf(atlas: Atlas, nouns: readonly string[], style: Style):
  *
  * @returns top1 and top5 from 0 to 1
  */
-export function pixelNearestNeighbour(
+export function pixelNearestNeighbor(
   gallery: readonly Sprite[],
   pictures: readonly Sprite[],
 ): { pictures: number; top1: number; top5: number } {

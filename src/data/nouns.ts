@@ -1,8 +1,8 @@
 /** The nouns that scenes are made of, and the icon that each drawing style has for them. */
 
 import { readFileSync } from "node:fs";
-import { SetupError, UsageError } from "../errors.ts";
-import { quote } from "../one-line.ts";
+import { SetupError, UsageError } from "../base/errors.ts";
+import { quote } from "../base/one-line.ts";
 import { EVERYDAY } from "./everyday.ts";
 
 /** Styles whose art is free to train on (Apache, MIT, CC-BY). */

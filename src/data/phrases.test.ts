@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { backgroundPhrase } from "./captions.ts";
 import { everydayNouns, nounTable, TRAIN_STYLES } from "./nouns.ts";
-import { article, isCountable, listPhrase, manyPhrase, onePhrase, takesColour, thePhrase } from "./phrases.ts";
+import { article, isCountable, listPhrase, manyPhrase, onePhrase, takesColor, thePhrase } from "./phrases.ts";
 
 test("a or an goes by the sound of the next word", () => {
   const words = ["apple", "hourglass", "unicorn", "orange cat", "umbrella", "ear of corn", "red apple", "X-ray"];
@@ -10,16 +10,16 @@ test("a or an goes by the sound of the next word", () => {
 
 test("count nouns have an article and a plural", () => {
   expect(onePhrase("apple")).toBe("an apple");
-  expect(onePhrase("apple", { colour: "red" })).toBe("a red apple");
-  expect(onePhrase("cat", { colour: "orange" })).toBe("an orange cat");
-  expect(onePhrase("dog", { size: "small", colour: "brown" })).toBe("a small brown dog");
+  expect(onePhrase("apple", { color: "red" })).toBe("a red apple");
+  expect(onePhrase("cat", { color: "orange" })).toBe("an orange cat");
+  expect(onePhrase("dog", { size: "small", color: "brown" })).toBe("a small brown dog");
   expect(manyPhrase("wolf", 2)).toBe("two wolves");
   expect(manyPhrase("mouse", 3, "gray")).toBe("three gray mice");
   expect(manyPhrase("cup of coffee", 4)).toBe("four cups of coffee");
 });
 
 test("things that come in pairs, bunches and loaves are counted by those", () => {
-  expect(onePhrase("scissors", { colour: "red" })).toBe("a pair of red scissors");
+  expect(onePhrase("scissors", { color: "red" })).toBe("a pair of red scissors");
   expect(manyPhrase("scissors", 2)).toBe("two pairs of scissors");
   expect(manyPhrase("grapes", 3, "green")).toBe("three bunches of green grapes");
   expect(manyPhrase("bread", 2)).toBe("two loaves of bread");
@@ -31,12 +31,12 @@ test("things that come in pairs, bunches and loaves are counted by those", () =>
 
 test("what has no unit is 'some' and is never counted", () => {
   expect(onePhrase("sushi")).toBe("some sushi");
-  expect(onePhrase("sparkles", { size: "big", colour: "yellow" })).toBe("some big yellow sparkles");
+  expect(onePhrase("sparkles", { size: "big", color: "yellow" })).toBe("some big yellow sparkles");
   expect(["sushi", "sparkles", "bread", "dog"].map(isCountable)).toEqual([false, false, true, true]);
 });
 
-test("contents do not take the colour of the picture", () => {
-  expect(["glass of milk", "bow and arrow", "t-shirt"].map(takesColour)).toEqual([false, false, true]);
+test("contents do not take the color of the picture", () => {
+  expect(["glass of milk", "bow and arrow", "t-shirt"].map(takesColor)).toEqual([false, false, true]);
 });
 
 test("lists and backgrounds read as English", () => {

@@ -13,8 +13,8 @@ export function article(words: string): "a" | "an" {
   return /^[aeiou]/i.test(words) && !/^(uni|use|eu|one\b|ukulele)/i.test(words) ? "an" : "a";
 }
 
-/** A noun of things that come in a container or as a part ("glass of milk") is never given the colour of its picture. */
-export const takesColour = (name: string): boolean => !/ (of|with|behind|and) /.test(name);
+/** A noun of things that come in a container or as a part ("glass of milk") is never given the color of its picture. */
+export const takesColor = (name: string): boolean => !/ (of|with|behind|and) /.test(name);
 
 /** Whether "three ..." can be said of it: "three dogs", "three loaves of bread", but not three sparkles. */
 export const isCountable = (name: string): boolean => {
@@ -23,18 +23,18 @@ export const isCountable = (name: string): boolean => {
 };
 
 /** "a dog", "an orange cat", "a pair of red scissors", "some green broccoli", "a small loaf of bread". */
-export function onePhrase(name: string, { colour, size }: { colour?: string; size?: string } = {}): string {
+export function onePhrase(name: string, { color, size }: { color?: string; size?: string } = {}): string {
   const noun = nounOf(name);
-  const coloured = colour ? `${colour} ${name}` : name;
-  if (noun.kind !== "count" && !noun.unit) return ["some", size, coloured].filter(Boolean).join(" ");
-  const whole = noun.kind === "count" ? coloured : `${noun.unit} of ${coloured}`;
+  const colored = color ? `${color} ${name}` : name;
+  if (noun.kind !== "count" && !noun.unit) return ["some", size, colored].filter(Boolean).join(" ");
+  const whole = noun.kind === "count" ? colored : `${noun.unit} of ${colored}`;
   const words = size ? `${size} ${whole}` : whole;
   return `${article(words)} ${words}`;
 }
 
 /** "three dogs", "two pairs of red scissors", "four loaves of bread". */
-export function manyPhrase(name: string, count: number, colour?: string): string {
-  return `${numberWord(count)} ${pluralWords(nounOf(name), colour)}`;
+export function manyPhrase(name: string, count: number, color?: string): string {
+  return `${numberWord(count)} ${pluralWords(nounOf(name), color)}`;
 }
 
 /** "dogs", "pairs of scissors"; of something that cannot be counted, its name. */
@@ -42,8 +42,8 @@ export function pluralPhrase(name: string): string {
   return pluralWords(nounOf(name));
 }
 
-function pluralWords(noun: Noun, colour?: string): string {
-  const prefix = colour ? `${colour} ` : "";
+function pluralWords(noun: Noun, color?: string): string {
+  const prefix = color ? `${color} ` : "";
   if (noun.kind === "count") return prefix + (noun.plural ?? `${noun.noun}s`);
   return noun.unit ? `${pluralUnit(noun.unit)} of ${prefix}${noun.noun}` : prefix + noun.noun;
 }

@@ -1,15 +1,15 @@
 /** Questions about a scene with short answers, for the stages that learn to talk about pictures. */
 
-import type { Rng } from "../rng.ts";
-import { centreOf, positionPhrase, type SceneFacts, sizeRatio } from "./captions.ts";
+import type { Rng } from "../base/rng.ts";
+import { centerOf, positionPhrase, type SceneFacts, sizeRatio } from "./captions.ts";
 import { nounOf } from "./nouns.ts";
-import { isCountable, numberWord, onePhrase, pluralPhrase, takesColour, thePhrase } from "./phrases.ts";
+import { isCountable, numberWord, onePhrase, pluralPhrase, takesColor, thePhrase } from "./phrases.ts";
 
 export const QUESTION_KINDS = [
   "count-all",
   "count",
   "background",
-  "colour",
+  "color",
   "what-is",
   "where",
   "relation",
@@ -43,8 +43,8 @@ export function askAbout(facts: SceneFacts, nouns: readonly string[], rng: Rng):
     ask("count", `how many ${pluralPhrase(sprite.noun)} are there?`, numberWord(count));
   }
   if (background.from === background.to) ask("background", "what color is the background?", background.from);
-  if (sprite.colour && count === 1 && takesColour(sprite.noun)) {
-    ask("colour", `what color ${verb} ${subject}?`, sprite.colour);
+  if (sprite.color && count === 1 && takesColor(sprite.noun)) {
+    ask("color", `what color ${verb} ${subject}?`, sprite.color);
   }
   if (groups.length === 1) {
     ask("what-is", "what is in the picture?", count > 1 ? pluralPhrase(sprite.noun) : onePhrase(sprite.noun));
@@ -75,7 +75,7 @@ function askRelation(
   rng: Rng,
 ): void {
   const [one, two] = [groups[a]!, groups[b]!];
-  const [p, q] = [centreOf(layout.places[a]!), centreOf(layout.places[b]!)];
+  const [p, q] = [centerOf(layout.places[a]!), centerOf(layout.places[b]!)];
   const sideways = Math.abs(p.x - q.x) > Math.abs(p.y - q.y);
   const relation = sideways ? (p.x < q.x ? "to the left of" : "to the right of") : p.y < q.y ? "above" : "below";
   const phrase = (group: (typeof groups)[number]) =>

@@ -1,28 +1,28 @@
 /**
- * A sprite drawn anew: turned, stretched, in other colours, with dark lines. Seven styles are few, and a model that saw
+ * A sprite drawn anew: turned, stretched, in other colors, with dark lines. Seven styles are few, and a model that saw
  * only these takes a style's palette and outlines for the thing itself.
  */
 
-import type { Rng } from "../rng.ts";
+import type { Rng } from "../base/rng.ts";
 import { CELL, type Sprite } from "./atlas.ts";
 import { alphaBox } from "./resample.ts";
 
 const HALF = CELL / 2;
 /** How often each change is made; a sprite may get several, or none of them and only be turned. */
-const RECOLOUR = 0.5;
+const RECOLOR = 0.5;
 const INK = 0.4;
 const TURN = (20 * Math.PI) / 180;
 
 const between = (rng: Rng, low: number, high: number): number => low + (high - low) * rng.next();
 
-/** The same thing in another drawing. Its colour has no name then, as a caption could not tell the old from the new. */
+/** The same thing in another drawing. Its color has no name then, as a caption could not tell the old from the new. */
 export function redraw(sprite: Sprite, rng: Rng): Sprite {
   const pixels = turn(sprite.pixels, between(rng, -TURN, TURN), between(rng, 0.8, 1.25));
-  const recoloured = rng.next() < RECOLOUR;
-  if (recoloured) recolour(pixels, rng);
+  const recolored = rng.next() < RECOLOR;
+  if (recolored) recolor(pixels, rng);
   if (rng.next() < INK) ink(pixels, 1 + rng.int(3), between(rng, 0.6, 1));
   const box = alphaBox({ width: CELL, height: CELL, data: pixels }) ?? sprite.box;
-  return { ...sprite, pixels, half: halve(pixels), box, colour: recoloured ? undefined : sprite.colour };
+  return { ...sprite, pixels, half: halve(pixels), box, color: recolored ? undefined : sprite.color };
 }
 
 /** Turned about its middle by `angle` and made `aspect` times as wide as high, shrunk until the square holds it. */
@@ -55,21 +55,21 @@ function turn(source: Uint8Array, angle: number, aspect: number): Uint8Array {
 }
 
 /** Turns all hues by one angle and changes saturation and contrast. Premultiplied pixels stay premultiplied. */
-function recolour(pixels: Uint8Array, rng: Rng): void {
+function recolor(pixels: Uint8Array, rng: Rng): void {
   const hue = between(rng, 0, 2 * Math.PI);
   const saturation = between(rng, 0.2, 1.3);
   const contrast = between(rng, 0.7, 1.2);
   const shift = between(rng, -0.1, 0.25) * (1 - Math.min(contrast, 1)) + (1 - contrast) * 0.4;
-  // Rotation about the grey axis (Rodrigues), scaled away from it.
+  // Rotation about the gray axis (Rodrigues), scaled away from it.
   const [cos, sin] = [Math.cos(hue) * saturation, (Math.sin(hue) * saturation) / Math.sqrt(3)];
   for (let i = 0; i < pixels.length; i += 4) {
     const alpha = pixels[i + 3]!;
     if (alpha === 0) continue;
     const [r, g, b] = [pixels[i]!, pixels[i + 1]!, pixels[i + 2]!];
-    const grey = (r + g + b) / 3;
-    const base = grey * contrast + shift * alpha;
+    const gray = (r + g + b) / 3;
+    const base = gray * contrast + shift * alpha;
     const put = (c: number, own: number, before: number, after: number): void => {
-      const value = base + contrast * ((own - grey) * cos + (after - before) * sin);
+      const value = base + contrast * ((own - gray) * cos + (after - before) * sin);
       pixels[i + c] = Math.min(Math.max(value + 0.5, 0), alpha);
     };
     put(0, r, g, b);
@@ -78,7 +78,7 @@ function recolour(pixels: Uint8Array, rng: Rng): void {
   }
 }
 
-/** Dark lines around the drawing, `width` pixels wide to the inside, and where its own colours meet. */
+/** Dark lines around the drawing, `width` pixels wide to the inside, and where its own colors meet. */
 function ink(pixels: Uint8Array, width: number, strength: number): void {
   const edge = new Float32Array(CELL * CELL);
   for (let y = 0; y < CELL; y++) {

@@ -1,4 +1,4 @@
-/** Sprites are premultiplied RGBA, so that averaging pixels never drags in the colour of transparent ones. */
+/** Sprites are premultiplied RGBA, so that averaging pixels never drags in the color of transparent ones. */
 
 import type { RgbaImage } from "../image/raster.ts";
 
@@ -20,7 +20,7 @@ export function alphaBox({ width, height, data }: RgbaImage, threshold = 8): Box
   return right < 0 ? undefined : [left, top, right - left + 1, bottom - top + 1];
 }
 
-/** Cuts `box` out of a straight-alpha picture and centres it in a transparent premultiplied square of its longer side. */
+/** Cuts `box` out of a straight-alpha picture and centers it in a transparent premultiplied square of its longer side. */
 export function cutSquare(image: RgbaImage, [left, top, width, height]: Box): { side: number; data: Uint8Array } {
   const side = Math.max(width, height);
   const data = new Uint8Array(side * side * 4);

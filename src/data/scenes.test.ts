@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { loadAtlas } from "./atlas.ts";
-import { BACKGROUNDS } from "./colours.ts";
+import { BACKGROUNDS } from "./colors.ts";
 import { hiddenShare } from "./draw.ts";
 import { SCENE_KINDS } from "./layout.ts";
-import { pixelNearestNeighbour, singleSprite, spritesOf } from "./naming.ts";
+import { pixelNearestNeighbor, singleSprite, spritesOf } from "./naming.ts";
 import { createSceneSource, type Scene, type SceneOptions } from "./scenes.ts";
 import { absoluteSeed, isHeldOutConcept, isHeldOutCount, isHeldOutPair, SPLITS, seedsOf } from "./splits.ts";
 
@@ -33,11 +33,11 @@ test("a seed gives the same bytes and words everywhere", () => {
   const hash = createHash("sha256");
   for (const scene of scenes(50))
     hash.update(scene.pixels).update(scene.caption).update(JSON.stringify(scene.questions));
-  expect(hash.digest("hex").slice(0, 16)).toBe("686e0c2534878f7e");
+  expect(hash.digest("hex").slice(0, 16)).toBe("2486add3887a0356");
 });
 
 test("options that only change words leave the pixels as they are", () => {
-  const [plain, quiet] = [scenes(20), scenes(20, { backgroundMention: 0, colourMention: 0, questions: false })];
+  const [plain, quiet] = [scenes(20), scenes(20, { backgroundMention: 0, colorMention: 0, questions: false })];
   for (const [i, scene] of plain.entries()) expect(Buffer.compare(quiet[i]!.pixels, scene.pixels)).toBe(0);
   expect(quiet.every((scene) => scene.questions.length === 0)).toBe(true);
   expect(quiet.some((scene) => /background/.test(scene.caption))).toBe(false);
@@ -87,8 +87,8 @@ describe("splits", () => {
     }
   });
 
-  test("held-out colours are those that training could have shown in another colour", () => {
-    // No sprite of a held-out (noun, colour) is drawn, and each noun keeps at least half of its sprites.
+  test("held-out colors are those that training could have shown in another color", () => {
+    // No sprite of a held-out (noun, color) is drawn, and each noun keeps at least half of its sprites.
     const shown = new Set(scenes(3000).flatMap((s) => s.objects.map((o) => `${o.noun}|${o.style}`)));
     const seen = atlas.sprites.filter((s) => !isHeldOutConcept(s.noun) && s.style !== "streamline-emojis");
     for (const noun of new Set(seen.map((sprite) => sprite.noun))) {
@@ -100,8 +100,8 @@ describe("splits", () => {
 
   test("held-out pairs: every scene has a combination that training never shows", () => {
     for (const scene of scenes(200, { split: "held-out-pairs", kinds: { pair: 1, count: 1 } })) {
-      const colours = scene.objects.filter((object) => object.colour).length;
-      expect(heldOutParts(scene).length + colours).toBeGreaterThan(0);
+      const colors = scene.objects.filter((object) => object.color).length;
+      expect(heldOutParts(scene).length + colors).toBeGreaterThan(0);
       expect(nounsOf(scene).filter(isHeldOutConcept)).toEqual([]);
     }
   });
@@ -174,7 +174,7 @@ test("look-alike scenes share kind and background, and no first thing comes twic
   expect(shared).toBeGreaterThan(0.75 * 200);
 });
 
-test("drawings drawn anew keep inside their square and lose the name of their colour only with the colour", () => {
+test("drawings drawn anew keep inside their square and lose the name of their color only with the color", () => {
   const plain = createSceneSource(atlas, { kinds: { one: 1 }, questions: false });
   const source = createSceneSource(atlas, { kinds: { one: 1 }, questions: false, redrawn: 1 });
   let [different, named] = [0, 0];
@@ -184,14 +184,14 @@ test("drawings drawn anew keep inside their square and lose the name of their co
     expect(Math.min(x, y, w, h)).toBeGreaterThan(-1);
     expect(Math.max(x + w, y + h)).toBeLessThan(65);
     different += Number(Buffer.compare(scene.pixels, plain.scene(seed).pixels) !== 0);
-    named += Number(scene.objects[0]!.colour !== undefined);
+    named += Number(scene.objects[0]!.color !== undefined);
   }
   expect(different).toBe(100);
   expect(named).toBeGreaterThan(5);
   expect(named).toBeLessThan(60);
 });
 
-test("single sprites are centred on white and have a name", () => {
+test("single sprites are centered on white and have a name", () => {
   const [sprite] = spritesOf(atlas, ["scissors"], "twemoji");
   const picture = singleSprite(sprite!, 64);
   expect(picture.caption).toBe("a pair of scissors");
@@ -201,9 +201,9 @@ test("single sprites are centred on white and have a name", () => {
 
 test("the pixel floor: a gallery names its own pictures, and strangers by their nearest", () => {
   const gallery = atlas.sprites.filter((sprite) => sprite.style !== "streamline-emojis");
-  expect(pixelNearestNeighbour(gallery, gallery)).toEqual({ pictures: gallery.length, top1: 1, top5: 1 });
+  expect(pixelNearestNeighbor(gallery, gallery)).toEqual({ pictures: gallery.length, top1: 1, top5: 1 });
   const strangers = atlas.sprites.filter((sprite) => sprite.style === "streamline-emojis");
-  const floor = pixelNearestNeighbour(gallery, strangers);
+  const floor = pixelNearestNeighbor(gallery, strangers);
   expect(floor.pictures).toBe(strangers.length);
   expect(floor.top1).toBeGreaterThan(1 / 14);
   expect(floor.top5).toBeGreaterThanOrEqual(floor.top1);
@@ -211,13 +211,13 @@ test("the pixel floor: a gallery names its own pictures, and strangers by their 
 
 /** `one` and `two` are phrases or names; each is matched to the object whose noun (or plural) it holds. */
 function relationHolds(scene: Scene, one: string, relation: string, two: string): boolean {
-  const centre = (words: string) => {
+  const center = (words: string) => {
     const stem = nounsOf(scene).find((noun) => words.includes(noun));
     const own = scene.objects.filter((object) => object.noun === stem);
     const mean = (of: (o: Scene["objects"][0]) => number) => own.reduce((sum, o) => sum + of(o), 0) / own.length;
     return { x: mean((o) => o.x + o.w / 2), y: mean((o) => o.y + o.h / 2) };
   };
-  const [p, q] = [centre(one), centre(two)];
+  const [p, q] = [center(one), center(two)];
   if (relation === "to the left of") return p.x < q.x;
   if (relation === "to the right of") return p.x > q.x;
   return relation === "above" ? p.y < q.y : p.y > q.y;

@@ -1,10 +1,10 @@
 /** Scenes: pictures of a few everyday things with a caption and questions, made from a seed faster than they are used. */
 
-import { UsageError } from "../errors.ts";
-import { hashText, Rng } from "../rng.ts";
+import { UsageError } from "../base/errors.ts";
+import { hashText, Rng } from "../base/rng.ts";
 import { type Atlas, CELL, type Sprite } from "./atlas.ts";
 import { captionOf, type Group } from "./captions.ts";
-import { BACKGROUND_NAMES, type ColourName } from "./colours.ts";
+import { BACKGROUND_NAMES, type ColorName } from "./colors.ts";
 import { type Background, drawBackground, drawSprite, hiddenShare } from "./draw.ts";
 import { GROUPS, layOut, type Place, SCENE_KINDS, type SceneKind } from "./layout.ts";
 import { STYLES, type Style, TEST_STYLES, TRAIN_STYLES } from "./nouns.ts";
@@ -13,7 +13,7 @@ import { askAbout, type Question } from "./questions.ts";
 import { redraw } from "./redraw.ts";
 import {
   absoluteSeed,
-  isHeldOutColour,
+  isHeldOutColor,
   isHeldOutConcept,
   isHeldOutCount,
   isHeldOutPair,
@@ -25,8 +25,8 @@ import {
 export interface SceneObject {
   readonly noun: string;
   readonly style: Style;
-  /** The drawing's own colour, named in the caption or not. */
-  readonly colour?: ColourName;
+  /** The drawing's own color, named in the caption or not. */
+  readonly color?: ColorName;
   /** How many of it the scene shows. */
   readonly count: number;
   readonly x: number;
@@ -59,8 +59,8 @@ export interface SceneOptions {
   kinds?: Partial<Readonly<Record<SceneKind, number>>>;
   /** How often the caption mentions the background, 0 to 1. Default 0.5. */
   backgroundMention?: number;
-  /** How often the caption mentions a drawing's own colour, 0 to 1. Default 0.5. */
-  colourMention?: number;
+  /** How often the caption mentions a drawing's own color, 0 to 1. Default 0.5. */
+  colorMention?: number;
   /** Whether questions are made. Default true. */
   questions?: boolean;
   /**
@@ -68,7 +68,7 @@ export interface SceneOptions {
    * their first thing: a batch of them can only be told apart by what it shows. Default 1, every scene for itself.
    */
   likeness?: number;
-  /** How often a sprite is drawn anew (turned, in other colours, with dark lines), 0 to 1. Default 0. */
+  /** How often a sprite is drawn anew (turned, in other colors, with dark lines), 0 to 1. Default 0. */
   redrawn?: number;
 }
 
@@ -93,7 +93,7 @@ const MAX_TRIES = 2000;
  *   contradict each other.
  */
 export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): SceneSource {
-  const { split = "train", size = 64, backgroundMention = 0.5, colourMention = 0.5, questions = true } = options;
+  const { split = "train", size = 64, backgroundMention = 0.5, colorMention = 0.5, questions = true } = options;
   const { likeness = 1, redrawn = 0 } = options;
   const styles = new Set<Style>(options.styles ?? (split === "held-out-style" ? [TEST_STYLES[0]] : TRAIN_STYLES));
   checkStyles(split, styles);
@@ -166,7 +166,7 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
         objects.push({ ...drawObject(canvas, size, sprite, place, rng.next() < 0.5), count });
       }
     }
-    const caption = captionOf({ kind, groups, layout, background }, { backgroundMention, colourMention }, rng);
+    const caption = captionOf({ kind, groups, layout, background }, { backgroundMention, colorMention }, rng);
     return {
       seed,
       size,
@@ -195,9 +195,9 @@ function drawObject(
   drawSprite(canvas, size, sprite, { left, top, side, flip });
   const scale = side / CELL;
   const [bx, by, bw, bh] = sprite.box;
-  const { noun, style, colour } = sprite;
+  const { noun, style, color } = sprite;
   const x = left + (flip ? CELL - bx - bw : bx) * scale;
-  return { noun, style, ...(colour && { colour }), x, y: top + by * scale, w: bw * scale, h: bh * scale };
+  return { noun, style, ...(color && { color }), x, y: top + by * scale, w: bw * scale, h: bh * scale };
 }
 
 const hasCount = (kind: SceneKind): boolean => kind === "count" || kind === "count-and-one";
@@ -285,29 +285,29 @@ interface HeldOut {
 
 /** The combinations that training never shows. */
 function heldOutCombinations(atlas: Atlas): HeldOut {
-  const colours = heldOutColours(atlas);
+  const colors = heldOutColors(atlas);
   return {
     has: (groups) =>
-      groups.some(({ sprite: { noun, colour }, count }, i) => {
+      groups.some(({ sprite: { noun, color }, count }, i) => {
         if (count > 1 && isHeldOutCount(noun, count)) return true;
-        if (colour && colours.has(`${noun}|${colour}`)) return true;
+        if (color && colors.has(`${noun}|${color}`)) return true;
         return groups.some((other, j) => j < i && isHeldOutPair(noun, other.sprite.noun));
       }),
   };
 }
 
-/** Of the (noun, colour) marked as held out, those whose noun training shows in other colours at least as often. */
-function heldOutColours(atlas: Atlas): Set<string> {
+/** Of the (noun, color) marked as held out, those whose noun training shows in other colors at least as often. */
+function heldOutColors(atlas: Atlas): Set<string> {
   const total = new Map<string, number>();
-  const coloured = new Map<string, number>();
+  const colored = new Map<string, number>();
   const count = (map: Map<string, number>, key: string) => map.set(key, (map.get(key) ?? 0) + 1);
   const marked = new Map<string, string>();
-  for (const { noun, style, colour } of atlas.sprites) {
+  for (const { noun, style, color } of atlas.sprites) {
     if (!(TRAIN_STYLES as readonly Style[]).includes(style)) continue;
     count(total, noun);
-    if (!colour || !isHeldOutColour(noun, colour)) continue;
-    marked.set(`${noun}|${colour}`, noun);
-    count(coloured, `${noun}|${colour}`);
+    if (!color || !isHeldOutColor(noun, color)) continue;
+    marked.set(`${noun}|${color}`, noun);
+    count(colored, `${noun}|${color}`);
   }
-  return new Set([...marked].filter(([key, noun]) => coloured.get(key)! * 2 <= total.get(noun)!).map(([key]) => key));
+  return new Set([...marked].filter(([key, noun]) => colored.get(key)! * 2 <= total.get(noun)!).map(([key]) => key));
 }

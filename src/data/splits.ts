@@ -1,11 +1,11 @@
-/** What is kept out of training, so that generalisation can be tested. Fixed by FNV-1a hashes, never by chance. */
+/** What is kept out of training, so that generalization can be tested. Fixed by FNV-1a hashes, never by chance. */
 
-import { hashText } from "../rng.ts";
+import { hashText } from "../base/rng.ts";
 
 /**
  * - train, validation, test: the same nouns and styles, different seeds
  * - held-out-style: as test, drawn in a style that no training picture shows
- * - held-out-pairs: scenes with a combination (two nouns, noun and count, or noun and colour) that training never shows
+ * - held-out-pairs: scenes with a combination (two nouns, noun and count, or noun and color) that training never shows
  * - held-out-concepts: nouns that no training picture shows
  */
 export const SPLITS = ["train", "validation", "test", "held-out-style", "held-out-pairs", "held-out-concepts"] as const;
@@ -33,5 +33,5 @@ export const isHeldOutPair = (a: string, b: string): boolean => oneInTen(a < b ?
 /** One (noun, count) in ten is in no training picture. */
 export const isHeldOutCount = (noun: string, count: number): boolean => oneInTen(`${noun}|${count}`);
 
-/** One (noun, colour) in ten; scenes hold it out only where training shows the noun in other colours. */
-export const isHeldOutColour = (noun: string, colour: string): boolean => oneInTen(`${noun}|${colour}`);
+/** One (noun, color) in ten; scenes hold it out only where training shows the noun in other colors. */
+export const isHeldOutColor = (noun: string, color: string): boolean => oneInTen(`${noun}|${color}`);

@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { SetupError } from "../errors.ts";
-import { hashText, Rng } from "../rng.ts";
+import { SetupError } from "../base/errors.ts";
+import { hashText, Rng } from "../base/rng.ts";
 import { type Noun, nounTable } from "./nouns.ts";
 import { article, onePhrase, pluralPhrase } from "./phrases.ts";
 

@@ -6,10 +6,10 @@
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { extract, pack } from "tar-stream";
-import { InputError } from "../errors.ts";
-import { makeFolder, writeAtomic } from "../files.ts";
+import { InputError } from "../base/errors.ts";
+import { quote, reason } from "../base/one-line.ts";
 import { encodePng } from "../image/index.ts";
-import { quote, reason } from "../one-line.ts";
+import { makeFolder, writeAtomic } from "../io/files.ts";
 import type { Scene } from "./scenes.ts";
 
 export interface ShardSample {

@@ -2,7 +2,7 @@
  * How much signal and noise a sample holds at each training step t: x_t = signal(t) x + noise(t) e, e standard normal,
  * signal² + noise² = 1. Ho et al. 2020; numbers as in diffusers.
  */
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { mix } from "./mix.ts";
 
 export type BetaSchedule = "linear" | "scaled_linear" | "squaredcos_cap_v2";

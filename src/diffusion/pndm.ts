@@ -3,7 +3,7 @@
  * the first step, so n steps take n + 1 evaluations. Liu et al. 2022, eq. 9 and 12; numbers as diffusers'
  * `PNDMScheduler` with skip_prk_steps.
  */
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../base/errors.ts";
 import { mix } from "./mix.ts";
 import { cleanAndNoise, NoiseSchedule } from "./noise-schedule.ts";
 import { alphaOrFinal, type Scheduler, type SchedulerConfig } from "./scheduler.ts";

@@ -1,7 +1,7 @@
 /** Reads diffusers' scheduler_config.json. */
 import { z } from "zod";
-import { parseWith } from "../checkpoint/index.ts";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
+import { parseWith } from "../weights/index.ts";
 import { ddim } from "./ddim.ts";
 import { dpmSolver } from "./dpm-solver.ts";
 import { euler } from "./euler.ts";

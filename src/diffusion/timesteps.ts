@@ -1,5 +1,5 @@
 /** Which training steps a sampler visits. Lin et al. 2023, table 2; numbers as in diffusers. */
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../base/errors.ts";
 
 export type TimestepSpacing = "leading" | "linspace" | "trailing";
 
@@ -27,7 +27,7 @@ export function trailing(trainSteps: number, stride: number): number[] {
   return Array.from({ length: Math.ceil(trainSteps / stride) }, (_, i) => roundEven(trainSteps - i * stride) - 1);
 }
 
-/** Halves go to the even neighbour, as NumPy rounds. */
+/** Halves go to the even neighbor, as NumPy rounds. */
 export function roundEven(x: number): number {
   const rounded = Math.round(x);
   return Math.abs(x % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;

@@ -2,7 +2,7 @@
  * How an image embedding becomes the class vector of Stable Diffusion 2.1 unCLIP: a little noise, and how much.
  * Ramesh et al. 2022; numbers as diffusers' `StableUnCLIPImg2ImgPipeline.noise_image_embeddings`.
  */
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import type { Value } from "../runtime/index.ts";
 import { NoiseSchedule } from "./noise-schedule.ts";
 
@@ -12,7 +12,7 @@ export interface ImageNormalizer {
   readonly std: Float32Array;
 }
 
-/** Level 0 still adds noise, of standard deviation 0.0064 in normalised units. */
+/** Level 0 still adds noise, of standard deviation 0.0064 in normalized units. */
 export const IMAGE_NOISE = new NoiseSchedule({ betaSchedule: "squaredcos_cap_v2" });
 
 export interface NoiseOptions {
@@ -24,7 +24,7 @@ export interface NoiseOptions {
 }
 
 /**
- * embeddings f32 [B,E], noise f32 [B,E] standard normal -> f32 [B,2E]: each embedding with noise added in normalised
+ * embeddings f32 [B,E], noise f32 [B,E] standard normal -> f32 [B,2E]: each embedding with noise added in normalized
  * units, then the sinusoidal embedding of the level, cosines first.
  * @throws InputError if the widths differ.
  */

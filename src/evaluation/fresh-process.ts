@@ -3,9 +3,9 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { SetupError } from "../errors.ts";
+import { SetupError } from "../base/errors.ts";
 import type { RgbImage } from "../image/index.ts";
-import type { LoadOptions } from "../seed-tokenizer.ts";
+import type { LoadOptions } from "../image-tokenizer/seed-tokenizer.ts";
 import type { SpeedScores } from "./fresh-speed.ts";
 
 /** What the process is told. */

@@ -5,7 +5,7 @@
 import { once } from "node:events";
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { SeedTokenizer } from "../seed-tokenizer.ts";
+import { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import type { SpeedRequest } from "./fresh-process.ts";
 import { peakMemory } from "./peak-memory.ts";
 

@@ -3,8 +3,8 @@ import { CODES_PER_IMAGE } from "../codes/index.ts";
 import { describedScenes } from "../data/described-codes.ts";
 import { type Atlas, createSceneSource, isHeldOutConcept, type Split } from "../data/index.ts";
 import { isHeldOutText, wordNetTexts } from "../data/texts.ts";
-import { openLanguageModel } from "../generation/index.ts";
-import type { SeedLanguageModel, Turn } from "../seed-language-model.ts";
+import { openLanguageModel } from "../language/generation/index.ts";
+import type { SeedLanguageModel, Turn } from "../language/seed-language-model.ts";
 import {
   type CodedScene,
   describingScores,
@@ -15,8 +15,8 @@ import {
   type Speaker,
   spanScores,
 } from "./language-scores.ts";
-import { nounList } from "./noun-list.ts";
-import { type TextScore, textPerplexity } from "./text-perplexity.ts";
+import { nounList } from "./metrics/noun-list.ts";
+import { type TextScore, textPerplexity } from "./metrics/text-perplexity.ts";
 
 export interface LanguageCardOptions {
   /** The drawings that scenes are made of. */

@@ -13,7 +13,7 @@ const NOUNS = ["dog", "cat", "car"];
 
 /** Codes are 32 times the number of the scene. */
 function coded(n: number, noun: string, count: number): CodedScene {
-  const object = { noun, style: "noto" as const, colour: "red" as const, count, x: 0, y: 0, w: 1, h: 1 };
+  const object = { noun, style: "noto" as const, color: "red" as const, count, x: 0, y: 0, w: 1, h: 1 };
   const scene: Partial<Scene> = {
     caption: `${count > 1 ? "two" : "a"} ${noun}`,
     objects: Array.from({ length: count }, () => object),

@@ -2,15 +2,16 @@
  * What a language model says of pictures and draws from captions, against what the scenes show, each beside a trivial
  * answer: the question without the picture, the picture painted from the caption itself.
  */
+
+import { dot } from "../base/vectors.ts";
 import type { Codes } from "../codes/index.ts";
 import { onePhrase } from "../data/phrases.ts";
 import type { Question } from "../data/questions.ts";
 import type { Scene } from "../data/scenes.ts";
 import type { RgbImage } from "../image/index.ts";
-import type { SeedTokenizer } from "../seed-tokenizer.ts";
-import { dot } from "../vectors.ts";
-import { type CaptionScores, captionScores } from "./read-caption.ts";
-import { unitRows } from "./retrieval.ts";
+import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
+import { type CaptionScores, captionScores } from "./metrics/read-caption.ts";
+import { unitRows } from "./metrics/retrieval.ts";
 
 /** A model that was taught to see and to draw, as scoring asks it. Seeds are fixed, so that scores can be repeated. */
 export interface Speaker {

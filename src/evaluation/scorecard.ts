@@ -3,16 +3,16 @@ import {
   type Atlas,
   createSceneSource,
   isHeldOutConcept,
-  pixelNearestNeighbour,
+  pixelNearestNeighbor,
   type SceneSource,
   singleSprite,
   spritesOf,
   TRAIN_STYLES,
 } from "../data/index.ts";
 import { onePhrase } from "../data/phrases.ts";
-import type { SeedTokenizer } from "../seed-tokenizer.ts";
+import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { type SpeedRequest, speedInFreshProcess } from "./fresh-process.ts";
-import { nounList } from "./noun-list.ts";
+import { nounList } from "./metrics/noun-list.ts";
 import {
   codebookScores,
   firstScenes,
@@ -80,7 +80,7 @@ export async function scorecard(
       const sprites = spritesOf(atlas, known, style);
       if (sprites.length === 0) continue;
       const shown = sprites.map((sprite) => singleSprite(sprite, size));
-      const floor = pixelNearestNeighbour(gallery, sprites);
+      const floor = pixelNearestNeighbor(gallery, sprites);
       scores[`naming ${style}`] = {
         embeddings: await namingScores(tokenizer, shown, captions, "embeddings"),
         codes: await namingScores(tokenizer, shown, captions, "codes"),

@@ -2,14 +2,15 @@
  * The scorecard of a model folder on built-in scenes: the rows of the paper's tables at laptop size, each with its
  * trivial baseline. arXiv 2307.08041 Tables 1 and 2.
  */
+
+import { dot } from "../base/vectors.ts";
 import type { Scene, SceneSource, SpritePicture } from "../data/index.ts";
 import type { RgbImage } from "../image/index.ts";
-import type { SeedTokenizer } from "../seed-tokenizer.ts";
+import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { splitWords } from "../text/index.ts";
 import { type CodebookHealth, codebookHealth } from "../training/codebook-health.ts";
-import { dot } from "../vectors.ts";
-import { nearestByPixels } from "./pixel-neighbours.ts";
-import { cosine, type RetrievalScores, rankedRetrieval, retrieval } from "./retrieval.ts";
+import { nearestByPixels } from "./metrics/pixel-neighbors.ts";
+import { cosine, type RetrievalScores, rankedRetrieval, retrieval } from "./metrics/retrieval.ts";
 
 export interface Progress {
   readonly signal?: AbortSignal;

@@ -113,7 +113,7 @@ export interface OpAttrs {
   conv2dInputGrad: Window & { readonly rows: number; readonly columns: number };
   /** Adjoint of conv2d in w: x [B,C,Y,X], dy [B,O,Y',X'] -> [O,C,height,width]. */
   conv2dWeightGrad: Window & { readonly height: number; readonly width: number };
-  /** Nearest neighbour: [B,C,Y,X] -> [B,C,Y factor,X factor]. */
+  /** Nearest neighbor: [B,C,Y,X] -> [B,C,Y factor,X factor]. */
   upsample: { readonly factor: number };
 }
 

@@ -2,7 +2,7 @@
  * Scopes of parameter names. `p.at("attn")` descends, `p.get("weight", shape, init)` declares: the path of names is the
  * key in a checkpoint, and nothing is declared twice.
  */
-import { SeedlingError } from "../errors.ts";
+import { SeedlingError } from "../base/errors.ts";
 import { printShape, sameShape } from "./dims.ts";
 import type { Init } from "./ops.ts";
 import { apply, type Node, type Tensor } from "./tensor.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { gradients } from "../autodiff/index.ts";
-import { ShapeError } from "../errors.ts";
+import { ShapeError } from "../base/errors.ts";
 import {
   concat,
   constant,

@@ -2,7 +2,7 @@
  * Symbolic tensors. A model is a function of them; running it builds a graph of nodes, which autodiff extends, onnx
  * writes down and runtime executes. Shape and dtype errors surface here, while the graph is built.
  */
-import { ShapeError } from "../errors.ts";
+import { ShapeError } from "../base/errors.ts";
 import { type Dim, divDims, normalAxis, type Shape, sizeOf } from "./dims.ts";
 import {
   type DType,
@@ -205,7 +205,7 @@ export class Tensor implements TensorType {
   logSoftmax(): Tensor {
     return only("logSoftmax", [this], {});
   }
-  /** Normalised over the last axis. */
+  /** Normalized over the last axis. */
   layerNorm(scale: Tensor, bias: Tensor, eps: number): Tensor {
     return only("layerNorm", [this, scale, bias], { eps });
   }
@@ -247,7 +247,7 @@ export class Tensor implements TensorType {
   conv2d(w: Tensor, { stride = 1, padding = 0 } = {}): Tensor {
     return only("conv2d", [this, w], { stride, padding });
   }
-  /** Nearest neighbour, [B,C,Y,X] -> [B,C,Y factor,X factor]. */
+  /** Nearest neighbor, [B,C,Y,X] -> [B,C,Y factor,X factor]. */
   upsample(factor: number): Tensor {
     return only("upsample", [this], { factor });
   }

@@ -33,12 +33,12 @@ test("letters grow by a whole factor, are cut at the edge, and unknown ones are 
 });
 
 test("a sheet has a titled column for each version and a row for each subject, small pictures enlarged", () => {
-  const colour = (value: number, size: number): RgbImage => blankImage(size, size, value);
+  const color = (value: number, size: number): RgbImage => blankImage(size, size, value);
   const sheet = comparisonSheet(
     ["original", "32 codes"],
     [
-      [colour(10, 64), colour(20, 32)],
-      [colour(30, 64), colour(40, 32)],
+      [color(10, 64), color(20, 32)],
+      [color(30, 64), color(40, 32)],
     ],
   );
   expect([sheet.width, sheet.height]).toEqual([3 * 8 + 2 * 128, 8 + 18 + 8 + 2 * 136]);

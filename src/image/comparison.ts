@@ -1,5 +1,5 @@
 /** Pictures side by side: a row for each subject, a titled column for each version of it. */
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../base/errors.ts";
 import { drawText, LETTER_HEIGHT, LETTER_WIDTH } from "./letters.ts";
 import { blankImage, type RgbImage } from "./rgb-image.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { decodeImage } from "./decode.ts";
 import { encodePng } from "./encode.ts";
 import type { RgbImage } from "./rgb-image.ts";
@@ -51,9 +51,9 @@ describe("every format", () => {
     expect(await decodeImage(dot, "dot.png")).toEqual({ width: 1, height: 1, data: Uint8Array.of(1, 2, 3) });
   });
 
-  test("grey becomes three channels", async () => {
-    for (const file of [await raw().greyscale().png().toBuffer(), await raw().greyscale().jpeg().toBuffer()]) {
-      const { data } = await decodeImage(file, "grey");
+  test("gray becomes three channels", async () => {
+    for (const file of [await raw().grayscale().png().toBuffer(), await raw().grayscale().jpeg().toBuffer()]) {
+      const { data } = await decodeImage(file, "gray");
       expect(data.length).toBe(48 * 32 * 3);
       expect([data[0], data[1]]).toEqual([data[1], data[2]]);
     }
@@ -67,11 +67,11 @@ describe("every format", () => {
       .toBuffer();
     expect((await sharp(png).metadata()).depth).toBe("ushort");
     expect([...(await decodeImage(png, "deep.png")).data]).toEqual([0, 128, 255]);
-    const grey = await sharp(Uint16Array.of(65535), { raw: { width: 1, height: 1, channels: 1 } })
-      .toColourspace("grey16")
+    const gray = await sharp(Uint16Array.of(65535), { raw: { width: 1, height: 1, channels: 1 } })
+      .toColourspace("gray16")
       .png()
       .toBuffer();
-    expect([...(await decodeImage(grey, "deep-grey.png")).data]).toEqual([255, 255, 255]);
+    expect([...(await decodeImage(gray, "deep-gray.png")).data]).toEqual([255, 255, 255]);
   });
 
   test("transparency is laid on white", async () => {

@@ -1,8 +1,8 @@
 /** Picture files to pixels. What a file claims is looked at before anything is decoded. */
 
 import sharp from "sharp";
-import { InputError } from "../errors.ts";
-import { quote, reason } from "../one-line.ts";
+import { InputError } from "../base/errors.ts";
+import { quote, reason } from "../base/one-line.ts";
 import type { RgbImage } from "./rgb-image.ts";
 
 export interface DecodeOptions {
@@ -16,7 +16,7 @@ export interface DecodeOptions {
 
 /**
  * Decodes PNG, JPEG, WebP, GIF or AVIF: the first frame, turned upright by EXIF, brought to 8-bit sRGB
- * (colour profiles and CMYK are converted), transparency laid on white.
+ * (color profiles and CMYK are converted), transparency laid on white.
  *
  * @param where what messages call the picture, usually its path
  * @throws InputError if the bytes are another kind of file, are damaged or cut short, or exceed a limit.
@@ -55,7 +55,7 @@ export async function decodeImage(bytes: Uint8Array, where: string, options: Dec
   }
 }
 
-/** Grey pixels, if the decoder kept them grey, become three equal channels. */
+/** Gray pixels, if the decoder kept them gray, become three equal channels. */
 function toRgb(pixels: Uint8Array, channels: number): Uint8Array {
   if (channels === 3) return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.length);
   const rgb = new Uint8Array((pixels.length / channels) * 3);

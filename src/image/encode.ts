@@ -1,7 +1,7 @@
 /** Pixels to PNG files. */
 
 import sharp from "sharp";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../base/errors.ts";
 import { textChunk } from "./png-text.ts";
 import type { RgbImage } from "./rgb-image.ts";
 

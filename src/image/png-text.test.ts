@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { encodePng } from "./encode.ts";
 import { readPngText, textChunk } from "./png-text.ts";
 

@@ -1,6 +1,6 @@
 /** Notes inside PNG files: `tEXt` and `iTXt` chunks, written and read. PNG specification, 11.3.3. */
-import { InputError, UsageError } from "../errors.ts";
-import { quote, reason } from "../one-line.ts";
+import { InputError, UsageError } from "../base/errors.ts";
+import { quote, reason } from "../base/one-line.ts";
 
 const SIGNATURE = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
 /** Length, type and checksum of a chunk. */

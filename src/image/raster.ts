@@ -1,8 +1,8 @@
 /** Drawings and pictures with transparency to pixels, and SVG to opaque pictures. */
 
 import sharp from "sharp";
-import { InputError } from "../errors.ts";
-import { reason } from "../one-line.ts";
+import { InputError } from "../base/errors.ts";
+import { reason } from "../base/one-line.ts";
 import type { RgbImage } from "./rgb-image.ts";
 
 /** data: u8 [height,width,4], straight (not premultiplied) alpha. */

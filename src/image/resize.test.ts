@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openSafetensors, type SafetensorsFile } from "../checkpoint/safetensors.ts";
-import { CLIP_STATS, fromTensor, toTensor } from "./normalise.ts";
+import { openSafetensors, type SafetensorsFile } from "../weights/safetensors.ts";
+import { CLIP_STATS, fromTensor, toTensor } from "./normalize.ts";
 import { crop, type ResizeFilter, resize, resizeAndCrop } from "./resize.ts";
 import { blankImage, type RgbImage } from "./rgb-image.ts";
 
@@ -26,12 +26,12 @@ describe("against Pillow 9.4 and torchvision, bit for bit", () => {
     }
   });
 
-  test("shorter side, then centre crop", async () => {
+  test("shorter side, then center crop", async () => {
     for (const i of [0, 1])
       expect(resizeAndCrop(await picture(`src.${i}`), size)).toEqual(await picture(`center.${i}`));
   });
 
-  test("normalised pixel values", async () => {
+  test("normalized pixel values", async () => {
     const expected = await fixture.read("pixel_values.bicubic.0");
     expect(toTensor([await picture("bicubic.0")], CLIP_STATS)).toEqual(expected);
   });
@@ -54,7 +54,7 @@ describe("resize", () => {
     expect(resize(line, 2, 1, "bilinear").data[0]).toBe(50);
   });
 
-  test("a flat colour stays flat at any size", () => {
+  test("a flat color stays flat at any size", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 40 }),

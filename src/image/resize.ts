@@ -3,7 +3,7 @@
  * Horizontal pass first, then vertical; the picture between them is 8-bit; weights are integers of 22 fractional bits.
  */
 
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../base/errors.ts";
 import type { RgbImage } from "./rgb-image.ts";
 
 export type ResizeFilter = "bicubic" | "bilinear";
@@ -81,12 +81,12 @@ function computeTaps(from: number, to: number, filter: ResizeFilter): Taps {
   const weights = new Int32Array(to * stride);
   const exact = new Float64Array(stride);
   for (let i = 0; i < to; i++) {
-    const centre = (i + 0.5) * scale;
-    const start = Math.max(0, Math.trunc(centre - reach + 0.5));
-    const end = Math.min(from, Math.trunc(centre + reach + 0.5));
+    const center = (i + 0.5) * scale;
+    const start = Math.max(0, Math.trunc(center - reach + 0.5));
+    const end = Math.min(from, Math.trunc(center + reach + 0.5));
     let sum = 0;
     for (let x = start; x < end; x++) {
-      const w = weight((x - centre + 0.5) * (1 / filterScale));
+      const w = weight((x - center + 0.5) * (1 / filterScale));
       exact[x - start] = w;
       sum += w;
     }
@@ -154,7 +154,7 @@ function clamp8(value: number): number {
   return value < 0 ? 0 : Math.min(value, 255);
 }
 
-/** Python's `round`, with which torchvision places its centre crop. */
+/** Python's `round`, with which torchvision places its center crop. */
 function roundHalfEven(x: number): number {
   const down = Math.floor(x);
   return x - down === 0.5 ? down + (down % 2) : Math.round(x);

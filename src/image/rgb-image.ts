@@ -7,7 +7,7 @@ export interface RgbImage {
   readonly data: Uint8Array;
 }
 
-/** An image of one colour (default black), ready to be filled. */
+/** An image of one color (default black), ready to be filled. */
 export function blankImage(width: number, height: number, value = 0): RgbImage {
   return { width, height, data: new Uint8Array(width * height * 3).fill(value) };
 }

@@ -1,11 +1,11 @@
 /** A drawing as a PNG file that says how it came about, so that the same picture can be painted from the file alone. */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { InputError } from "../base/errors.ts";
+import { show } from "../base/one-line.ts";
 import { CODES_PER_IMAGE, formatCodes, MAX_CODES } from "../codes/index.ts";
-import { InputError } from "../errors.ts";
 import { encodePng, type RgbImage, readPngText } from "../image/index.ts";
-import { parseJson, parseWith } from "../json-file.ts";
-import { show } from "../one-line.ts";
+import { parseJson, parseWith } from "../io/json-file.ts";
 import type { Device } from "../runtime/index.ts";
 
 const KEYWORD = "seedling";

@@ -2,11 +2,11 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { baseHash, fileHash, readJsonFile } from "../checkpoint/index.ts";
-import { SetupError } from "../errors.ts";
-import { type DownloadOptions, localFile, parseHubFile } from "../hub/index.ts";
-import { parseWith } from "../json-file.ts";
-import { MODEL_FILES } from "../tokenizer/seed-folder.ts";
+import { SetupError } from "../base/errors.ts";
+import { MODEL_FILES } from "../image-tokenizer/seed-folder.ts";
+import { type DownloadOptions, localFile, parseHubFile } from "../io/hub/index.ts";
+import { parseWith } from "../io/json-file.ts";
+import { baseHash, fileHash, readJsonFile } from "../weights/index.ts";
 
 export interface LmFolders {
   /** The tokenizer of pictures, which also paints. */

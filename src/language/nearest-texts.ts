@@ -1,8 +1,9 @@
 /** Which of several texts says best what a picture shows, by the tokenizer's own embeddings of codes and captions. */
+
+import { dot } from "../base/vectors.ts";
 import type { Codes } from "../codes/index.ts";
-import { argmax } from "../generation/index.ts";
-import type { BatchOptions, SeedTokenizer } from "../seed-tokenizer.ts";
-import { dot } from "../vectors.ts";
+import type { BatchOptions, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
+import { argmax } from "./generation/index.ts";
 
 export interface LikelyText {
   readonly text: string;

@@ -4,7 +4,7 @@
  *
  * Letters: B sequences, P cached and T new tokens, S = P + T keys, H heads in G groups that share keys and values.
  */
-import { ShapeError } from "../errors.ts";
+import { ShapeError } from "../base/errors.ts";
 import { addDims } from "../graph/dims.ts";
 import { concat, type Dim, input, normal, type Params, type Tensor, zeros } from "../graph/index.ts";
 import { linear } from "../nn/index.ts";

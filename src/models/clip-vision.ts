@@ -16,7 +16,7 @@ export interface ClipVisionConfig extends ClipLayersConfig {
 }
 
 /**
- * pixels: f32 [B,3,Y,X], normalised -> image embedding f32 [B,F], of the class token, not normalised.
+ * pixels: f32 [B,3,Y,X], normalized -> image embedding f32 [B,F], of the class token, not normalized.
  * Keys `vision_model.*` (`pre_layrnorm` is their spelling), `visual_projection.weight` [F,D].
  */
 export function clipVision(p: Params, pixels: Tensor, config: ClipVisionConfig, trace: Trace = {}): Tensor {

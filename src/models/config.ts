@@ -1,6 +1,6 @@
 /** config.json of a Seedling folder: every size of the chain, checked when it is read. */
 import { z } from "zod";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import type { TextEncoderConfig } from "./clip.ts";
 import type { SeedConfig } from "./seed-tokenizer.ts";
 
@@ -62,7 +62,7 @@ export const text = z.strictObject({ tokens: count, width: count, layers: count,
 
 const schema = z.strictObject({
   format: z.literal("seedling-1"),
-  /** Normalisation of pixels in 0..1. */
+  /** Normalization of pixels in 0..1. */
   pixels: z.strictObject({ mean: z.array(z.number()).length(3), std: z.array(z.number()).length(3) }),
   vision,
   /** Width of the space that pictures and captions share. */

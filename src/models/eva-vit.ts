@@ -34,7 +34,7 @@ export function vitTokens({ imageSize, patchSize }: Pick<VitConfig, "imageSize" 
 }
 
 /**
- * pixels: f32 [B,3,Y,X], normalised -> f32 [B,1+P,D], class token first.
+ * pixels: f32 [B,3,Y,X], normalized -> f32 [B,1+P,D], class token first.
  * Keys `cls_token`, `pos_embed`, `patch_embed.proj.*`, `blocks.i.*`; with a stem `patch_embed.stem.i.*`.
  */
 export function evaVit(p: Params, pixels: Tensor, config: VitConfig, trace: Trace = {}): Tensor {

@@ -1,8 +1,8 @@
 /** `config.json` of language models in Hugging Face layout, old spelling and new, to the sizes that the models take. */
 import { z } from "zod";
-import { InputError } from "../errors.ts";
-import { parseWith } from "../json-file.ts";
-import { show } from "../one-line.ts";
+import { InputError } from "../base/errors.ts";
+import { show } from "../base/one-line.ts";
+import { parseWith } from "../io/json-file.ts";
 import type { LlamaConfig, RopeScaling } from "./llama.ts";
 import type { OptConfig } from "./opt.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { gradients } from "../autodiff/index.ts";
+import { Rng } from "../base/rng.ts";
 import { input, Params, paramAttrs, type Tensor } from "../graph/index.ts";
 import { initialValues } from "../nn/index.ts";
-import { Rng } from "../rng.ts";
 import { evaluate } from "../runtime/reference.ts";
 import { isLoraPath, LoraParams, mergeLora, project, SEED_LORA, type Weights } from "./lora.ts";
 

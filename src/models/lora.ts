@@ -4,10 +4,10 @@
  * A model run with `LoraParams` in place of `Params` declares `lora_A.weight` and `lora_B.weight` at every layer that is
  * targeted, and is otherwise the same model. What learns is decided outside, by name.
  */
-import { SeedlingError } from "../errors.ts";
+import { SeedlingError } from "../base/errors.ts";
+import { hashText } from "../base/rng.ts";
 import { constant, Params, type Tensor, uniform, zeros } from "../graph/index.ts";
 import { type LinearOptions, linear } from "../nn/index.ts";
-import { hashText } from "../rng.ts";
 
 export interface LoraConfig {
   /** Inner width of the two matrices. */

@@ -12,7 +12,7 @@ export interface CodebookConfig {
 }
 
 export interface Quantized {
-  /** What was quantised, f32 [B,T,E]. */
+  /** What was quantized, f32 [B,T,E]. */
   readonly z: Tensor;
   /** i32 [B,T], in [0,K). */
   readonly ids: Tensor;

@@ -21,7 +21,7 @@ export function resnet(p: Params, x: Tensor, { channels, groups, eps }: ResnetCo
   return h.add(x.size(1) === channels ? x : conv2d(p.at("conv_shortcut"), x, channels, { kernel: 1 }));
 }
 
-/** Twice the rows and columns, nearest neighbour, then a convolution. Keys `upsamplers.0.conv`. */
+/** Twice the rows and columns, nearest neighbor, then a convolution. Keys `upsamplers.0.conv`. */
 export function upsample(p: Params, x: Tensor): Tensor {
   return conv2d(p.at("upsamplers", 0, "conv"), x.upsample(2), x.size(1), { kernel: 3 });
 }

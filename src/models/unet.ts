@@ -2,7 +2,7 @@
  * The denoiser of latent diffusion: diffusers' `UNet2DConditionModel`, its key names and numbers.
  * One code for Stable Diffusion 1.x, 2.x, 2.1 unCLIP and the mini model. Rombach et al. 2022.
  */
-import { ShapeError } from "../errors.ts";
+import { ShapeError } from "../base/errors.ts";
 import { concat, normal, type Params, type Tensor, zeros } from "../graph/index.ts";
 import { conv2d, groupNorm } from "../nn/index.ts";
 import type { Trace } from "./eva-vit.ts";

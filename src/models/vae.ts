@@ -2,7 +2,7 @@
  * The image autoencoder of latent diffusion: diffusers' `AutoencoderKL`, its key names (with the new attention names
  * `to_q`, `to_k`, `to_v`, `to_out.0`) and numbers. Rombach et al. 2022.
  */
-import { ShapeError } from "../errors.ts";
+import { ShapeError } from "../base/errors.ts";
 import type { Params, Tensor } from "../graph/index.ts";
 import { attend, conv2d, groupNorm } from "../nn/index.ts";
 import type { Trace } from "./eva-vit.ts";

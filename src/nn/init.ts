@@ -1,6 +1,7 @@
 /** First values of parameters, from the seed of a run and the name path, so that adding a layer moves no other. */
+
+import { hashText, Rng } from "../base/rng.ts";
 import type { Init } from "../graph/index.ts";
-import { hashText, Rng } from "../rng.ts";
 
 /** Values of one parameter. */
 export function initialValues(path: string, shape: readonly number[], init: Init, seed: number): Float32Array {

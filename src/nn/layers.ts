@@ -2,7 +2,7 @@
  * Layers: functions of a parameter scope and symbolic tensors. Letters: B batch, T tokens, S keys, D width, H heads,
  * Dh head width, F hidden width, C Y X channels, rows, columns.
  */
-import { ShapeError } from "../errors.ts";
+import { ShapeError } from "../base/errors.ts";
 import { constant, filled, full, normal, ones, type Params, type Tensor, zeros } from "../graph/index.ts";
 import type { Init } from "../graph/ops.ts";
 

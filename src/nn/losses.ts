@@ -30,7 +30,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, smoothing = 0): Ten
  * Mean cross entropy over the labels that count. logits: f32 [N,V], labels: i32 [N], a negative one does not count
  * (-100 by habit). Without any that counts it is 0.
  */
-export function labelledCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
+export function labeledCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
   const counts = labels.less(0).cast("f32").neg().add(1);
   const logp = logits.logSoftmax().pick(labels.maximum(0));
   return logp.mul(counts).sum().neg().div(counts.sum().maximum(1));

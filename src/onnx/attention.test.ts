@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { gradients } from "../autodiff/index.ts";
+import { Rng } from "../base/rng.ts";
 import { input, type Tensor } from "../graph/index.ts";
 import { attend, causalMask } from "../nn/index.ts";
-import { Rng } from "../rng.ts";
 import { noWeights, Runtime } from "../runtime/index.ts";
 import { evaluate } from "../runtime/reference.ts";
 import { emit } from "./index.ts";

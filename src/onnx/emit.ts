@@ -1,5 +1,5 @@
 /** Graph -> ONNX. Walks the nodes once and lets the lowering table write each of them. */
-import { SeedlingError } from "../errors.ts";
+import { SeedlingError } from "../base/errors.ts";
 import { computeDim, type Dim, type Shape } from "../graph/dims.ts";
 import type { DType, OpName } from "../graph/ops.ts";
 import { type Node, sortNodes, type Tensor } from "../graph/tensor.ts";

@@ -1,5 +1,5 @@
 /** How each operation is written in ONNX operators (opset 21 and, on the CPU, com.microsoft's fused products). */
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { type Dim, isStatic } from "../graph/dims.ts";
 import type { OpName } from "../graph/ops.ts";
 import type { Node, Tensor } from "../graph/tensor.ts";

@@ -2,7 +2,7 @@
  * Weights that are stored as whole numbers with scales. Linear layers multiply with them as they are (CPU: 8-bit
  * products of ONNX Runtime); nothing else may read them, so their floats never exist.
  */
-import { SeedlingError } from "../errors.ts";
+import { SeedlingError } from "../base/errors.ts";
 import type { Node, Tensor } from "../graph/tensor.ts";
 import type { EmitOptions, Emitter, FloatWeight } from "./emit.ts";
 import type { Initializer, TensorBytes } from "./proto.ts";

@@ -3,7 +3,7 @@
  * WebAssembly memory. ONNX Runtime reads parameters and writes gradients in place; the SIMD kernels of `assembly/` take
  * the optimizer step in one pass.
  */
-import { SeedlingError, SetupError } from "../errors.ts";
+import { SeedlingError, SetupError } from "../base/errors.ts";
 import { kernelsBase64 } from "./kernels.ts";
 
 interface Kernels {

@@ -1,6 +1,6 @@
 /** ONNX Runtime's sessions and tensors, and ours. */
 import * as ort from "onnxruntime-node";
-import { SeedlingError } from "../errors.ts";
+import { SeedlingError } from "../base/errors.ts";
 import { exactProducts } from "./products.ts";
 import type { SessionSpec, Value, Values } from "./protocol.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { Rng } from "../base/rng.ts";
 import { input, normal, Params } from "../graph/index.ts";
-import { Rng } from "../rng.ts";
 import { Runtime } from "./index.ts";
 import { exactProducts } from "./products.ts";
 

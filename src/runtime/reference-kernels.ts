@@ -3,7 +3,7 @@
  *
  * All dtypes are held in a Float64Array: i32 as whole numbers that wrap at 32 bits, bool as 0 and 1.
  */
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import type { OpName } from "../graph/ops.ts";
 import type { Node } from "../graph/tensor.ts";
 
@@ -26,7 +26,7 @@ function size(shape: readonly number[]): number {
   return shape.reduce((product, dim) => product * dim, 1);
 }
 
-/** Distance between neighbours along each axis of a contiguous array. */
+/** Distance between neighbors along each axis of a contiguous array. */
 function steps(shape: readonly number[]): number[] {
   return shape.map((_, i) => size(shape.slice(i + 1)));
 }

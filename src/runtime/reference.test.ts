@@ -56,7 +56,7 @@ describe("kernels, by hand", () => {
     expect(run(cube.mean(1))).toEqual([2, 3, 6, 7]);
     expect(run(cube.neg().max())).toEqual([-1]);
   });
-  it("layerNorm gives the normalised rows, their means and inverse deviations", () => {
+  it("layerNorm gives the normalized rows, their means and inverse deviations", () => {
     const scale = floats([1, 2, 1], [3]);
     const [y, mean, inverse] = evaluate(apply("layerNorm", [floats([0, 3, 6], [1, 3]), scale, scale], { eps: 3 }));
     expect([...y!.data]).toEqual([0, 2, 2]); // variance 6, so a deviation of 3

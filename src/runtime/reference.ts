@@ -1,5 +1,5 @@
 /** The reference executor: runs a graph in float64, a node at a time. For tests; correct rather than fast. */
-import { InputError, SeedlingError, UsageError } from "../errors.ts";
+import { InputError, SeedlingError, UsageError } from "../base/errors.ts";
 import { printShape, resolveDim, type Shape, sizeOf, symbolsOf } from "../graph/dims.ts";
 import type { OpName } from "../graph/ops.ts";
 import { type Node, sortNodes, type Tensor } from "../graph/tensor.ts";

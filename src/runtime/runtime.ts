@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { gradients } from "../autodiff/index.ts";
-import { type ExitCode, SeedlingError, SetupError } from "../errors.ts";
+import { type ExitCode, SeedlingError, SetupError } from "../base/errors.ts";
 import { paramAttrs, sortNodes, type Tensor } from "../graph/index.ts";
 import { emit, type StoredWeight } from "../onnx/index.ts";
 import type { AdamW, Kind, Slot } from "./arena.ts";

@@ -2,7 +2,7 @@
 import { parentPort } from "node:worker_threads";
 import type * as ort from "onnxruntime-node";
 import { Tensor } from "onnxruntime-node";
-import { SeedlingError, SetupError } from "../errors.ts";
+import { SeedlingError, SetupError } from "../base/errors.ts";
 import { GpuTrainer } from "./gpu-trainer.ts";
 import { createSession, fromOrt, toOrt } from "./ort.ts";
 import type { Feeds, Kept, Reply, Request, TrainingState, Value } from "./protocol.ts";

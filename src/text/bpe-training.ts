@@ -1,8 +1,8 @@
 /**
- * Learns a byte-pair vocabulary from text: the most frequent pair of neighbours in a word becomes one token, again and
+ * Learns a byte-pair vocabulary from text: the most frequent pair of neighbors in a word becomes one token, again and
  * again. Sennrich et al. 2016; on bytes, with the words of GPT-2, as a Hugging Face `tokenizer.json`.
  */
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../base/errors.ts";
 
 /** Words as GPT-2 cuts them: a leading space belongs to the word, endings after an apostrophe are words of their own. */
 const WORDS = /'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
@@ -85,7 +85,7 @@ interface Pair {
   readonly count: number;
 }
 
-/** How often each pair of neighbours occurs, and in which words, kept up to date from merge to merge. */
+/** How often each pair of neighbors occurs, and in which words, kept up to date from merge to merge. */
 class PairCounts {
   readonly #words: readonly Word[];
   readonly #counts = new Map<number, number>();

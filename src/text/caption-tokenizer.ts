@@ -1,6 +1,6 @@
 /** Captions as ids for the text encoder and the Q-Former, on a Hugging Face `tokenizer.json`. */
 import { Tokenizer } from "@huggingface/tokenizers";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 
 /** Special tokens of our word-level tokenizer, ids 0..3. */
 export const SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"] as const;

@@ -2,8 +2,9 @@
  * Conversations as ids, with a mark at each id that a model learns to say: its answers, and the token that ends them.
  * Pieces between special tokens and pictures are read one by one, so what a person writes can never become a token.
  */
+
+import { UsageError } from "../base/errors.ts";
 import type { Codes } from "../codes/index.ts";
-import { UsageError } from "../errors.ts";
 import { imageIds } from "./image-tokens.ts";
 import type { LmTokenizer } from "./lm-tokenizer.ts";
 

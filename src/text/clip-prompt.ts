@@ -2,9 +2,9 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { InputError, SetupError } from "../errors.ts";
-import { readFileBounded } from "../files.ts";
-import { parseWith, readJsonFile } from "../json-file.ts";
+import { InputError, SetupError } from "../base/errors.ts";
+import { readFileBounded } from "../io/files.ts";
+import { parseWith, readJsonFile } from "../io/json-file.ts";
 import { LmTokenizer } from "./lm-tokenizer.ts";
 
 /** CLIP's has 49408 entries, its tokenizer.json 2 MB. */

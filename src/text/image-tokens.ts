@@ -2,9 +2,10 @@
  * Codes as words: `<img_00000>`, `<img_00001>` .. for the codes, `<img>` and `</img>` around each picture, as SEED-LLaMA
  * adds them to its vocabulary (seed-facts section 11).
  */
+
+import { InputError } from "../base/errors.ts";
+import { quote } from "../base/one-line.ts";
 import { CODES_PER_IMAGE, type Codes } from "../codes/index.ts";
-import { InputError } from "../errors.ts";
-import { quote } from "../one-line.ts";
 
 /** Ids of the tokens of pictures. */
 export interface ImageTokens {

@@ -55,7 +55,7 @@ describe("seedling.json", () => {
 
   it.each<[string, object, string]>([
     ["an unknown template", { template: "vicuna" }, "template: "],
-    ["an unknown key", { colour: 1 }, 'unknown key "colour"'],
+    ["an unknown key", { color: 1 }, 'unknown key "color"'],
     ["a codebook that is too large", { codes: 1e9 }, "codes: "],
     ["a hash that is none", { codebook: "a\nb" }, "codebook: "],
     ["descriptions by the million", { describing: { ...manifest.describing, bestOf: 1e6 } }, "describing.bestOf: "],

@@ -2,10 +2,10 @@
 import { copyFile, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { baseHash, expectBaseHash, readJsonFile, readPeftFolder } from "../checkpoint/index.ts";
-import { UsageError } from "../errors.ts";
-import { fileError, writeFileAtomic } from "../files.ts";
-import { parseWith } from "../json-file.ts";
+import { UsageError } from "../base/errors.ts";
+import { fileError, writeFileAtomic } from "../io/files.ts";
+import { parseWith } from "../io/json-file.ts";
+import { baseHash, expectBaseHash, readJsonFile, readPeftFolder } from "../weights/index.ts";
 
 export interface AssembleLanguageOptions {
   /** Folder of a tuned stage's adapter, for instance `runs/mini/instruct/adapter`. */

@@ -1,14 +1,14 @@
 /** The finished stages of a run as one model folder that everything else opens. */
 import { join } from "node:path";
-import { readJsonFile, type TensorToWrite, writeSafetensors } from "../checkpoint/index.ts";
-import { SetupError } from "../errors.ts";
-import { makeFolder, writeFileAtomic } from "../files.ts";
+import { SetupError } from "../base/errors.ts";
 import { Params, paramAttrs } from "../graph/index.ts";
+import { seedGraphs, unetGraph, vaeDecoderGraph } from "../image-tokenizer/graphs.ts";
+import { makeFolder, writeFileAtomic } from "../io/files.ts";
 import type { SeedlingConfig } from "../models/config.ts";
 import { TEMPERATURES } from "../models/contrastive.ts";
 import { initialValues } from "../nn/index.ts";
 import { CaptionTokenizer } from "../text/index.ts";
-import { seedGraphs, unetGraph, vaeDecoderGraph } from "../tokenizer/graphs.ts";
+import { readJsonFile, type TensorToWrite, writeSafetensors } from "../weights/index.ts";
 import { loadRecipe } from "./recipe.ts";
 import { loadWeights } from "./run-recipe.ts";
 

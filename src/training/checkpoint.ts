@@ -6,10 +6,10 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { openSafetensors, type TensorToWrite, writeSafetensors } from "../checkpoint/index.ts";
-import { CheckpointError, InputError } from "../errors.ts";
-import { fileError } from "../files.ts";
+import { CheckpointError, InputError } from "../base/errors.ts";
+import { fileError } from "../io/files.ts";
 import type { Kind, Training } from "../runtime/index.ts";
+import { openSafetensors, type TensorToWrite, writeSafetensors } from "../weights/index.ts";
 
 export interface RunState {
   /** Steps done. */

@@ -2,7 +2,7 @@
  * Stage `clip`: a vision tower and a text encoder by contrast over the batch. Both are frozen afterwards: the tower
  * stands for BLIP-2's ViT, the text encoder for the one of the diffusion model. Radford et al. 2021.
  */
-import { retrieval, unitRows } from "../evaluation/retrieval.ts";
+import { retrieval, unitRows } from "../evaluation/metrics/retrieval.ts";
 import { input, Params, type Tensor } from "../graph/index.ts";
 import { toTensor } from "../image/index.ts";
 import { clipLoss, logitScale, pooledImageEmbedding } from "../models/clip.ts";

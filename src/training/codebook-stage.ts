@@ -6,16 +6,17 @@
  * remedies are switches here: a k-means start, moving averages instead of the gradient (van den Oord et al. 2017,
  * appendix A.1), and revival of codes that nothing chose for a while.
  */
-import { retrieval, unitRows } from "../evaluation/retrieval.ts";
+
+import { Rng } from "../base/rng.ts";
+import { dot } from "../base/vectors.ts";
+import { retrieval, unitRows } from "../evaluation/metrics/retrieval.ts";
 import { input, Params, type Tensor } from "../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
 import { imageFeature } from "../models/contrastive.ts";
 import { vitTokens } from "../models/eva-vit.ts";
 import { decodeVectors, QUERIES, quantize, reconstructEmbeddings } from "../models/seed-tokenizer.ts";
-import { Rng } from "../rng.ts";
 import { mapWeights, type Runtime, type Training, type Values } from "../runtime/index.ts";
 import type { CaptionTokenizer } from "../text/index.ts";
-import { dot } from "../vectors.ts";
 import { CaptionWords, captionWordsLoss } from "./caption-words.ts";
 import { joinRows } from "./clip-stage.ts";
 import { CodeWindow, codebookHealth, UsageAlarm } from "./codebook-health.ts";

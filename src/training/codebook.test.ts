@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Rng } from "../rng.ts";
+import { Rng } from "../base/rng.ts";
 import { CodeWindow, codebookHealth, UsageAlarm } from "./codebook-health.ts";
 import { kmeans, nearest } from "./kmeans.ts";
 
@@ -52,10 +52,10 @@ test("k-means finds three clear clusters", () => {
   const rng = new Rng(1);
   const middles = [-10, 0, 10];
   const rows = Float32Array.from({ length: 600 }, (_, i) => middles[Math.floor(i / 2) % 3]! + 0.1 * rng.normal());
-  const centres = kmeans(rows, 2, 6, 20, rng);
-  const owner = nearest(rows, centres, 2);
+  const centers = kmeans(rows, 2, 6, 20, rng);
+  const owner = nearest(rows, centers, 2);
   for (let i = 0; i < 300; i++)
     expect(
-      Math.hypot(rows[2 * i]! - centres[2 * owner[i]!]!, rows[2 * i + 1]! - centres[2 * owner[i]! + 1]!),
+      Math.hypot(rows[2 * i]! - centers[2 * owner[i]!]!, rows[2 * i + 1]! - centers[2 * owner[i]! + 1]!),
     ).toBeLessThan(1);
 });

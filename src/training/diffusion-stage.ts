@@ -4,11 +4,12 @@
  *
  * It predicts the clean latents, which a small model learns faster than the noise.
  */
+
+import type { Rng } from "../base/rng.ts";
 import { NoiseSchedule, type NoiseScheduleConfig } from "../diffusion/noise-schedule.ts";
 import { input, type Params, type Tensor } from "../graph/index.ts";
 import type { SeedlingConfig } from "../models/config.ts";
 import { type UnetConfig, unet } from "../models/unet.ts";
-import type { Rng } from "../rng.ts";
 import type { Values } from "../runtime/index.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import type { Stage } from "./loop.ts";

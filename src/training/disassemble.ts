@@ -4,12 +4,12 @@
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { openSafetensors, readJsonFile, type TensorToWrite, writeSafetensors } from "../checkpoint/index.ts";
-import { InputError } from "../errors.ts";
-import { exists, makeFolder, writeFileAtomic } from "../files.ts";
+import { InputError } from "../base/errors.ts";
+import { quote } from "../base/one-line.ts";
+import { exists, makeFolder, writeFileAtomic } from "../io/files.ts";
 import { TEMPERATURE } from "../models/contrastive.ts";
-import { quote } from "../one-line.ts";
 import { CaptionTokenizer } from "../text/index.ts";
+import { openSafetensors, readJsonFile, type TensorToWrite, writeSafetensors } from "../weights/index.ts";
 import { CLIP_PREFIXES } from "./clip-stage.ts";
 import { STAGE2_PREFIXES } from "./codebook-stage.ts";
 import { UNET_PREFIX } from "./diffusion-stage.ts";

@@ -5,11 +5,11 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { float16ArrayToFloat32, openSafetensors, type TensorToWrite, writeSafetensors } from "../checkpoint/index.ts";
-import { SetupError } from "../errors.ts";
-import { fileError, makeFolder, writeFileAtomic } from "../files.ts";
-import { permutation, Rng } from "../rng.ts";
+import { SetupError } from "../base/errors.ts";
+import { permutation, Rng } from "../base/rng.ts";
+import { fileError, makeFolder, writeFileAtomic } from "../io/files.ts";
 import type { Value, Values } from "../runtime/index.ts";
+import { float16ArrayToFloat32, openSafetensors, type TensorToWrite, writeSafetensors } from "../weights/index.ts";
 import { type Picture, type Pictures, take } from "./pictures.ts";
 
 const SHARD = 2000;

@@ -9,7 +9,7 @@ import { hashOf } from "./feature-cache.ts";
 
 type Weights = ReadonlyMap<string, Float32Array>;
 
-/** Of the CLIP pair: how pixels are normalised, both encoders' sizes, which word has which id. */
+/** Of the CLIP pair: how pixels are normalized, both encoders' sizes, which word has which id. */
 export function clipKey(config: SeedlingConfig, tokenizer: CaptionTokenizer, weights: Weights): string {
   const { pixels, vision, clipWidth, textEncoder } = config;
   const settings = JSON.stringify([pixels, vision, clipWidth, textEncoder, tokenizer.json]);

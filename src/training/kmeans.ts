@@ -1,17 +1,17 @@
 /** k-means on rows of floats, to start a codebook where the data is. Lloyd 1982, k-means++-free: random rows as start. */
-import type { Rng } from "../rng.ts";
+import type { Rng } from "../base/rng.ts";
 
-/** Index of the nearest of `centres` for each of the rows, and the centres' squared lengths are taken once. */
-export function nearest(rows: Float32Array, centres: Float32Array, width: number): Int32Array {
-  const [n, k] = [rows.length / width, centres.length / width];
+/** Index of the nearest of `centers` for each of the rows, and the centers' squared lengths are taken once. */
+export function nearest(rows: Float32Array, centers: Float32Array, width: number): Int32Array {
+  const [n, k] = [rows.length / width, centers.length / width];
   const lengths = new Float64Array(k);
-  for (let c = 0; c < k; c++) for (let d = 0; d < width; d++) lengths[c] = lengths[c]! + centres[c * width + d]! ** 2;
+  for (let c = 0; c < k; c++) for (let d = 0; d < width; d++) lengths[c] = lengths[c]! + centers[c * width + d]! ** 2;
   const out = new Int32Array(n);
   for (let i = 0; i < n; i++) {
     let best = Infinity;
     for (let c = 0; c < k; c++) {
       let dot = 0;
-      for (let d = 0; d < width; d++) dot += rows[i * width + d]! * centres[c * width + d]!;
+      for (let d = 0; d < width; d++) dot += rows[i * width + d]! * centers[c * width + d]!;
       const distance = lengths[c]! - 2 * dot;
       if (distance < best) {
         best = distance;
@@ -22,17 +22,17 @@ export function nearest(rows: Float32Array, centres: Float32Array, width: number
   return out;
 }
 
-/** @returns f32 [k,width]. A centre that loses all its rows starts again at a random row. */
+/** @returns f32 [k,width]. A center that loses all its rows starts again at a random row. */
 export function kmeans(rows: Float32Array, width: number, k: number, rounds: number, rng: Rng): Float32Array {
   const n = rows.length / width;
-  const centres = new Float32Array(k * width);
+  const centers = new Float32Array(k * width);
   const restart = (c: number): void => {
     const i = rng.int(n);
-    centres.set(rows.subarray(i * width, (i + 1) * width), c * width);
+    centers.set(rows.subarray(i * width, (i + 1) * width), c * width);
   };
   for (let c = 0; c < k; c++) restart(c);
   for (let round = 0; round < rounds; round++) {
-    const owner = nearest(rows, centres, width);
+    const owner = nearest(rows, centers, width);
     const sums = new Float64Array(k * width);
     const counts = new Float64Array(k);
     for (let i = 0; i < n; i++) {
@@ -42,8 +42,8 @@ export function kmeans(rows: Float32Array, width: number, k: number, rounds: num
     }
     for (let c = 0; c < k; c++) {
       if (counts[c] === 0) restart(c);
-      else for (let d = 0; d < width; d++) centres[c * width + d] = sums[c * width + d]! / counts[c]!;
+      else for (let d = 0; d < width; d++) centers[c * width + d] = sums[c * width + d]! / counts[c]!;
     }
   }
-  return centres;
+  return centers;
 }

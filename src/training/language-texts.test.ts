@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Rng } from "../rng.ts";
+import { Rng } from "../base/rng.ts";
 import { sceneText, withQuestions, wordList } from "./language-texts.ts";
 
 const scene = (caption: string, noun: string, from: "red" | "blue") => ({

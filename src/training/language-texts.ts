@@ -1,9 +1,10 @@
 /** The built-in texts of the small language model: WordNet, facts about the nouns, and what is said about scenes. */
+
+import { hashText, permutation, Rng } from "../base/rng.ts";
 import { openAtlas } from "../data/atlas.ts";
 import { everydayNouns, nounTable } from "../data/nouns.ts";
 import { createSceneSource, type Scene } from "../data/scenes.ts";
 import { isHeldOutText, nounFacts, wordNetTexts } from "../data/texts.ts";
-import { hashText, permutation, Rng } from "../rng.ts";
 import type { LmPretrainRecipe } from "./lm-recipe.ts";
 import type { LanguageText, LanguageTexts } from "./lm-sequences.ts";
 

@@ -1,5 +1,5 @@
 /** Which parameters learn, and with what settings. The models know nothing of it. */
-import { InputError, UsageError } from "../errors.ts";
+import { InputError, UsageError } from "../base/errors.ts";
 import { type Params, paramAttrs } from "../graph/index.ts";
 import { initialValues } from "../nn/index.ts";
 import type { Slot } from "../runtime/index.ts";

@@ -1,6 +1,6 @@
 /** What a language model learns from texts and is measured by: packed one behind the other, or one by one behind lists. */
-import { InputError } from "../errors.ts";
-import { Trigram } from "../evaluation/trigram.ts";
+import { InputError } from "../base/errors.ts";
+import { Trigram } from "../evaluation/metrics/trigram.ts";
 import type { LmTokenizer } from "../text/index.ts";
 import { hashOf } from "./feature-cache.ts";
 import type { LmPretrainRecipe } from "./lm-recipe.ts";

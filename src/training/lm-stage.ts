@@ -3,13 +3,14 @@
  * stands behind a list). With LoRA the base is frozen, and new rows of the vocabulary and the norms learn beside the thin
  * matrices. arXiv 2307.08041 section 3.3; seed-facts section 11.
  */
+
+import type { Rng } from "../base/rng.ts";
 import { concat, constant, input, Params, type Tensor } from "../graph/index.ts";
 import { HIDDEN_KEY, lmInput, PICTURE_MARKS } from "../models/causal-lm.ts";
 import { languageModel, languageModelLogits, languageModelWeights } from "../models/language-model.ts";
 import type { LmConfig } from "../models/lm-config.ts";
 import { isLoraPath, type LoraConfig, LoraParams } from "../models/lora.ts";
-import { labelledCrossEntropy } from "../nn/index.ts";
-import type { Rng } from "../rng.ts";
+import { labeledCrossEntropy } from "../nn/index.ts";
 import { mapWeights, type Runtime, type Values, type WeightSource } from "../runtime/index.ts";
 import type { EncodedChat } from "../text/index.ts";
 import type { Stage } from "./loop.ts";
@@ -101,7 +102,7 @@ function nextTokenLoss(
   const learned = hidden.reshape([B * T, config.width]).gather(input("places", [M], "i32"));
   const logits = languageModelLogits(p, learned, config);
   const raised = margin > 0 ? logits.add(otherKind(labels, config).mul(margin)) : logits;
-  return { loss: labelledCrossEntropy(raised, labels), count: labels.less(0).cast("f32").neg().add(1).sum() };
+  return { loss: labeledCrossEntropy(raised, labels), count: labels.less(0).cast("f32").neg().add(1).sum() };
 }
 
 /** 1 for codes where the label is none, and for all that is no code where it is one. labels: i32 [M] -> f32 [M,V]. */

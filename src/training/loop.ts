@@ -4,10 +4,10 @@
  */
 import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { InputError } from "../errors.ts";
-import { fileError, makeFolder, writeFileAtomic } from "../files.ts";
+import { InputError } from "../base/errors.ts";
+import { hashText, Rng } from "../base/rng.ts";
 import { Params, type Tensor } from "../graph/index.ts";
-import { hashText, Rng } from "../rng.ts";
+import { fileError, makeFolder, writeFileAtomic } from "../io/files.ts";
 import type { AdamW, Runtime, Training, Values, WeightSource } from "../runtime/index.ts";
 import { resumeCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { learnables } from "./learn.ts";

@@ -1,6 +1,6 @@
 /** Many short texts as sequences of one length without padding: one after the other, each with its end, then cut. */
-import { UsageError } from "../errors.ts";
-import { permutation, Rng } from "../rng.ts";
+import { UsageError } from "../base/errors.ts";
+import { permutation, Rng } from "../base/rng.ts";
 import type { EncodedChat } from "../text/index.ts";
 import type { Sequences } from "./lm-stage.ts";
 

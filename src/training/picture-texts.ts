@@ -3,8 +3,9 @@
  * `see` (picture, prefix, caption), `see-and-draw` (besides: prefix, caption, picture) and `instruct` (conversations).
  * Only what the model is to say is learned. arXiv 2307.08041 section 3.3.
  */
+
+import { hashText, Rng } from "../base/rng.ts";
 import type { DescribedCodes } from "../data/described-codes.ts";
-import { hashText, Rng } from "../rng.ts";
 import {
   type ChatTemplate,
   type ChatTurn,

@@ -2,7 +2,7 @@
  * Stage `causal-qformer` (the paper's stage 1): 32 queries read the frozen tower's tokens, the last of them is
  * contrasted with the caption. Trains on cached tokens. arXiv 2307.08041 section 3.1.
  */
-import { retrieval, unitRows } from "../evaluation/retrieval.ts";
+import { retrieval, unitRows } from "../evaluation/metrics/retrieval.ts";
 import { input, Params } from "../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
 import { imageFeature, textFeature, textHidden } from "../models/contrastive.ts";

@@ -2,12 +2,12 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { InputError, SetupError } from "../errors.ts";
+import { InputError, SetupError } from "../base/errors.ts";
+import { parseUnetConfig } from "../image-decoder/unet-config.ts";
+import { parseVaeConfig } from "../image-decoder/vae-config.ts";
 import { parseSeedlingConfig, type SeedlingConfig } from "../models/config.ts";
 import type { PixelVaeConfig } from "../models/pixel-vae.ts";
 import type { UnetConfig } from "../models/unet.ts";
-import { parseUnetConfig } from "../tokenizer/unet-config.ts";
-import { parseVaeConfig } from "../tokenizer/vae-config.ts";
 import { hashOf } from "./feature-cache.ts";
 import type { LoopOptions } from "./loop.ts";
 
@@ -24,7 +24,7 @@ const data = z.strictObject({
   warmupShare: share.optional(),
   /** Training pictures in a row of one kind and background, so that what they show must tell them apart. */
   likeness: count.optional(),
-  /** Share of the drawings in training pictures that are drawn anew: turned, in other colours, with dark lines. */
+  /** Share of the drawings in training pictures that are drawn anew: turned, in other colors, with dark lines. */
   redrawn: share.optional(),
   validation: count.default(500),
 });

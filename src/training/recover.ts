@@ -27,6 +27,6 @@ export function recoverLoss(rebuilt: Tensor, tokens: Tensor): Tensor {
 
 /** Each token with mean 0 and variance 1. */
 function standardised(tokens: Tensor): Tensor {
-  const centred = tokens.sub(tokens.mean(-1, true));
-  return centred.div(centred.square().mean(-1, true).add(EPS).sqrt());
+  const centered = tokens.sub(tokens.mean(-1, true));
+  return centered.div(centered.square().mean(-1, true).add(EPS).sqrt());
 }

@@ -1,13 +1,13 @@
 /** Runs a recipe of a language model: texts, vocabulary, training, and a Hugging Face folder at the end. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { readJsonFile, writeSafetensors } from "../checkpoint/index.ts";
-import { InputError, SetupError } from "../errors.ts";
-import { makeFolder, writeFileAtomic } from "../files.ts";
+import { InputError, SetupError } from "../base/errors.ts";
+import { makeFolder, writeFileAtomic } from "../io/files.ts";
 import { languageModelWeights } from "../models/language-model.ts";
 import { writeLmConfig } from "../models/lm-config.ts";
 import { Runtime } from "../runtime/index.ts";
 import { LmTokenizer, trainBpe } from "../text/index.ts";
+import { readJsonFile, writeSafetensors } from "../weights/index.ts";
 import { hashOf } from "./feature-cache.ts";
 import { type LmPretrainRecipe, llamaSizes, loadLmRecipe } from "./lm-recipe.ts";
 import { type LanguageText, type LanguageTexts, sequencesOf } from "./lm-sequences.ts";

@@ -1,10 +1,10 @@
 /** Runs one recipe: data, frozen parts and caches, the stage, the loop, and the weights at the end. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { openSafetensors, readJsonFile, writeSafetensors } from "../checkpoint/index.ts";
-import { InputError, SetupError } from "../errors.ts";
-import { makeFolder, writeFileAtomic } from "../files.ts";
+import { InputError, SetupError } from "../base/errors.ts";
 import { input, Params } from "../graph/index.ts";
+import { vaeEncoderGraph } from "../image-tokenizer/graphs.ts";
+import { makeFolder, writeFileAtomic } from "../io/files.ts";
 import { pooledImageEmbedding } from "../models/clip.ts";
 import { clipText } from "../models/clip-pair.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
@@ -14,7 +14,7 @@ import type { PixelVaeConfig } from "../models/pixel-vae.ts";
 import { causalEmbeddings, visionNorm } from "../models/seed-tokenizer.ts";
 import { type Device, mapWeights, Runtime, type Values } from "../runtime/index.ts";
 import { CaptionTokenizer, splitWords, wordLevelTokenizer } from "../text/index.ts";
-import { vaeEncoderGraph } from "../tokenizer/graphs.ts";
+import { openSafetensors, readJsonFile, writeSafetensors } from "../weights/index.ts";
 import { clipStage, pixelFeed } from "./clip-stage.ts";
 import { codebookStage } from "./codebook-stage.ts";
 import { diffusionStage } from "./diffusion-stage.ts";

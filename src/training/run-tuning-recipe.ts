@@ -4,6 +4,21 @@
  */
 import { availableParallelism } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
+import { InputError, UsageError } from "../base/errors.ts";
+import { quote } from "../base/one-line.ts";
+import type { DescribedCodes } from "../data/described-codes.ts";
+import { normal } from "../graph/index.ts";
+import { makeFolder, writeFileAtomic } from "../io/files.ts";
+import { localFile } from "../io/hub/index.ts";
+import { allNumbers, openBaseModel } from "../language/generation/base-model.ts";
+import { PICTURE_MARKS } from "../models/causal-lm.ts";
+import { languageModelWeights, vocabularyPaths } from "../models/language-model.ts";
+import type { LmConfig } from "../models/lm-config.ts";
+import { type LoraConfig, LoraParams, SEED_LORA, SEED_LORA_OPT } from "../models/lora.ts";
+import { initialValues } from "../nn/index.ts";
+import { mapWeights, Runtime } from "../runtime/index.ts";
+import { CHATML, LmTokenizer, SEED_CHAT, withImageTokens } from "../text/index.ts";
+import { DESCRIBING, expectSameCodes, type LmManifest, readLmManifest, writeLmManifest } from "../text/lm-manifest.ts";
 import {
   type Adapter,
   baseHash,
@@ -11,22 +26,7 @@ import {
   readPeftFolder,
   writePeftFolder,
   writeSafetensors,
-} from "../checkpoint/index.ts";
-import type { DescribedCodes } from "../data/described-codes.ts";
-import { InputError, UsageError } from "../errors.ts";
-import { makeFolder, writeFileAtomic } from "../files.ts";
-import { allNumbers, openBaseModel } from "../generation/base-model.ts";
-import { normal } from "../graph/index.ts";
-import { localFile } from "../hub/index.ts";
-import { PICTURE_MARKS } from "../models/causal-lm.ts";
-import { languageModelWeights, vocabularyPaths } from "../models/language-model.ts";
-import type { LmConfig } from "../models/lm-config.ts";
-import { type LoraConfig, LoraParams, SEED_LORA, SEED_LORA_OPT } from "../models/lora.ts";
-import { initialValues } from "../nn/index.ts";
-import { quote } from "../one-line.ts";
-import { mapWeights, Runtime } from "../runtime/index.ts";
-import { CHATML, LmTokenizer, SEED_CHAT, withImageTokens } from "../text/index.ts";
-import { DESCRIBING, expectSameCodes, type LmManifest, readLmManifest, writeLmManifest } from "../text/lm-manifest.ts";
+} from "../weights/index.ts";
 import { hashOf } from "./feature-cache.ts";
 import { loadTuningRecipe, type TuningRecipe } from "./lm-recipe.ts";
 import type { LanguageText, LanguageTexts } from "./lm-sequences.ts";

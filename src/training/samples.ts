@@ -2,14 +2,14 @@
 import { join } from "node:path";
 import { contactSheet } from "../data/sheet.ts";
 import { noiseLatents, sample } from "../diffusion/index.ts";
-import { writeFileAtomic } from "../files.ts";
 import { fromTensor } from "../image/index.ts";
+import { parseSampling } from "../image-decoder/sampling.ts";
+import { unetGraph, vaeDecoderGraph } from "../image-tokenizer/graphs.ts";
+import { writeFileAtomic } from "../io/files.ts";
 import type { SeedlingConfig } from "../models/config.ts";
 import { type PixelVaeConfig, pixelVaeFactor } from "../models/pixel-vae.ts";
 import type { UnetConfig } from "../models/unet.ts";
 import { mapWeights, type Runtime, type Value, type Values } from "../runtime/index.ts";
-import { unetGraph, vaeDecoderGraph } from "../tokenizer/graphs.ts";
-import { parseSampling } from "../tokenizer/sampling.ts";
 import { joinRows } from "./clip-stage.ts";
 import type { Stage } from "./loop.ts";
 import { type Picture, type Pictures, take } from "./pictures.ts";

@@ -4,7 +4,7 @@ import { openAtlas } from "../data/atlas.ts";
 import { codeShards, type DescribedCodes, describedScenes, readCodeFolder } from "../data/described-codes.ts";
 import { everydayNouns, nounTable } from "../data/nouns.ts";
 import { createSceneSource, type SceneSource } from "../data/scenes.ts";
-import type { SeedTokenizer } from "../seed-tokenizer.ts";
+import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { hashOf } from "./feature-cache.ts";
 import type { TuningRecipe } from "./lm-recipe.ts";
 import type { PictureTalk } from "./run-tuning-recipe.ts";

@@ -1,4 +1,4 @@
-import { hashText, permutation, Rng } from "../rng.ts";
+import { hashText, permutation, Rng } from "../base/rng.ts";
 
 /** All rows in a new order each time through. */
 export class Shuffle {

@@ -17,7 +17,7 @@ import { contrast } from "./stage1.ts";
 
 /** What the frozen teachers say of the same pictures and captions; a term without its target is left out. */
 export interface Stage2Targets {
-  /** f32 [B,F], the image encoder's projected embedding, not normalised. */
+  /** f32 [B,F], the image encoder's projected embedding, not normalized. */
   readonly imageEmbedding?: Tensor;
   /** f32 [B,tokens,F], the text encoder's last hidden state after its final norm. */
   readonly textFeatures?: Tensor;

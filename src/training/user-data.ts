@@ -1,6 +1,7 @@
 /** A user's own pictures as training data: folders with captions and WebDataset tars. */
+
+import { hashText } from "../base/rng.ts";
 import { openDataset, type ProblemKind } from "../data/index.ts";
-import { hashText } from "../rng.ts";
 import type { TrainingData } from "./run-recipe.ts";
 
 /** One sample in twenty, chosen by its key, is kept for validation. */

@@ -4,9 +4,10 @@
  */
 import { join } from "node:path";
 import { contactSheet } from "../data/sheet.ts";
-import { writeFileAtomic } from "../files.ts";
 import { input, type Params } from "../graph/index.ts";
 import { fromTensor, toTensor } from "../image/index.ts";
+import { vaeDecoderGraph, vaeEncoderGraph } from "../image-tokenizer/graphs.ts";
+import { writeFileAtomic } from "../io/files.ts";
 import {
   type PixelVaeConfig,
   pixelVaeDecode,
@@ -16,7 +17,6 @@ import {
 } from "../models/pixel-vae.ts";
 import { mse } from "../nn/index.ts";
 import { mapWeights, type Runtime, type Training, type Value, type Values } from "../runtime/index.ts";
-import { vaeDecoderGraph, vaeEncoderGraph } from "../tokenizer/graphs.ts";
 import type { Stage, StepNews } from "./loop.ts";
 import { type Picture, type Pictures, take } from "./pictures.ts";
 

@@ -9,9 +9,9 @@ const encode = (caption: string): number[] => caption.split(" ").map((word) => W
 
 /** Code 0 stands in every red picture, 1 in every blue one, 2 with cats, 3 with dogs, 4 in all, 5 in none. */
 const rows = Array.from({ length: 400 }, (_, i) => {
-  const [colour, thing] = [i % 2, (i >> 1) % 2];
-  const codes = Array.from({ length: 32 }, (_, k) => [colour, 2 + thing, 4][k % 3]!);
-  return { codes, caption: `${WORDS[colour]} ${WORDS[2 + thing]}`, questions: [] };
+  const [color, thing] = [i % 2, (i >> 1) % 2];
+  const codes = Array.from({ length: 32 }, (_, k) => [color, 2 + thing, 4][k % 3]!);
+  return { codes, caption: `${WORDS[color]} ${WORDS[2 + thing]}`, questions: [] };
 });
 
 test("a code begins as the words that go with it", () => {
@@ -33,7 +33,7 @@ test("a code begins as the words that go with it", () => {
 test("words in most captions and words in a few say nothing", () => {
   const said = rows.map((row, i) => ({ ...row, caption: `${row.caption.split(" ")[0]} ${i === 0 ? "dog" : "cat"}` }));
   const out = wordRows({ rows: said, encode, embeddings, width, codes: 6 });
-  // Only the two colours are left, and their mean is taken off both.
+  // Only the two colors are left, and their mean is taken off both.
   for (let code = 0; code < 5; code++)
     for (const d of [2, 3]) expect(out[code * width + d]).toBeCloseTo(out[5 * width + d]!, 6);
 });

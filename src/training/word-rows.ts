@@ -7,8 +7,9 @@
  * every row one and the same vector is added, by which the model can tell codes from words, in what it reads and in what
  * it says where the head is tied to the embeddings.
  */
+
+import { hashText, Rng } from "../base/rng.ts";
 import type { DescribedCodes } from "../data/described-codes.ts";
-import { hashText, Rng } from "../rng.ts";
 
 export interface WordRowsOptions {
   readonly rows: readonly DescribedCodes[];

@@ -9,10 +9,10 @@ import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { type Pack, pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openSafetensors, writeSafetensors } from "../../src/checkpoint/index.ts";
 import { PACKED_BYTES, unpackCodes } from "../../src/codes/index.ts";
 import { encodePng } from "../../src/image/index.ts";
-import { SeedTokenizer } from "../../src/seed-tokenizer.ts";
+import { SeedTokenizer } from "../../src/image-tokenizer/seed-tokenizer.ts";
+import { openSafetensors, writeSafetensors } from "../../src/weights/index.ts";
 import { writeTinyModel } from "../tiny-model.ts";
 import { badPictures, blocks, turnedPictures, unusualPictures } from "./pictures.ts";
 import { type Finished, finished, type RunOptions, run, start } from "./run.ts";
@@ -83,7 +83,7 @@ describe(
   "usage",
   () => {
     test.each([
-      ["tokenise", "seedling: unknown command 'tokenise' (Did you mean tokenize?). See --help.\n"],
+      ["tokenize", "seedling: unknown command 'tokenize' (Did you mean tokenize?). See --help.\n"],
       ["tokenize", "seedling: missing required argument 'pictures'. See --help.\n"],
       ["tokenize x --jsn", "seedling: unknown option '--jsn' (Did you mean --json?). See --help.\n"],
       ["tokenize x --json --packed", "seedling: tokenize: expected --json or --packed, got both. Choose one.\n"],
@@ -501,9 +501,9 @@ describe(
         "an unknown key",
         async (folder) => {
           const path = join(folder, "config.json");
-          await writeFile(path, (await readFile(path, "utf8")).replace("{", '{"colour":1,'));
+          await writeFile(path, (await readFile(path, "utf8")).replace("{", '{"color":1,'));
         },
-        /config\.json: .*"colour"/,
+        /config\.json: .*"color"/,
       ],
     ])("with %s", async (_, change, says) => {
       const { code, stderr } = await withModel(change);

@@ -8,7 +8,7 @@ import { pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeImage, encodePng, readPngText } from "../../src/image/index.ts";
 import { textChunk } from "../../src/image/png-text.ts";
-import { type DescribeOptions, SeedLanguageModel } from "../../src/seed-language-model.ts";
+import { type DescribeOptions, SeedLanguageModel } from "../../src/language/seed-language-model.ts";
 import { TINY_CONTEXT, writeTinyLanguageModel } from "../tiny-language-model.ts";
 import { writeTinyModel } from "../tiny-model.ts";
 import { blocks } from "./pictures.ts";
@@ -325,7 +325,7 @@ describe(
 
     test.each<[string, (note: Record<string, never>) => unknown, string]>([
       ["no JSON", () => "{", "bad.png: its note: expected JSON"],
-      ["an unknown key", (note) => ({ ...note, colour: 1 }), 'bad.png: its note: unknown key "colour"'],
+      ["an unknown key", (note) => ({ ...note, color: 1 }), 'bad.png: its note: unknown key "color"'],
       ["too few codes", (note) => ({ ...note, codes: [1, 2] }), "bad.png: its note: codes: "],
       ["codes of a larger book", (note) => ({ ...note, codes: Array(32).fill(64) }), "expected codes 0..63, got 64."],
       [

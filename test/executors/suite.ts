@@ -1,5 +1,6 @@
 /** What every executor must compute like the reference: graphs, feeds and tolerances, at least one for each operation. */
 import { gradients } from "../../src/autodiff/index.ts";
+import { hashText, Rng } from "../../src/base/rng.ts";
 import { type Dim, resolveDim } from "../../src/graph/dims.ts";
 import {
   concat,
@@ -17,7 +18,6 @@ import {
   type Tensor,
 } from "../../src/graph/index.ts";
 import { apply } from "../../src/graph/tensor.ts";
-import { hashText, Rng } from "../../src/rng.ts";
 import type { Value, Values } from "../../src/runtime/index.ts";
 
 /** Elements of the parameter at a path. */

@@ -1,8 +1,8 @@
 /** Training on the GPU gives the numbers of training on the CPU, with the state on the GPU from step to step. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Rng } from "../../src/base/rng.ts";
 import { input, Params, paramAttrs, type Tensor } from "../../src/graph/index.ts";
 import { initialValues, linear, mse } from "../../src/nn/index.ts";
-import { Rng } from "../../src/rng.ts";
 import { type AdamW, type Kind, Runtime, type Training, type Values } from "../../src/runtime/index.ts";
 import { whyNoGpu } from "./drivers.ts";
 

@@ -6,7 +6,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { gradients } from "../../src/autodiff/index.ts";
-import { openSafetensors, readJsonFile } from "../../src/checkpoint/index.ts";
 import {
   emptyClassVectors,
   readNoiseSchedule,
@@ -23,6 +22,7 @@ import type { Trace } from "../../src/models/eva-vit.ts";
 import { type UnetConfig, unet } from "../../src/models/unet.ts";
 import { latentsToPixels, type VaeConfig, vaeDecode, vaeEncode } from "../../src/models/vae.ts";
 import { type Program, Runtime, type Value, type Values, type WeightSource } from "../../src/runtime/index.ts";
+import { openSafetensors, readJsonFile } from "../../src/weights/index.ts";
 
 const root = "test/fixtures/diffusers";
 const TOLERANCE = 5e-5;

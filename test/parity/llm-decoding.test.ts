@@ -3,16 +3,16 @@ import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ggufTokenizer, openGguf, openSafetensors, writeSafetensors } from "../../src/checkpoint/index.ts";
-import { allNumbers, openBaseModel } from "../../src/generation/base-model.ts";
+import { allNumbers, openBaseModel } from "../../src/language/generation/base-model.ts";
 import {
   beamSearch,
   generate,
   type OpenedModel,
   type OpenModelOptions,
   openLanguageModel,
-} from "../../src/generation/index.ts";
-import { quantizeFolder } from "../../src/quantization/index.ts";
+} from "../../src/language/generation/index.ts";
+import { ggufTokenizer, openGguf, openSafetensors, writeSafetensors } from "../../src/weights/index.ts";
+import { quantizeFolder } from "../../src/weights/quantized/index.ts";
 
 const root = "test/fixtures/llm";
 let folder: string;

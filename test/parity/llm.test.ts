@@ -5,7 +5,6 @@
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { gradients } from "../../src/autodiff/index.ts";
-import { expectTensors, openCheckpoint, readJsonFile, readPeftFolder } from "../../src/checkpoint/index.ts";
 import { constant, Params, paramAttrs, type Tensor } from "../../src/graph/index.ts";
 import { HIDDEN_KEY, type LmInput, lmInput } from "../../src/models/causal-lm.ts";
 import {
@@ -16,8 +15,9 @@ import {
 } from "../../src/models/language-model.ts";
 import { type LmConfig, readLmConfig } from "../../src/models/lm-config.ts";
 import { LoraParams } from "../../src/models/lora.ts";
-import { labelledCrossEntropy } from "../../src/nn/losses.ts";
+import { labeledCrossEntropy } from "../../src/nn/losses.ts";
 import { mapWeights, Runtime, type Value, type Values } from "../../src/runtime/index.ts";
+import { expectTensors, openCheckpoint, readJsonFile, readPeftFolder } from "../../src/weights/index.ts";
 
 const root = "test/fixtures/llm";
 const TOLERANCE = 2e-5;
@@ -154,7 +154,7 @@ describe.each(["llama", "llama-tied", "opt"])("%s", (name) => {
     const labels = sequences.flatMap((s) => Array.from({ length: shape[1]! }, (_, i) => s[i + 1] ?? -100));
     const { hidden } = languageModel(p, input, config);
     const rows = hidden.reshape([labels.length, config.width]);
-    const loss = labelledCrossEntropy(languageModelLogits(p, rows, config), constant(Int32Array.from(labels)));
+    const loss = labeledCrossEntropy(languageModelLogits(p, rows, config), constant(Int32Array.from(labels)));
     const params = [...p.declared().values()];
     const outputs: Record<string, Tensor> = { loss };
     for (const [i, g] of gradients(loss, params).entries())

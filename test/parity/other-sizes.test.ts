@@ -6,13 +6,13 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type TensorToWrite, writeSafetensors } from "../../src/checkpoint/index.ts";
-import { checkParity, formatParity } from "../../src/evaluation/parity.ts";
-import { type Reference, stage1Case, stage2Case, v1Case, v2Case } from "../../src/evaluation/parity-cases.ts";
-import { parseParityConfig } from "../../src/evaluation/parity-config.ts";
+import { hashText, Rng } from "../../src/base/rng.ts";
+import { checkParity, formatParity } from "../../src/evaluation/parity/parity.ts";
+import { type Reference, stage1Case, stage2Case, v1Case, v2Case } from "../../src/evaluation/parity/parity-cases.ts";
+import { parseParityConfig } from "../../src/evaluation/parity/parity-config.ts";
 import { input, Params, type Tensor } from "../../src/graph/index.ts";
-import { hashText, Rng } from "../../src/rng.ts";
 import { evaluate } from "../../src/runtime/reference.ts";
+import { type TensorToWrite, writeSafetensors } from "../../src/weights/index.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -43,9 +43,9 @@ function weight(path: string, shape: readonly number[]): Float32Array {
   const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
   const isNorm = /norm\d?\.weight$|LayerNorm\.weight$|ln_vision\.weight$/.test(path);
   const std = shape.length < 2 ? 0.2 : /embed|tokens/.test(path) ? 0.8 : fanIn ** -0.5;
-  const centre = isNorm ? 1 : path === "temp" ? 0.5 : 0;
+  const center = isNorm ? 1 : path === "temp" ? 0.5 : 0;
   const length = shape.reduce((a, b) => a * b, 1);
-  return Float32Array.from({ length }, () => centre + (path === "temp" ? 0 : std * rng.normal()));
+  return Float32Array.from({ length }, () => center + (path === "temp" ? 0 : std * rng.normal()));
 }
 
 type Inputs = Record<string, { shape: readonly number[]; data: Float32Array | BigInt64Array }>;

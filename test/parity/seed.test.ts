@@ -3,8 +3,8 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openSafetensors, writeSafetensors } from "../../src/checkpoint/index.ts";
-import { checkParity, formatParity, type ParityLine } from "../../src/evaluation/parity.ts";
+import { checkParity, formatParity, type ParityLine } from "../../src/evaluation/parity/parity.ts";
+import { openSafetensors, writeSafetensors } from "../../src/weights/index.ts";
 
 const official = "test/fixtures/tiny-a";
 

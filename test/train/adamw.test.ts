@@ -1,7 +1,7 @@
 /** The optimizer: by hand, against PyTorch, and the two implementations against each other. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Rng } from "../../src/base/rng.ts";
 import { input } from "../../src/graph/index.ts";
-import { Rng } from "../../src/rng.ts";
 import { type AdamW, Arena, type Slot } from "../../src/runtime/arena.ts";
 import { type Program, Runtime, type Values } from "../../src/runtime/index.ts";
 import { evaluate } from "../../src/runtime/reference.ts";

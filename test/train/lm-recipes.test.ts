@@ -4,19 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Adapter, readPeftFolder, writePeftFolder } from "../../src/checkpoint/index.ts";
-import { type GenerateEvent, generate, openLanguageModel } from "../../src/generation/index.ts";
+import { type GenerateEvent, generate, openLanguageModel } from "../../src/language/generation/index.ts";
 import { encodeChat, LmTokenizer, SEED_CHAT } from "../../src/text/index.ts";
 import { DESCRIBING, readLmManifest, writeLmManifest } from "../../src/text/lm-manifest.ts";
 import { assembleLanguage } from "../../src/training/assemble-language.ts";
 import { type LogLine, type LoopResult, runLmRecipe, runTuningRecipe } from "../../src/training/index.ts";
 import { loadTuningRecipe } from "../../src/training/lm-recipe.ts";
 import { REQUESTS } from "../../src/training/picture-texts.ts";
+import { type Adapter, readPeftFolder, writePeftFolder } from "../../src/weights/index.ts";
 
 const recipe = fileURLToPath(new URL("../recipes/lm-pretrain.json", import.meta.url));
-const COLOURS = ["red", "blue", "green"];
+const COLORS = ["red", "blue", "green"];
 const THINGS = ["cat", "car", "tree", "star"];
-const all = COLOURS.flatMap((colour) => THINGS.map((thing) => `a ${colour} ${thing} is ${colour}.`));
+const all = COLORS.flatMap((color) => THINGS.map((thing) => `a ${color} ${thing} is ${color}.`));
 
 let root: string;
 beforeAll(async () => {
@@ -51,8 +51,8 @@ test("pretraining makes a Hugging Face folder that speaks as its texts do, bette
 
 test("it goes on with texts behind lists of their words, and learns to say what is listed", async () => {
   const lines: LogLine[] = [];
-  const listed = COLOURS.flatMap((colour) =>
-    THINGS.map((thing) => ({ given: `${thing} ${colour}:`, text: ` a ${colour} ${thing} is ${colour}.` })),
+  const listed = COLORS.flatMap((color) =>
+    THINGS.map((thing) => ({ given: `${thing} ${color}:`, text: ` a ${color} ${thing} is ${color}.` })),
   );
   const texts = async () => ({ train: listed, heldOut: listed });
   const onLine = (line: LogLine): void => {
@@ -98,12 +98,12 @@ test("it goes on with texts behind lists of their words, and learns to say what 
 
 const CODES = 24;
 
-/** Pictures whose first codes say the colour and the thing; the rest is the same for all. */
-const rows = COLOURS.flatMap((colour, c) =>
+/** Pictures whose first codes say the color and the thing; the rest is the same for all. */
+const rows = COLORS.flatMap((color, c) =>
   THINGS.map((thing, t) => ({
     codes: Array.from({ length: 32 }, (_, i) => (i % 2 === 0 ? c : 3 + t)),
-    caption: `a ${colour} ${thing}`,
-    questions: [{ question: "what color is it?", answer: colour }],
+    caption: `a ${color} ${thing}`,
+    questions: [{ question: "what color is it?", answer: color }],
   })),
 );
 

@@ -4,9 +4,9 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Rng } from "../../src/base/rng.ts";
 import { filled, input, normal } from "../../src/graph/index.ts";
 import { linear, mse } from "../../src/nn/index.ts";
-import { Rng } from "../../src/rng.ts";
 import { Runtime, type Values } from "../../src/runtime/index.ts";
 import { listCheckpoints } from "../../src/training/checkpoint.ts";
 import { type LogLine, type LoopOptions, type LoopResult, type Stage, trainLoop } from "../../src/training/index.ts";

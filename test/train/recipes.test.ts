@@ -4,10 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openSafetensors } from "../../src/checkpoint/index.ts";
 import { createSceneSource, loadAtlas } from "../../src/data/index.ts";
 import { decodeImage } from "../../src/image/index.ts";
-import { SeedTokenizer } from "../../src/seed-tokenizer.ts";
+import { SeedTokenizer } from "../../src/image-tokenizer/seed-tokenizer.ts";
 import { assemble } from "../../src/training/assemble.ts";
 import {
   type LogLine,
@@ -18,6 +17,7 @@ import {
   scenePictures,
 } from "../../src/training/index.ts";
 import { loadWeights } from "../../src/training/run-recipe.ts";
+import { openSafetensors } from "../../src/weights/index.ts";
 
 const TIMEOUT_MS = 180_000;
 const CODES = 48;

@@ -1,0 +1,43 @@
+/**
+ * A diffusers folder of Stable Diffusion 1.x or of Stable Diffusion 2.1 unCLIP, opened and checked whole before anything
+ * runs: model_index.json and a sub-folder for each part. Nothing here computes.
+ */
+import { join } from "node:path";
+import type { ImageNormalizer, NoiseSchedule } from "../diffusion/index.ts";
+import type { Part } from "../runtime/programs.ts";
+import { expectTensors } from "../weights/index.ts";
+import { findWeights, openPart, partWeights } from "./part-weights.ts";
+import { normalizerShapes, type PartName } from "./parts.ts";
+import { type DiffusersSettings, imageWidth, readDiffusersSettings } from "./settings.ts";
+
+export { imageWidth, type SamplerName } from "./settings.ts";
+
+export interface DiffusersFolder extends Omit<DiffusersSettings, "built" | "imageSchedule"> {
+  /** How image embeddings are blurred; of unCLIP only. */
+  readonly imageNoise?: { readonly normalizer: ImageNormalizer; readonly schedule: NoiseSchedule };
+  readonly parts: Readonly<Partial<Record<PartName, Part>>>;
+}
+
+/**
+ * @throws SetupError naming every part that is missing; InputError for another kind of pipeline, or parts that do not fit
+ * each other; CheckpointError listing every missing, extra and misshaped tensor of a part.
+ */
+export async function openDiffusersFolder(path: string): Promise<DiffusersFolder> {
+  const { built, imageSchedule: schedule, ...settings } = await readDiffusersSettings(path);
+  const parts: Partial<Record<PartName, Part>> = {};
+  for (const [name, { outputs, stored }] of built)
+    parts[name] = { outputs, weights: await partWeights(join(path, name), stored) };
+  if (!schedule) return { ...settings, parts };
+  const normalizer = await readNormalizer(join(path, "image_normalizer"), imageWidth(settings.unet));
+  return { ...settings, imageNoise: { normalizer, schedule }, parts };
+}
+
+async function readNormalizer(folder: string, width: number): Promise<ImageNormalizer> {
+  const file = await openPart(await findWeights(folder));
+  try {
+    expectTensors(file, normalizerShapes(width));
+    return { mean: await file.readFloat32("mean"), std: await file.readFloat32("std") };
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,63 @@
+/** The weights of one part of a diffusers folder: whichever file diffusers or transformers wrote, by the names of our models. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { SetupError } from "../base/errors.ts";
+import type { WeightSource } from "../runtime/index.ts";
+import { expectTensors, openSafetensors, openShardedSafetensors, type SafetensorsFile } from "../weights/index.ts";
+import { mappedWeights } from "../weights/mapped/mapped-weights.ts";
+
+export interface StoredPart {
+  /** Name and shape of every tensor that is needed. */
+  readonly shapes: readonly (readonly [string, readonly number[]])[];
+  /** Stored name -> ours. */
+  readonly rename?: (name: string) => string;
+  /** Tensors that may be there and are not run. */
+  readonly other?: (name: string) => boolean;
+}
+
+/** Full precision goes first; an index names shards. Both libraries have changed where "fp16" stands. */
+const ENDINGS = [
+  "safetensors",
+  "safetensors.index.json",
+  "fp16.safetensors",
+  "safetensors.index.fp16.json",
+  "safetensors.fp16.index.json",
+];
+
+/** @throws SetupError if there are none; CheckpointError listing every missing, extra and misshaped tensor. */
+export async function partWeights(folder: string, { shapes, rename, other }: StoredPart): Promise<WeightSource> {
+  const file = await openPart(await findWeights(folder));
+  await file.close();
+  const renamed = [...file.tensors].map(([name, info]) => [rename?.(name) ?? name, info] as const);
+  const tensors = new Map(renamed.filter(([name]) => !isBuffer(name) && !other?.(name)));
+  expectTensors({ path: file.path, tensors }, shapes);
+  return mappedWeights(file.path, tensors);
+}
+
+/** Older versions of transformers stored the numbers from 0 up. */
+export function isBuffer(name: string): boolean {
+  return name.endsWith(".position_ids");
+}
+
+/** Names of a part's safetensors file or index, the best first: those of diffusers' models, then transformers'. */
+export const WEIGHT_NAMES: readonly string[] = ["diffusion_pytorch_model", "model"].flatMap((stem) =>
+  ENDINGS.map((ending) => `${stem}.${ending}`),
+);
+
+/** Names of the files that PyTorch saves, the best first. `seedling import` reads them; nothing is opened from them. */
+export const TORCH_NAMES: readonly string[] = ["bin", "fp16.bin"].flatMap((ending) =>
+  ["diffusion_pytorch_model", "pytorch_model"].map((stem) => `${stem}.${ending}`),
+);
+
+/** The safetensors file or index of a part. @throws SetupError if there is none. */
+export async function findWeights(folder: string): Promise<string> {
+  for (const path of WEIGHT_NAMES.map((name) => join(folder, name)))
+    if (await stat(path).catch(() => undefined)) return path;
+  throw new SetupError(
+    `${folder}: expected diffusion_pytorch_model.safetensors or model.safetensors, found none. Copy the safetensors files too, or make them with seedling import.`,
+  );
+}
+
+export function openPart(path: string): Promise<SafetensorsFile> {
+  return path.endsWith(".json") ? openShardedSafetensors(path) : openSafetensors(path);
+}

@@ -1,0 +1,67 @@
+/** The graphs of a diffusers folder, one a part: each has its own weights and is compiled when it is first needed. */
+import { input, Params } from "../graph/index.ts";
+import { type Outputs, shapesOf } from "../image-tokenizer/graphs.ts";
+import { type TextEncoderConfig, textEncoder } from "../models/clip.ts";
+import { type ClipVisionConfig, clipVision } from "../models/clip-vision.ts";
+import { type UnetConfig, unet } from "../models/unet.ts";
+import { latentsToPixels, type VaeConfig } from "../models/vae.ts";
+import type { StoredPart } from "./part-weights.ts";
+
+/** As the sub-folders are called. */
+export type PartName = "text_encoder" | "unet" | "vae" | "image_encoder";
+
+export interface BuiltPart {
+  readonly outputs: Outputs;
+  readonly stored: StoredPart;
+}
+
+/** ids i32 [B,L] -> features f32 [B,L,D]. */
+export function textEncoderPart(config: TextEncoderConfig): BuiltPart {
+  const p = new Params();
+  const features = textEncoder(p, input("ids", ["B", config.maxPositions], "i32"), config);
+  // transformers 5 leaves the prefix out
+  return {
+    outputs: { features },
+    stored: { shapes: shapesOf(p), rename: (name) => name.replace(/^text_model\./, "") },
+  };
+}
+
+/** latents f32 [B,C,Y,X], timesteps f32 [B], context f32 [B,L,D], perhaps class_embedding f32 [B,2E] -> answer f32 [B,C,Y,X]. */
+export function unetPart(config: UnetConfig, contextLength: number): BuiltPart {
+  const { inChannels: C, sampleSize: side, crossAttentionDim: D, projectionClassEmbeddingsInputDim: classes } = config;
+  const p = new Params();
+  const latents = input("latents", ["B", C, side, side]);
+  const context = input("context", ["B", contextLength, D]);
+  const classEmbedding = classes ? input("class_embedding", ["B", classes]) : undefined;
+  const answer = unet(p, latents, input("timesteps", ["B"]), context, config, classEmbedding);
+  return { outputs: { answer }, stored: { shapes: shapesOf(p) } };
+}
+
+const OLD_ATTENTION: Readonly<Record<string, string>> = {
+  query: "to_q",
+  key: "to_k",
+  value: "to_v",
+  proj_attn: "to_out.0",
+};
+
+/** latents f32 [B,C,y,x], scaled -> pixels f32 [B,3,Y,X] within 0..1. The encoder stays where it is. */
+export function vaePart(config: VaeConfig, side: number): BuiltPart {
+  const p = new Params();
+  const pixels = latentsToPixels(p, input("latents", ["B", config.latentChannels, side, side]), config);
+  const rename = (name: string): string =>
+    name.replace(/(?<=\.attentions\.\d+\.)(query|key|value|proj_attn)(?=\.)/, (old) => OLD_ATTENTION[old]!);
+  const other = (name: string): boolean => /^(encoder|quant_conv)\./.test(name);
+  return { outputs: { pixels }, stored: { shapes: shapesOf(p), rename, other } };
+}
+
+/** pixels f32 [B,3,Y,X] -> image f32 [B,E]. */
+export function imageEncoderPart(config: ClipVisionConfig): BuiltPart {
+  const p = new Params();
+  const image = clipVision(p, input("pixels", ["B", 3, config.imageSize, config.imageSize]), config);
+  return { outputs: { image }, stored: { shapes: shapesOf(p) } };
+}
+
+/** Mean and spread of image embeddings of this width: numbers of unCLIP that no graph reads. */
+export function normalizerShapes(width: number): StoredPart["shapes"] {
+  return ["mean", "std"].map((name) => [name, [1, width]] as const);
+}

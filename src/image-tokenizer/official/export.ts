@@ -1,0 +1,69 @@
+/** A folder of ours -> files under the names and in the form in which SEED was published. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expectFree, writeFolder } from "../../io/folder.ts";
+import { copyTensor } from "../../weights/copy-tensor.ts";
+import { openCheckpoint } from "../../weights/index.ts";
+import { LAYOUTS, type LayoutName } from "../../weights/official.ts";
+import { writeTorch } from "../../weights/torch-write.ts";
+import type { OfficialConfig } from "./config.ts";
+import { readHints } from "./hints.ts";
+import { expectComplete, planImport } from "./import.ts";
+
+export interface ExportOptions {
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface ExportReport {
+  readonly layout: LayoutName;
+  readonly files: readonly { readonly file: string; readonly tensors: number }[];
+  /** Tensors that the official models do not know, such as our CLIP pair. */
+  readonly left: readonly string[];
+}
+
+/**
+ * Writes the SEED part of `from` (an imported folder, or one that was trained here) to the new folder `to`, bit for bit,
+ * and a config.json with the numbers of heads, which the files do not tell.
+ * @throws UsageError if `to` is taken; CheckpointError if a part of the model is missing.
+ */
+export async function exportOfficial(from: string, to: string, options: ExportOptions = {}): Promise<ExportReport> {
+  await expectFree(to);
+  const file = await openCheckpoint(from);
+  try {
+    const plan = planImport([file], await readHints(from));
+    expectComplete(plan);
+    const { config, tensors, report } = plan;
+    const layout = layoutOf(config);
+    const parts = LAYOUTS[layout].map((part) => {
+      const names = [...tensors.keys()].filter(part.holds);
+      return { ...part, names };
+    });
+    const sizes = [...tensors.keys()].map((name) => file.tensors.get(name)!.byteLength);
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    let done = 0;
+    const onRead = (bytes: number) => {
+      options.signal?.throwIfAborted();
+      done += bytes;
+      options.onProgress?.(done, total);
+    };
+    await writeFolder(to, async (temporary) => {
+      for (const part of parts) {
+        const copies = part.names.map((name) =>
+          copyTensor(file, name, { name: name.slice(part.prefix.length), onRead }),
+        );
+        await writeTorch(join(temporary, part.file), copies, "section" in part ? part.section : undefined);
+      }
+      await writeFile(join(temporary, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+    });
+    const files = parts.map((part) => ({ file: part.file, tensors: part.names.length }));
+    return { layout, files, left: report.files[0]!.ignored.map(({ name }) => name) };
+  } finally {
+    await file.close();
+  }
+}
+
+function layoutOf({ codec }: OfficialConfig): LayoutName {
+  if (!codec) return "encoder";
+  return codec.image ? "v2" : "v1";
+}

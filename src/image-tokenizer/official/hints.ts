@@ -1,0 +1,57 @@
+/** The config.json that lies beside an official checkpoint, if it says what shapes do not tell. */
+import { stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { readJsonFile } from "../../weights/index.ts";
+import type { Hints } from "./infer.ts";
+
+const count = z.int().positive();
+const eps = z.number().positive().optional();
+
+/** A folder of ours: imported, or trained here. */
+const ours = z.object({
+  format: z.enum(["seed-official-1", "seedling-1"]),
+  vision: z.object({ heads: count, depth: count, eps }),
+  qformer: z.object({ heads: count, eps }),
+  decoderHeads: count.optional(),
+  codec: z.object({ decoderHeads: count }).optional(),
+});
+
+/** A parity fixture; its README describes it. */
+const fixture = z.object({
+  kind: z.string(),
+  vision: z.object({ heads: count, depth: count, layer_norm_eps: eps }),
+  qformer: z.object({ num_attention_heads: count, layer_norm_eps: eps }),
+  decoder: z.object({ num_heads: count }).optional(),
+});
+
+/** Hints from the config.json in the folder `path`, or beside the file `path`; none if there is no such file, or another's. */
+export async function readHints(path: string): Promise<Hints> {
+  const folder = (await stat(path)).isDirectory() ? path : dirname(path);
+  const where = join(folder, "config.json");
+  if (!(await stat(where).catch(() => undefined))) return {};
+  const json = await readJsonFile(where);
+  const own = ours.safeParse(json);
+  if (own.success) {
+    const { vision, qformer, decoderHeads, codec } = own.data;
+    return {
+      visionHeads: vision.heads,
+      visionDepth: vision.depth,
+      qformerHeads: qformer.heads,
+      decoderHeads: decoderHeads ?? codec?.decoderHeads,
+      visionEps: vision.eps,
+      qformerEps: qformer.eps,
+    };
+  }
+  const other = fixture.safeParse(json);
+  if (!other.success) return {};
+  const { vision: tower, qformer, decoder } = other.data;
+  return {
+    visionHeads: tower.heads,
+    visionDepth: tower.depth,
+    qformerHeads: qformer.num_attention_heads,
+    decoderHeads: decoder?.num_heads,
+    visionEps: tower.layer_norm_eps,
+    qformerEps: qformer.layer_norm_eps,
+  };
+}

@@ -1,0 +1,198 @@
+/**
+ * Official checkpoints -> a folder of ours. First a plan from the names and shapes of all files, which is where every
+ * problem shows; then the tensors, one at a time.
+ */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CheckpointError } from "../../base/errors.ts";
+import { Params } from "../../graph/index.ts";
+import { CLIP_STATS } from "../../image/index.ts";
+import { expectFree, writeFolder } from "../../io/folder.ts";
+import { copyTensor, isFloat } from "../../weights/copy-tensor.ts";
+import { matchTensors, openCheckpoint, type TensorFile, writeSafetensors } from "../../weights/index.ts";
+import { isOfficiallyUnexpected, notNeededBecause, ourNames } from "../../weights/official.ts";
+import { buildFrom, shapesOf } from "../graphs.ts";
+import type { OfficialConfig } from "./config.ts";
+import { officialGraphs } from "./graphs.ts";
+import { readHints } from "./hints.ts";
+import { type Hints, inferOfficialConfig } from "./infer.ts";
+
+export interface FileReport {
+  readonly path: string;
+  /** Names in the file. */
+  readonly used: readonly string[];
+  readonly ignored: readonly { readonly name: string; readonly why: string }[];
+  /** Only for a file with a codebook and no tower, as seed_quantizer.pt is: what the published loader says about it. */
+  readonly published?: { readonly missing: number; readonly unexpected: number };
+}
+
+export interface ImportReport {
+  readonly files: readonly FileReport[];
+  /** Our names of what a complete model would have. */
+  readonly missing: readonly string[];
+  readonly misshaped: readonly string[];
+  /** Tensors with values that are NaN or infinite, and how many. Known once the tensors were read. */
+  readonly notFinite: readonly { readonly name: string; readonly count: number }[];
+  readonly parameters: number;
+}
+
+export interface ImportOptions {
+  /** What weights are stored as. Default: as they are. */
+  readonly dtype?: "f32" | "f16" | "bf16" | undefined;
+  /** They go before what a config.json beside the files says. */
+  readonly hints?: Hints;
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A checkpoint to import: what it is called, and its tensors. */
+export type Source = Pick<TensorFile, "path" | "tensors">;
+
+export interface ImportPlan<S extends Source = Source> {
+  readonly config: OfficialConfig;
+  /** Our name -> where the tensor is. */
+  readonly tensors: ReadonlyMap<string, { readonly file: S; readonly name: string }>;
+  readonly report: Omit<ImportReport, "notFinite">;
+}
+
+/**
+ * Imports files (or folders with one) into a new folder. Where two name the same tensor the later one wins, as when the
+ * official code loads one after the other.
+ * @throws CheckpointError listing every missing and misshaped tensor; nothing is written then.
+ */
+export async function importOfficial(
+  paths: readonly string[],
+  folder: string,
+  options: ImportOptions = {},
+): Promise<ImportReport> {
+  await expectFree(folder);
+  const files: TensorFile[] = [];
+  try {
+    let hints: Hints = {};
+    for (const path of paths) {
+      files.push(await openCheckpoint(path));
+      hints = { ...hints, ...defined(await readHints(path)) };
+    }
+    const plan = planImport(files, { ...hints, ...defined(options.hints ?? {}) });
+    expectComplete(plan);
+    return await writeImport(plan, folder, options);
+  } finally {
+    for (const file of files) await file.close();
+  }
+}
+
+/** What an import would do. Reads nothing but names and shapes. */
+export function planImport<S extends Source>(files: readonly S[], hints: Hints = {}): ImportPlan<S> {
+  const where = files.map(({ path }) => path).join(" + ");
+  const found = new Map<string, { file: S; name: string }>();
+  for (const file of files) for (const [name, ours] of ourNames(file.tensors.keys())) found.set(ours, { file, name });
+  const info = ({ file, name }: { file: S; name: string }) => file.tensors.get(name)!;
+  const infos = new Map([...found].map(([ours, place]) => [ours, info(place)] as const));
+
+  const config = inferOfficialConfig(new Map([...infos].map(([ours, { shape }]) => [ours, shape])), hints, where);
+  const p = new Params();
+  buildFrom(where, () => officialGraphs(config, p));
+  const expected = new Map(shapesOf(p));
+  const { missing, misshaped } = matchTensors(infos, expected);
+  const wrong = [...expected.keys()].filter((name) => infos.has(name) && !isFloat(infos.get(name)!.dtype));
+  const tensors = new Map([...found].filter(([ours]) => expected.has(ours)));
+  const report = {
+    files: files.map((file) => reportOf(file, tensors, config, expected)),
+    missing,
+    misshaped: [
+      ...misshaped.map(({ name, expected, found }) => `${name}: expected [${expected}], got [${found}]`),
+      ...wrong.map((name) => `${name}: expected floats, got ${infos.get(name)!.dtype}`),
+    ],
+    parameters: [...expected.values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0),
+  };
+  return { config, tensors, report };
+}
+
+function reportOf(
+  file: Source,
+  tensors: ImportPlan["tensors"],
+  config: OfficialConfig,
+  expected: ReadonlyMap<string, unknown>,
+): FileReport {
+  const used: string[] = [];
+  const ignored: { name: string; why: string }[] = [];
+  const names = ourNames(file.tensors.keys());
+  for (const [name, ours] of names) {
+    const place = tensors.get(ours);
+    if (place?.file === file && place.name === name) used.push(name);
+    else ignored.push({ name, why: place ? "a later file has it too" : notNeededBecause(ours) });
+  }
+  const report = { path: file.path, used, ignored };
+  if (!config.codec || !names.has("quantize.embedding.weight") || used.some((name) => isTowerName(names.get(name)!)))
+    return report;
+  return {
+    ...report,
+    published: {
+      missing: [...expected.keys()].filter(isTowerName).length,
+      unexpected: [...names.keys()].filter(isOfficiallyUnexpected).length,
+    },
+  };
+}
+
+function isTowerName(name: string): boolean {
+  return name.startsWith("visual_encoder.");
+}
+
+export function expectComplete({ report: { missing, misshaped, files } }: ImportPlan): void {
+  const problems = [...missing.map((name) => `${name} is missing`), ...misshaped];
+  if (problems.length === 0) return;
+  const more = problems.length > 3 ? `; and ${problems.length - 3} more` : "";
+  throw new CheckpointError(
+    `${files.map(({ path }) => path).join(" + ")}: ${problems.slice(0, 3).join("; ")}${more}. Is a file left out?`,
+    problems,
+  );
+}
+
+const STORED = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
+
+async function writeImport(
+  { config, tensors, report }: ImportPlan<TensorFile>,
+  folder: string,
+  { dtype, onProgress, signal }: ImportOptions,
+): Promise<ImportReport> {
+  const notFinite: { name: string; count: number }[] = [];
+  const sizes = [...tensors.values()].map(({ file, name }) => file.tensors.get(name)!.byteLength);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  let done = 0;
+  const onRead = (bytes: number) => {
+    signal?.throwIfAborted();
+    done += bytes;
+    onProgress?.(done, total);
+  };
+  const onNotFinite = (name: string, count: number) => void notFinite.push({ name, count });
+  const copies = [...tensors].map(([ours, { file, name }]) =>
+    copyTensor(file, name, { name: ours, floats: dtype && STORED[dtype], onNotFinite, onRead }),
+  );
+  await writeFolder(folder, async (temporary) => {
+    await writeJson(join(temporary, "config.json"), config);
+    await writeJson(join(temporary, "preprocessor_config.json"), preprocessor(config));
+    await writeSafetensors(join(temporary, "model.safetensors"), copies);
+  });
+  return { ...report, notFinite };
+}
+
+/** In the words of Hugging Face, for other tools; our own reader knows it from config.json. */
+function preprocessor({ vision }: OfficialConfig): unknown {
+  const size = { height: vision.imageSize, width: vision.imageSize };
+  return {
+    do_resize: true,
+    size,
+    resample: 3,
+    do_normalize: true,
+    image_mean: CLIP_STATS.mean,
+    image_std: CLIP_STATS.std,
+  };
+}
+
+function writeJson(path: string, value: unknown): Promise<void> {
+  return writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+function defined(hints: Hints): Hints {
+  return Object.fromEntries(Object.entries(hints).filter(([, value]) => value !== undefined));
+}

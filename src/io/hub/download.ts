@@ -1,0 +1,150 @@
+/** A model of the Hugging Face Hub -> a folder on this disk. Everything is looked up in the cache first. */
+import { stat } from "node:fs/promises";
+import { HUB_URL, HubApiError, type ListFileEntry, listFiles, modelInfo } from "@huggingface/hub";
+import { InputError, type SeedlingError, SetupError, UsageError } from "../../base/errors.ts";
+import { quote, reason } from "../../base/one-line.ts";
+import { ModelCache } from "./cache.ts";
+import { fetchFile, unreachable } from "./fetch-file.ts";
+
+export interface DownloadOptions {
+  /** Told how far it is, in bytes of all files; what was there before counts as done. */
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+  readonly signal?: AbortSignal;
+  /** Which of the repository's files are needed. Default: all JSON and safetensors. */
+  readonly wanted?: (paths: readonly string[]) => readonly string[];
+}
+
+/** What a model folder is made of; pictures, papers and pickles stay where they are. */
+const allWeights = (paths: readonly string[]): string[] => paths.filter((path) => /\.(json|safetensors)$/.test(path));
+
+/** "owner/name", with "@revision" for another than the main one. */
+export function isModelId(text: string): boolean {
+  return /^\w[\w.-]*\/\w[\w.-]*(@\w[\w./-]*)?$/.test(text) && !text.includes("..");
+}
+
+/**
+ * The folder of a model in the cache, downloaded if it is not there yet. Honors HF_HUB_CACHE, HF_HOME, HF_TOKEN,
+ * HF_ENDPOINT and HF_HUB_OFFLINE.
+ * @throws UsageError if `id` is none; InputError if there is no such model or a hash is wrong; SetupError without
+ * permission or network.
+ */
+export async function downloadModel(id: string, options: DownloadOptions = {}): Promise<string> {
+  if (!isModelId(id)) throw new UsageError(`${quote(id)}: expected owner/name, with @revision if need be.`);
+  const [name, revision = "main"] = id.split("@") as [string, string?];
+  const cache = new ModelCache(name);
+  const cached = await cache.find(revision);
+  if (isOn(process.env.HF_HUB_OFFLINE)) {
+    if (cached) return cached;
+    throw new SetupError(`${id}: not in the cache, and HF_HUB_OFFLINE is set. Download it once without.`);
+  }
+  const server = endpoint();
+  try {
+    return await fetchModel({ id, name, revision, server }, cache, options);
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    // What is here is better than nothing when the network is not.
+    if (cached && error instanceof SetupError && error.cause instanceof TypeError) return cached;
+    throw error;
+  }
+}
+
+interface Wanted {
+  readonly id: string;
+  readonly name: string;
+  readonly revision: string;
+  readonly server: Server;
+}
+
+interface Server {
+  readonly url: string;
+  readonly token: string | undefined;
+}
+
+async function fetchModel(
+  { id, name, revision, server }: Wanted,
+  cache: ModelCache,
+  { onProgress, signal, wanted = allWeights }: DownloadOptions,
+): Promise<string> {
+  const ask = {
+    hubUrl: server.url,
+    ...(server.token ? { accessToken: server.token } : {}),
+    fetch: (input: string | URL | Request, init?: RequestInit) =>
+      fetch(input, { ...init, ...(signal ? { signal } : {}) }),
+  };
+  const { commit, files } = await (async () => {
+    const { sha } = await modelInfo({ name, revision, additionalFields: ["sha"], ...ask });
+    const entries: ListFileEntry[] = [];
+    for await (const entry of listFiles({ repo: name, revision: sha, recursive: true, ...ask })) entries.push(entry);
+    const files = entries.filter(({ type }) => type === "file");
+    const needed = new Set(wanted(files.map(({ path }) => path)));
+    return { commit: sha, files: files.filter(({ path }) => needed.has(path)) };
+  })().catch((error: unknown) => {
+    throw explain(error, id, server);
+  });
+  if (files.length === 0)
+    throw new InputError(`${id}: expected a model folder's files, found none. Is it a SEED model?`);
+  const known = files.map((file) => checkEntry(file, commit, id));
+  const total = known.reduce((sum, { size }) => sum + size, 0);
+  let before = 0;
+  for (const { path, size, hash } of known) {
+    const blob = await cache.blob(hash);
+    if (!(await stat(blob).catch(() => undefined))) {
+      const url = `${server.url}/${name}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
+      const onBytes = (done: number) => onProgress?.(before + done, total);
+      await fetchFile({ url, size, hash, token: server.token }, blob, { onBytes, signal }).catch((error: unknown) => {
+        throw explain(error, id, server);
+      });
+    }
+    before += size;
+    onProgress?.(before, total);
+  }
+  return cache.link(revision, commit, new Map(known.map(({ path, hash }) => [path, hash])));
+}
+
+/** A server's listing is not believed: paths and hashes become paths on this disk. */
+function checkEntry(file: ListFileEntry, commit: string, id: string): { path: string; size: number; hash: string } {
+  const { path, lfs, oid } = file;
+  const [hash, size] = [lfs?.oid ?? oid ?? "", lfs?.size ?? file.size];
+  const inside = path.split("/").every((part) => /^[^\\:\0]+$/.test(part) && part !== "." && part !== "..");
+  const known = /^[0-9a-f]{40}$/.test(commit) && /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hash);
+  if (inside && known && Number.isSafeInteger(size) && size >= 0) return { path, size, hash };
+  throw new InputError(
+    `${id}: expected files with plain paths, sizes and hashes, got ${quote(path)}. Do not trust it.`,
+  );
+}
+
+function endpoint(): Server {
+  const url = (process.env.HF_ENDPOINT || HUB_URL).replace(/\/+$/, "");
+  if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : ""))
+    throw new SetupError(`HF_ENDPOINT: expected an address that begins with http, got ${quote(url)}.`);
+  const token = process.env.HF_TOKEN?.trim() || undefined;
+  if (token && !/^hf_\w+$/.test(token))
+    throw new SetupError("HF_TOKEN: expected a token that begins with hf_. Correct it.");
+  return { url, token };
+}
+
+function isOn(value: string | undefined): boolean {
+  return /^(1|on|yes|true)$/i.test(value ?? "");
+}
+
+/** The server's refusals as one line. */
+function explain(error: unknown, id: string, { url, token }: Server): SeedlingError | Error {
+  if (error instanceof HubApiError) {
+    const { statusCode } = error;
+    if (statusCode === 404) return new InputError(`${id}: no such model or revision on the Hub (404). Check the name.`);
+    if (statusCode === 401 || statusCode === 403) {
+      const fix = token ? "HF_TOKEN is not allowed to read it" : "For a private one set HF_TOKEN";
+      return new SetupError(`${id}: no such model, or not for everyone (${statusCode}). Check the name. ${fix}.`);
+    }
+    return new SetupError(`${id}: the Hub answered with status ${statusCode}. Try again later.`);
+  }
+  if (error instanceof TypeError) return unreachable(url, error);
+  if (error instanceof SyntaxError) return new SetupError(`${url}: expected an answer in JSON (${reason(error)}).`);
+  return error as Error;
+}
+
+/** A folder stays what it is; the name of a model becomes its folder in the cache. */
+export async function modelFolder(idOrFolder: string, options: DownloadOptions = {}): Promise<string> {
+  const here = await stat(idOrFolder).catch(() => undefined);
+  return here || !isModelId(idOrFolder) ? idOrFolder : downloadModel(idOrFolder, options);
+}

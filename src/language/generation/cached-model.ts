@@ -1,0 +1,76 @@
+/** A compiled decoding graph with its key-value cache, as generation wants it. */
+import type { LmConfig } from "../../models/lm-config.ts";
+import type { Feeds, Kept, Program, Value, Values } from "../../runtime/index.ts";
+import type { TokenModel, TokenState } from "./token-model.ts";
+
+type Sizes = Pick<LmConfig, "layers" | "kvHeads" | "headWidth" | "context">;
+
+type DecodingProgram = Pick<Program, "runKeeping" | "choose" | "drop">;
+
+/** @param program of `decodingGraph` */
+export function cachedModel(program: DecodingProgram, sizes: Sizes): TokenModel {
+  return { context: sizes.context, start: () => new CachedState(program, sizes) };
+}
+
+/** The cache itself stays in the worker: it grows with every token, and copying it would soon take as long as thinking. */
+class CachedState implements TokenState {
+  readonly #program: DecodingProgram;
+  readonly #sizes: Sizes;
+  #cache: Feeds | undefined;
+  #length = 0;
+
+  constructor(program: DecodingProgram, sizes: Sizes) {
+    this.#program = program;
+    this.#sizes = sizes;
+  }
+
+  async read(tokens: readonly (readonly number[])[], parents?: readonly number[]): Promise<Float32Array[]> {
+    const [B, T, P] = [tokens.length, tokens[0]?.length ?? 0, this.#length];
+    const past = this.#cache ? await this.#chooseRows(this.#cache, parents) : emptyCache(B, this.#sizes);
+    const feeds = {
+      ...past,
+      ids: rows(B, tokens.flat()),
+      positions: rows(
+        B,
+        Array.from({ length: B * T }, (_, i) => P + (i % T)),
+      ),
+      keyPositions: rows(
+        B,
+        Array.from({ length: B * (P + T) }, (_, i) => i % (P + T)),
+      ),
+      rows: { shape: [B], data: Int32Array.from({ length: B }, (_, b) => (b + 1) * T - 1) },
+    };
+    const names = Object.keys(past).map((name) => name.replace("past", "present"));
+    const { logits, ...present } = await this.#program.runKeeping(feeds, names);
+    this.#program.drop(keptOf(past));
+    this.#cache = Object.fromEntries(Object.entries(present).map(([name, t]) => [name.replace("present", "past"), t]));
+    this.#length += T;
+    const { data, shape } = logits as Value;
+    const V = shape[1]!;
+    return Array.from({ length: B }, (_, b) => (data as Float32Array).slice(b * V, (b + 1) * V));
+  }
+
+  /** The cache of the sequences that go on, in their order. */
+  async #chooseRows(cache: Feeds, parents: readonly number[] | undefined): Promise<Feeds> {
+    if (!parents) return cache;
+    const chosen = await Promise.all(
+      Object.entries(cache).map(async ([name, t]) => [name, await this.#program.choose(t as Kept, parents)] as const),
+    );
+    this.#program.drop(keptOf(cache));
+    return Object.fromEntries(chosen);
+  }
+}
+
+function keptOf(cache: Feeds): Kept[] {
+  return Object.values(cache).filter((t): t is Kept => "kept" in t);
+}
+
+function rows(B: number, data: readonly number[]): Value {
+  return { shape: [B, data.length / B], data: Int32Array.from(data) };
+}
+
+function emptyCache(B: number, { layers, kvHeads, headWidth }: Sizes): Values {
+  const empty: Value = { shape: [B, kvHeads, 0, headWidth], data: new Float32Array(0) };
+  const names = Array.from({ length: layers }, (_, i) => [`past.${i}.key`, `past.${i}.value`]).flat();
+  return Object.fromEntries(names.map((name) => [name, empty]));
+}

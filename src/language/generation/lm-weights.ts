@@ -1,0 +1,94 @@
+/** Weights of language models: mapped from a Hugging Face folder, read out of a GGUF file, or rounded to few bits. */
+
+import { CheckpointError } from "../../base/errors.ts";
+import { languageModelWeights, vocabularyPaths } from "../../models/language-model.ts";
+import type { LlamaConfig } from "../../models/llama.ts";
+import type { LmConfig } from "../../models/lm-config.ts";
+import type { StoredWeight } from "../../onnx/index.ts";
+import { mapWeights, type WeightSource } from "../../runtime/index.ts";
+import {
+  type Adapter,
+  expectTensors,
+  type GgufFile,
+  openCheckpoint,
+  readGgufLlama,
+  type TensorFile,
+} from "../../weights/index.ts";
+import { mappedWeights } from "../../weights/mapped/mapped-weights.ts";
+import { checkedWeights } from "../../weights/mapped/weights.ts";
+import { HEAD, lmMatrices } from "../../weights/quantized/lm-matrices.ts";
+import { quantizeBlocks } from "../../weights/quantized/round.ts";
+import { storedBits } from "../../weights/quantized/stored.ts";
+import type { LmWeights } from "./base-model.ts";
+
+/** Tensors that old files hold and the model does not: tables that are computed here, the head where it is tied. */
+function isSuperfluous(name: string, { tied }: LmConfig): boolean {
+  return name.endsWith(".rotary_emb.inv_freq") || (tied && name === HEAD);
+}
+
+/** @throws SetupError if the weights are missing; CheckpointError listing every missing, extra and misshaped tensor. */
+export async function folderWeights(folder: string, config: LmConfig): Promise<LmWeights> {
+  const file = await openCheckpoint(folder);
+  await file.close();
+  if (storedBits(file)) return quantizedFolderWeights(file, config);
+  const tensors = new Map([...file.tensors].filter(([name]) => !isSuperfluous(name, config)));
+  expectTensors({ path: file.path, tensors }, languageModelWeights(config));
+  const read = async (name: string): Promise<Float32Array> => {
+    const open = await openCheckpoint(folder);
+    return open.readFloat32(name).finally(() => open.close());
+  };
+  return { ...(await mappedWeights(file.path, tensors)), ownHead: false, read };
+}
+
+/** As `seedling quantize` writes them: beside tied embeddings in floats stands the head once more, rounded. */
+async function quantizedFolderWeights({ path, tensors }: TensorFile, config: LmConfig): Promise<LmWeights> {
+  const ownHead = config.tied && tensors.has(HEAD);
+  const expected = languageModelWeights(ownHead ? { ...config, tied: false } : config);
+  return { ...(await checkedWeights(path, expected)), ownHead };
+}
+
+/** All weights, dequantized. @throws CheckpointError naming a tensor that is missing. */
+export async function ggufWeights(file: GgufFile, config: LlamaConfig): Promise<LmWeights> {
+  const weights = new Map<string, Float32Array>();
+  for (const [name, shape] of languageModelWeights(config)) {
+    const data = await readGgufLlama(file, name, config);
+    const size = shape.reduce((a, b) => a * b, 1);
+    if (data.length !== size)
+      throw new CheckpointError(
+        `${file.path}: expected ${size} numbers [${shape.join()}] for ${name}, got ${data.length}.`,
+      );
+    weights.set(name, data);
+  }
+  return { ...mapWeights(weights), ownHead: false, read: async (name) => weights.get(name)! };
+}
+
+/** Numbers that share a scale, here and in what other software ships. */
+const BLOCK = 32;
+
+/**
+ * The same weights with the matrices of linear layers rounded to blocks of few bits, the head among them: decoding reads
+ * all of them for every token, so it becomes faster as they become smaller. What is rounded already stays as it is.
+ */
+export async function roundedWeights(weights: LmWeights, config: LmConfig, bits: 4 | 8): Promise<LmWeights> {
+  const rounded = new Map<string, StoredWeight>();
+  for (const [name, from] of lmMatrices(config)) {
+    const stored = weights.get(name);
+    if (stored && "scale" in stored) continue;
+    const w = await weights.read(from);
+    const { data, scale } = quantizeBlocks(w, rowsOf(config, from), bits, BLOCK);
+    rounded.set(name, { dtype: "blocks", bits, block: BLOCK, data, scale: new Uint8Array(scale.buffer) });
+  }
+  return { ...weights, ownHead: config.tied, get: (path) => rounded.get(path) ?? weights.get(path) };
+}
+
+function rowsOf(config: LmConfig, name: string): number {
+  return languageModelWeights(config).find(([own]) => own === name)![1][0]!;
+}
+
+/** What the adapter holds, and the base's weights for the rest. What it holds of tied embeddings is the head's too. */
+export function withAdapter(base: WeightSource, { weights }: Adapter, config: LmConfig): WeightSource {
+  const own = mapWeights(new Map([...weights].map(([path, { data }]) => [path, data])));
+  const { embeddings } = vocabularyPaths(config);
+  const alias = (path: string): string => (config.tied ? path.replace(/^lm_head(?=\.)/, () => embeddings) : path);
+  return { ...base, get: (path) => own.get(alias(path)) ?? base.get(path) };
+}

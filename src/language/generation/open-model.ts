@@ -1,0 +1,79 @@
+/** A language model from disk, ready to speak: a Hugging Face folder or a GGUF file, perhaps with an adapter. */
+import { join } from "node:path";
+import { InputError } from "../../base/errors.ts";
+import { Params } from "../../graph/index.ts";
+import { exists } from "../../io/files.ts";
+import { decodingGraph, languageModelWeights, vocabularyPaths } from "../../models/language-model.ts";
+import type { LmConfig } from "../../models/lm-config.ts";
+import { LoraParams } from "../../models/lora.ts";
+import { Runtime, type RuntimeOptions } from "../../runtime/index.ts";
+import { LmTokenizer } from "../../text/index.ts";
+import { type Adapter, baseHash, expectBase, readPeftFolder } from "../../weights/index.ts";
+import { openBaseModel } from "./base-model.ts";
+import { cachedModel } from "./cached-model.ts";
+import { roundedWeights, withAdapter } from "./lm-weights.ts";
+import type { TokenModel } from "./token-model.ts";
+
+export interface OpenModelOptions extends RuntimeOptions {
+  /** A PEFT folder. Its tokenizer.json, if it has one, takes the place of the base's. */
+  readonly adapter?: string;
+  /** Rounds the weights of linear layers to so many bits when they are loaded. Default: as they are stored. */
+  readonly bits?: 4 | 8;
+}
+
+export interface OpenedModel extends TokenModel {
+  readonly config: LmConfig;
+  readonly tokenizer: LmTokenizer;
+  close(): Promise<void>;
+}
+
+/**
+ * @param path a folder with config.json, or a .gguf file
+ * @throws SetupError if a file is missing; InputError if files are damaged or do not belong together
+ */
+export async function openLanguageModel(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
+  const { adapter: adapterPath, bits, ...runtimeOptions } = options;
+  const base = await openBaseModel(path);
+  const adapter = adapterPath === undefined ? undefined : await readPeftFolder(adapterPath);
+  const config = adapter ? await adaptedConfig(path, base.config, adapter) : base.config;
+  const tokenizer = (adapterPath && (await ownTokenizer(adapterPath))) || (await base.tokenizer());
+  expectRows(tokenizer, config, path);
+  const runtime = new Runtime(runtimeOptions);
+  try {
+    const stored = bits ? await roundedWeights(base.weights, base.config, bits) : base.weights;
+    const weights = adapter ? withAdapter(stored, adapter, base.config) : stored;
+    const params = adapter ? new LoraParams(adapter.lora) : new Params();
+    const program = await runtime.compile(
+      decodingGraph(params, stored.ownHead ? { ...config, tied: false } : config),
+      weights,
+    );
+    return { ...cachedModel(program, config), config, tokenizer, close: () => runtime.close() };
+  } catch (error) {
+    await runtime.close();
+    throw error;
+  }
+}
+
+async function ownTokenizer(folder: string): Promise<LmTokenizer | undefined> {
+  return (await exists(join(folder, "tokenizer.json"))) ? LmTokenizer.open(folder) : undefined;
+}
+
+/** The base's sizes with the adapter's new rows, or with the vocabulary that it replaces as a whole. */
+async function adaptedConfig(path: string, config: LmConfig, adapter: Adapter): Promise<LmConfig> {
+  const { embeddings } = vocabularyPaths(config);
+  const rows = (name: string): number | undefined => adapter.weights.get(`${embeddings}.${name}`)?.shape[0];
+  const whole: LmConfig = { ...config, vocabulary: rows("weight") ?? config.vocabulary };
+  const shapes = new Map(languageModelWeights(whole));
+  const hash = adapter.baseHash === undefined ? {} : { hash: await baseHash(path) };
+  expectBase(adapter, { path, ...hash, vocabulary: whole.vocabulary, shapes });
+  return { ...whole, addedTokens: rows("added") ?? 0 };
+}
+
+/** Every id of the tokenizer must have a row. */
+function expectRows(tokenizer: LmTokenizer, { vocabulary, addedTokens = 0 }: LmConfig, path: string): void {
+  const rows = vocabulary + addedTokens;
+  if (tokenizer.size > rows)
+    throw new InputError(
+      `${path}: expected a tokenizer of at most ${rows} tokens, got ${tokenizer.size}. Use the tokenizer and adapter of this model.`,
+    );
+}

@@ -1,0 +1,72 @@
+/**
+ * Words that end a reply where no token does: SEED's template writes `</s>` only at the very end of a conversation, so in
+ * the middle of one a reply ends where the other's turn would begin.
+ */
+import type { LmTokenizer } from "../../text/index.ts";
+
+/** Finds stop texts at the end of ids. */
+export class StopTexts {
+  readonly #tokenizer: LmTokenizer;
+  readonly #texts: readonly string[];
+  /** A token is at least a byte, and one more may begin before the text. */
+  readonly #window: number;
+
+  constructor(tokenizer: LmTokenizer, texts: readonly string[]) {
+    this.#tokenizer = tokenizer;
+    this.#texts = texts;
+    this.#window = 1 + Math.max(...texts.map((text) => Buffer.byteLength(text)));
+  }
+
+  /** How many of the ids come before the stop text that the last one completes, or undefined if it completes none. */
+  before(ids: readonly number[]): number | undefined {
+    const from = Math.max(0, ids.length - this.#window);
+    const tail = ids.slice(from);
+    const at = firstStop(this.#tokenizer.decode(tail), this.#texts);
+    if (at === undefined) return undefined;
+    let kept = 0;
+    while (this.#tokenizer.decode(tail.slice(0, kept + 1)).length <= at) kept++;
+    return from + kept;
+  }
+}
+
+/** Text as it streams, held back while it may turn out to be the beginning of a stop text. */
+export class HeldText {
+  readonly #texts: readonly string[];
+  #held = "";
+  stopped = false;
+
+  constructor(texts: readonly string[]) {
+    this.#texts = texts;
+  }
+
+  /** What can be given out; after a stop text nothing ever. */
+  push(text: string): string {
+    if (this.stopped) return "";
+    const all = this.#held + text;
+    const stop = firstStop(all, this.#texts);
+    this.stopped = stop !== undefined;
+    const end = stop ?? all.length - openEnd(all, this.#texts);
+    this.#held = this.stopped ? "" : all.slice(end);
+    return all.slice(0, end);
+  }
+
+  /** What was held back for nothing. */
+  end(): string {
+    const rest = this.#held;
+    this.#held = "";
+    return rest;
+  }
+}
+
+function firstStop(text: string, stops: readonly string[]): number | undefined {
+  const found = stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
+  return found.length > 0 ? Math.min(...found) : undefined;
+}
+
+/** Length of the longest end of `text` that a stop text begins with. */
+function openEnd(text: string, stops: readonly string[]): number {
+  const longest = Math.min(text.length, Math.max(0, ...stops.map((stop) => stop.length - 1)));
+  for (let length = longest; length > 0; length--)
+    if (stops.some((stop) => stop.startsWith(text.slice(text.length - length)))) return length;
+  return 0;
+}

@@ -1,0 +1,37 @@
+/** A GGUF file unpacked once into a Hugging Face folder, whose weights are then mapped instead of read at every start. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileError, writeFileAtomic } from "../io/files.ts";
+import { languageModelWeights } from "../models/language-model.ts";
+import { writeLmConfig } from "../models/lm-config.ts";
+import { openGguf } from "./gguf.ts";
+import { ggufLlamaConfig, ggufTokenizer, readGgufLlama } from "./gguf-llama.ts";
+import { writeSafetensors } from "./safetensors-write.ts";
+
+/**
+ * Writes config.json, model.safetensors, tokenizer.json and tokenizer_config.json.
+ * @param dtype F32 keeps the numbers of the file exactly
+ * @throws as `openGguf`, `ggufLlamaConfig` and `ggufTokenizer`; SetupError if the disk refuses
+ */
+export async function unpackGguf(path: string, folder: string, dtype: "F32" | "F16" | "BF16" = "F32"): Promise<void> {
+  const file = await openGguf(path);
+  try {
+    const config = ggufLlamaConfig(file);
+    const tokenizer = ggufTokenizer(file);
+    const tensors = languageModelWeights(config).map(([name, shape]) => ({
+      name,
+      dtype,
+      shape,
+      data: () => readGgufLlama(file, name, config),
+    }));
+    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+      throw fileError(error, folder);
+    });
+    await writeSafetensors(join(folder, "model.safetensors"), tensors, { format: "pt" });
+    const json = { "config.json": writeLmConfig(config), "tokenizer_config.json": tokenizer.config };
+    for (const [name, value] of Object.entries({ ...json, "tokenizer.json": tokenizer.json }))
+      await writeFileAtomic(join(folder, name), `${JSON.stringify(value)}\n`);
+  } finally {
+    await file.close();
+  }
+}
