@@ -30,7 +30,7 @@ export function codebook(p: Params, { codes, width }: CodebookConfig): Tensor {
 
 /**
  * Nearest code with a straight-through gradient. z: f32 [B,T,E].
- * @see released VectorQuantizer2, legacy=True: beta scales the codebook term, commitment has weight 1 (quirk R7).
+ * @see released VectorQuantizer2, legacy=True: beta scales the codebook term, commitment has weight 1 (published system: legacy codebook loss).
  */
 export function vectorQuantize(p: Params, z: Tensor, config: CodebookConfig): Quantized {
   const table = codebook(p, config); // [K,E]

@@ -45,7 +45,7 @@ export function visionFeatures(p: Params, pixels: Tensor, config: SeedConfig, tr
   return visionNorm(p, tokens, trace);
 }
 
-/** `ln_vision`, which learns in stage 1 although the tower is frozen; eps 1e-5 (quirk R3). */
+/** `ln_vision`, which learns in stage 1 although the tower is frozen; eps 1e-5 (published system: epsilons). */
 export function visionNorm(p: Params, tokens: Tensor, trace: Trace = {}): Tensor {
   const out = layerNorm(p.at("ln_vision"), tokens, 1e-5);
   trace["ln_vision.out"] = out;

@@ -6,7 +6,7 @@ export function mse(a: Tensor, b: Tensor): Tensor {
   return a.sub(b).square().mean();
 }
 
-/** Mean over tokens of 1 - cos(a, b); no epsilon in the norms, as published (seed-facts section 7). */
+/** Mean over tokens of 1 - cos(a, b); no epsilon in the norms, as published (docs/published-system.md). */
 export function cosineLoss(a: Tensor, b: Tensor): Tensor {
   const dot = a.mul(b).sum(-1);
   const norms = a.square().sum(-1).mul(b.square().sum(-1)).sqrt();

@@ -42,7 +42,7 @@ const content = (turn: ChatTurn, learned = false): Piece[] =>
 /** `USER: question\nASSISTANT:answer`, turns apart by a line end, `</s>` at the very end only. Seed-facts section 11. */
 export const SEED_CHAT: ChatTemplate = {
   stop: "</s>",
-  // After a picture the line end is gone (quirk R16).
+  // After a picture the line end is gone (published system: spaces at picture tokens).
   stopTexts: ["\nUSER:", "USER:"],
   pieces: (turns, reply) => {
     const pieces: Piece[] = [{ token: "<s>" }];
@@ -79,7 +79,7 @@ export const CHATML: ChatTemplate = {
 
 /**
  * A conversation as ids. White space next to a picture disappears, as it does when the whole is read as one string
- * (quirk R16), but not before a reply that begins with one: what a model answers to must not depend on its answer. With `reply` (default) the last turn is a person's, and the ids end where the model is to speak.
+ * (published system: spaces at picture tokens), but not before a reply that begins with one: what a model answers to must not depend on its answer. With `reply` (default) the last turn is a person's, and the ids end where the model is to speak.
  * @throws UsageError if the turns do not alternate; InputError if the tokenizer lacks a token of the template or of pictures
  */
 export function encodeChat(

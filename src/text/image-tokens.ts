@@ -1,6 +1,6 @@
 /**
  * Codes as words: `<img_00000>`, `<img_00001>` .. for the codes, `<img>` and `</img>` around each picture, as SEED-LLaMA
- * adds them to its vocabulary (seed-facts section 11).
+ * adds them to its vocabulary (docs/published-system.md).
  */
 
 import { InputError } from "../base/errors.ts";
@@ -37,7 +37,7 @@ export interface AddedToken {
 
 /**
  * A tokenizer.json with the tokens of `codes` codes, then `<img>` and `</img>`, with ids from `firstId` on. White space
- * beside them is dropped when text is read (quirk R16).
+ * beside them is dropped when text is read (published system: spaces at picture tokens).
  * @throws InputError if one of them is there already
  */
 export function withImageTokens(

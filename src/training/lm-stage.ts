@@ -1,7 +1,7 @@
 /**
  * Stages of a language model: the next token of texts, all of it or only what is marked (answers, captions, codes, what
  * stands behind a list). With LoRA the base is frozen, and new rows of the vocabulary and the norms learn beside the thin
- * matrices. arXiv 2307.08041 section 3.3; seed-facts section 11.
+ * matrices. arXiv 2307.08041 section 3.3.
  */
 
 import type { Rng } from "../base/rng.ts";

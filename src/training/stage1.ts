@@ -26,7 +26,7 @@ export interface ContrastOptions {
   /** Share of the target spread evenly over all columns. Default 0.1. */
   readonly smoothing?: number;
   /**
-   * "official": no gradient flows to the columns, so each direction trains one side only (quirk R6).
+   * "official": no gradient flows to the columns, so each direction trains one side only (published system: gather without gradient).
    * "both-sides" (default): the ordinary loss of CLIP.
    */
   readonly gather?: "official" | "both-sides";

@@ -57,7 +57,7 @@ export function notNeededBecause(name: string): string {
   return NOT_NEEDED.find(([pattern]) => pattern.test(name))?.[1] ?? "not part of the model";
 }
 
-/** The output of the 39th block is the tower's: ViT-g has 40 (quirk R4). */
+/** The output of the 39th block is the tower's: ViT-g has 40 (published system: penultimate block). */
 export const TOWER_BLOCKS = 39;
 
 /**
