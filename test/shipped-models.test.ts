@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { SeedTokenizer } from "../src/index.ts";
 import { LmTokenizer } from "../src/text/index.ts";
 import { readLmManifest } from "../src/text/lm-manifest.ts";
-import { disassemble } from "../src/training/disassemble.ts";
+import { disassemble } from "../src/training/chain/disassemble.ts";
 import { openSafetensors, readPeftFolder } from "../src/weights/index.ts";
 
 async function bytesOf(folder: string): Promise<number> {

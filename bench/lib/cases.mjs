@@ -3,7 +3,7 @@
 import { Rng } from "../../dist/base/rng.js";
 import { input, normal } from "../../dist/graph/index.js";
 import { block, crossEntropy, layerNorm, linear } from "../../dist/nn/index.js";
-import { stage1Loss } from "../../dist/training/stage1.js";
+import { stage1Loss } from "../../dist/training/losses/stage1.js";
 
 /** Sizes by name; the peer builds the same models from them. */
 export const SIZES = {

@@ -1,7 +1,7 @@
 /** `seedling assemble`: the finished stages of a run folder become a model folder. */
 import { Command, Option } from "commander";
-import { assemble } from "../training/assemble.ts";
-import { assembleLanguage } from "../training/assemble-language.ts";
+import { assemble } from "../training/chain/assemble.ts";
+import { assembleLanguage } from "../training/chain/assemble-language.ts";
 import { whole } from "./options.ts";
 
 export function assembleCommand(): Command {

@@ -1,7 +1,7 @@
 /** `seedling disassemble`: a model folder becomes the run folder of a chain, for recipes that go on from it. */
 import { Command } from "commander";
 import { BUNDLED_MODEL } from "../image-tokenizer/seed-tokenizer.ts";
-import { disassemble } from "../training/disassemble.ts";
+import { disassemble } from "../training/chain/disassemble.ts";
 
 export function disassembleCommand(): Command {
   return new Command("disassemble")

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { LlamaConfig } from "../models/llama.ts";
 import { SEED_LORA } from "../models/lora.ts";
 import { describing } from "../text/lm-manifest.ts";
-import { hashOf } from "./feature-cache.ts";
+import { hashOf } from "./data/feature-cache.ts";
 import { checkRecipe, count, learnedFrom, readRecipe, recipeKeys, share } from "./recipe.ts";
 
 /** Sizes of a model of the Llama family whose vocabulary is learned from the texts. */

@@ -8,8 +8,8 @@ import { parseVaeConfig } from "../image-decoder/vae-config.ts";
 import { parseSeedlingConfig, type SeedlingConfig } from "../models/config.ts";
 import type { PixelVaeConfig } from "../models/pixel-vae.ts";
 import type { UnetConfig } from "../models/unet.ts";
-import { hashOf } from "./feature-cache.ts";
-import type { LoopOptions } from "./loop.ts";
+import { hashOf } from "./data/feature-cache.ts";
+import type { LoopOptions } from "./loop/loop.ts";
 
 export const count = z.int().min(1);
 const folder = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "expected small letters, digits and dashes");

@@ -8,11 +8,11 @@ import { writeLmConfig } from "../models/lm-config.ts";
 import { Runtime } from "../runtime/index.ts";
 import { LmTokenizer, trainBpe } from "../text/index.ts";
 import { readJsonFile, writeSafetensors } from "../weights/index.ts";
-import { hashOf } from "./feature-cache.ts";
+import { hashOf } from "./data/feature-cache.ts";
+import { type LanguageText, type LanguageTexts, sequencesOf } from "./data/text-sequences.ts";
+import { lmStage, roomFor } from "./language/lm-stage.ts";
 import { type LmPretrainRecipe, llamaSizes, loadLmRecipe } from "./lm-recipe.ts";
-import { type LanguageText, type LanguageTexts, sequencesOf } from "./lm-sequences.ts";
-import { lmStage, roomFor } from "./lm-stage.ts";
-import { type LoopResult, trainLoop } from "./loop.ts";
+import { type LoopResult, trainLoop } from "./loop/loop.ts";
 import { loopSettings } from "./recipe.ts";
 import { loadWeights, type RunRecipeOptions, startHash } from "./run-recipe.ts";
 

@@ -15,18 +15,18 @@ import { causalEmbeddings, visionNorm } from "../models/seed-tokenizer.ts";
 import { type Device, mapWeights, Runtime, type Values } from "../runtime/index.ts";
 import { CaptionTokenizer, splitWords, wordLevelTokenizer } from "../text/index.ts";
 import { openSafetensors, readJsonFile, writeSafetensors } from "../weights/index.ts";
-import { clipStage, pixelFeed } from "./clip-stage.ts";
-import { codebookStage } from "./codebook-stage.ts";
-import { diffusionStage } from "./diffusion-stage.ts";
-import { cacheFeatures, type FeatureCache, hashOf } from "./feature-cache.ts";
-import { clipKey, latentsKey, seedKey } from "./feature-keys.ts";
-import { type LogLine, type LoopResult, type Stage, trainLoop } from "./loop.ts";
-import type { Picture, Pictures } from "./pictures.ts";
-import { placeLabels } from "./places.ts";
-import { qformerStage } from "./qformer-stage.ts";
+import { cacheFeatures, type FeatureCache, hashOf } from "./data/feature-cache.ts";
+import { clipKey, latentsKey, seedKey } from "./data/feature-keys.ts";
+import type { Picture, Pictures } from "./data/pictures.ts";
+import { type LogLine, type LoopResult, type Stage, trainLoop } from "./loop/loop.ts";
+import { placeLabels } from "./losses/patch-labels.ts";
 import { loadRecipe, loopSettings, type Recipe } from "./recipe.ts";
-import { type Clip, sampleSheets } from "./samples.ts";
-import { plainPixels, vaeStage } from "./vae-stage.ts";
+import { qformerStage } from "./stages/causal-qformer.ts";
+import { clipStage, pixelFeed } from "./stages/clip.ts";
+import { codebookStage } from "./stages/codebook.ts";
+import { diffusionStage } from "./stages/diffusion.ts";
+import { type Clip, sampleSheets } from "./stages/diffusion-samples.ts";
+import { plainPixels, vaeStage } from "./stages/vae.ts";
 
 /** Training and validation pictures of a recipe, and the words they can speak of. */
 export interface TrainingData {

@@ -27,16 +27,16 @@ import {
   writePeftFolder,
   writeSafetensors,
 } from "../weights/index.ts";
-import { hashOf } from "./feature-cache.ts";
+import { hashOf } from "./data/feature-cache.ts";
+import { pictureTexts, REQUESTS } from "./data/picture-sequences.ts";
+import type { LanguageText, LanguageTexts } from "./data/text-sequences.ts";
+import { adapterPaths, lmStage, roomFor } from "./language/lm-stage.ts";
+import { storedRows } from "./language/stored-rows.ts";
+import { wordRows } from "./language/word-rows.ts";
 import { loadTuningRecipe, type TuningRecipe } from "./lm-recipe.ts";
-import type { LanguageText, LanguageTexts } from "./lm-sequences.ts";
-import { adapterPaths, lmStage, roomFor } from "./lm-stage.ts";
-import { type LoopResult, trainLoop } from "./loop.ts";
-import { pictureTexts, REQUESTS } from "./picture-texts.ts";
+import { type LoopResult, trainLoop } from "./loop/loop.ts";
 import { loopSettings } from "./recipe.ts";
 import { loadWeights, type RunRecipeOptions, startHash } from "./run-recipe.ts";
-import { storedRows } from "./stored-rows.ts";
-import { wordRows } from "./word-rows.ts";
 
 /** Codes with what is said of them, and which codebook they come from. */
 export interface PictureTalk {

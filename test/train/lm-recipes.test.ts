@@ -7,10 +7,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type GenerateEvent, generate, openLanguageModel } from "../../src/language/generation/index.ts";
 import { encodeChat, LmTokenizer, SEED_CHAT } from "../../src/text/index.ts";
 import { DESCRIBING, readLmManifest, writeLmManifest } from "../../src/text/lm-manifest.ts";
-import { assembleLanguage } from "../../src/training/assemble-language.ts";
+import { assembleLanguage } from "../../src/training/chain/assemble-language.ts";
+import { REQUESTS } from "../../src/training/data/picture-sequences.ts";
 import { type LogLine, type LoopResult, runLmRecipe, runTuningRecipe } from "../../src/training/index.ts";
 import { loadTuningRecipe } from "../../src/training/lm-recipe.ts";
-import { REQUESTS } from "../../src/training/picture-texts.ts";
 import { type Adapter, readPeftFolder, writePeftFolder } from "../../src/weights/index.ts";
 
 const recipe = fileURLToPath(new URL("../recipes/lm-pretrain.json", import.meta.url));

@@ -8,8 +8,8 @@ import { Rng } from "../../src/base/rng.ts";
 import { filled, input, normal } from "../../src/graph/index.ts";
 import { linear, mse } from "../../src/nn/index.ts";
 import { Runtime, type Values } from "../../src/runtime/index.ts";
-import { listCheckpoints } from "../../src/training/checkpoint.ts";
 import { type LogLine, type LoopOptions, type LoopResult, type Stage, trainLoop } from "../../src/training/index.ts";
+import { listCheckpoints } from "../../src/training/loop/checkpoint.ts";
 
 let root: string;
 let runtime: Runtime;

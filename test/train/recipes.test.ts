@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createSceneSource, loadAtlas } from "../../src/data/index.ts";
 import { decodeImage } from "../../src/image/index.ts";
 import { SeedTokenizer } from "../../src/image-tokenizer/seed-tokenizer.ts";
-import { assemble } from "../../src/training/assemble.ts";
+import { assemble } from "../../src/training/chain/assemble.ts";
 import {
   type LogLine,
   type LoopResult,

@@ -18,8 +18,8 @@ import {
   visionFeatures,
 } from "../../models/seed-tokenizer.ts";
 import { cosineLoss } from "../../nn/index.ts";
-import { type ContrastOptions, type Stage1Output, stage1Loss } from "../../training/stage1.ts";
-import { stage2Loss } from "../../training/stage2.ts";
+import { type ContrastOptions, type Stage1Output, stage1Loss } from "../../training/losses/stage1.ts";
+import { stage2Loss } from "../../training/losses/stage2.ts";
 
 /** The tensors of a reference file. */
 export interface Reference {

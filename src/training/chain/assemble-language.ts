@@ -1,0 +1,50 @@
+/** A tuned language model beside the tokenizer of pictures that it was tuned on: one folder that sees, draws and talks. */
+import { copyFile, mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { UsageError } from "../../base/errors.ts";
+import { fileError, writeFileAtomic } from "../../io/files.ts";
+import { parseWith } from "../../io/json-file.ts";
+import { baseHash, expectBaseHash, readJsonFile, readPeftFolder } from "../../weights/index.ts";
+
+export interface AssembleLanguageOptions {
+  /** Folder of a tuned stage's adapter, for instance `runs/mini/instruct/adapter`. */
+  readonly adapter: string;
+  /** The frozen model that it was tuned on; default: the one the adapter names. */
+  readonly base?: string;
+  /** The model folder: gets `lm` and `lm-adapter`. */
+  readonly out: string;
+}
+
+const parseConfig = parseWith(z.looseObject({ base_model_name_or_path: z.string().nullish() }));
+
+/**
+ * Copies base and adapter. The copy of the adapter names the base beside it.
+ * @throws SetupError if a part is missing; InputError if the base is another than the adapter's
+ */
+export async function assembleLanguage({ adapter, base, out }: AssembleLanguageOptions): Promise<void> {
+  const where = join(adapter, "adapter_config.json");
+  const config = parseConfig(await readJsonFile(where, 10e6), where);
+  const from = base ?? config.base_model_name_or_path;
+  if (!from) throw new UsageError(`${where}: expected the name of a base, found none. Name one with --base.`);
+  if (from.endsWith(".gguf"))
+    throw new UsageError(
+      `${from}: expected a folder as base, got a GGUF file. Use such an adapter as it is: seedling describe --adapter ${adapter}`,
+    );
+  const { baseHash: wanted } = await readPeftFolder(adapter);
+  if (wanted) expectBaseHash(from, wanted, await baseHash(from));
+  await copyFiles(from, join(out, "lm"));
+  await copyFiles(adapter, join(out, "lm-adapter"));
+  const own = { ...config, base_model_name_or_path: "../lm" };
+  await writeFileAtomic(join(out, "lm-adapter", "adapter_config.json"), `${JSON.stringify(own)}\n`);
+}
+
+async function copyFiles(from: string, to: string): Promise<void> {
+  try {
+    await mkdir(to, { recursive: true });
+    for (const entry of await readdir(from, { withFileTypes: true }))
+      if (entry.isFile()) await copyFile(join(from, entry.name), join(to, entry.name));
+  } catch (error) {
+    throw fileError(error, to);
+  }
+}

@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { Rng } from "../../base/rng.ts";
+import { CodeWindow, codebookHealth, UsageAlarm } from "./health.ts";
+import { kmeans, nearest } from "./kmeans.ts";
+
+test("health of a codebook by hand: two of four codes, one twice as often", () => {
+  const { usage, perplexity, entropyBits } = codebookHealth(Int32Array.of(0, 1, 0), 4, 3);
+  expect(usage).toBe(0.5);
+  expect(perplexity).toBeCloseTo(2 ** (-(2 / 3) * Math.log2(2 / 3) - (1 / 3) * Math.log2(1 / 3)));
+  expect(entropyBits).toEqual([0, 0, 0]);
+  expect(codebookHealth(Int32Array.of(0, 1, 0, 2, 2, 2), 4, 3).distinct).toBe(1.5);
+});
+
+test("the window forgets old steps", () => {
+  const window = new CodeWindow(1);
+  window.add(new Int32Array(32).fill(0));
+  window.add(new Int32Array(32).fill(1));
+  expect(window.health(2)).toMatchObject({ usage: 0.5, perplexity: 1 });
+});
+
+test("window and alarm go on from a checkpoint as if nothing had happened", () => {
+  const codes = 7;
+  const step = (i: number): Int32Array => Int32Array.from({ length: 64 }, (_, k) => (i < 6 ? (k * i) % codes : 3));
+  const said = (stopAt: number): unknown[] => {
+    let [window, alarm] = [new CodeWindow(3), new UsageAlarm()];
+    return Array.from({ length: 12 }, (_, i) => {
+      if (i === stopAt) {
+        const [ids, state] = [window.state(), alarm.state(codes)];
+        [window, alarm] = [new CodeWindow(3), new UsageAlarm()];
+        window.restore(ids);
+        alarm.restore(state, codes);
+      }
+      window.add(step(i));
+      const health = window.health(codes);
+      return [health, window.full && alarm.check(health.usage)];
+    });
+  };
+  const whole = said(-1);
+  expect(whole.flat().filter((news) => typeof news === "string")).toHaveLength(1);
+  for (let stopAt = 0; stopAt < 12; stopAt++) expect(said(stopAt), `stopped at ${stopAt}`).toEqual(whole);
+});
+
+test("falling usage is told once, and again after it recovered", () => {
+  const alarm = new UsageAlarm();
+  expect([0.2, 0.8, 0.5, 0.41].map((usage) => alarm.check(usage))).toEqual(Array(4).fill(undefined));
+  expect(alarm.check(0.3)).toBe('codebook usage fell to 30.0 % from 80.0 %. Try learn "ema" and reviveAfter 100.');
+  expect([0.2, 0.6].map((usage) => alarm.check(usage))).toEqual([undefined, undefined]);
+  expect(alarm.check(0.1)).toContain("fell to 10.0 %");
+});
+
+test("k-means finds three clear clusters", () => {
+  const rng = new Rng(1);
+  const middles = [-10, 0, 10];
+  const rows = Float32Array.from({ length: 600 }, (_, i) => middles[Math.floor(i / 2) % 3]! + 0.1 * rng.normal());
+  const centers = kmeans(rows, 2, 6, 20, rng);
+  const owner = nearest(rows, centers, 2);
+  for (let i = 0; i < 300; i++)
+    expect(
+      Math.hypot(rows[2 * i]! - centers[2 * owner[i]!]!, rows[2 * i + 1]! - centers[2 * owner[i]! + 1]!),
+    ).toBeLessThan(1);
+});

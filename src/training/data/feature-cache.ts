@@ -1,0 +1,186 @@
+/**
+ * Frozen features, computed once and kept on disk as float16: what learns later trains at its own speed.
+ * A cache is a folder of safetensors shards named by the hash of everything the numbers depend on.
+ */
+import { createHash } from "node:crypto";
+import { type FileHandle, open, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { SetupError } from "../../base/errors.ts";
+import { permutation, Rng } from "../../base/rng.ts";
+import { fileError, makeFolder, writeFileAtomic } from "../../io/files.ts";
+import type { Value, Values } from "../../runtime/index.ts";
+import { float16ArrayToFloat32, openSafetensors, type TensorToWrite, writeSafetensors } from "../../weights/index.ts";
+import { type Picture, type Pictures, take } from "./pictures.ts";
+
+const SHARD = 2000;
+const CHUNK = 100;
+
+export interface CacheOptions {
+  readonly folder: string;
+  readonly pictures: Pictures;
+  readonly count: number;
+  /** Everything else the features depend on: weights, preprocessing. */
+  readonly key: string;
+  /** Features of pictures, first axis = pictures. */
+  readonly compute: (pictures: readonly Picture[]) => Promise<Values>;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+interface Shard {
+  readonly file: FileHandle;
+  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly offset: number }>;
+  readonly captions: readonly string[];
+}
+
+export interface CachedBatch {
+  readonly values: Values;
+  readonly captions: readonly string[];
+}
+
+/** SHA-256 of several texts and arrays, 16 hex digits. */
+export function hashOf(...parts: readonly (string | Float32Array)[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts)
+    hash.update(typeof part === "string" ? part : new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** Computes what is missing and opens the cache. A run that is stopped half-way continues with the next shard. */
+export async function cacheFeatures(options: CacheOptions): Promise<FeatureCache> {
+  const { pictures, count, compute, signal, onProgress } = options;
+  const folder = join(options.folder, hashOf(pictures.identity, options.key, String(count)));
+  await makeFolder(folder);
+  const shards: Shard[] = [];
+  for (let start = 0; start < count; start += SHARD) {
+    const name = join(folder, `shard-${String(start / SHARD).padStart(5, "0")}`);
+    let shard = await openShard(name);
+    if (!shard) {
+      await writeShard(
+        name,
+        start,
+        Math.min(SHARD, count - start),
+        { pictures, compute, ...(signal ? { signal } : {}) },
+        (done) => onProgress?.(start + done, count),
+      );
+      shard = await openShard(name);
+    }
+    if (!shard) throw new SetupError(`${name}: written, but it cannot be read back. Check the disk and ulimit -n.`);
+    shards.push(shard);
+    onProgress?.(Math.min(start + SHARD, count), count);
+  }
+  return new FeatureCache(shards, count, pictures.block);
+}
+
+async function writeShard(
+  name: string,
+  start: number,
+  size: number,
+  { pictures, compute, signal }: Pick<CacheOptions, "pictures" | "compute" | "signal">,
+  onProgress: (done: number) => void,
+): Promise<void> {
+  const captions: string[] = [];
+  const parts: Values[] = [];
+  for (let at = 0; at < size; at += CHUNK) {
+    signal?.throwIfAborted();
+    const chunk = await take(pictures, start + at, Math.min(CHUNK, size - at));
+    captions.push(...chunk.map((p) => p.caption));
+    parts.push(await compute(chunk));
+    onProgress(at + chunk.length);
+  }
+  const tensors: TensorToWrite[] = Object.keys(parts[0]!).map((key) => {
+    const values = parts.map((part) => part[key]!);
+    return { name: key, dtype: "F16", shape: [size, ...values[0]!.shape.slice(1)], data: () => join32(values) };
+  });
+  await rm(`${name}.safetensors`, { force: true }).catch((error: unknown) => {
+    throw fileError(error, `${name}.safetensors`);
+  });
+  await writeFileAtomic(`${name}.json`, JSON.stringify(captions));
+  await writeSafetensors(`${name}.safetensors`, tensors);
+}
+
+function join32(values: readonly Value[]): Float32Array {
+  const out = new Float32Array(values.reduce((sum, v) => sum + v.data.length, 0));
+  let at = 0;
+  for (const { data } of values) {
+    out.set(data, at);
+    at += data.length;
+  }
+  return out;
+}
+
+async function openShard(name: string): Promise<Shard | undefined> {
+  let captions: string[];
+  try {
+    captions = JSON.parse(await readFile(`${name}.json`, "utf8")) as string[];
+    const header = await openSafetensors(`${name}.safetensors`);
+    const tensors = new Map(
+      [...header.tensors].map(([key, info]) => [key, { shape: info.shape, offset: info.offset! }]),
+    );
+    await header.close();
+    return { file: await open(`${name}.safetensors`, "r"), tensors, captions };
+  } catch {
+    return undefined; // missing or damaged: computed again
+  }
+}
+
+export class FeatureCache {
+  readonly count: number;
+  readonly #shards: readonly Shard[];
+  readonly #block: number;
+  #order: { epoch: number; indices: Uint32Array } | undefined;
+
+  /** @param block examples in a row that stay together when the order is shuffled */
+  constructor(shards: readonly Shard[], count: number, block = 1) {
+    this.#shards = shards;
+    this.#block = block;
+    this.count = count;
+  }
+
+  /** Example `position` of an endless sequence that goes through all whole blocks in a new order each epoch. */
+  #shuffled(position: number): number {
+    const block = this.count < this.#block ? 1 : this.#block;
+    const blocks = Math.floor(this.count / block);
+    const epoch = Math.floor(position / (blocks * block));
+    if (this.#order?.epoch !== epoch) {
+      this.#order = { epoch, indices: permutation(blocks, new Rng(epoch + 1)) };
+    }
+    const place = position % (blocks * block);
+    return this.#order.indices[Math.floor(place / block)]! * block + (place % block);
+  }
+
+  /** Which examples are at start..start+count of the endless shuffled sequence. */
+  shuffledIndices(start: number, count: number): number[] {
+    return Array.from({ length: count }, (_, i) => this.#shuffled(start + i));
+  }
+
+  shuffledBatch(start: number, count: number, names?: readonly string[]): Promise<CachedBatch> {
+    return this.batch(this.shuffledIndices(start, count), names);
+  }
+
+  /** Features (all, or those named) and captions of some examples. */
+  async batch(indices: readonly number[], names?: readonly string[]): Promise<CachedBatch> {
+    const first = this.#shards[0]!;
+    const captions = indices.map((i) => this.#shards[Math.floor(i / SHARD)]!.captions[i % SHARD]!);
+    const values: Record<string, Value> = {};
+    for (const [name, { shape }] of first.tensors) {
+      if (names && !names.includes(name)) continue;
+      const row = shape.slice(1).reduce((a, b) => a * b, 1);
+      const halves = new Uint16Array(indices.length * row);
+      const bytes = new Uint8Array(halves.buffer);
+      await Promise.all(
+        indices.map((i, at) => {
+          const shard = this.#shards[Math.floor(i / SHARD)]!;
+          const offset = shard.tensors.get(name)!.offset + (i % SHARD) * row * 2;
+          return shard.file.read(bytes, at * row * 2, row * 2, offset);
+        }),
+      );
+      values[name] = { shape: [indices.length, ...shape.slice(1)], data: float16ArrayToFloat32(halves) };
+    }
+    return { values, captions };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#shards.map((s) => s.file.close()));
+  }
+}

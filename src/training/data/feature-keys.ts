@@ -1,0 +1,31 @@
+/**
+ * What the frozen features depend on, as hashes: features that were cached under another key are not used.
+ * Everything that changes the numbers belongs in here, but for the pictures, whose identity stands beside.
+ */
+import type { SeedlingConfig } from "../../models/config.ts";
+import type { PixelVaeConfig } from "../../models/pixel-vae.ts";
+import type { CaptionTokenizer } from "../../text/index.ts";
+import { hashOf } from "./feature-cache.ts";
+
+type Weights = ReadonlyMap<string, Float32Array>;
+
+/** Of the CLIP pair: how pixels are normalized, both encoders' sizes, which word has which id. */
+export function clipKey(config: SeedlingConfig, tokenizer: CaptionTokenizer, weights: Weights): string {
+  const { pixels, vision, clipWidth, textEncoder } = config;
+  const settings = JSON.stringify([pixels, vision, clipWidth, textEncoder, tokenizer.json]);
+  return hashOf("clip-2", settings, ...sorted(weights));
+}
+
+/** Of the autoencoder, beside the CLIP pair. */
+export function latentsKey(clip: string, vae: PixelVaeConfig, weights: Weights): string {
+  return hashOf("latents", clip, JSON.stringify(vae), ...sorted(weights));
+}
+
+/** Of the Causal Q-Former, on top of the CLIP pair; it reads captions by the same tokenizer. */
+export function seedKey(clip: string, config: SeedlingConfig, weights: Weights): string {
+  return hashOf("seed-2", clip, JSON.stringify(config.qformer), ...sorted(weights));
+}
+
+function sorted(weights: Weights): (string | Float32Array)[] {
+  return [...weights].sort(([a], [b]) => (a < b ? -1 : 1)).flat();
+}

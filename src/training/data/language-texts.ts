@@ -1,0 +1,97 @@
+/** The built-in texts of the small language model: WordNet, facts about the nouns, and what is said about scenes. */
+
+import { hashText, permutation, Rng } from "../../base/rng.ts";
+import { openAtlas } from "../../data/atlas.ts";
+import { everydayNouns, nounTable } from "../../data/nouns.ts";
+import { createSceneSource, type Scene } from "../../data/scenes.ts";
+import { isHeldOutText, nounFacts, wordNetTexts } from "../../data/texts.ts";
+import type { LmPretrainRecipe } from "../lm-recipe.ts";
+import type { LanguageText, LanguageTexts } from "./text-sequences.ts";
+
+/** Pixels are not looked at, so they are as few as can be. */
+const SIZE = 8;
+
+export async function languageTexts({
+  scenes,
+  nouns,
+  factsTimes,
+  wordNetShare,
+  listed,
+  mostQuestions,
+}: Omit<LmPretrainRecipe["texts"], "readLists">): Promise<LanguageTexts> {
+  const glosses = await wordNetTexts();
+  const plain = (text: string): LanguageText => ({ given: "", text });
+  const some = glosses.filter((_, i) => i % 1000 < 1000 * wordNetShare).map(plain);
+  const facts = nounFacts().map(plain);
+  const said = scenes > 0 ? await sceneTexts(scenes, nouns, listed, mostQuestions) : [];
+  const all = [...some, ...said];
+  const heldOut = ({ given, text }: LanguageText): boolean => isHeldOutText(given + text);
+  return {
+    train: [...all.filter((text) => !heldOut(text)), ...Array.from({ length: factsTimes }, () => facts).flat()],
+    heldOut: all.filter(heldOut),
+  };
+}
+
+async function sceneTexts(
+  count: number,
+  nouns: number,
+  listed: number,
+  mostQuestions?: number,
+): Promise<LanguageText[]> {
+  const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
+  const source = createSceneSource(await openAtlas(), { size: SIZE, nouns: list, split: "train" });
+  return Array.from({ length: count }, (_, seed) => {
+    const rng = new Rng(hashText(`listed/${seed}`));
+    const scene = source.scene(seed);
+    const text = sceneText(mostQuestions === undefined ? scene : withQuestions(scene, mostQuestions, rng));
+    return rng.next() < listed
+      ? { given: `${wordList(scene, source.scene(rng.int(count)), rng)}:`, text: ` ${text}` }
+      : { given: "", text };
+  });
+}
+
+/** The scene with so many of its questions, drawn from all and in their order. */
+export function withQuestions(
+  { caption, questions }: Pick<Scene, "caption" | "questions">,
+  most: number,
+  rng: Rng,
+): Pick<Scene, "caption" | "questions"> {
+  const some = permutation(questions.length, rng).slice(0, most);
+  return { caption, questions: questions.filter((_, i) => some.includes(i)) };
+}
+
+/** "two dogs on a red background. how many dogs are there? two. what color is the background? red." */
+export function sceneText({ caption, questions }: Pick<Scene, "caption" | "questions">): string {
+  return [`${caption}.`, ...questions.map(({ question, answer }) => `${question} ${answer}.`)].join(" ");
+}
+
+/** Words that every scene has. */
+const COMMON = new Set("a an the of on in at is are to and some that from it pair background yes no fades".split(" "));
+const MOST_WORDS = 28;
+
+/**
+ * What a scene shows as words out of order, some of them more than once, among a few words of another scene. An
+ * off-the-shelf model has learned to speak of what stands before in its context; a small one has to read such lists for it.
+ */
+export function wordList(scene: WordedScene, other: WordedScene, rng: Rng): string {
+  const words = wordsOf(scene).flatMap((word) => Array<string>(1 + rng.int(3)).fill(word));
+  const strange = wordsOf(other);
+  for (let i = rng.int(7); i > 0; i--) words.push(strange[rng.int(strange.length)]!);
+  return [...permutation(words.length, rng)]
+    .slice(0, MOST_WORDS)
+    .map((i) => words[i])
+    .join(" ");
+}
+
+type WordedScene = Pick<Scene, "caption" | "questions" | "background" | "objects">;
+
+function wordsOf({ caption, questions, background, objects }: WordedScene): string[] {
+  const said = [
+    caption,
+    ...questions.map(({ answer }) => answer),
+    background.from,
+    background.to,
+    ...objects.map(({ noun }) => noun),
+  ];
+  return [...new Set(said.flatMap((text) => text.split(" ")))].filter((word) => !COMMON.has(word));
+}

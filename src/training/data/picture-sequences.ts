@@ -1,0 +1,150 @@
+/**
+ * Sequences with pictures as codes in them, for the three stages in which a language model learns to see and to draw:
+ * `see` (picture, prefix, caption), `see-and-draw` (besides: prefix, caption, picture) and `instruct` (conversations).
+ * Only what the model is to say is learned. arXiv 2307.08041 section 3.3.
+ */
+
+import { hashText, Rng } from "../../base/rng.ts";
+import type { DescribedCodes } from "../../data/described-codes.ts";
+import {
+  type ChatTemplate,
+  type ChatTurn,
+  type EncodedChat,
+  encodeChat,
+  encodePieces,
+  type LmTokenizer,
+} from "../../text/index.ts";
+import type { LmManifest } from "../../text/lm-manifest.ts";
+import type { Sequences } from "../language/lm-stage.ts";
+import { Shuffle } from "../loop/shuffle.ts";
+
+export type PictureStage = "see" | "see-and-draw" | "instruct";
+
+/** What a person says, with other words for the same besides, so that not one phrase alone works. */
+export const REQUESTS: LmManifest["requests"] = { describe: "describe the picture.", draw: "draw {prompt}." };
+const OTHER = {
+  describe: ["what do you see?", "what is shown here?", "describe this image.", "say what is in the picture."],
+  draw: [
+    "paint {prompt}.",
+    "show me {prompt}.",
+    "please draw {prompt}.",
+    "make a picture of {prompt}.",
+    "generate an image of {prompt}.",
+  ],
+} as const;
+const USUAL_SHARE = 0.6;
+const UNASKED_SHARE = 0.1;
+
+export interface PictureTextsOptions {
+  readonly stage: PictureStage;
+  readonly rows: readonly DescribedCodes[];
+  readonly identity: string;
+  readonly tokenizer: LmTokenizer;
+  readonly template: ChatTemplate;
+  /** Share of sequences in which the model draws; none in stage `see`. */
+  readonly drawShare: number;
+  /** Share of conversations about a picture that begin with the request to describe it. Default 0.5. */
+  readonly describeShare?: number;
+  readonly seed: number;
+  /** Places of rows from which this share of sequences about pictures is taken; the rest goes through all rows in turn. */
+  readonly oftener?: { readonly places: readonly number[]; readonly share: number };
+  /**
+   * Every row comes with the codes of the next one: a model that looks is worse at these texts than at the right ones, and
+   * a model that has learned only how captions are spoken is not. Default false.
+   */
+  readonly wrongPictures?: boolean;
+  /** Plain texts among the sequences, so that the model goes on speaking as its base does, and their share. Default none. */
+  readonly plain?: { readonly texts: readonly string[]; readonly share: number };
+}
+
+export function pictureTexts(options: PictureTextsOptions): Sequences {
+  const { stage, identity, seed, plain, oftener, wrongPictures = false } = options;
+  const rows = wrongPictures
+    ? options.rows.map((row, i) => ({ ...row, codes: options.rows[(i + 1) % options.rows.length]!.codes }))
+    : options.rows;
+  const order = new Shuffle(rows.length, seed);
+  return {
+    identity: `${stage} ${identity} ${options.drawShare}${plain ? ` ${hashText(plain.texts.join("\n"))}` : ""}`,
+    get(index) {
+      const rng = new Rng(hashText(`${seed}/${stage}/${index}`));
+      if (plain && rng.next() < plain.share)
+        return encodePieces(options.tokenizer, [{ text: plain.texts[rng.int(plain.texts.length)]!, learned: true }]);
+      const chosen = oftener && rng.next() < oftener.share;
+      const row = rows[chosen ? oftener.places[rng.int(oftener.places.length)]! : order.at(index)]!;
+      if (stage === "instruct") return conversation(row, rows[rng.int(rows.length)]!, rng, options);
+      return stage === "see-and-draw" && rng.next() < options.drawShare ? drawn(row, options) : seen(row, options);
+    },
+  };
+}
+
+/** `<s>` picture "a picture of" caption `</s>` */
+function seen({ codes, caption }: DescribedCodes, { tokenizer, template }: PictureTextsOptions): EncodedChat {
+  return encodePieces(tokenizer, [
+    ...begin(tokenizer),
+    { codes },
+    { text: "a picture of " },
+    { text: caption, learned: true },
+    { token: template.stop, learned: true },
+  ]);
+}
+
+/** `<s>` "generate a picture of" caption picture `</s>` */
+function drawn({ codes, caption }: DescribedCodes, { tokenizer, template }: PictureTextsOptions): EncodedChat {
+  return encodePieces(tokenizer, [
+    ...begin(tokenizer),
+    { text: `generate a picture of ${caption}` },
+    { codes, learned: true },
+    { token: template.stop, learned: true },
+  ]);
+}
+
+function begin(tokenizer: LmTokenizer): { token: string }[] {
+  const { bos_token: token } = tokenizer.config as { bos_token?: string | { content: string } };
+  if (token === undefined || tokenizer.bos === undefined) return [];
+  return [{ token: typeof token === "string" ? token : token.content }];
+}
+
+/** Talk about one picture, a drawing, or a drawing and then talk about it or about another picture. */
+function conversation(row: DescribedCodes, other: DescribedCodes, rng: Rng, options: PictureTextsOptions): EncodedChat {
+  const { tokenizer, template, drawShare } = options;
+  const turns: ChatTurn[] = [];
+  const draws = rng.next() < drawShare;
+  if (draws) turns.push(...request(row, rng));
+  if (!draws || rng.next() < 0.25) {
+    const same = draws && rng.next() < 0.5;
+    turns.push(...talk(draws && !same ? other : row, rng, same, options.describeShare));
+  }
+  return encodeChat(tokenizer, template, turns, { reply: false });
+}
+
+function request({ codes, caption }: DescribedCodes, rng: Rng): ChatTurn[] {
+  // A request for nothing, so that guidance over codes has something to move away from.
+  const nothing = rng.next() < UNASKED_SHARE;
+  const wish = (nothing ? REQUESTS.draw : phrase("draw", rng)).replace("{prompt}", () => (nothing ? "" : caption));
+  return [
+    { role: "user", parts: [wish] },
+    { role: "assistant", parts: [{ codes }] },
+  ];
+}
+
+/** Up to four questions; the picture stands before the first, unless it was drawn just before. */
+function talk(
+  { codes, caption, questions }: DescribedCodes,
+  rng: Rng,
+  drawnBefore: boolean,
+  describeShare = 0.5,
+): ChatTurn[] {
+  const about: { question: string; answer: string }[] = [{ question: phrase("describe", rng), answer: caption }];
+  const left = [...questions];
+  const wanted = 1 + rng.int(4);
+  if (left.length > 0 && rng.next() < 1 - describeShare) about.pop();
+  while (about.length < wanted && left.length > 0) about.push(left.splice(rng.int(left.length), 1)[0]!);
+  return about.flatMap(({ question, answer }, i): ChatTurn[] => [
+    { role: "user", parts: i === 0 && !drawnBefore ? [{ codes }, question] : [question] },
+    { role: "assistant", parts: [answer] },
+  ]);
+}
+
+function phrase(kind: keyof typeof REQUESTS, rng: Rng): string {
+  return rng.next() < USUAL_SHARE ? REQUESTS[kind] : OTHER[kind][rng.int(OTHER[kind].length)]!;
+}

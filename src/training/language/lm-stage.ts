@@ -1,0 +1,190 @@
+/**
+ * Stages of a language model: the next token of texts, all of it or only what is marked (answers, captions, codes, what
+ * stands behind a list). With LoRA the base is frozen, and new rows of the vocabulary and the norms learn beside the thin
+ * matrices. arXiv 2307.08041 section 3.3.
+ */
+
+import type { Rng } from "../../base/rng.ts";
+import { concat, constant, input, Params, type Tensor } from "../../graph/index.ts";
+import { HIDDEN_KEY, lmInput, PICTURE_MARKS } from "../../models/causal-lm.ts";
+import { languageModel, languageModelLogits, languageModelWeights } from "../../models/language-model.ts";
+import type { LmConfig } from "../../models/lm-config.ts";
+import { isLoraPath, type LoraConfig, LoraParams } from "../../models/lora.ts";
+import { labeledCrossEntropy } from "../../nn/index.ts";
+import { mapWeights, type Runtime, type Values, type WeightSource } from "../../runtime/index.ts";
+import type { EncodedChat } from "../../text/index.ts";
+import type { Stage } from "../loop/loop.ts";
+
+/** Texts as ids, reached by a number that grows for ever; `learned` marks the ids that the model has to say. */
+export interface Sequences {
+  /** Says what they are: part of the identity of a run. */
+  readonly identity: string;
+  get(index: number): EncodedChat | Promise<EncodedChat>;
+}
+
+export interface LmStageOptions {
+  readonly name: string;
+  readonly config: LmConfig;
+  /** Tokens of a sequence; longer ones lose their end, shorter ones are padded. */
+  readonly length: number;
+  readonly train: Sequences;
+  readonly validation: Sequences;
+  readonly validationCount: number;
+  /** Other sequences that are measured beside, each as `<name>Nats`: parts of the validation, or what it is compared with. */
+  readonly beside?: Readonly<Record<string, Sequences>>;
+  readonly runtime: Runtime;
+  /** Without it the whole model learns. */
+  readonly adapter?: { readonly lora: LoraConfig; readonly base: WeightSource };
+  /** First values of what learns; norms of an adapter must be among them, as the base has them. */
+  readonly start?: ReadonlyMap<string, Float32Array>;
+  /** Factor on the rate of added rows. Default 1. */
+  readonly rowsRate?: number;
+  /**
+   * Learned places of a sequence for which a batch has room, in the mean of its sequences; the logits of others are not
+   * computed. What is beyond is not learned in that step. Default: the length, so that there is room for all.
+   */
+  readonly room?: number;
+  /**
+   * Nats that codes are raised by where a word is to be said, and words where a code is, so that the model learns to tell
+   * them apart with certainty and not only as well as the data needs. Not in what is measured. Default 0.
+   */
+  readonly kindMargin?: number;
+}
+
+/** Not counted by the loss. */
+const NO_LABEL = -100;
+
+/** A batch has room for the most learned places of so many batches, and a share more. */
+const [MEASURED_BATCHES, SPARE_ROOM] = [40, 1.1];
+
+/** What learns beside a frozen base: thin matrices, added rows, norms. */
+export function adapterPaths(config: LmConfig, lora: LoraConfig): string[] {
+  const beside = /(norm\.(weight|bias)|\.added|\.shared|\.marks|\.code_projection\.(weight|bias))$/;
+  const paths = languageModelWeights(config, new LoraParams(lora)).map(([path]) => path);
+  return paths.filter((path) => isLoraPath(path) || beside.test(path));
+}
+
+export function lmStage(options: LmStageOptions): Stage {
+  const { name, config, length: T, train, adapter, start, rowsRate = 1, room = T, kindMargin = 0 } = options;
+  const noiseWidth = Math.max(config.width, config.intermediate);
+  const drops = (adapter?.lora.dropout ?? 0) > 0;
+  const noise = (B: number): Tensor => input("noise", [B, T, noiseWidth]);
+  return {
+    name,
+    learns: adapter ? adapterPaths(config, adapter.lora) : topNames(config),
+    ...(adapter ? { frozen: adapter.base } : {}),
+    ...(start ? { start } : {}),
+    rateScale: (path) => (path.endsWith(".added") ? rowsRate : 1),
+    params: (B) => (adapter ? new LoraParams(adapter.lora, drops ? { noise: noise(B) } : {}) : new Params()),
+    build: (p, B) => ({ loss: nextTokenLoss(p, config, [B, T, B * room], kindMargin).loss }),
+    async batch(micro, B, rng) {
+      const sequences = await Promise.all(Array.from({ length: B }, (_, b) => train.get(micro * B + b)));
+      const feeds = feedsOf(sequences, T, B * room);
+      return drops ? { ...feeds, noise: noiseValue([B, T, noiseWidth], rng) } : feeds;
+    },
+    evaluate: (weights) => perplexity(weights, options),
+  };
+}
+
+function topNames(config: LmConfig): string[] {
+  return [...new Set(languageModelWeights(config).map(([path]) => path.split(".")[0]!))];
+}
+
+/** Over M learned places of B sequences of T tokens. */
+function nextTokenLoss(
+  p: Params,
+  config: LmConfig,
+  [B, T, M]: readonly [number, number, number],
+  margin = 0,
+): { loss: Tensor; count: Tensor } {
+  const { hidden } = languageModel(p, lmInput(config, { batch: B, tokens: T }), config);
+  const labels = input("labels", [M], "i32");
+  const learned = hidden.reshape([B * T, config.width]).gather(input("places", [M], "i32"));
+  const logits = languageModelLogits(p, learned, config);
+  const raised = margin > 0 ? logits.add(otherKind(labels, config).mul(margin)) : logits;
+  return { loss: labeledCrossEntropy(raised, labels), count: labels.less(0).cast("f32").neg().add(1).sum() };
+}
+
+/** 1 for codes where the label is none, and for all that is no code where it is one. labels: i32 [M] -> f32 [M,V]. */
+function otherKind(labels: Tensor, { vocabulary, addedTokens = 0 }: LmConfig): Tensor {
+  const [V, end] = [vocabulary + addedTokens, vocabulary + Math.max(addedTokens - PICTURE_MARKS, 0)];
+  const kinds = new Float32Array(2 * V); // codes, then words and marks
+  for (let id = 0; id < V; id++) kinds[id >= vocabulary && id < end ? id : V + id] = 1;
+  const isCode = labels.less(end).cast("f32").mul(labels.less(vocabulary).cast("f32").neg().add(1)).reshape([-1, 1]);
+  return concat([isCode.neg().add(1), isCode], 1).matmul(constant(kinds).reshape([2, V]));
+}
+
+/** Largest number of learned places in one of the first batches, a sequence, and some more. */
+export async function roomFor(sequences: Sequences, batch: number, length: number): Promise<number> {
+  let most = 0;
+  for (let at = 0; at < MEASURED_BATCHES * batch; at += batch) {
+    const all = await Promise.all(Array.from({ length: batch }, (_, b) => sequences.get(at + b)));
+    const count = all.reduce((sum, { learned }) => sum + learned.slice(1, length + 1).filter(Boolean).length, 0);
+    most = Math.max(most, count);
+  }
+  return Math.min(length, Math.ceil((SPARE_ROOM * most) / batch));
+}
+
+/**
+ * Ids and places of a batch, i32 [B,T] each, and i32 [M] each the `places` of learned tokens in it, counted row by row, and
+ * their `labels`: the next id. M is B T if it is not given.
+ */
+export function feedsOf(sequences: readonly EncodedChat[], T: number, M = sequences.length * T): Values {
+  const B = sequences.length;
+  const filled = (value: number, length = B * T): Int32Array => new Int32Array(length).fill(value);
+  const [ids, positions, keyPositions] = [filled(0), filled(0), filled(HIDDEN_KEY)];
+  const [places, labels] = [filled(0, M), filled(NO_LABEL, M)];
+  let learned = 0;
+  for (const [b, sequence] of sequences.entries()) {
+    for (let t = 0; t < Math.min(T, sequence.ids.length); t++) {
+      const at = b * T + t;
+      ids[at] = sequence.ids[t]!;
+      positions[at] = t;
+      keyPositions[at] = t;
+      if (!sequence.learned[t + 1] || learned === M) continue;
+      places[learned] = at;
+      labels[learned++] = sequence.ids[t + 1]!;
+    }
+  }
+  const value = (data: Int32Array, shape = [B, T]): Values[string] => ({ shape, data });
+  return {
+    ids: value(ids),
+    positions: value(positions),
+    keyPositions: value(keyPositions),
+    places: value(places, [M]),
+    labels: value(labels, [M]),
+  };
+}
+
+function noiseValue(shape: readonly number[], rng: Rng): Values[string] {
+  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  for (let i = 0; i < data.length; i++) data[i] = rng.next();
+  return { shape, data };
+}
+
+/** Mean loss of the learned tokens of the validation texts and its exp, and the means of what is measured beside. */
+async function perplexity(
+  weights: ReadonlyMap<string, Float32Array>,
+  { config, length, validation, validationCount, beside = {}, runtime, adapter }: LmStageOptions,
+): Promise<Record<string, number>> {
+  const B = Math.min(8, validationCount);
+  const p = adapter ? new LoraParams({ ...adapter.lora, dropout: 0 }) : new Params();
+  const own = mapWeights(weights);
+  const source = adapter ? { ...adapter.base, get: (path: string) => own.get(path) ?? adapter.base.get(path) } : own;
+  const program = await runtime.compile({ ...nextTokenLoss(p, config, [B, length, B * length]) }, source);
+  const mean = async (from: Sequences): Promise<{ nats: number; tokens: number }> => {
+    let [sum, tokens] = [0, 0];
+    for (let at = 0; at + B <= validationCount; at += B) {
+      const sequences = await Promise.all(Array.from({ length: B }, (_, b) => from.get(at + b)));
+      const { loss, count } = await program.run(feedsOf(sequences, length));
+      sum += loss!.data[0]! * count!.data[0]!;
+      tokens += count!.data[0]!;
+    }
+    return { nats: sum / Math.max(tokens, 1), tokens };
+  };
+  const { nats, tokens } = await mean(validation);
+  const scores: Record<string, number> = { nats, perplexity: Math.exp(nats), tokens };
+  for (const [name, sequences] of Object.entries(beside)) scores[`${name}Nats`] = (await mean(sequences)).nats;
+  await program.close();
+  return scores;
+}

@@ -1,0 +1,246 @@
+/**
+ * The training loop: batches in, steps out, log lines and checkpoints on the way. It knows no model: a Stage brings the
+ * graph, what learns, and the batches.
+ */
+import { appendFile, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { InputError } from "../../base/errors.ts";
+import { hashText, Rng } from "../../base/rng.ts";
+import { Params, type Tensor } from "../../graph/index.ts";
+import { fileError, makeFolder, writeFileAtomic } from "../../io/files.ts";
+import type { AdamW, Runtime, Training, Values, WeightSource } from "../../runtime/index.ts";
+import { resumeCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { learnables } from "./learn.ts";
+import { rateAt, type Schedule } from "./schedule.ts";
+
+/** What a stage has to say after a step: numbers, averaged until the next log line, and a warning that is logged at once. */
+export interface StepNews {
+  readonly metrics?: Readonly<Record<string, number>>;
+  readonly warning?: string;
+}
+
+/** One kind of training: a graph, what learns of it, and its batches. */
+export interface Stage {
+  readonly name: string;
+  /** The root of names, if it is a special one (LoRA). */
+  params?(batch: number): Params;
+  /** Builds loss and metrics for micro-batches of `batch` examples. */
+  build(p: Params, batch: number): { readonly loss: Tensor; readonly metrics?: Readonly<Record<string, Tensor>> };
+  /** Name prefixes that learn. */
+  readonly learns: readonly string[];
+  /** Factor on the rate of a parameter; 0 for one that `afterStep` moves. */
+  rateScale?(path: string): number;
+  /** Frozen weights. */
+  readonly frozen?: WeightSource;
+  /** First values from an earlier stage. */
+  readonly start?: ReadonlyMap<string, Float32Array>;
+  /** Feeds of one micro-batch. All chance comes from `rng`, which is drawn from the seed of the run and the place. */
+  batch(micro: number, size: number, rng: Rng): Values | Promise<Values>;
+  /** Called before the first step of a new run (k-means start of a codebook). */
+  prepare?(training: Training, batch: number): Promise<void>;
+  /** Called after each step with the outputs of its last micro-batch (revival of dead codes). */
+  afterStep?(step: number, outputs: Values, training: Training, rng: Rng): Promise<StepNews>;
+  /** What the stage itself remembers from step to step, saved with every checkpoint. */
+  state?(): ReadonlyMap<string, Float32Array>;
+  restore?(state: ReadonlyMap<string, Float32Array>): void;
+  /** Scores on validation data with the weights as they are. */
+  evaluate?(weights: ReadonlyMap<string, Float32Array>, step: number): Promise<Readonly<Record<string, number>>>;
+}
+
+export interface LoopOptions {
+  /** Folder for log and checkpoints. */
+  readonly run: string;
+  readonly runtime: Runtime;
+  readonly seed: number;
+  /** Examples of one micro-batch, and micro-batches of one step. */
+  readonly batch: number;
+  readonly accumulate: number;
+  readonly schedule: Schedule;
+  readonly weightDecay: number;
+  readonly optimizer: AdamW;
+  /** Steps between log lines, checkpoints, evaluations. */
+  readonly logEvery: number;
+  readonly saveEvery: number;
+  readonly evaluateEvery: number;
+  /** Hash of recipe and data. */
+  readonly identity: string;
+  readonly resume: boolean;
+  readonly signal?: AbortSignal;
+  readonly onLine?: (line: LogLine) => void;
+}
+
+export type LogLine = Readonly<Record<string, number | string>>;
+
+export interface LoopResult {
+  /** Weights that learned: the moving average if there is one, else as they are. */
+  readonly weights: ReadonlyMap<string, Float32Array>;
+  readonly step: number;
+  /** False if the run was stopped before its end; it can be resumed. */
+  readonly finished: boolean;
+}
+
+export async function trainLoop(stage: Stage, options: LoopOptions): Promise<LoopResult> {
+  const { run, runtime, batch, accumulate, schedule, optimizer, signal } = options;
+  await makeFolder(run);
+  const params = stage.params?.(batch) ?? new Params();
+  const { loss, metrics } = stage.build(params, batch);
+  const start = stage.start ? { start: stage.start } : {};
+  const rateScale = stage.rateScale ? { rateScale: (path: string) => stage.rateScale!(path) } : {};
+  const learn = learnables(params, {
+    prefixes: stage.learns,
+    seed: options.seed,
+    weightDecay: options.weightDecay,
+    ...start,
+    ...rateScale,
+  });
+  const training = await runtime.train({
+    loss,
+    ...(metrics ? { metrics } : {}),
+    learn,
+    ...(stage.frozen ? { weights: stage.frozen } : {}),
+    optimizer,
+    accumulate,
+  });
+  const averages = optimizer.averageDecay > 0;
+  const weights = async (): Promise<Map<string, Float32Array>> => {
+    const data = await training.read(averages ? "average" : "param");
+    return new Map(learn.map(({ path }, i) => [path, data[i]!]));
+  };
+  const log = async (line: LogLine): Promise<void> => {
+    const path = join(run, "log.jsonl");
+    await appendFile(path, `${JSON.stringify(line)}\n`).catch((error: unknown) => {
+      throw fileError(error, path);
+    });
+    options.onLine?.(line);
+  };
+
+  try {
+    const resumed = options.resume ? await resumeCheckpoint(run, training, averages, options.identity) : undefined;
+    if (options.resume) await forgetAfter(join(run, "log.jsonl"), resumed?.step ?? 0);
+    if (resumed) stage.restore?.(resumed.extra);
+
+    if (!resumed) await stage.prepare?.(training, batch);
+    let step = resumed?.step ?? 0;
+    let saved = resumed?.step;
+    const begun = performance.now() / 1000 - (resumed?.elapsedSeconds ?? 0);
+    const elapsed = (): number => performance.now() / 1000 - begun;
+    const save = async (): Promise<void> => {
+      if (saved === step) return;
+      const state = { step, identity: options.identity, elapsedSeconds: elapsed() };
+      await saveCheckpoint(run, training, averages, state, stage.state?.());
+      saved = step;
+    };
+
+    // The next batch is made while the worker computes with this one.
+    const micro = (index: number): Promise<Values> =>
+      Promise.resolve(stage.batch(index, batch, new Rng(hashText(`${options.seed}/batch/${index}`))));
+    let next = micro(step * accumulate);
+    const window = new Averages();
+    while (step < schedule.steps && !signal?.aborted) {
+      let outputs: Values = {};
+      for (let part = 0; part < accumulate; part++) {
+        const feeds = await next;
+        const running = training.forward(feeds, part === 0);
+        next = micro(step * accumulate + part + 1);
+        next.catch(() => {}); // reported when awaited
+        outputs = await running;
+        window.add(outputs);
+        const loss = outputs.loss!.data[0]!;
+        if (!Number.isFinite(loss)) throw diverged(stage.name, loss, step + 1, saved);
+      }
+      step++;
+      const rate = rateAt(step, schedule);
+      const norm = await training.update(step, rate);
+      if (!Number.isFinite(norm)) await log({ step, warning: `gradient norm ${norm}: the step was skipped` });
+      const news = await stage.afterStep?.(step, outputs, training, new Rng(hashText(`${options.seed}/after/${step}`)));
+      if (news?.metrics) window.addNumbers(news.metrics);
+      if (news?.warning) await log({ step, warning: news.warning });
+      window.addNumbers({ gradientNorm: norm });
+      const last = step === schedule.steps;
+      if (step % options.logEvery === 0 || last) {
+        const { examplesPerSecond, ...means } = window.take(batch * accumulate);
+        const left = (schedule.steps - step) * ((batch * accumulate) / examplesPerSecond!);
+        await log({
+          step,
+          steps: schedule.steps,
+          ...means,
+          rate,
+          examplesPerSecond: examplesPerSecond!,
+          elapsedSeconds: Math.round(elapsed()),
+          leftSeconds: Math.round(left),
+        });
+      }
+      if (step % options.saveEvery === 0 || last) await save();
+      if (stage.evaluate && (step % options.evaluateEvery === 0 || last)) {
+        await log({ step, ...prefixed("validation/", await stage.evaluate(await weights(), step)) });
+        window.restart();
+      }
+    }
+    const finished = step >= schedule.steps;
+    if (!finished) await save();
+    return { weights: await weights(), step, finished };
+  } finally {
+    await training.close();
+  }
+}
+
+/** Lines of steps that are trained again would stand in the log twice. A line that is no JSON (cut off) goes too. */
+async function forgetAfter(path: string, step: number): Promise<void> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw fileError(error, path); // a log that cannot be read is not written anew
+    return "";
+  });
+  const kept = text.split("\n").filter((line) => {
+    try {
+      return Number((JSON.parse(line) as LogLine).step ?? 0) <= step;
+    } catch {
+      return false;
+    }
+  });
+  await writeFileAtomic(path, kept.map((line) => `${line}\n`).join(""));
+}
+
+/** A run whose loss is lost: nothing after this step can be of use. */
+function diverged(stage: string, loss: number, step: number, saved: number | undefined): InputError {
+  const kept = saved === undefined ? "no checkpoint was saved yet" : `checkpoint-${saved} is kept`;
+  return new InputError(`${stage}: expected a finite loss, got ${loss} at step ${step}; ${kept}. Lower peakRate.`);
+}
+
+function prefixed(prefix: string, scores: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(scores).map(([key, value]) => [prefix + key, value]));
+}
+
+/** Means of the scalars of several steps, and their speed. */
+class Averages {
+  readonly #sums = new Map<string, { sum: number; count: number }>();
+  #steps = 0;
+  #since = performance.now();
+
+  add(outputs: Values): void {
+    for (const [name, { data, shape }] of Object.entries(outputs))
+      if (shape.length === 0) this.addNumbers({ [name]: data[0]! });
+  }
+
+  addNumbers(numbers: Readonly<Record<string, number>>): void {
+    for (const [name, value] of Object.entries(numbers)) {
+      const entry = this.#sums.get(name) ?? { sum: 0, count: 0 };
+      this.#sums.set(name, { sum: entry.sum + value, count: entry.count + 1 });
+      if (name === "gradientNorm") this.#steps++;
+    }
+  }
+
+  /** Leaves an evaluation out of the speed. */
+  restart(): void {
+    this.#since = performance.now();
+    this.#steps = 0;
+  }
+
+  take(examplesPerStep: number): Record<string, number> {
+    const seconds = (performance.now() - this.#since) / 1000;
+    const means = Object.fromEntries([...this.#sums].map(([name, { sum, count }]) => [name, sum / count]));
+    const examplesPerSecond = (this.#steps * examplesPerStep) / Math.max(seconds, 1e-9);
+    this.#sums.clear();
+    this.restart();
+    return { ...means, examplesPerSecond };
+  }
+}

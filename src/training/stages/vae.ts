@@ -1,0 +1,148 @@
+/**
+ * Stage `vae`: the autoencoder whose latents the diffusion model paints; frozen afterwards. It stands for Stable
+ * Diffusion's. Squared error of the pixels and a weak pull of the latents to a unit normal. Rombach et al. 2022, 3.1.
+ */
+import { join } from "node:path";
+import { contactSheet } from "../../data/sheet.ts";
+import { input, type Params } from "../../graph/index.ts";
+import { fromTensor, toTensor } from "../../image/index.ts";
+import { vaeDecoderGraph, vaeEncoderGraph } from "../../image-tokenizer/graphs.ts";
+import { writeFileAtomic } from "../../io/files.ts";
+import {
+  type PixelVaeConfig,
+  pixelVaeDecode,
+  pixelVaeEncode,
+  pixelVaeFactor,
+  scalingFactor,
+} from "../../models/pixel-vae.ts";
+import { mse } from "../../nn/index.ts";
+import { mapWeights, type Runtime, type Training, type Value, type Values } from "../../runtime/index.ts";
+import { type Picture, type Pictures, take } from "../data/pictures.ts";
+import type { Stage, StepNews } from "../loop/loop.ts";
+
+export const VAE_PREFIX = "vae";
+
+/** Pixels as the autoencoder sees them, f32 [B,3,Y,X] within 0..1. */
+export function plainPixels(pictures: readonly Picture[], size: number): Value {
+  const images = pictures.map((p) => p.image);
+  const data = toTensor(images, { mean: [0, 0, 0], std: [1, 1, 1] });
+  return { shape: [images.length, 3, size, size], data };
+}
+
+export interface VaeStageOptions {
+  readonly vae: PixelVaeConfig;
+  /** Side of the pictures, px. */
+  readonly size: number;
+  readonly train: Pictures;
+  readonly validation: Pictures;
+  readonly validationCount: number;
+  /** Weight of the divergence from a unit normal, per number of the latents. */
+  readonly divergence: number;
+  readonly runtime: Runtime;
+  /** Where sheets go: pictures and what came back. */
+  readonly folder: string;
+}
+
+const SHOWN = 8;
+
+export function vaeStage(options: VaeStageOptions): Stage {
+  const { vae, size, train } = options;
+  const [C, side] = [vae.latentChannels, size / pixelVaeFactor(vae)];
+  const scale = new LatentScale();
+  return {
+    name: "vae",
+    learns: [VAE_PREFIX],
+    rateScale: (path) => (path === SCALE ? 0 : 1),
+    build(root: Params, B: number) {
+      const p = root.at(VAE_PREFIX);
+      const pixels = input("pixels", [B, 3, size, size]);
+      const { mean, logVariance } = pixelVaeEncode(p, pixels, vae);
+      const drawn = mean.add(
+        logVariance
+          .mul(0.5)
+          .exp()
+          .mul(input("noise", [B, C, side, side])),
+      );
+      // Up and down again changes nothing, and makes the scale a weight of this stage like any other.
+      const latents = drawn.mul(scalingFactor(p)).div(scalingFactor(p));
+      const squaredError = mse(pixelVaeDecode(p, latents, vae), pixels);
+      const variance = logVariance.exp();
+      const divergence = mean.square().add(variance).sub(logVariance).sub(1).mean().mul(0.5);
+      const square = mean.square().add(variance).mean();
+      return {
+        loss: squaredError.add(divergence.mul(options.divergence)),
+        metrics: { squaredError, divergence, square },
+      };
+    },
+    async batch(micro, B, rng) {
+      const noise = new Float32Array(B * C * side * side);
+      rng.fillNormal(noise);
+      return {
+        pixels: plainPixels(await take(train, micro * B, B), size),
+        noise: { shape: [B, C, side, side], data: noise },
+      };
+    },
+    afterStep: (_, outputs, training) => scale.afterStep(outputs, training),
+    state: () => scale.state(),
+    restore: (state) => scale.restore(state),
+    evaluate: (weights, step) => vaeScores(weights, step, options),
+  };
+}
+
+const SCALE = `${VAE_PREFIX}.scaling_factor`;
+
+/** Keeps `scaling_factor` at what brings the latents of the last hundred steps to unit variance. */
+class LatentScale {
+  #square = 0;
+  #weight = 0;
+
+  async afterStep(outputs: Values, training: Training): Promise<StepNews> {
+    this.#square = 0.99 * this.#square + 0.01 * outputs.square!.data[0]!;
+    this.#weight = 0.99 * this.#weight + 0.01;
+    const scale = (this.#square / this.#weight) ** -0.5;
+    await training.writeOne("param", SCALE, Float32Array.of(scale));
+    return { metrics: { scale } };
+  }
+
+  state(): Map<string, Float32Array> {
+    return new Map([["scale", Float32Array.of(this.#square, this.#weight)]]);
+  }
+
+  restore(state: ReadonlyMap<string, Float32Array>): void {
+    [this.#square, this.#weight] = (state.get("scale") ?? Float32Array.of(0, 0)) as unknown as [number, number];
+  }
+}
+
+/** Mean signal-to-noise ratio of validation pictures that went through, dB, and a sheet of the first ones. */
+async function vaeScores(
+  weights: ReadonlyMap<string, Float32Array>,
+  step: number,
+  { vae, size, validation, validationCount, runtime, folder }: VaeStageOptions,
+): Promise<Record<string, number>> {
+  const encode = await runtime.compile(vaeEncoderGraph(vae, size), mapWeights(weights));
+  const decode = await runtime.compile(vaeDecoderGraph(vae, size), mapWeights(weights));
+  let [decibels, square, numbers] = [0, 0, 0];
+  const shown: Picture[] = [];
+  for (let at = 0; at < validationCount; at += 50) {
+    const pictures = await take(validation, at, Math.min(50, validationCount - at));
+    const pixels = plainPixels(pictures, size);
+    const { latents } = await encode.run({ pixels });
+    const back = (await decode.run({ latents: latents! })).pixels!.data as Float32Array;
+    const row = 3 * size * size;
+    for (const [b] of pictures.entries()) {
+      let error = 0;
+      for (let i = b * row; i < (b + 1) * row; i++) error += (back[i]! - (pixels.data[i] as number)) ** 2;
+      decibels -= 10 * Math.log10(Math.max(error / row, 1e-10));
+    }
+    for (const x of latents!.data) square += x * x;
+    numbers += latents!.data.length;
+    if (at === 0)
+      for (const [b, { image }] of pictures.slice(0, SHOWN).entries())
+        shown.push({ image, caption: "" }, { image: fromTensor(back, size, size, b), caption: "" });
+  }
+  await Promise.all([encode.close(), decode.close()]);
+  const rows = [0, 1].flatMap((part) => shown.filter((_, i) => i % 2 === part));
+  const sheet = await contactSheet(rows, { columns: SHOWN, zoom: 2 });
+  await writeFileAtomic(join(folder, `samples-${String(step).padStart(6, "0")}.png`), sheet);
+  return { decibels: decibels / validationCount, latentDeviation: (square / numbers) ** 0.5 };
+}
