@@ -43,9 +43,10 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     ...["base", "io", "graph", "autodiff", "nn", "onnx", "image", "codes", "text", "models", "runtime", "weights"],
     ...["data", "image-tokenizer", "language", "training", "evaluation/metrics"],
   ],
+  report: ["base", "io"],
   cli: [
     ...["base", "io", "image", "codes", "text", "runtime", "weights", "data", "image-decoder", "image-tokenizer"],
-    ...["language", "training", "evaluation"],
+    ...["language", "training", "evaluation", "report"],
   ],
   "index.ts": [
     ...["base", "codes", "image", "models", "runtime", "weights", "image-decoder", "image-tokenizer", "language"],

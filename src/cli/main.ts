@@ -25,6 +25,7 @@ import { reconstructCommand } from "./reconstruct.ts";
 import { Reported } from "./report.ts";
 import { tokenizeCommand } from "./tokenize.ts";
 import { trainCommand } from "./train.ts";
+import { reportCommand } from "./training-report.ts";
 
 const COMMANDS = [
   tokenizeCommand,
@@ -37,6 +38,7 @@ const COMMANDS = [
   demoCommand,
   dataCommand,
   trainCommand,
+  reportCommand,
   assembleCommand,
   disassembleCommand,
   evalCommand,
