@@ -9,12 +9,13 @@ import {
   type KeyValue,
   type LmInput,
   type LmOutput,
+  STORED_ROWS,
   tokenLogits,
   tokenVectors,
   type VocabularyConfig,
+  type VocabularyRows,
   visibility,
 } from "./causal-lm.ts";
-import type { Trace } from "./eva-vit.ts";
 import { project } from "./lora.ts";
 
 /** Slower rotation for contexts longer than those of the first training. */
@@ -51,11 +52,11 @@ export interface LlamaConfig extends VocabularyConfig {
 }
 
 /** Keys below `p`: `model.embed_tokens`, `model.layers.i.*`, `model.norm`. */
-export function llama(p: Params, input: LmInput, config: LlamaConfig, trace: Trace = {}): LmOutput {
+export function llama(p: Params, input: LmInput, config: LlamaConfig, rows: VocabularyRows = STORED_ROWS): LmOutput {
   const { layers, eps } = config;
   const model = p.at("model");
   const { tokens } = input;
-  let x = tokens.dtype === "i32" ? tokenVectors(model.at("embed_tokens"), tokens, config) : tokens;
+  let x = tokens.dtype === "i32" ? tokenVectors(model.at("embed_tokens"), tokens, config, rows.embeddings) : tokens;
   const turns = rotations(input.positions, config);
   const mask = visibility(input);
   const present: KeyValue[] = [];
@@ -65,15 +66,19 @@ export function llama(p: Params, input: LmInput, config: LlamaConfig, trace: Tra
     const { out, cache } = attention(layer.at("self_attn"), h, config, { turns, mask, past: input.past?.[i] });
     x = x.add(out);
     x = x.add(gatedMlp(layer.at("mlp"), rmsNorm(layer.at("post_attention_layernorm"), x, eps), config));
-    trace[`layer.${i}`] = x;
     present.push(cache);
   }
   return { hidden: rmsNorm(model.at("norm"), x, eps), present };
 }
 
 /** hidden: f32 [...,D] -> f32 [...,V]. Keys `lm_head.*`, or those of the embeddings if tied. */
-export function llamaLogits(p: Params, hidden: Tensor, config: LlamaConfig): Tensor {
-  return tokenLogits(config.tied ? p.at("model", "embed_tokens") : p.at("lm_head"), hidden, config);
+export function llamaLogits(
+  p: Params,
+  hidden: Tensor,
+  config: LlamaConfig,
+  rows: VocabularyRows = STORED_ROWS,
+): Tensor {
+  return tokenLogits(config.tied ? p.at("model", "embed_tokens") : p.at("lm_head"), hidden, config, rows);
 }
 
 /** x / sqrt(mean(x²) + eps) weight over the last axis. Zhang & Sennrich 2019. */

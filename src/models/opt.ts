@@ -10,12 +10,13 @@ import {
   type KeyValue,
   type LmInput,
   type LmOutput,
+  STORED_ROWS,
   tokenLogits,
   tokenVectors,
   type VocabularyConfig,
+  type VocabularyRows,
   visibility,
 } from "./causal-lm.ts";
-import type { Trace } from "./eva-vit.ts";
 import { project } from "./lora.ts";
 
 export interface OptConfig extends VocabularyConfig {
@@ -36,11 +37,12 @@ const EPS = 1e-5;
 const OFFSET = 2;
 
 /** Keys below `p`: `model.decoder.{embed_tokens,embed_positions,layers.i.*,final_layer_norm}`. */
-export function opt(p: Params, input: LmInput, config: OptConfig, trace: Trace = {}): LmOutput {
+export function opt(p: Params, input: LmInput, config: OptConfig, rows: VocabularyRows = STORED_ROWS): LmOutput {
   const { layers, width: D, context, intermediate } = config;
   const model = p.at("model", "decoder");
   const { tokens, positions } = input;
-  const words = tokens.dtype === "i32" ? tokenVectors(model.at("embed_tokens"), tokens, config) : tokens;
+  const words =
+    tokens.dtype === "i32" ? tokenVectors(model.at("embed_tokens"), tokens, config, rows.embeddings) : tokens;
   const places = model.at("embed_positions").get("weight", [context + OFFSET, D], normal(0.02));
   let x = words.add(places.gather(positions.add(OFFSET)));
   const mask = visibility(input);
@@ -52,15 +54,14 @@ export function opt(p: Params, input: LmInput, config: OptConfig, trace: Trace =
     x = x.add(out);
     const inner = project(layer.at("fc1"), layerNorm(layer.at("final_layer_norm"), x, EPS), intermediate).relu();
     x = x.add(project(layer.at("fc2"), inner, D));
-    trace[`layer.${i}`] = x;
     present.push(cache);
   }
   return { hidden: layerNorm(model.at("final_layer_norm"), x, EPS), present };
 }
 
 /** hidden: f32 [...,D] -> f32 [...,V]. Keys `lm_head.*`, or those of the embeddings if tied. */
-export function optLogits(p: Params, hidden: Tensor, config: OptConfig): Tensor {
-  return tokenLogits(config.tied ? p.at("model", "decoder", "embed_tokens") : p.at("lm_head"), hidden, config);
+export function optLogits(p: Params, hidden: Tensor, config: OptConfig, rows: VocabularyRows = STORED_ROWS): Tensor {
+  return tokenLogits(config.tied ? p.at("model", "decoder", "embed_tokens") : p.at("lm_head"), hidden, config, rows);
 }
 
 /** x: [B,T,D] -> [B,T,D]. Keys `q_proj`, `k_proj`, `v_proj`, `out_proj`. */

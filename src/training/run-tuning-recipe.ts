@@ -11,7 +11,7 @@ import { normal } from "../graph/index.ts";
 import { makeFolder, writeFileAtomic } from "../io/files.ts";
 import { localFile } from "../io/hub/index.ts";
 import { allNumbers, openBaseModel } from "../language/generation/base-model.ts";
-import { PICTURE_MARKS } from "../models/causal-lm.ts";
+import { PICTURE_MARKS, projectedRows, SHARED_ROWS } from "../models/code-rows.ts";
 import { languageModelWeights, vocabularyPaths } from "../models/language-model.ts";
 import type { LmConfig } from "../models/lm-config.ts";
 import { type LoraConfig, LoraParams, SEED_LORA, SEED_LORA_OPT } from "../models/lora.ts";
@@ -78,16 +78,14 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
     : undefined; // before the codes of all scenes are computed
   const talk = await options.talk(recipe.data, root);
   const { json, tokenizer } = withCodes(base.tokenizer, base.config.vocabulary, talk.codes);
-  const rows: LmConfig = { ...base.config, addedTokens: talk.codes + PICTURE_MARKS };
-  const E = talk.vectors.length / talk.codes;
-  const learned = recipe.codeWords === "projection" ? { projectedFrom: E } : { sharedVector: true };
-  const config: LmConfig = { ...rows, ...learned };
+  const config: LmConfig = { ...base.config, addedTokens: talk.codes + PICTURE_MARKS };
+  const rows = recipe.codeWords === "projection" ? projectedRows(talk.vectors.length / talk.codes) : SHARED_ROWS;
   const table = `${vocabularyPaths(config).embeddings}.codebook`;
   if (recipe.length > config.context)
     throw new InputError(`${options.recipe}: length: expected at most ${config.context}, got ${recipe.length}.`);
   if (earlier) expectSameCodes(earlier.manifest, tokenizer, talk, options.adapter!);
   const start = earlier
-    ? adapterValues(options.adapter!, earlier.adapter, adapterPaths(config, lora))
+    ? adapterValues(options.adapter!, earlier.adapter, adapterPaths(config, lora, rows))
     : await startValues(root, recipe, base, { config, lora, talk });
   const template = recipe.template === "seed" ? SEED_CHAT : CHATML;
   const texts = { stage: recipe.stage, tokenizer, template, drawShare: recipe.drawShare, seed: recipe.seed };
@@ -119,6 +117,7 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
     const stage = lmStage({
       name: recipe.stage,
       config,
+      rows,
       length: recipe.length,
       train,
       room: await roomFor(train, recipe.batch, recipe.length),
@@ -141,13 +140,13 @@ export async function runTuningRecipe(options: RunTuningOptions): Promise<LoopRe
       ...(onLine ? { onLine } : {}),
     });
     if (!result.finished) return result;
-    const shapes = new Map(languageModelWeights(config, new LoraParams(lora)));
+    const shapes = new Map(languageModelWeights(config, new LoraParams(lora), rows));
     const tensors = [...result.weights].map(
       ([name, data]) => ({ name, dtype: "F32", shape: shapes.get(name)!, data }) as const,
     );
     await writeSafetensors(join(run, "weights.safetensors"), tensors);
     const stored = storedRows(result.weights, talk);
-    const storedShapes = new Map(languageModelWeights(rows, new LoraParams(lora)));
+    const storedShapes = new Map(languageModelWeights(config, new LoraParams(lora)));
     const weights = new Map([...stored].map(([name, data]) => [name, { shape: storedShapes.get(name)!, data }]));
     const adapter: Adapter = {
       lora,
@@ -275,7 +274,7 @@ async function startValues(
 ): Promise<ReadonlyMap<string, Float32Array>> {
   if (continues) {
     const earlier = await loadWeights(join(root, continues, "weights.safetensors"));
-    return config.projectedFrom ? earlier : storedRows(earlier, talk);
+    return codeWords === "projection" ? earlier : storedRows(earlier, talk);
   }
   const paths = vocabularyPaths(config);
   const known = adapterPaths(config, lora).filter((path) => weights.has(path));

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Rng } from "../../base/rng.ts";
 import { Params } from "../../graph/index.ts";
 import { HIDDEN_KEY } from "../../models/causal-lm.ts";
+import { SHARED_ROWS } from "../../models/code-rows.ts";
 import type { LlamaConfig } from "../../models/llama.ts";
 import { mapWeights, Runtime } from "../../runtime/index.ts";
 import { type LoopResult, trainLoop } from "../loop/loop.ts";
@@ -175,14 +176,22 @@ test("a model learns to count, and an adapter with new words to count by twos wh
   expect((await train({ room: 5, kindMargin: 1 })).nats).toBeLessThan(0.1); // of seven places five are learned in a step
   expect(Math.exp(base.nats)).toBeLessThan(1.06);
 
-  const bigger = { ...config, addedTokens: 4, sharedVector: true };
+  const bigger = { ...config, addedTokens: 4 };
   const source = mapWeights(base.weights);
   const start = new Map([...base.weights].filter(([path]) => path.endsWith("norm.weight")));
   const adapter = { lora, base: source };
   const twos = counting(2, 16);
-  const adapted = await train({ config: bigger, adapter, start, train: twos, validation: twos, validationCount: 8 });
+  const adapted = await train({
+    config: bigger,
+    rows: SHARED_ROWS,
+    adapter,
+    start,
+    train: twos,
+    validation: twos,
+    validationCount: 8,
+  });
   expect(adapted.nats).toBeLessThan(0.2);
-  expect([...adapted.weights.keys()].sort()).toEqual(adapterPaths(bigger, lora).sort());
+  expect([...adapted.weights.keys()].sort()).toEqual(adapterPaths(bigger, lora, SHARED_ROWS).sort());
   expect([...adapted.weights.keys()]).toContain("model.embed_tokens.added");
   expect(adapted.weights.get("model.embed_tokens.shared")!.some((value) => value !== 0)).toBe(true);
   expect([...adapted.weights.keys()].some((path) => /(embed_tokens|q_proj)\.weight$/.test(path))).toBe(false);

@@ -6,7 +6,8 @@
 
 import type { Rng } from "../../base/rng.ts";
 import { concat, constant, input, Params, type Tensor } from "../../graph/index.ts";
-import { HIDDEN_KEY, lmInput, PICTURE_MARKS } from "../../models/causal-lm.ts";
+import { HIDDEN_KEY, lmInput, type VocabularyRows } from "../../models/causal-lm.ts";
+import { PICTURE_MARKS } from "../../models/code-rows.ts";
 import { languageModel, languageModelLogits, languageModelWeights } from "../../models/language-model.ts";
 import type { LmConfig } from "../../models/lm-config.ts";
 import { isLoraPath, type LoraConfig, LoraParams } from "../../models/lora.ts";
@@ -25,6 +26,8 @@ export interface Sequences {
 export interface LmStageOptions {
   readonly name: string;
   readonly config: LmConfig;
+  /** How rows of added tokens are made while they are learned. Default: as they are stored. */
+  readonly rows?: VocabularyRows;
   /** Tokens of a sequence; longer ones lose their end, shorter ones are padded. */
   readonly length: number;
   readonly train: Sequences;
@@ -58,25 +61,25 @@ const NO_LABEL = -100;
 const [MEASURED_BATCHES, SPARE_ROOM] = [40, 1.1];
 
 /** What learns beside a frozen base: thin matrices, added rows, norms. */
-export function adapterPaths(config: LmConfig, lora: LoraConfig): string[] {
+export function adapterPaths(config: LmConfig, lora: LoraConfig, rows?: VocabularyRows): string[] {
   const beside = /(norm\.(weight|bias)|\.added|\.shared|\.marks|\.code_projection\.(weight|bias))$/;
-  const paths = languageModelWeights(config, new LoraParams(lora)).map(([path]) => path);
+  const paths = languageModelWeights(config, new LoraParams(lora), rows).map(([path]) => path);
   return paths.filter((path) => isLoraPath(path) || beside.test(path));
 }
 
 export function lmStage(options: LmStageOptions): Stage {
-  const { name, config, length: T, train, adapter, start, rowsRate = 1, room = T, kindMargin = 0 } = options;
+  const { name, config, rows, length: T, train, adapter, start, rowsRate = 1, room = T, kindMargin = 0 } = options;
   const noiseWidth = Math.max(config.width, config.intermediate);
   const drops = (adapter?.lora.dropout ?? 0) > 0;
   const noise = (B: number): Tensor => input("noise", [B, T, noiseWidth]);
   return {
     name,
-    learns: adapter ? adapterPaths(config, adapter.lora) : topNames(config),
+    learns: adapter ? adapterPaths(config, adapter.lora, rows) : topNames(config),
     ...(adapter ? { frozen: adapter.base } : {}),
     ...(start ? { start } : {}),
     rateScale: (path) => (path.endsWith(".added") ? rowsRate : 1),
     params: (B) => (adapter ? new LoraParams(adapter.lora, drops ? { noise: noise(B) } : {}) : new Params()),
-    build: (p, B) => ({ loss: nextTokenLoss(p, config, [B, T, B * room], kindMargin).loss }),
+    build: (p, B) => ({ loss: nextTokenLoss(p, config, [B, T, B * room], { rows, margin: kindMargin }).loss }),
     async batch(micro, B, rng) {
       const sequences = await Promise.all(Array.from({ length: B }, (_, b) => train.get(micro * B + b)));
       const feeds = feedsOf(sequences, T, B * room);
@@ -95,12 +98,12 @@ function nextTokenLoss(
   p: Params,
   config: LmConfig,
   [B, T, M]: readonly [number, number, number],
-  margin = 0,
+  { rows, margin = 0 }: { readonly rows: VocabularyRows | undefined; readonly margin?: number },
 ): { loss: Tensor; count: Tensor } {
-  const { hidden } = languageModel(p, lmInput(config, { batch: B, tokens: T }), config);
+  const { hidden } = languageModel(p, lmInput(config, { batch: B, tokens: T }), config, rows);
   const labels = input("labels", [M], "i32");
   const learned = hidden.reshape([B * T, config.width]).gather(input("places", [M], "i32"));
-  const logits = languageModelLogits(p, learned, config);
+  const logits = languageModelLogits(p, learned, config, rows);
   const raised = margin > 0 ? logits.add(otherKind(labels, config).mul(margin)) : logits;
   return { loss: labeledCrossEntropy(raised, labels), count: labels.less(0).cast("f32").neg().add(1).sum() };
 }
@@ -165,13 +168,13 @@ function noiseValue(shape: readonly number[], rng: Rng): Values[string] {
 /** Mean loss of the learned tokens of the validation texts and its exp, and the means of what is measured beside. */
 async function perplexity(
   weights: ReadonlyMap<string, Float32Array>,
-  { config, length, validation, validationCount, beside = {}, runtime, adapter }: LmStageOptions,
+  { config, rows, length, validation, validationCount, beside = {}, runtime, adapter }: LmStageOptions,
 ): Promise<Record<string, number>> {
   const B = Math.min(8, validationCount);
   const p = adapter ? new LoraParams({ ...adapter.lora, dropout: 0 }) : new Params();
   const own = mapWeights(weights);
   const source = adapter ? { ...adapter.base, get: (path: string) => own.get(path) ?? adapter.base.get(path) } : own;
-  const program = await runtime.compile({ ...nextTokenLoss(p, config, [B, length, B * length]) }, source);
+  const program = await runtime.compile({ ...nextTokenLoss(p, config, [B, length, B * length], { rows }) }, source);
   const mean = async (from: Sequences): Promise<{ nats: number; tokens: number }> => {
     let [sum, tokens] = [0, 0];
     for (let at = 0; at + B <= validationCount; at += B) {
