@@ -16,6 +16,7 @@ export {
   unpackCodes,
 } from "./codes/index.ts";
 export { type DecodeOptions, decodeImage, encodePng, type RgbImage } from "./image/index.ts";
+export type { GenerationEmbedding } from "./image-decoder/decoder.ts";
 export { type DiffusersReport, importDiffusers } from "./image-decoder/import.ts";
 export { type DiffusionOptions, type SamplerName, StableDiffusion } from "./image-decoder/stable-diffusion.ts";
 export {
@@ -24,7 +25,7 @@ export {
   type ImportReport,
   importOfficial,
 } from "./image-tokenizer/official/index.ts";
-export { type GenerationEmbedding, OfficialSeed } from "./image-tokenizer/official-seed.ts";
+export { OfficialSeed } from "./image-tokenizer/official-seed.ts";
 export {
   type BatchOptions,
   BUNDLED_MODEL,

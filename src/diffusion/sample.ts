@@ -1,7 +1,7 @@
 /** The sampling loop with classifier-free guidance (Ho & Salimans 2022), for any model and any batch. */
 import { UsageError } from "../base/errors.ts";
 import { Rng } from "../base/rng.ts";
-import type { Value, Values } from "../runtime/index.ts";
+import type { Value, Values } from "../base/value.ts";
 import { mix } from "./mix.ts";
 import type { Scheduler } from "./scheduler.ts";
 

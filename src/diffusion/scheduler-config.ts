@@ -1,7 +1,7 @@
 /** Reads diffusers' scheduler_config.json. */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
-import { parseWith } from "../weights/index.ts";
+import { parseWith } from "../base/parse-with.ts";
 import { ddim } from "./ddim.ts";
 import { dpmSolver } from "./dpm-solver.ts";
 import { euler } from "./euler.ts";

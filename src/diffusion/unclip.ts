@@ -3,7 +3,7 @@
  * Ramesh et al. 2022; numbers as diffusers' `StableUnCLIPImg2ImgPipeline.noise_image_embeddings`.
  */
 import { InputError } from "../base/errors.ts";
-import type { Value } from "../runtime/index.ts";
+import type { Value } from "../base/value.ts";
 import { NoiseSchedule } from "./noise-schedule.ts";
 
 /** Statistics of image embeddings over the training data, f32 [E] each. */

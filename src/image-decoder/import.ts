@@ -6,9 +6,9 @@
 import { copyFile, mkdir, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CheckpointError } from "../base/errors.ts";
-import type { FileReport, ImportOptions, ImportReport } from "../image-tokenizer/official/import.ts";
 import { expectFree, writeFolder } from "../io/folder.ts";
 import { copyTensor, isFloat } from "../weights/copy-tensor.ts";
+import { type CopyOptions, type FileReport, type ImportReport, STORED_AS } from "../weights/import-report.ts";
 import { matchTensors, openCheckpoint, type TensorFile, writeSafetensors } from "../weights/index.ts";
 import { isBuffer, type StoredPart, TORCH_NAMES, WEIGHT_NAMES } from "./part-weights.ts";
 import { normalizerShapes } from "./parts.ts";
@@ -38,11 +38,7 @@ export async function isDiffusersFolder(path: string): Promise<boolean> {
  * @throws SetupError naming every part that is missing; InputError for another kind of pipeline; CheckpointError listing
  * every missing and misshaped tensor of all parts. Nothing is written then.
  */
-export async function importDiffusers(
-  from: string,
-  to: string,
-  options: Omit<ImportOptions, "hints"> = {},
-): Promise<DiffusersReport> {
+export async function importDiffusers(from: string, to: string, options: CopyOptions = {}): Promise<DiffusersReport> {
   await expectFree(to);
   const places = await findParts(from);
   const settings = await readDiffusersSettings(from);
@@ -143,13 +139,11 @@ const OPTIONAL = [
   ),
 ];
 
-const STORED = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
-
 async function write(
   from: string,
   to: string,
   parts: readonly PlannedPart[],
-  { dtype, onProgress, signal }: Omit<ImportOptions, "hints">,
+  { dtype, onProgress, signal }: CopyOptions,
 ): Promise<DiffusersReport> {
   const size = ({ file, report }: PlannedPart): number =>
     report.used.reduce((sum, name) => sum + file.tensors.get(name)!.byteLength, 0);
@@ -174,7 +168,7 @@ async function write(
     for (const name of settings) await copyFile(join(from, name), join(temporary, name));
     for (const { name: part, file, report, path } of weights) {
       const onNotFinite = (name: string, count: number) => void notFinite.push({ name: `${part}/${name}`, count });
-      const floats = dtype && STORED[dtype];
+      const floats = dtype && STORED_AS[dtype];
       const copies = report.used.map((name) => copyTensor(file, name, { floats, onNotFinite, onRead }));
       await writeSafetensors(path, copies);
     }

@@ -1,6 +1,5 @@
 /** The graphs of a diffusers folder, one a part: each has its own weights and is compiled when it is first needed. */
-import { input, Params } from "../graph/index.ts";
-import { type Outputs, shapesOf } from "../image-tokenizer/graphs.ts";
+import { input, type Outputs, Params, shapesOf } from "../graph/index.ts";
 import { type TextEncoderConfig, textEncoder } from "../models/clip.ts";
 import { type ClipVisionConfig, clipVision } from "../models/clip-vision.ts";
 import { type UnetConfig, unet } from "../models/unet.ts";

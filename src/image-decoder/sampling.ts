@@ -1,7 +1,7 @@
 /** scheduler.json of a Seedling folder: how its diffusion model was trained and is best asked. */
 import { z } from "zod";
+import { parseWith } from "../base/parse-with.ts";
 import { ddim, dpmSolver, euler, pndm, type Scheduler } from "../diffusion/index.ts";
-import { parseWith } from "../weights/index.ts";
 
 const SCHEDULERS = { ddim, pndm, euler, "dpm-solver": dpmSolver } as const;
 

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { InputError, SetupError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
 import { type NoiseSchedule, readNoiseSchedule, readScheduler, type Scheduler } from "../diffusion/index.ts";
-import { buildFrom } from "../image-tokenizer/graphs.ts";
+import { buildFrom } from "../graph/index.ts";
 import { exists } from "../io/files.ts";
 import type { TextEncoderConfig } from "../models/clip.ts";
 import { readClipTextConfig, readClipVisionConfig } from "../models/clip-config.ts";

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { RgbImage } from "../image/index.ts";
-import type { GenerationEmbedding } from "../image-tokenizer/official-seed.ts";
 import { openSafetensors, type StoredDtype, type TensorToWrite, writeSafetensors } from "../weights/index.ts";
+import type { GenerationEmbedding } from "./decoder.ts";
 import { type DiffusionOptions, StableDiffusion } from "./stable-diffusion.ts";
 
 const fixtures = "test/fixtures/diffusers";

@@ -1,7 +1,7 @@
 /** vae/config.json of a Seedling folder: our own camel-case names, each checked. */
 import { z } from "zod";
+import { parseWith } from "../base/parse-with.ts";
 import type { PixelVaeConfig } from "../models/pixel-vae.ts";
-import { parseWith } from "../weights/index.ts";
 
 const count = z.int().min(1).max(100_000);
 

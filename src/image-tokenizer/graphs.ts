@@ -1,6 +1,5 @@
 /** The graphs of a finished model folder. Built once with one parameter scope, so that every weight has one name. */
-import { InputError, SeedlingError } from "../base/errors.ts";
-import { input, Params, paramAttrs, type Tensor } from "../graph/index.ts";
+import { input, type Outputs, Params, type Tensor } from "../graph/index.ts";
 import { clipImage, clipText } from "../models/clip-pair.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
 import { imageFeature, textFeature, textHidden } from "../models/contrastive.ts";
@@ -16,8 +15,6 @@ import {
   visionFeatures,
 } from "../models/seed-tokenizer.ts";
 import { type UnetConfig, unet } from "../models/unet.ts";
-
-export type Outputs = Readonly<Record<string, Tensor>>;
 
 /** B is symbolic everywhere. F: contrastive width, Fc: clip width, E: width of a code, D: width of a text feature. */
 export interface SeedGraphs {
@@ -76,19 +73,4 @@ export function vaeDecoderGraph(config: PixelVaeConfig, size: number, p: Params 
   const side = size / pixelVaeFactor(config);
   const latents = input("latents", ["B", config.latentChannels, side, side]);
   return { pixels: latentsToPixels(p.at("vae"), latents, config) };
-}
-
-/** Name and shape of every parameter of a scope. */
-export function shapesOf(p: Params): [string, readonly number[]][] {
-  return [...p.declared()].map(([name, t]) => [name, paramAttrs(t).shape]);
-}
-
-/** Builds a graph from sizes that came from a file. @throws InputError if they do not fit each other. */
-export function buildFrom<T>(where: string, build: () => T): T {
-  try {
-    return build();
-  } catch (cause) {
-    if (!(cause instanceof SeedlingError || cause instanceof RangeError)) throw cause;
-    throw new InputError(`${where}: the sizes do not fit each other: ${cause.message}`, { cause });
-  }
 }

@@ -5,28 +5,22 @@
 import { join } from "node:path";
 import { UsageError } from "../base/errors.ts";
 import { type Codes, checkCodes } from "../codes/index.ts";
-import { Params } from "../graph/index.ts";
+import { buildFrom, Params, shapesOf } from "../graph/index.ts";
 import { type RgbImage, resize, toTensor } from "../image/index.ts";
+import { type ImageSource, loadPicture, type PrepareOptions } from "../image/source.ts";
+import type { GenerationEmbedding } from "../image-decoder/decoder.ts";
 import { modelFolder } from "../io/hub/index.ts";
 import { type BatchOptions, inBatches, rows } from "../runtime/batches.ts";
 import type { Value } from "../runtime/index.ts";
 import { Programs } from "../runtime/programs.ts";
 import { readJsonFile } from "../weights/index.ts";
+import { downloadOptions, runtimeOptions, type TokenizerLoadOptions } from "../weights/load-options.ts";
 import { type CheckedWeights, checkedWeights } from "../weights/mapped/weights.ts";
 import { weightsAs } from "../weights/quantized/weights-as.ts";
 import { CodeVectors, type KeepOptions } from "./code-vectors.ts";
-import { buildFrom, shapesOf } from "./graphs.ts";
-import { downloadOptions, runtimeOptions, type TokenizerLoadOptions } from "./load-options.ts";
 import { type OfficialConfig, parseOfficialConfig } from "./official/config.ts";
 import { type OfficialGraphs, officialGraphs } from "./official/graphs.ts";
-import { type ImageSource, loadPicture, type PrepareOptions } from "./picture-source.ts";
 import type { TokenizedImage } from "./seed-tokenizer.ts";
-
-export interface GenerationEmbedding {
-  /** Of one picture: [width] of an image embedding (v2), [tokens,width] of text features (v1). */
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
 
 export class OfficialSeed {
   readonly config: OfficialConfig;

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError, SetupError } from "../base/errors.ts";
 import { quote, reason, show } from "../base/one-line.ts";
-import { Params } from "../graph/index.ts";
+import { buildFrom, type Outputs, Params, shapesOf } from "../graph/index.ts";
 import { parseSampling, type Sampling } from "../image-decoder/sampling.ts";
 import { parseUnetConfig } from "../image-decoder/unet-config.ts";
 import { parseVaeConfig } from "../image-decoder/vae-config.ts";
@@ -14,15 +14,7 @@ import type { UnetConfig } from "../models/unet.ts";
 import { CaptionTokenizer } from "../text/index.ts";
 import { readJsonFile } from "../weights/index.ts";
 import { type CheckedWeights, checkedWeights } from "../weights/mapped/weights.ts";
-import {
-  buildFrom,
-  type Outputs,
-  type SeedGraphs,
-  seedGraphs,
-  shapesOf,
-  unetGraph,
-  vaeDecoderGraph,
-} from "./graphs.ts";
+import { type SeedGraphs, seedGraphs, unetGraph, vaeDecoderGraph } from "./graphs.ts";
 
 export const MODEL_FILES = [
   "config.json",

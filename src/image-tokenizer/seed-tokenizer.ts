@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { UsageError } from "../base/errors.ts";
 import { type Codes, checkCodes, codebookHash } from "../codes/index.ts";
 import { type ChannelStats, type RgbImage, resize, toTensor } from "../image/index.ts";
+import { type ImageSource, loadPicture, type PrepareOptions } from "../image/source.ts";
 import type { PaintOptions } from "../image-decoder/paint-in-batches.ts";
 import { type Hint, Painter } from "../image-decoder/painter.ts";
 import { modelFolder } from "../io/hub/index.ts";
@@ -10,18 +11,17 @@ import type { SeedlingConfig } from "../models/config.ts";
 import { type BatchOptions, inBatches, rows } from "../runtime/batches.ts";
 import type { Value, WeightSource } from "../runtime/index.ts";
 import { Programs } from "../runtime/programs.ts";
+import { downloadOptions, runtimeOptions, type TokenizerLoadOptions } from "../weights/load-options.ts";
 import { weightsAs } from "../weights/quantized/weights-as.ts";
 import { CodeVectors, type KeepOptions } from "./code-vectors.ts";
-import { downloadOptions, runtimeOptions, type TokenizerLoadOptions } from "./load-options.ts";
 import { isOfficialFolder } from "./official/config.ts";
-import { type ImageSource, loadPicture, type PrepareOptions } from "./picture-source.ts";
 import { openSeedFolder, type ProgramName, paintedSize, type SeedFolder } from "./seed-folder.ts";
 
+export type { ImageSource, PrepareOptions } from "../image/source.ts";
 export type { PaintOptions } from "../image-decoder/paint-in-batches.ts";
 export type { BatchOptions } from "../runtime/batches.ts";
+export type { LoadOptions, TokenizerLoadOptions } from "../weights/load-options.ts";
 export type { KeepOptions } from "./code-vectors.ts";
-export type { LoadOptions, TokenizerLoadOptions } from "./load-options.ts";
-export type { ImageSource, PrepareOptions } from "./picture-source.ts";
 
 export interface TokenizedImage {
   /** i32 [32], in causal order: the first say the most. */

@@ -1,10 +1,11 @@
 /** Small JSON files (config.json and its kin): bounded, strict, and every complaint on one line. */
 
-import type { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { duplicateKey } from "../base/json-keys.ts";
 import { quote, reason } from "../base/one-line.ts";
 import { readFileBounded } from "./files.ts";
+
+export { parseWith } from "../base/parse-with.ts";
 
 /**
  * Reads and parses `path`.
@@ -27,25 +28,4 @@ export function parseJson(bytes: Uint8Array, where: string): unknown {
     problem = reason(error);
   }
   throw new InputError(`${where}: expected JSON (${problem}). Correct or copy the file again.`);
-}
-
-/** A parser of parsed JSON from a zod schema; with z.strictObject an unknown key is an error. */
-export function parseWith<T>(schema: z.ZodType<T>): (json: unknown, where: string) => T {
-  return (json, where) => {
-    const result = schema.safeParse(json);
-    if (result.success) return result.data;
-    const problems = result.error.issues.map((issue) => {
-      const at = issue.path.length > 0 ? `${issue.path.join(".")}: ` : "";
-      return issue.code === "unrecognized_keys"
-        ? `${at}unknown key ${issue.keys.map((key) => quote(key)).join(", ")}`
-        : `${at}${issue.message}`;
-    });
-    const more = problems.length > 3 ? `; and ${problems.length - 3} more` : "";
-    throw new InputError(
-      `${where}: ${problems
-        .slice(0, 3)
-        .map((p) => reason(p))
-        .join("; ")}${more}.`,
-    );
-  };
 }

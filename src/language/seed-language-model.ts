@@ -3,7 +3,6 @@
 import { InputError, UsageError } from "../base/errors.ts";
 import { type Codes, checkCodes } from "../codes/index.ts";
 import type { RgbImage } from "../image/index.ts";
-import { downloadOptions, runtimeOptions } from "../image-tokenizer/load-options.ts";
 import {
   type BatchOptions,
   BUNDLED_MODEL,
@@ -24,6 +23,7 @@ import {
   splitReply,
   templateOf,
 } from "../text/index.ts";
+import { downloadOptions, runtimeOptions } from "../weights/load-options.ts";
 import { type DrawingNote, MAX_PROMPT, packageVersion } from "./drawing.ts";
 import {
   beamSearch,

@@ -1,7 +1,7 @@
 /** Reads the config.json of transformers' CLIP encoders, as they lie in diffusers folders. */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
-import { parseWith } from "../io/json-file.ts";
+import { parseWith } from "../base/parse-with.ts";
 import type { ClipLayersConfig, TextEncoderConfig } from "./clip.ts";
 import type { ClipVisionConfig } from "./clip-vision.ts";
 import { count } from "./config.ts";

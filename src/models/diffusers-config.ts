@@ -1,7 +1,7 @@
 /** Reads the config.json of diffusers' models. Options that would change the numbers and are not built are refused. */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
-import { parseWith } from "../io/json-file.ts";
+import { parseWith } from "../base/parse-with.ts";
 import { count } from "./config.ts";
 import type { UnetConfig } from "./unet.ts";
 import type { VaeConfig } from "./vae.ts";

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/one-line.ts";
-import { parseWith } from "../io/json-file.ts";
+import { parseWith } from "../base/parse-with.ts";
 import type { LlamaConfig, RopeScaling } from "./llama.ts";
 import type { OptConfig } from "./opt.ts";
 

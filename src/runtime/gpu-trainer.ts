@@ -6,11 +6,12 @@
  * state. One that was just written lies in our memory until the next step has used it.
  */
 import * as ort from "onnxruntime-node";
+import type { Values } from "../base/value.ts";
 import { input } from "../graph/index.ts";
 import { emit } from "../onnx/index.ts";
 import { checkCount, count, type Kind } from "./arena.ts";
 import { createSession, fromOrt, toOrt } from "./ort.ts";
-import type { TrainingState, TrainSpec, Values } from "./protocol.ts";
+import type { TrainingState, TrainSpec } from "./protocol.ts";
 import { GRADIENT, kindsOf, NEXT, NORM, stateName, stepScalars } from "./step-graphs.ts";
 
 export class GpuTrainer implements TrainingState {

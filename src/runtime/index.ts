@@ -1,6 +1,7 @@
 /** Execution: the only room that knows ONNX Runtime. */
+export type { Value, Values } from "../base/value.ts";
 export type { AdamW, Kind, Slot } from "./arena.ts";
-export type { Device, Feeds, Kept, Value, Values } from "./protocol.ts";
+export type { Device, Feeds, Kept } from "./protocol.ts";
 export {
   mapWeights,
   noWeights,

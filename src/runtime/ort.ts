@@ -1,8 +1,9 @@
 /** ONNX Runtime's sessions and tensors, and ours. */
 import * as ort from "onnxruntime-node";
 import { SeedlingError } from "../base/errors.ts";
+import type { Value, Values } from "../base/value.ts";
 import { exactProducts } from "./products.ts";
-import type { SessionSpec, Value, Values } from "./protocol.ts";
+import type { SessionSpec } from "./protocol.ts";
 
 /** A session; the outputs named `onDevice` stay on the GPU. */
 export async function createSession(

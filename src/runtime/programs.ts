@@ -1,6 +1,6 @@
 /** Graphs that are compiled when they are first run, each once, in one worker thread. */
 
-import type { Outputs } from "../image-tokenizer/graphs.ts";
+import type { Outputs } from "../graph/index.ts";
 import { type Program, Runtime, type RuntimeOptions, type Values, type WeightSource } from "./index.ts";
 
 /** A graph and where its weights are. */

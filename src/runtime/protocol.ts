@@ -1,14 +1,8 @@
 /** Messages between the caller's thread and the worker that runs ONNX Runtime (whose `run` blocks its thread). */
+import type { Value, Values } from "../base/value.ts";
 import type { AdamW, Kind, Slot } from "./arena.ts";
 
 export type Device = "cpu" | "webgpu";
-
-/** A value that goes into or comes out of a graph. */
-export interface Value {
-  readonly shape: readonly number[];
-  readonly data: Float32Array | Int32Array;
-}
-export type Values = Readonly<Record<string, Value>>;
 
 /** A tensor that a run left in the worker for a later one, such as the cache of a language model. */
 export interface Kept {

@@ -7,10 +7,11 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { gradients } from "../autodiff/index.ts";
 import { type ExitCode, SeedlingError, SetupError } from "../base/errors.ts";
+import type { Values } from "../base/value.ts";
 import { paramAttrs, sortNodes, type Tensor } from "../graph/index.ts";
 import { emit, type StoredWeight } from "../onnx/index.ts";
 import type { AdamW, Kind, Slot } from "./arena.ts";
-import type { Device, Feeds, Kept, Reply, Request, Values } from "./protocol.ts";
+import type { Device, Feeds, Kept, Reply, Request } from "./protocol.ts";
 import { GRADIENT, summed, updateOutputs } from "./step-graphs.ts";
 
 export interface RuntimeOptions {

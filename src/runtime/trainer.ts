@@ -1,8 +1,9 @@
 /** Training on the CPU: a session that yields loss and gradients, and the arena that learns from them. */
 import * as ort from "onnxruntime-node";
+import type { Values } from "../base/value.ts";
 import { Arena, checkCount, type Kind } from "./arena.ts";
 import { createSession, fromOrt, toOrt } from "./ort.ts";
-import type { TrainingState, TrainSpec, Values } from "./protocol.ts";
+import type { TrainingState, TrainSpec } from "./protocol.ts";
 import { GRADIENT } from "./step-graphs.ts";
 
 export class Trainer implements TrainingState {

@@ -3,9 +3,10 @@ import { parentPort } from "node:worker_threads";
 import type * as ort from "onnxruntime-node";
 import { Tensor } from "onnxruntime-node";
 import { SeedlingError, SetupError } from "../base/errors.ts";
+import type { Value } from "../base/value.ts";
 import { GpuTrainer } from "./gpu-trainer.ts";
 import { createSession, fromOrt, toOrt } from "./ort.ts";
-import type { Feeds, Kept, Reply, Request, TrainingState, Value } from "./protocol.ts";
+import type { Feeds, Kept, Reply, Request, TrainingState } from "./protocol.ts";
 import { Trainer } from "./trainer.ts";
 
 const sessions = new Map<number, ort.InferenceSession>();

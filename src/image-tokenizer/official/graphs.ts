@@ -1,4 +1,6 @@
 /** The graphs of an imported folder. Together they name every tensor that it holds. */
+
+import type { Outputs } from "../../graph/index.ts";
 import { input, Params, type Tensor } from "../../graph/index.ts";
 import { imageFeature, TEMPERATURE, textFeature, textHidden } from "../../models/contrastive.ts";
 import {
@@ -12,7 +14,6 @@ import {
   visionFeatures,
 } from "../../models/seed-tokenizer.ts";
 import { scalar } from "../../nn/index.ts";
-import type { Outputs } from "../graphs.ts";
 import { type OfficialConfig, officialSeedConfig } from "./config.ts";
 
 /** B is symbolic. E: width of a code, F: of the contrastive space, D: of a feature; L: the longest text. */

@@ -5,44 +5,23 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "../../base/errors.ts";
-import { Params } from "../../graph/index.ts";
+import { buildFrom, Params, shapesOf } from "../../graph/index.ts";
 import { CLIP_STATS } from "../../image/index.ts";
 import { expectFree, writeFolder } from "../../io/folder.ts";
 import { copyTensor, isFloat } from "../../weights/copy-tensor.ts";
+import { type CopyOptions, type FileReport, type ImportReport, STORED_AS } from "../../weights/import-report.ts";
 import { matchTensors, openCheckpoint, type TensorFile, writeSafetensors } from "../../weights/index.ts";
 import { isOfficiallyUnexpected, notNeededBecause, ourNames } from "../../weights/official.ts";
-import { buildFrom, shapesOf } from "../graphs.ts";
 import type { OfficialConfig } from "./config.ts";
 import { officialGraphs } from "./graphs.ts";
 import { readHints } from "./hints.ts";
 import { type Hints, inferOfficialConfig } from "./infer.ts";
 
-export interface FileReport {
-  readonly path: string;
-  /** Names in the file. */
-  readonly used: readonly string[];
-  readonly ignored: readonly { readonly name: string; readonly why: string }[];
-  /** Only for a file with a codebook and no tower, as seed_quantizer.pt is: what the published loader says about it. */
-  readonly published?: { readonly missing: number; readonly unexpected: number };
-}
+export type { FileReport, ImportReport } from "../../weights/import-report.ts";
 
-export interface ImportReport {
-  readonly files: readonly FileReport[];
-  /** Our names of what a complete model would have. */
-  readonly missing: readonly string[];
-  readonly misshaped: readonly string[];
-  /** Tensors with values that are NaN or infinite, and how many. Known once the tensors were read. */
-  readonly notFinite: readonly { readonly name: string; readonly count: number }[];
-  readonly parameters: number;
-}
-
-export interface ImportOptions {
-  /** What weights are stored as. Default: as they are. */
-  readonly dtype?: "f32" | "f16" | "bf16" | undefined;
-  /** They go before what a config.json beside the files says. */
+export interface ImportOptions extends CopyOptions {
+  /** What shapes do not tell. They override a config.json next to the files. */
   readonly hints?: Hints;
-  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
-  readonly signal?: AbortSignal;
 }
 
 /** A checkpoint to import: what it is called, and its tensors. */
@@ -148,8 +127,6 @@ export function expectComplete({ report: { missing, misshaped, files } }: Import
   );
 }
 
-const STORED = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
-
 async function writeImport(
   { config, tensors, report }: ImportPlan<TensorFile>,
   folder: string,
@@ -166,7 +143,7 @@ async function writeImport(
   };
   const onNotFinite = (name: string, count: number) => void notFinite.push({ name, count });
   const copies = [...tensors].map(([ours, { file, name }]) =>
-    copyTensor(file, name, { name: ours, floats: dtype && STORED[dtype], onNotFinite, onRead }),
+    copyTensor(file, name, { name: ours, floats: dtype && STORED_AS[dtype], onNotFinite, onRead }),
   );
   await writeFolder(folder, async (temporary) => {
     await writeJson(join(temporary, "config.json"), config);

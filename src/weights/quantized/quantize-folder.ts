@@ -2,8 +2,7 @@
 import { copyFile, mkdir, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { UsageError } from "../../base/errors.ts";
-import type { Tensor } from "../../graph/index.ts";
-import type { Outputs } from "../../image-tokenizer/graphs.ts";
+import type { Outputs, Tensor } from "../../graph/index.ts";
 import { isOfficialFolder, parseOfficialConfig } from "../../image-tokenizer/official/config.ts";
 import { officialGraphs } from "../../image-tokenizer/official/graphs.ts";
 import { MODEL_FILES, openSeedFolder } from "../../image-tokenizer/seed-folder.ts";

@@ -1,6 +1,6 @@
 /** Weights in the form that is asked for when a model is opened: rounded then, if its folder holds floats. */
 import { UsageError } from "../../base/errors.ts";
-import type { Outputs } from "../../image-tokenizer/graphs.ts";
+import type { Outputs } from "../../graph/index.ts";
 import type { QuantizedWeight } from "../../onnx/index.ts";
 import type { CheckedWeights } from "../mapped/weights.ts";
 import { KEEP, linearWeights } from "./linear-weights.ts";

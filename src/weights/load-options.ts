@@ -1,7 +1,7 @@
 /** How a model is opened. */
 import type { DownloadOptions } from "../io/hub/index.ts";
 import type { Device, RuntimeOptions } from "../runtime/index.ts";
-import type { WeightDtype } from "../weights/quantized/weights-as.ts";
+import type { WeightDtype } from "./quantized/weights-as.ts";
 
 export interface LoadOptions {
   /** Default "cpu". */

@@ -1,7 +1,7 @@
 /** Where a picture may come from. */
 import { InputError } from "../base/errors.ts";
-import { decodeImage, type ResizeFilter, type RgbImage } from "../image/index.ts";
 import { readFileBounded } from "../io/files.ts";
+import { decodeImage, type ResizeFilter, type RgbImage } from "./index.ts";
 
 /** A picture: pixels, the bytes of a picture file, or the path of one. */
 export type ImageSource = RgbImage | Uint8Array | string;
