@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  // The `imports` of package.json lead to src, not to what was built last.
+  ssr: { resolve: { conditions: ["@seedling/source", "node", "module", "development|production"] } },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     // Generous, as the fuzz and ONNX Runtime tests also run on busy machines with two cores.

@@ -1,6 +1,6 @@
 /** Names of files by what is in them: which model drew a picture, which base an adapter belongs to. */
 import { createHash } from "node:crypto";
-import { openByteSource } from "../io/byte-source.ts";
+import { openByteSource } from "../io/files.ts";
 import { openCheckpoint } from "./model-folder.ts";
 
 /** Larger files are read in places only; other weights differ everywhere. */

@@ -5,7 +5,8 @@
  */
 import { CheckpointError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
-import { type ByteSource, memorySource, openByteSource } from "../io/byte-source.ts";
+import { type ByteSource, memorySource } from "../io/byte-source.ts";
+import { openByteSource } from "../io/files.ts";
 import { GGUF_FORMATS } from "./gguf-blocks.ts";
 
 export type GgufValue = number | bigint | boolean | string | readonly GgufValue[];

@@ -1,6 +1,6 @@
 /** Which tensors of a file hold values that are NaN or infinite. */
 
-import { openByteSource } from "../io/byte-source.ts";
+import { openByteSource } from "../io/files.ts";
 import { countNotFinite } from "./copy-tensor.ts";
 import type { TensorInfo } from "./tensor-file.ts";
 

@@ -1,7 +1,8 @@
 /** Reading safetensors files by range: the header first, then one tensor at a time. */
 
 import { CheckpointError } from "../base/errors.ts";
-import { type ByteSource, memorySource, openByteSource } from "../io/byte-source.ts";
+import { type ByteSource, memorySource } from "../io/byte-source.ts";
+import { openByteSource } from "../io/files.ts";
 import { headerLength, parseHeader, type SafetensorsInfo } from "./safetensors-header.ts";
 import { type TensorFile, tensorFile } from "./tensor-file.ts";
 

@@ -5,7 +5,8 @@
 
 import { CheckpointError } from "../base/errors.ts";
 import { quote, reason } from "../base/one-line.ts";
-import { type ByteSource, openByteSource } from "../io/byte-source.ts";
+import type { ByteSource } from "../io/byte-source.ts";
+import { openByteSource } from "../io/files.ts";
 import { DTYPE_BYTES, type StoredDtype } from "./dtypes.ts";
 import { PickleFunction, unpickle } from "./pickle.ts";
 import { type TensorFile, type TensorInfo, tensorFile } from "./tensor-file.ts";

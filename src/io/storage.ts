@@ -1,0 +1,49 @@
+/**
+ * What files are to the rest of the library. Two implementations, chosen by the `imports` of package.json: `storage-node.ts`
+ * reads and writes the disk; in `storage-web.ts` a path is an address, a folder is the start of one, and nothing is written.
+ */
+import type { ByteSource } from "./byte-source.ts";
+
+export type Kind = "file" | "folder" | "other";
+
+export interface Storage {
+  join(...parts: readonly string[]): string;
+  dirname(path: string): string;
+  basename(path: string): string;
+  /** The path of a file that belongs to this package. */
+  fromUrl(url: URL): string;
+  /** What is at `path`; undefined if there is nothing. "other" is a device or pipe. */
+  kind(path: string): Promise<Kind | undefined>;
+  /** Names in a folder, sorted. @throws SetupError if it cannot be listed. */
+  list(folder: string): Promise<string[]>;
+  /** The path without links, absolute in a browser. @throws SetupError if there is nothing. */
+  realpath(path: string): Promise<string>;
+  /** A whole file, whose size is checked first. @throws SetupError, or InputError if it is larger than `maxBytes`. */
+  read(path: string, maxBytes: number): Promise<Uint8Array>;
+  /** A file that is read by range. @throws SetupError if it is missing or cannot be read; InputError for a folder. */
+  open(path: string): Promise<ByteSource>;
+  /** Makes a folder and those above it. @throws SetupError when there is a file at `path`, or the disk refuses. */
+  makeFolder(path: string): Promise<void>;
+  /** A file that appears whole or not at all: `fill` writes a temporary one, which is flushed and renamed. */
+  write(path: string, fill: (file: FileWriter) => Promise<void>): Promise<void>;
+  /** A folder that appears whole or not at all: `fill` fills a temporary one, which is renamed. */
+  writeFolder(path: string, fill: (temporary: string) => Promise<void>): Promise<void>;
+  copy(from: string, to: string): Promise<void>;
+  sha256(): Hasher;
+  /** The checksum of zip and PNG, unsigned. */
+  crc32(bytes: Uint8Array): number;
+  /** Unpacks a raw deflate stream. @throws if it is damaged or longer than `maxBytes`. */
+  inflateRaw(packed: Uint8Array, maxBytes: number): Promise<Uint8Array>;
+}
+
+/** Appends to a file. */
+export interface FileWriter {
+  writeFile(bytes: Uint8Array | string): Promise<void>;
+}
+
+/** A hash of bytes that come in pieces; a text is hashed as UTF-8. */
+export interface Hasher {
+  update(bytes: Uint8Array | string): this;
+  /** The hash of all pieces, hexadecimal. Nothing can be added afterwards. */
+  hex(): string;
+}
