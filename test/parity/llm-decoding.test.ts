@@ -49,6 +49,24 @@ function largestDifference(a: Float32Array, b: Float32Array): number {
   return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
 }
 
+test("prompts of different lengths that are read together are continued as each is alone", async () => {
+  const model = await openLanguageModel(folder, { threads: 1 });
+  const prompts = [[5, 6, 7, 8, 9, 10, 11], [12], [13, 14, 15], [16, 17, 18, 19]];
+  const together = model.start();
+  const first = await together.read(prompts);
+  const second = await together.read([[20], [21], [22]], [3, 1, 0]); // the caches move with their padding
+  const alone = await Promise.all(
+    prompts.map(async (prompt) => {
+      const state = model.start();
+      return { first: (await state.read([prompt]))[0]!, next: async (id: number) => (await state.read([[id]]))[0]! };
+    }),
+  );
+  for (const [i, logits] of first.entries()) expect(largestDifference(logits, alone[i]!.first)).toBeLessThan(1e-4);
+  for (const [i, prompt] of [3, 1, 0].entries())
+    expect(largestDifference(second[i]!, await alone[prompt]!.next(20 + i))).toBeLessThan(1e-4);
+  await model.close();
+});
+
 /** An id that no model here says. */
 const never = [999];
 const eight = { maxTokens: 8, stop: never } as const;

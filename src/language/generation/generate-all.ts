@@ -5,7 +5,7 @@ import { type GenerateEvent, type GenerateOptions, GrowingReply } from "./genera
 import type { TokenModel } from "./token-model.ts";
 
 export interface GenerateAllOptions extends GenerateOptions {
-  /** Prompts at a time, those of one length together. Default 16. */
+  /** Prompts at a time, those of similar length together. Default 16. */
   readonly batch?: number;
   /** One for each prompt, in place of `seed`: several replies to one prompt. */
   readonly seeds?: readonly number[];
@@ -35,7 +35,7 @@ export async function generateAll(
     return { reply: new GrowingReply(model, tokenizer, prompt, own), events };
   });
   let done = 0;
-  for (const together of batchesOfOneLength(replies, ({ reply }) => reply.unread.length, batch)) {
+  for (const together of batchesByLength(replies, ({ reply }) => reply.unread.length, batch)) {
     const state = model.start();
     let open = together;
     /** For each reply, which of the sequences read so far it goes on with; of `read` many. */
@@ -82,11 +82,8 @@ function different(sequences: readonly { readonly parent: number; readonly unrea
   return { unread, parents, rows };
 }
 
-/** Sequences of one length need no padding, so all of them are read as each would be alone. */
-function batchesOfOneLength<T>(items: readonly T[], length: (item: T) => number, batch: number): T[][] {
-  const groups = new Map<number, T[]>();
-  for (const item of items) groups.set(length(item), [...(groups.get(length(item)) ?? []), item]);
-  return [...groups.values()].flatMap((group) =>
-    Array.from({ length: Math.ceil(group.length / batch) }, (_, i) => group.slice(i * batch, (i + 1) * batch)),
-  );
+/** Sequences of similar length together, so that little is padding. */
+function batchesByLength<T>(items: readonly T[], length: (item: T) => number, batch: number): T[][] {
+  const sorted = [...items].sort((a, b) => length(a) - length(b));
+  return Array.from({ length: Math.ceil(sorted.length / batch) }, (_, i) => sorted.slice(i * batch, (i + 1) * batch));
 }

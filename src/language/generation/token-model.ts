@@ -2,13 +2,13 @@
 export interface TokenModel {
   /** Largest number of tokens of a sequence. */
   readonly context: number;
-  /** A sequence, or several of one length, with nothing read yet. */
+  /** A sequence, or several, with nothing read yet. */
   start(): TokenState;
 }
 
 export interface TokenState {
   /**
-   * Reads more tokens of each sequence, all equally many, and returns the logits after the last one, f32 [V] each.
+   * Reads more tokens of each sequence, equally many after the first call, and returns the logits after the last one, f32 [V] each.
    * `parents` says which of the sequences read so far each of them goes on with; without it sequence i goes on with
    * sequence i, and the first call begins them all.
    */
