@@ -27,7 +27,7 @@ export async function openOfficialPainter(
   load: LoadOptions,
 ): Promise<Painter> {
   const seed = await OfficialSeed.fromPretrained(seedFolder, load);
-  const diffusion = await StableDiffusion.fromPretrained(diffusers, load);
+  const diffusion = await StableDiffusion.fromPretrained(diffusers, { ...load, scheduler });
   const head = diffusion.paintsFrom;
   if (noiseLevel !== undefined && head === "text")
     throw new UsageError(
@@ -35,7 +35,6 @@ export async function openOfficialPainter(
     );
   const avoided = negativeCodes === undefined ? undefined : await readNegative(negativeCodes, seed.codebookSize);
   const settings: DiffusionOptions = {
-    ...(scheduler ? { scheduler } : {}),
     ...(noiseLevel === undefined ? {} : { noiseLevel }),
   };
   return {

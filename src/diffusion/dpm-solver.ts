@@ -7,14 +7,15 @@ import { roundEven, trailing, visitedSteps } from "./timesteps.ts";
 
 /** The first and the last step are of first order: nothing is known before, and the last sigma is zero. */
 export function dpmSolver(config: SchedulerConfig = {}): Scheduler {
-  const { timestepSpacing: spacing = "linspace", stepsOffset: offset = 0 } = config;
+  const { timestepSpacing: spacing = "linspace", stepsOffset: offset = 0, lambdaMin = -Infinity } = config;
   const schedule = new NoiseSchedule(config);
-  const trainSteps = schedule.steps;
+  const isVisible = (alpha: number): boolean => 0.5 * Math.log(alpha / (1 - alpha)) >= lambdaMin;
+  const trainSteps = schedule.alphasCumprod.filter(isVisible).length;
   return (steps) => {
     // One step more is laid out and the last, at no noise, is left out.
     const timesteps = (
       spacing === "trailing"
-        ? trailing(trainSteps, trainSteps / steps)
+        ? trailing(trainSteps, schedule.steps / steps)
         : visitedSteps(steps + 1, { spacing, offset, trainSteps }).slice(0, -1)
     ).map(roundEven);
     const sigmas = [...timesteps.map((t) => sigmaAt(schedule, t)), 0];

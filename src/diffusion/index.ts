@@ -12,7 +12,7 @@ export {
 export { pndm } from "./pndm.ts";
 export { type Denoiser, guide, noiseLatents, type SampleOptions, type SampleProgress, sample } from "./sample.ts";
 export type { SamplingRun, Scheduler, SchedulerConfig } from "./scheduler.ts";
-export { readNoiseSchedule, readScheduler } from "./scheduler-config.ts";
+export { readNoiseSchedule, readScheduler, type SamplerName } from "./scheduler-config.ts";
 export type { TimestepSpacing } from "./timesteps.ts";
 export {
   emptyClassVectors,

@@ -12,6 +12,8 @@ export interface SchedulerConfig extends NoiseScheduleConfig {
   readonly setAlphaToOne?: boolean;
   /** DDIM: the clean sample is kept within -clip..clip. Default: it is not. */
   readonly clip?: number;
+  /** DPM-Solver++: steps whose log(signal / noise) is below this are left out. Default: none are. */
+  readonly lambdaMin?: number;
 }
 
 /** One way from noise to a sample. It remembers earlier answers: one run for one batch, steps in order. */

@@ -3,14 +3,14 @@
  * runs: model_index.json and a sub-folder for each part. Nothing here computes.
  */
 import { join } from "node:path";
-import type { ImageNormalizer, NoiseSchedule } from "../diffusion/index.ts";
+import type { ImageNormalizer, NoiseSchedule, SamplerName } from "../diffusion/index.ts";
 import type { Part } from "../runtime/programs.ts";
 import { expectTensors } from "../weights/index.ts";
 import { findWeights, openPart, partWeights } from "./part-weights.ts";
 import { normalizerShapes, type PartName } from "./parts.ts";
 import { type DiffusersSettings, imageWidth, readDiffusersSettings } from "./settings.ts";
 
-export { imageWidth, type SamplerName } from "./settings.ts";
+export { imageWidth } from "./settings.ts";
 
 export interface DiffusersFolder extends Omit<DiffusersSettings, "built" | "imageSchedule"> {
   /** How image embeddings are blurred; of unCLIP only. */
@@ -20,10 +20,13 @@ export interface DiffusersFolder extends Omit<DiffusersSettings, "built" | "imag
 
 /**
  * @throws SetupError naming every part that is missing; InputError for another kind of pipeline, or parts that do not fit
- * each other; CheckpointError listing every missing, extra and misshaped tensor of a part.
+ * each other, or a sampler that is not built here unless `sampler` names another one; CheckpointError listing every
+ * missing, extra and misshaped tensor of a part.
  */
-export async function openDiffusersFolder(path: string): Promise<DiffusersFolder> {
-  const { built, imageSchedule: schedule, ...settings } = await readDiffusersSettings(path);
+export async function openDiffusersFolder(path: string, sampler?: SamplerName): Promise<DiffusersFolder> {
+  const { built, imageSchedule: schedule, ...read } = await readDiffusersSettings(path);
+  read.scheduler(sampler);
+  const settings = { ...read, scheduler: (name = sampler) => read.scheduler(name) };
   const parts: Partial<Record<PartName, Part>> = {};
   for (const [name, { outputs, stored }] of built)
     parts[name] = { outputs, weights: await partWeights(join(path, name), stored) };

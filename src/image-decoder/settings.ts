@@ -6,9 +6,15 @@ import { join } from "node:path";
 import { z } from "zod";
 import { InputError, SetupError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
-import { type NoiseSchedule, readNoiseSchedule, readScheduler, type Scheduler } from "../diffusion/index.ts";
+import {
+  type NoiseSchedule,
+  readNoiseSchedule,
+  readScheduler,
+  type SamplerName,
+  type Scheduler,
+} from "../diffusion/index.ts";
 import { buildFrom } from "../graph/index.ts";
-import { exists } from "../io/files.ts";
+import { exists, readFileBounded } from "../io/files.ts";
 import type { TextEncoderConfig } from "../models/clip.ts";
 import { readClipTextConfig, readClipVisionConfig } from "../models/clip-config.ts";
 import type { ClipVisionConfig } from "../models/clip-vision.ts";
@@ -16,20 +22,11 @@ import { readUnetConfig, readVaeConfig } from "../models/diffusers-config.ts";
 import type { UnetConfig } from "../models/unet.ts";
 import { type VaeConfig, vaeFactor } from "../models/vae.ts";
 import { ClipPrompts } from "../text/index.ts";
-import { parseWith, readJsonFile } from "../weights/index.ts";
+import { parseJson, parseWith, readJsonFile } from "../weights/index.ts";
 import { type BuiltPart, imageEncoderPart, type PartName, textEncoderPart, unetPart, vaePart } from "./parts.ts";
 
 /** What each kind of pipeline is told to paint. */
 const PAINTS_FROM = { StableDiffusionPipeline: "text", StableUnCLIPImg2ImgPipeline: "image" } as const;
-
-const SAMPLERS = {
-  ddim: "DDIMScheduler",
-  pndm: "PNDMScheduler",
-  euler: "EulerDiscreteScheduler",
-  "dpm-solver": "DPMSolverMultistepScheduler",
-} as const;
-
-export type SamplerName = keyof typeof SAMPLERS;
 
 export interface DiffusersSettings {
   readonly path: string;
@@ -38,7 +35,7 @@ export interface DiffusersSettings {
   readonly unet: UnetConfig;
   readonly vae: VaeConfig;
   readonly prompts: ClipPrompts;
-  /** The folder's own sampler, or another one with the same noise. */
+  /** The folder's own sampler, or another one with the same noise. @throws InputError for one that is not built here. */
   readonly scheduler: (name?: SamplerName) => Scheduler;
   /** How image embeddings are blurred; of unCLIP only. */
   readonly imageSchedule?: NoiseSchedule;
@@ -96,7 +93,8 @@ export async function readDiffusersSettings(path: string): Promise<DiffusersSett
   const built = new Map(builders.map(([name, build]) => [name, buildFrom(at(name, "config.json"), build)] as const));
   const { vocabulary, maxPositions: length, activation } = textEncoder;
   const fill = activation === "quick_gelu" ? "end" : "zero";
-  const own = await json("scheduler/scheduler_config.json", (it, where) => ({ it, sampler: readScheduler(it, where) }));
+  const own = await schedulerSettings(at("scheduler/scheduler_config.json"));
+  const scheduler = (name?: SamplerName): Scheduler => readScheduler(own, at("scheduler/scheduler_config.json"), name);
   return {
     path,
     paintsFrom,
@@ -104,7 +102,7 @@ export async function readDiffusersSettings(path: string): Promise<DiffusersSett
     unet,
     vae,
     prompts: await ClipPrompts.open(at("tokenizer"), { vocabulary, length, fill }),
-    scheduler: (name) => (name ? readScheduler(otherSampler(own.it, name), path) : own.sampler),
+    scheduler,
     ...(paintsFrom === "image"
       ? { imageSchedule: await json("image_noising_scheduler/scheduler_config.json", readNoiseSchedule) }
       : {}),
@@ -113,14 +111,15 @@ export async function readDiffusersSettings(path: string): Promise<DiffusersSett
   };
 }
 
+/** Python writes infinity as no JSON has it: the default of `lambda_min_clipped` in diffusers. */
+async function schedulerSettings(path: string): Promise<unknown> {
+  const text = new TextDecoder().decode(await readFileBounded(path, 1e6));
+  return parseJson(new TextEncoder().encode(text.replace(/(?<=:\s*-?)Infinity\b/g, "1e999")), path);
+}
+
 /** Width of the image embedding: the other half of the class vector says how noisy it is. */
 export function imageWidth({ projectionClassEmbeddingsInputDim = 0 }: UnetConfig): number {
   return projectionClassEmbeddingsInputDim / 2;
-}
-
-/** What a sampler's file does not say is not meant for it: latents are never clipped, PNDM starts without Runge-Kutta steps. */
-function otherSampler(json: unknown, name: SamplerName): unknown {
-  return { ...(json as object), _class_name: SAMPLERS[name], clip_sample: false, skip_prk_steps: true };
 }
 
 /** Those of `names` that are not in the folder. @throws SetupError if there is no such folder. */

@@ -234,6 +234,10 @@ describe("what is wrong is one line", () => {
     const config = join(folder, "scheduler", "scheduler_config.json");
     await replaceJson(config, { _class_name: "UniPCMultistepScheduler" });
     expect(await refusal(folder, 3)).toContain('got "UniPCMultistepScheduler"');
+    await replaceJson(config, { _class_name: "PNDMScheduler", skip_prk_steps: undefined });
+    expect(await refusal(folder, 3)).toContain("skip_prk_steps: expected true, got false. Use another scheduler");
+    await cp(join(fixtures, "sd1", "unet", WEIGHTS), join(folder, "unet", WEIGHTS));
+    await (await StableDiffusion.fromPretrained(folder, { scheduler: "ddim" })).close();
     await replaceJson(join(folder, "unet", "config.json"), { cross_attention_dim: 24 });
     expect(await refusal(folder, 3)).toContain("cross_attention_dim in unet/config.json: expected 20, got 24");
   });

@@ -5,7 +5,7 @@
 
 import { UsageError } from "../base/errors.ts";
 import { hashText } from "../base/rng.ts";
-import { emptyClassVectors, noiseLatents, unclipClassVectors } from "../diffusion/index.ts";
+import { emptyClassVectors, noiseLatents, type SamplerName, unclipClassVectors } from "../diffusion/index.ts";
 import { fromTensor, type RgbImage, resizeAndCrop, toTensor } from "../image/index.ts";
 import { type ImageSource, loadPicture } from "../image/source.ts";
 import { modelFolder } from "../io/hub/index.ts";
@@ -15,15 +15,20 @@ import type { Value, Values } from "../runtime/index.ts";
 import { Programs } from "../runtime/programs.ts";
 import { downloadOptions, type LoadOptions, runtimeOptions } from "../weights/load-options.ts";
 import type { GenerationEmbedding } from "./decoder.ts";
-import { type DiffusersFolder, imageWidth, openDiffusersFolder, type SamplerName } from "./folder.ts";
+import { type DiffusersFolder, imageWidth, openDiffusersFolder } from "./folder.ts";
 import { diffusersFiles } from "./hub-files.ts";
 import { type PaintJob, type PaintOptions, paintInBatches, repeat } from "./paint-in-batches.ts";
 import type { PartName } from "./parts.ts";
 
-export type { SamplerName } from "./folder.ts";
+export type { SamplerName } from "../diffusion/index.ts";
+
+export interface DecoderLoadOptions extends LoadOptions {
+  /** The sampler to use by default. Default: what the folder says, which is refused if it is not built here. */
+  readonly scheduler?: SamplerName;
+}
 
 export interface DiffusionOptions extends PaintOptions {
-  /** Default: what the folder says. */
+  /** Default: what the model was opened with. */
   readonly scheduler?: SamplerName;
   /**
    * What pictures should lead away from, of the kind that they are painted from. Default: the features of the empty
@@ -51,10 +56,10 @@ export class StableDiffusion {
    * Opens a diffusers folder, or owner/name on the Hub, and checks all of it; nothing is compiled yet.
    * @throws SetupError if a part is missing, InputError if one is damaged or they do not belong together.
    */
-  static async fromPretrained(idOrFolder: string, options: LoadOptions = {}): Promise<StableDiffusion> {
+  static async fromPretrained(idOrFolder: string, options: DecoderLoadOptions = {}): Promise<StableDiffusion> {
     const folder = await modelFolder(idOrFolder, { ...downloadOptions(options), wanted: diffusersFiles });
     options.onProgress?.(`opening ${folder}`);
-    return new StableDiffusion(await openDiffusersFolder(folder), options);
+    return new StableDiffusion(await openDiffusersFolder(folder, options.scheduler), options);
   }
 
   private constructor(folder: DiffusersFolder, options: LoadOptions) {
