@@ -19,7 +19,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   nn: ["base", "graph"],
   models: ["base", "graph", "nn"],
   runtime: ["base", "graph", "autodiff", "onnx", "nn"],
-  codes: ["base"],
+  codes: ["base", "io"],
   image: ["base", "io"],
   text: ["base", "io", "codes"],
   diffusion: ["base"],

@@ -7,9 +7,9 @@ import { writeTinyDiffusion } from "../../test/tiny-diffusion.ts";
 import { decodeImage } from "../image/index.ts";
 import { StableDiffusion } from "../image-decoder/stable-diffusion.ts";
 import { OfficialSeed } from "../image-tokenizer/official-seed.ts";
+import { fileSha256 } from "../io/hash.ts";
 import { copyTensor } from "../weights/copy-tensor.ts";
 import { openSafetensors, writeSafetensors } from "../weights/index.ts";
-import { sha256 } from "../weights/inspect.ts";
 import { detokenizeCommand } from "./detokenize.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
@@ -63,14 +63,14 @@ test("import says what became of every tensor; export names its files; import of
     missing: [],
     files: [{ published: { missing: 43, unexpected: 0 } }, { ignored: [] }],
   });
-  expect(await sha256(join(second, "model.safetensors"))).toBe(await sha256(join(first, "model.safetensors")));
+  expect(await fileSha256(join(second, "model.safetensors"))).toBe(await fileSha256(join(first, "model.safetensors")));
 });
 
 test("inspect lists tensors, sizes and hashes of every file, as text and as JSON", async () => {
   const lines = await run(inspectCommand(), `${fixture}/v1/model.safetensors`);
   const bytes = await readFile(`${fixture}/v1/model.safetensors`);
   expect(lines[0]).toBe(
-    `${fixture}/v1/model.safetensors  ${(bytes.length / 1000).toFixed(0)} kB  sha256 ${await sha256(`${fixture}/v1/model.safetensors`)}`,
+    `${fixture}/v1/model.safetensors  ${(bytes.length / 1000).toFixed(0)} kB  sha256 ${await fileSha256(`${fixture}/v1/model.safetensors`)}`,
   );
   expect(lines).toContainEqual(expect.stringMatching(/^ {2}F32 +\[40, 6\] +960 B +quantize\.embedding\.weight$/));
   expect(lines.at(-1)).toBe("  215 tensors, 72.8 K numbers");

@@ -2,6 +2,7 @@
 import { basename, resolve } from "node:path";
 import { Command } from "commander";
 import { InputError, UsageError } from "../base/errors.ts";
+import { VERSION } from "../base/version.ts";
 import { decodeImage } from "../image/index.ts";
 import { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { readFileBounded } from "../io/files.ts";
@@ -11,7 +12,6 @@ import {
   drawingPng,
   expectCodes,
   expectSamePainter,
-  packageVersion,
   readDrawingNote,
 } from "../language/drawing.ts";
 import { painterHashes } from "../language/lm-folders.ts";
@@ -131,7 +131,7 @@ async function again(words: string[], options: Options): Promise<void> {
       const different = differentPixels(image!, before);
       if (different > 0)
         throw new InputError(
-          `${from}: painted again${file ? ` as ${file}` : ""}, but ${different} pixels differ: another machine, or an edited file. It was painted by seedling ${note.version}, this is ${packageVersion()}.`,
+          `${from}: painted again${file ? ` as ${file}` : ""}, but ${different} pixels differ: another machine, or an edited file. It was painted by seedling ${note.version}, this is ${VERSION}.`,
         );
       report.note(`wrote ${file ?? "the picture"}: the same as ${from}, pixel for pixel`);
     });

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** The command line. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 bad input, 4 bad set-up, 130 interrupted. */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { SeedlingError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
+import { VERSION } from "../base/version.ts";
 import { askCommand } from "./ask.ts";
 import { assembleCommand } from "./assemble.ts";
 import { chatCommand } from "./chat.ts";
@@ -52,9 +52,7 @@ const COMMANDS = [
 function program(): Command {
   const root = new Command("seedling")
     .description("Pictures to 32 causal codes and back (SEED, arXiv 2307.08041).")
-    .version(
-      (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version,
-    )
+    .version(VERSION)
     .addHelpText(
       "after",
       `

@@ -2,8 +2,8 @@
  * A diffusers folder of Stable Diffusion 1.x or of Stable Diffusion 2.1 unCLIP, opened and checked whole before anything
  * runs: model_index.json and a sub-folder for each part. Nothing here computes.
  */
-import { join } from "node:path";
 import type { ImageNormalizer, NoiseSchedule, SamplerName } from "../diffusion/index.ts";
+import { join } from "../io/paths.ts";
 import type { Part } from "../runtime/programs.ts";
 import { expectTensors } from "../weights/index.ts";
 import { findWeights, openPart, partWeights } from "./part-weights.ts";

@@ -3,10 +3,10 @@
  * they were stored as, and the settings beside them. First a plan from names and shapes, which is where every problem
  * shows; then the tensors, one at a time.
  */
-import { copyFile, mkdir, readdir, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { CheckpointError } from "../base/errors.ts";
-import { expectFree, writeFolder } from "../io/folder.ts";
+import { copyFile, kindOf, makeFolder } from "../io/files.ts";
+import { expectFree, listFolder, writeFolder } from "../io/folder.ts";
+import { dirname, join } from "../io/paths.ts";
 import { copyTensor, isFloat } from "../weights/copy-tensor.ts";
 import { type CopyOptions, type FileReport, type ImportReport, STORED_AS } from "../weights/import-report.ts";
 import { matchTensors, openCheckpoint, type TensorFile, writeSafetensors } from "../weights/index.ts";
@@ -29,7 +29,7 @@ export interface DiffusersReport extends ImportReport {
 
 /** Is this a diffusers folder, or meant to be one? A model folder of ours has a config.json at its top. */
 export async function isDiffusersFolder(path: string): Promise<boolean> {
-  const names = await readdir(path).catch((): string[] => []);
+  const names = await listFolder(path).catch((): string[] => []);
   return names.includes("model_index.json") || (names.includes("unet") && !names.includes("config.json"));
 }
 
@@ -164,7 +164,7 @@ async function write(
   await writeFolder(to, async (temporary) => {
     const weights = parts.map((part) => ({ ...part, path: join(temporary, part.name, weightsName(part.name)) }));
     for (const path of [...settings.map((name) => join(temporary, name)), ...weights.map(({ path }) => path)])
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
     for (const name of settings) await copyFile(join(from, name), join(temporary, name));
     for (const { name: part, file, report, path } of weights) {
       const onNotFinite = (name: string, count: number) => void notFinite.push({ name: `${part}/${name}`, count });
@@ -193,7 +193,7 @@ function weightsName(part: string): string {
 async function leftFolders(from: string, taken: readonly string[]): Promise<string[]> {
   const used = new Set(taken.map((name) => name.split("/")[0]!));
   const left: string[] = [];
-  for (const name of await readdir(from))
-    if (!used.has(name) && !name.startsWith(".") && (await stat(join(from, name))).isDirectory()) left.push(name);
+  for (const name of await listFolder(from))
+    if (!used.has(name) && !name.startsWith(".") && (await kindOf(join(from, name))) === "folder") left.push(name);
   return left.sort();
 }

@@ -1,7 +1,7 @@
 /** The weights of one part of a diffusers folder: whichever file diffusers or transformers wrote, by the names of our models. */
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import { SetupError } from "../base/errors.ts";
+import { exists } from "../io/files.ts";
+import { join } from "../io/paths.ts";
 import type { WeightSource } from "../runtime/index.ts";
 import { expectTensors, openSafetensors, openShardedSafetensors, type SafetensorsFile } from "../weights/index.ts";
 import { mappedWeights } from "../weights/mapped/mapped-weights.ts";
@@ -51,8 +51,7 @@ export const TORCH_NAMES: readonly string[] = ["bin", "fp16.bin"].flatMap((endin
 
 /** The safetensors file or index of a part. @throws SetupError if there is none. */
 export async function findWeights(folder: string): Promise<string> {
-  for (const path of WEIGHT_NAMES.map((name) => join(folder, name)))
-    if (await stat(path).catch(() => undefined)) return path;
+  for (const path of WEIGHT_NAMES.map((name) => join(folder, name))) if (await exists(path)) return path;
   throw new SetupError(
     `${folder}: expected diffusion_pytorch_model.safetensors or model.safetensors, found none. Copy the safetensors files too, or make them with seedling import.`,
   );

@@ -2,7 +2,6 @@
  * What the JSON files of a diffusers folder say: which kind it is, the sizes of its parts, how it samples. The graph of
  * every part follows from that; weights are not looked at here.
  */
-import { join } from "node:path";
 import { z } from "zod";
 import { InputError, SetupError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
@@ -15,6 +14,7 @@ import {
 } from "../diffusion/index.ts";
 import { buildFrom } from "../graph/index.ts";
 import { exists, readFileBounded } from "../io/files.ts";
+import { join } from "../io/paths.ts";
 import type { TextEncoderConfig } from "../models/clip.ts";
 import { readClipTextConfig, readClipVisionConfig } from "../models/clip-config.ts";
 import type { ClipVisionConfig } from "../models/clip-vision.ts";

@@ -2,7 +2,6 @@
  * The published SEED tokenizer, from a folder that `seedling import` made: pictures to 32 codes, codes to the embedding
  * that Stable Diffusion reads (stable-diffusion.ts), which is not part of such a folder.
  */
-import { join } from "node:path";
 import { UsageError } from "../base/errors.ts";
 import { type Codes, checkCodes } from "../codes/index.ts";
 import { buildFrom, Params, shapesOf } from "../graph/index.ts";
@@ -10,6 +9,7 @@ import { type RgbImage, resize, toTensor } from "../image/index.ts";
 import { type ImageSource, loadPicture, type PrepareOptions } from "../image/source.ts";
 import type { GenerationEmbedding } from "../image-decoder/decoder.ts";
 import { modelFolder } from "../io/hub/index.ts";
+import { join } from "../io/paths.ts";
 import { type BatchOptions, inBatches, rows } from "../runtime/batches.ts";
 import type { Value } from "../runtime/index.ts";
 import { Programs } from "../runtime/programs.ts";

@@ -1,12 +1,12 @@
 /** A Seedling model folder, opened and checked whole before anything runs. Nothing here computes. */
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import { InputError, SetupError } from "../base/errors.ts";
 import { quote, reason, show } from "../base/one-line.ts";
 import { buildFrom, type Outputs, Params, shapesOf } from "../graph/index.ts";
 import { parseSampling, type Sampling } from "../image-decoder/sampling.ts";
 import { parseUnetConfig } from "../image-decoder/unet-config.ts";
 import { parseVaeConfig } from "../image-decoder/vae-config.ts";
+import { exists, kindOf } from "../io/files.ts";
+import { join } from "../io/paths.ts";
 import { parseSeedlingConfig, type SeedlingConfig } from "../models/config.ts";
 import { TEMPERATURES } from "../models/contrastive.ts";
 import { type PixelVaeConfig, pixelVaeFactor } from "../models/pixel-vae.ts";
@@ -116,10 +116,10 @@ function reverse(suffix: string): string[] {
 }
 
 async function expectFiles(path: string): Promise<void> {
-  const found = await stat(path).catch(() => undefined);
+  const found = await kindOf(path);
   if (!found) throw new SetupError(`${path}: no such model folder. Check the path.`);
-  if (!found.isDirectory()) throw new SetupError(`${path}: expected a model folder, got a file. Name the folder.`);
-  const here = await Promise.all(MODEL_FILES.map((name) => stat(join(path, name)).then(Boolean, () => false)));
+  if (found !== "folder") throw new SetupError(`${path}: expected a model folder, got a file. Name the folder.`);
+  const here = await Promise.all(MODEL_FILES.map((name) => exists(join(path, name))));
   const missing = MODEL_FILES.filter((_, i) => !here[i]);
   if (missing.length > 0)
     throw new SetupError(`${path}: expected ${missing.join(", ")}, found none. Copy the whole model folder again.`);

@@ -1,5 +1,4 @@
 /** The tokenizer as a library: pictures to 32 causal codes and back, and the spaces around them. */
-import { fileURLToPath } from "node:url";
 import { UsageError } from "../base/errors.ts";
 import { type Codes, checkCodes, codebookHash } from "../codes/index.ts";
 import { type ChannelStats, type RgbImage, resize, toTensor } from "../image/index.ts";
@@ -7,6 +6,7 @@ import { type ImageSource, loadPicture, type PrepareOptions } from "../image/sou
 import type { PaintOptions } from "../image-decoder/paint-in-batches.ts";
 import { type Hint, Painter } from "../image-decoder/painter.ts";
 import { modelFolder } from "../io/hub/index.ts";
+import { packagePath } from "../io/paths.ts";
 import type { SeedlingConfig } from "../models/config.ts";
 import { type BatchOptions, inBatches, rows } from "../runtime/batches.ts";
 import type { Value, WeightSource } from "../runtime/index.ts";
@@ -29,7 +29,7 @@ export interface TokenizedImage {
 }
 
 /** The folder of seedling-mini, the model that comes with the package. */
-export const BUNDLED_MODEL = fileURLToPath(new URL("../../models/seedling-mini", import.meta.url));
+export const BUNDLED_MODEL = packagePath(new URL("../../models/seedling-mini", import.meta.url));
 
 export class SeedTokenizer {
   readonly config: SeedlingConfig;

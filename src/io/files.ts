@@ -26,6 +26,13 @@ export function openByteSource(path: string): Promise<ByteSource> {
   return storage.open(path);
 }
 
+/** Size of a file, bytes. @throws SetupError if it is missing; InputError for a folder. */
+export async function fileSize(path: string): Promise<number> {
+  const source = await storage.open(path);
+  await source.close();
+  return source.size;
+}
+
 /** The path that links lead to. @throws SetupError if there is nothing. */
 export function realPath(path: string): Promise<string> {
   return storage.realpath(path);

@@ -1,5 +1,4 @@
 /** A drawing as a PNG file that says how it came about, so that the same picture can be painted from the file alone. */
-import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/one-line.ts";
@@ -56,12 +55,6 @@ const schema = z.strictObject({
 export type DrawingNote = Readonly<z.infer<typeof schema>>;
 
 const parse = parseWith<DrawingNote>(schema);
-
-/** Version of this package. */
-export function packageVersion(): string {
-  const json = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
-  return json.version;
-}
 
 /** The PNG file, with its note and, as all painted pictures, its codes. */
 export function drawingPng(image: RgbImage, note: DrawingNote): Promise<Uint8Array> {

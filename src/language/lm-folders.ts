@@ -1,11 +1,11 @@
 /** Where the parts of a model that sees and draws lie: pictures, the base language model, the adapter. */
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import { SetupError } from "../base/errors.ts";
 import { MODEL_FILES } from "../image-tokenizer/seed-folder.ts";
+import { exists } from "../io/files.ts";
 import { type DownloadOptions, localFile, parseHubFile } from "../io/hub/index.ts";
 import { parseWith } from "../io/json-file.ts";
+import { join } from "../io/paths.ts";
 import { baseHash, fileHash, readJsonFile } from "../weights/index.ts";
 
 export interface LmFolders {
@@ -46,7 +46,7 @@ async function baseOnHub(adapter: string): Promise<string | undefined> {
 }
 
 async function expectThere(path: string, what: string, fix: string): Promise<void> {
-  if (await stat(path).catch(() => undefined)) return;
+  if (await exists(path)) return;
   throw new SetupError(`${path}: expected ${what}, found none. ${fix}`);
 }
 

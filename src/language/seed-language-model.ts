@@ -1,6 +1,6 @@
 /** A language model that sees and draws, as a library: codes of pictures are words among its words. */
-
 import { InputError, UsageError } from "../base/errors.ts";
+import { VERSION } from "../base/version.ts";
 import { type Codes, checkCodes } from "../codes/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import {
@@ -24,7 +24,7 @@ import {
   templateOf,
 } from "../text/index.ts";
 import { downloadOptions, runtimeOptions } from "../weights/load-options.ts";
-import { type DrawingNote, MAX_PROMPT, packageVersion } from "./drawing.ts";
+import { type DrawingNote, MAX_PROMPT } from "./drawing.ts";
 import {
   beamSearch,
   type GenerateEvent,
@@ -386,7 +386,7 @@ export class SeedLanguageModel {
     const { guidance = 1, negative = "", steps, guidanceScale } = options;
     return {
       format: "seedling-drawing-1",
-      version: packageVersion(),
+      version: VERSION,
       prompt,
       codes: [...codes],
       seed,

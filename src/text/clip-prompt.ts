@@ -1,10 +1,9 @@
 /** Prompts as CLIP's ids: byte-pair encoding with an end-of-word mark, always as long as the text encoder can read. */
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import { InputError, SetupError } from "../base/errors.ts";
-import { readFileBounded } from "../io/files.ts";
+import { exists, readFileBounded } from "../io/files.ts";
 import { parseWith, readJsonFile } from "../io/json-file.ts";
+import { join } from "../io/paths.ts";
 import { LmTokenizer } from "./lm-tokenizer.ts";
 
 /** CLIP's has 49408 entries, its tokenizer.json 2 MB. */
@@ -120,8 +119,7 @@ function content(token: unknown): string | undefined {
 }
 
 async function optionalJson(path: string): Promise<Json | undefined> {
-  const found = await stat(path).catch(() => undefined);
-  return found && ((await readJsonFile(path, MAX_BYTES)) as Json);
+  return (await exists(path)) ? ((await readJsonFile(path, MAX_BYTES)) as Json) : undefined;
 }
 
 async function readText(path: string): Promise<string> {

@@ -1,9 +1,9 @@
 /** seedling.json of an adapter folder: what a language model was taught to be asked, and which codes it speaks. */
-import { join } from "node:path";
 import { z } from "zod";
 import { InputError, SetupError } from "../base/errors.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { parseWith, readJsonFile } from "../io/json-file.ts";
+import { join } from "../io/paths.ts";
 import { CHATML, type ChatTemplate, SEED_CHAT } from "./chat.ts";
 import type { LmTokenizer } from "./lm-tokenizer.ts";
 

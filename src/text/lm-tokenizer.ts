@@ -1,9 +1,9 @@
 /** The tokenizer of a language model, on a Hugging Face `tokenizer.json`, with the tokens of pictures where it has them. */
-import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { InputError, SetupError } from "../base/errors.ts";
 import { quote, reason } from "../base/one-line.ts";
 import { readJsonFile } from "../io/json-file.ts";
+import { join } from "../io/paths.ts";
 import { type AddedToken, findImageTokens, type ImageTokens } from "./image-tokens.ts";
 
 /** Large vocabularies with their merges. */

@@ -1,6 +1,6 @@
 /** Names of files by what is in them: which model drew a picture, which base an adapter belongs to. */
-import { createHash } from "node:crypto";
 import { openByteSource } from "../io/files.ts";
+import { sha256 } from "../io/hash.ts";
 import { openCheckpoint } from "./model-folder.ts";
 
 /** Larger files are read in places only; other weights differ everywhere. */
@@ -17,7 +17,7 @@ export async function fileHash(path: string): Promise<string> {
   const source = await openByteSource(path);
   try {
     const { size } = source;
-    const hash = createHash("sha256");
+    const hash = sha256();
     if (size > WHOLE_BYTES) hash.update(`${size}`);
     const places = size > WHOLE_BYTES ? PLACES : Math.ceil(size / PIECE_BYTES);
     const step = size > WHOLE_BYTES ? (size - PIECE_BYTES) / (PLACES - 1) : PIECE_BYTES;
@@ -25,7 +25,7 @@ export async function fileHash(path: string): Promise<string> {
       const at = Math.floor(i * step);
       hash.update(await source.read(at, Math.min(PIECE_BYTES, size - at)));
     }
-    return hash.digest("hex").slice(0, 16);
+    return hash.hex().slice(0, 16);
   } finally {
     await source.close();
   }
@@ -40,5 +40,5 @@ export async function baseHash(path: string): Promise<string> {
   const hashes: string[] = [];
   for (const file of files) hashes.push(await fileHash(file));
   if (hashes.length === 1) return hashes[0]!;
-  return createHash("sha256").update(hashes.join()).digest("hex").slice(0, 16);
+  return sha256().update(hashes.join()).hex().slice(0, 16);
 }

@@ -1,7 +1,6 @@
 /** A GGUF file unpacked once into a Hugging Face folder, whose weights are then mapped instead of read at every start. */
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { fileError, writeFileAtomic } from "../io/files.ts";
+import { makeFolder, writeFileAtomic } from "../io/files.ts";
+import { join } from "../io/paths.ts";
 import { languageModelWeights } from "../models/language-model.ts";
 import { writeLmConfig } from "../models/lm-config.ts";
 import { openGguf } from "./gguf.ts";
@@ -24,9 +23,7 @@ export async function unpackGguf(path: string, folder: string, dtype: "F32" | "F
       shape,
       data: () => readGgufLlama(file, name, config),
     }));
-    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-      throw fileError(error, folder);
-    });
+    await makeFolder(folder);
     await writeSafetensors(join(folder, "model.safetensors"), tensors, { format: "pt" });
     const json = { "config.json": writeLmConfig(config), "tokenizer_config.json": tokenizer.config };
     for (const [name, value] of Object.entries({ ...json, "tokenizer.json": tokenizer.json }))

@@ -1,13 +1,9 @@
 /** What a checkpoint holds: every file with its hash, every tensor with its dtype, shape and size. */
-
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { glob } from "tinyglobby";
 import { SetupError } from "../base/errors.ts";
-import { fileError } from "../io/files.ts";
+import { fileSize, kindOf, realPath } from "../io/files.ts";
+import { listFolder } from "../io/folder.ts";
+import { fileSha256 } from "../io/hash.ts";
+import { join } from "../io/paths.ts";
 import type { StoredDtype } from "./dtypes.ts";
 import { openCheckpoint } from "./model-folder.ts";
 import { notFiniteValues } from "./not-finite.ts";
@@ -32,13 +28,25 @@ export interface InspectedFile {
 
 /** The files with tensors at `path`: itself, or those of a folder and the folders in it. @throws SetupError if there are none. */
 export async function checkpointFiles(path: string): Promise<string[]> {
-  const status = await stat(path).catch((error: unknown) => {
-    throw fileError(error, path);
-  });
-  if (!status.isDirectory()) return [path];
-  const names = await glob("**/*.{safetensors,pt,pth,bin}", { cwd: path, deep: 3, onlyFiles: true });
-  if (names.length > 0) return names.sort().map((name) => join(path, name));
+  if ((await kindOf(await realPath(path))) !== "folder") return [path];
+  const files = (await filesIn(path, MAX_DEPTH)).filter((file) => /\.(safetensors|pt|pth|bin)$/.test(file));
+  if (files.length > 0) return files.sort();
   throw new SetupError(`${path}: expected files with tensors (.safetensors, .pt, .pth, .bin), found none.`);
+}
+
+/** Folders in folders are looked into this deep. */
+const MAX_DEPTH = 3;
+
+async function filesIn(folder: string, depth: number): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of await listFolder(folder)) {
+    if (name.startsWith(".")) continue;
+    const path = join(folder, name);
+    const kind = await kindOf(path);
+    if (kind === "file") found.push(path);
+    if (kind === "folder" && depth > 0) found.push(...(await filesIn(path, depth - 1)));
+  }
+  return found;
 }
 
 /** With `hash` the whole file is read, its numbers too. @throws CheckpointError if the file is damaged. */
@@ -50,19 +58,10 @@ export async function inspectFile(path: string, { hash = true }: { hash?: boolea
       const notFinite = counts.get(name);
       return { name, dtype, shape, bytes: byteLength, ...(notFinite === undefined ? {} : { notFinite }) };
     });
-    const { size } = await stat(path);
+    const bytes = await fileSize(path);
     const metadata = Object.fromEntries(file.metadata);
-    return { file: path, bytes: size, ...(hash ? { sha256: await sha256(path) } : {}), metadata, tensors };
+    return { file: path, bytes, sha256: hash ? await fileSha256(path) : undefined, metadata, tensors };
   } finally {
     await file.close();
   }
-}
-
-/** Of a file's contents, hexadecimal; the file is read piece by piece. */
-export async function sha256(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: 2 ** 20 }), hash).catch((error: unknown) => {
-    throw fileError(error, path);
-  });
-  return hash.digest("hex");
 }

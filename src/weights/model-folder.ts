@@ -1,10 +1,8 @@
 /** Finding and opening checkpoints: a file of any supported format, or a folder in Hugging Face layout. */
-
-import { open, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { SetupError } from "../base/errors.ts";
-import { exists, fileError } from "../io/files.ts";
+import { exists, kindOf, openByteSource } from "../io/files.ts";
 import { readJsonFile } from "../io/json-file.ts";
+import { join } from "../io/paths.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openShardedSafetensors } from "./sharded.ts";
 import type { TensorFile } from "./tensor-file.ts";
@@ -37,11 +35,8 @@ export async function openModelFolder<Config>(
 
 /** Opens a `.safetensors` file, an index of shards, a torch file, or the weights of a folder; the caller closes it. */
 export async function openCheckpoint(path: string): Promise<TensorFile> {
-  const status = await stat(path).catch((error: unknown) => {
-    throw fileError(error, path);
-  });
   const candidates = WEIGHTS.map((name) => join(path, name));
-  const file = status.isDirectory() ? await expectFile(path, candidates) : path;
+  const file = (await kindOf(path)) === "folder" ? await expectFile(path, candidates) : path;
   if (file.endsWith(".index.json")) return openShardedSafetensors(file);
   return (await isTorch(file)) ? openTorch(file) : openSafetensors(file);
 }
@@ -55,15 +50,11 @@ async function expectFile(folder: string, candidates: string[]): Promise<string>
 
 /** Zip archives and old torch files, by their first bytes; names such as `.bin` say nothing. */
 async function isTorch(path: string): Promise<boolean> {
+  const source = await openByteSource(path);
   try {
-    const file = await open(path, "r");
-    try {
-      const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
-      return buffer.equals(Buffer.from("PK\x03\x04")) || buffer.equals(Buffer.of(0x80, 0x02, 0x8a, 0x0a));
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw fileError(error, path);
+    const head = [...(await source.read(0, Math.min(4, source.size)))].join();
+    return head === "80,75,3,4" || head === "128,2,138,10";
+  } finally {
+    await source.close();
   }
 }

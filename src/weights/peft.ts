@@ -4,13 +4,12 @@
  * Three kinds of tensors: low-rank matrices, whole modules trained beside them (`modules_to_save`: norms), and the rows of
  * new tokens (`trainable_token_indices`). PEFT puts "base_model.model." before every name of the base model.
  */
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import { CheckpointError, InputError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
-import { fileError, writeFileAtomic } from "../io/files.ts";
+import { makeFolder, writeFileAtomic } from "../io/files.ts";
 import { parseWith, readJsonFile } from "../io/json-file.ts";
+import { join } from "../io/paths.ts";
 import { isLoraPath, isTarget, type LoraConfig, mergeLora, type Weights } from "../models/lora.ts";
 import type { StoredDtype } from "./dtypes.ts";
 import { openSafetensors } from "./safetensors.ts";
@@ -136,9 +135,7 @@ export async function writePeftFolder(folder: string, adapter: Adapter, dtype: S
     modules_to_save: wholeModules(weights),
     trainable_token_indices: tokenIndices(weights, first),
   };
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw fileError(error, folder);
-  });
+  await makeFolder(folder);
   const metadata = { format: "pt", ...(baseHash && { [HASH_KEY]: baseHash }) };
   await writeSafetensors(join(folder, WEIGHTS_FILE), tensors, metadata);
   await writeFileAtomic(join(folder, CONFIG_FILE), `${JSON.stringify(config, null, 2)}\n`);

@@ -1,9 +1,8 @@
 /** Safetensors split over several files: `model.safetensors.index.json` says which file holds which tensor. */
-
-import { dirname, join } from "node:path";
 import { CheckpointError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
 import { readFileBounded } from "../io/files.ts";
+import { dirname, join } from "../io/paths.ts";
 import { Problems } from "./problems.ts";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
 import type { SafetensorsInfo } from "./safetensors-header.ts";

@@ -2,11 +2,10 @@
  * Writing `.pt` files as torch.save does (1.6 and later): a stored zip of `data.pkl`, which names tensors as views of
  * storages, and one record a storage. One tensor in memory at a time; the file appears whole or not at all.
  */
-
-import { crc32 } from "node:zlib";
 import { CheckpointError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
 import { writeAtomic } from "../io/files.ts";
+import { crc32 } from "../io/hash.ts";
 import { DTYPE_BYTES, encodeTensor, type StoredDtype } from "./dtypes.ts";
 import type { TensorToWrite } from "./safetensors-write.ts";
 import { STORAGE_DTYPES } from "./torch-zip.ts";

@@ -2,12 +2,10 @@
  * Reading zip archives by range, without believing them: a size, offset or name that does not fit the file is an error.
  * Stored and deflated entries, zip64. @see PKWARE APPNOTE 4.3, 4.4, 4.5.3
  */
-
-import { promisify } from "node:util";
-import { inflateRaw } from "node:zlib";
 import { CheckpointError } from "../base/errors.ts";
 import { quote, reason } from "../base/one-line.ts";
 import type { ByteSource } from "../io/byte-source.ts";
+import { inflateRaw } from "../io/inflate.ts";
 
 export interface ZipEntry {
   readonly name: string;
@@ -43,8 +41,6 @@ const MAX_DIRECTORY_BYTES = 64 * 1024 ** 2;
 /** A deflated entry is unpacked in memory as a whole. torch.save deflates nothing, so larger ones are bombs. */
 const MAX_UNPACKED_BYTES = 2 ** 31;
 
-const inflate = promisify(inflateRaw);
-
 export async function openZip(source: ByteSource): Promise<ZipArchive> {
   const entries = parseDirectory(await readDirectory(source), source);
   const starts = new Map<ZipEntry, number>();
@@ -66,7 +62,7 @@ export async function openZip(source: ByteSource): Promise<ZipArchive> {
     if (unpacked?.entry === entry) return unpacked.bytes;
     if (entry.size > MAX_UNPACKED_BYTES) fail(`${entry.size} bytes are too many for a packed entry`, entry.name);
     const packed = await source.read(await locate(entry), entry.packedSize);
-    const bytes = await inflate(packed, { maxOutputLength: Math.max(1, entry.size) }).catch((error: unknown) =>
+    const bytes = await inflateRaw(packed, entry.size).catch((error: unknown) =>
       fail(`damaged (${reason(error)})`, entry.name),
     );
     if (bytes.length !== entry.size) fail(`${entry.size} bytes claimed, ${bytes.length} unpacked`, entry.name);

@@ -1,6 +1,6 @@
 /** config.json of a folder that was imported from official checkpoints: the sizes, and which parts there are. */
-import { join } from "node:path";
 import { z } from "zod";
+import { join } from "../../io/paths.ts";
 import { codebook, count, image, qformer, text, vision } from "../../models/config.ts";
 import type { SeedConfig } from "../../models/seed-tokenizer.ts";
 import { parseWith, readJsonFile } from "../../weights/index.ts";

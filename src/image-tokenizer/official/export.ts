@@ -1,7 +1,7 @@
 /** A folder of ours -> files under the names and in the form in which SEED was published. */
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { writeFileAtomic } from "../../io/files.ts";
 import { expectFree, writeFolder } from "../../io/folder.ts";
+import { join } from "../../io/paths.ts";
 import { copyTensor } from "../../weights/copy-tensor.ts";
 import { openCheckpoint } from "../../weights/index.ts";
 import { LAYOUTS, type LayoutName } from "../../weights/official.ts";
@@ -54,7 +54,7 @@ export async function exportOfficial(from: string, to: string, options: ExportOp
         );
         await writeTorch(join(temporary, part.file), copies, "section" in part ? part.section : undefined);
       }
-      await writeFile(join(temporary, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+      await writeFileAtomic(join(temporary, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
     });
     const files = parts.map((part) => ({ file: part.file, tensors: part.names.length }));
     return { layout, files, left: report.files[0]!.ignored.map(({ name }) => name) };

@@ -1,7 +1,7 @@
 /** The config.json that lies beside an official checkpoint, if it says what shapes do not tell. */
-import { stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { z } from "zod";
+import { exists, kindOf } from "../../io/files.ts";
+import { dirname, join } from "../../io/paths.ts";
 import { readJsonFile } from "../../weights/index.ts";
 import type { Hints } from "./infer.ts";
 
@@ -27,9 +27,9 @@ const fixture = z.object({
 
 /** Hints from the config.json in the folder `path`, or beside the file `path`; none if there is no such file, or another's. */
 export async function readHints(path: string): Promise<Hints> {
-  const folder = (await stat(path)).isDirectory() ? path : dirname(path);
+  const folder = (await kindOf(path)) === "folder" ? path : dirname(path);
   const where = join(folder, "config.json");
-  if (!(await stat(where).catch(() => undefined))) return {};
+  if (!(await exists(where))) return {};
   const json = await readJsonFile(where);
   const own = ours.safeParse(json);
   if (own.success) {

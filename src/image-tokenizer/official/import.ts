@@ -2,12 +2,12 @@
  * Official checkpoints -> a folder of ours. First a plan from the names and shapes of all files, which is where every
  * problem shows; then the tensors, one at a time.
  */
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { CheckpointError } from "../../base/errors.ts";
 import { buildFrom, Params, shapesOf } from "../../graph/index.ts";
 import { CLIP_STATS } from "../../image/index.ts";
+import { writeFileAtomic } from "../../io/files.ts";
 import { expectFree, writeFolder } from "../../io/folder.ts";
+import { join } from "../../io/paths.ts";
 import { copyTensor, isFloat } from "../../weights/copy-tensor.ts";
 import { type CopyOptions, type FileReport, type ImportReport, STORED_AS } from "../../weights/import-report.ts";
 import { matchTensors, openCheckpoint, type TensorFile, writeSafetensors } from "../../weights/index.ts";
@@ -167,7 +167,7 @@ function preprocessor({ vision }: OfficialConfig): unknown {
 }
 
 function writeJson(path: string, value: unknown): Promise<void> {
-  return writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
+  return writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
 function defined(hints: Hints): Hints {

@@ -1,5 +1,5 @@
 /** A base language model on disk, whatever its form: a Hugging Face folder, quantized or not, or a GGUF file. */
-import { join } from "node:path";
+import { join } from "../../io/paths.ts";
 import { languageModelWeights } from "../../models/language-model.ts";
 import { type LmConfig, readLmConfig } from "../../models/lm-config.ts";
 import type { WeightSource } from "../../runtime/index.ts";

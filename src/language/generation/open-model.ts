@@ -1,8 +1,8 @@
 /** A language model from disk, ready to speak: a Hugging Face folder or a GGUF file, perhaps with an adapter. */
-import { join } from "node:path";
 import { InputError } from "../../base/errors.ts";
 import { Params } from "../../graph/index.ts";
 import { exists } from "../../io/files.ts";
+import { join } from "../../io/paths.ts";
 import { decodingGraph, languageModelWeights, vocabularyPaths } from "../../models/language-model.ts";
 import type { LmConfig } from "../../models/lm-config.ts";
 import { LoraParams } from "../../models/lora.ts";

@@ -1,7 +1,7 @@
 /** Tensors where they lie in safetensors files, as ONNX Runtime maps them: in place, no copy, shards too. */
-import { realpath } from "node:fs/promises";
-import { basename, dirname } from "node:path";
 import { CheckpointError } from "../../base/errors.ts";
+import { realPath } from "../../io/files.ts";
+import { basename, dirname } from "../../io/paths.ts";
 import type { WeightSource } from "../../runtime/index.ts";
 import type { TensorInfo } from "../index.ts";
 
@@ -37,5 +37,5 @@ export async function mappedWeights(path: string, tensors: ReadonlyMap<string, T
 /** Where links lead: ONNX Runtime does not follow them out of a folder. */
 async function realFiles(tensors: Iterable<TensorInfo>): Promise<Map<string, string>> {
   const files = new Set([...tensors].map(({ file }) => file));
-  return new Map(await Promise.all([...files].map(async (file) => [file, await realpath(file)] as const)));
+  return new Map(await Promise.all([...files].map(async (file) => [file, await realPath(file)] as const)));
 }

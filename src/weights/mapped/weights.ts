@@ -1,7 +1,7 @@
 /** The weights of one safetensors file, as ONNX Runtime maps them: in place, no copy. Quantized ones are known by their dtype. */
-import { realpath } from "node:fs/promises";
-import { basename, dirname } from "node:path";
 import { CheckpointError } from "../../base/errors.ts";
+import { realPath } from "../../io/files.ts";
+import { basename, dirname } from "../../io/paths.ts";
 import type { WeightSource } from "../../runtime/index.ts";
 import {
   expectTensors,
@@ -47,7 +47,7 @@ export async function checkedWeights(
       odd,
     );
   // A link would lead out of the folder, where ONNX Runtime does not follow.
-  const real = await realpath(path);
+  const real = await realPath(path);
   const place = ({ offset, byteLength }: SafetensorsInfo) => ({ file: basename(real), offset, byteLength });
   return {
     path,

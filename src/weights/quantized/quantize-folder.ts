@@ -1,12 +1,12 @@
 /** A model folder -> the same with the weights of its linear layers as whole numbers. It loads like any other. */
-import { copyFile, mkdir, readdir, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { UsageError } from "../../base/errors.ts";
 import type { Outputs, Tensor } from "../../graph/index.ts";
 import { isOfficialFolder, parseOfficialConfig } from "../../image-tokenizer/official/config.ts";
 import { officialGraphs } from "../../image-tokenizer/official/graphs.ts";
 import { MODEL_FILES, openSeedFolder } from "../../image-tokenizer/seed-folder.ts";
-import { expectFree, writeFolder } from "../../io/folder.ts";
+import { copyFile, fileSize, makeFolder } from "../../io/files.ts";
+import { expectFree, listFolder, writeFolder } from "../../io/folder.ts";
+import { dirname, join } from "../../io/paths.ts";
 import { readLmConfig } from "../../models/lm-config.ts";
 import { copyTensor } from "../copy-tensor.ts";
 import { openCheckpoint, readJsonFile, type TensorFile, type TensorToWrite, writeSafetensors } from "../index.ts";
@@ -63,7 +63,7 @@ export async function quantizeFolder(from: string, to: string, options: Quantize
     const files: QuantizeReport["files"][number][] = [];
     await writeFolder(to, async (temporary) => {
       for (const name of [...copied, ...parts.map(({ name }) => name)])
-        await mkdir(dirname(join(temporary, name)), { recursive: true });
+        await makeFolder(dirname(join(temporary, name)));
       for (const name of copied) await copyFile(join(from, name), join(temporary, name));
       for (const [{ name, roundable }, file] of opened) {
         const stored = (tensor: string): string => roundable.get(tensor) ?? tensor;
@@ -79,8 +79,8 @@ export async function quantizeFolder(from: string, to: string, options: Quantize
         ];
         const metadata = { ...Object.fromEntries(file.metadata), [BITS]: String(bits), ...LAYOUT };
         await writeSafetensors(join(temporary, name), tensors, metadata);
-        const [before, after] = await Promise.all([stat(file.path), stat(join(temporary, name))]);
-        files.push({ file: name, quantized, bytesBefore: before.size, bytesAfter: after.size });
+        const [bytesBefore, bytesAfter] = await Promise.all([fileSize(file.path), fileSize(join(temporary, name))]);
+        files.push({ file: name, quantized, bytesBefore, bytesAfter });
       }
     });
     return { files };
@@ -143,8 +143,7 @@ async function contentsOf(from: string): Promise<{ copied: string[]; parts: Part
   }
   if (await isLanguageModel(where)) {
     const roundable = lmMatrices(readLmConfig(await readJsonFile(where), where));
-    const files = (await readdir(from, { withFileTypes: true })).filter((entry) => entry.isFile());
-    const copied = files.map(({ name }) => name).filter((name) => /\.(json|txt|md|model|jinja)$/.test(name));
+    const copied = (await listFolder(from)).filter((name) => /\.(json|txt|md|model|jinja)$/.test(name));
     const own = copied.filter((name) => !name.endsWith(".index.json"));
     return { copied: own, parts: [{ name: "model.safetensors", from: ".", roundable }] };
   }
