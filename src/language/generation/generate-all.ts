@@ -2,6 +2,7 @@
 import { UsageError } from "../../base/errors.ts";
 import type { LmTokenizer } from "../../text/index.ts";
 import { type GenerateEvent, type GenerateOptions, GrowingReply } from "./generate.ts";
+import { ReplyGroup } from "./reply-group.ts";
 import type { TokenModel } from "./token-model.ts";
 
 export interface GenerateAllOptions extends GenerateOptions {
@@ -29,57 +30,24 @@ export async function generateAll(
   if (!Number.isInteger(batch) || batch < 1) throw new UsageError(`generate: expected a batch from 1, got ${batch}.`);
   if (seeds && seeds.length !== prompts.length)
     throw new UsageError(`generate: expected a seed for each of ${prompts.length} prompts, got ${seeds.length}.`);
-  const replies = prompts.map((prompt, i) => {
-    const events: GenerateEvent[] = [];
-    const own = seeds ? { ...options, seed: seeds[i]! } : options;
-    return { reply: new GrowingReply(model, tokenizer, prompt, own), events };
-  });
   let done = 0;
-  for (const together of batchesByLength(replies, ({ reply }) => reply.unread.length, batch)) {
-    const state = model.start();
-    let open = together;
-    /** For each reply, which of the sequences read so far it goes on with; of `read` many. */
-    let [rows, read] = [open.map(() => 0), 0];
-    while (open.length > 0) {
+  const members = prompts.map((prompt, i) => {
+    const events: GenerateEvent[] = [];
+    const reply = new GrowingReply(model, tokenizer, prompt, seeds ? { ...options, seed: seeds[i] } : options);
+    const onEvents = (more: readonly GenerateEvent[]): void => {
+      events.push(...more);
+      if (reply.ended) onReply?.(++done, prompts.length);
+    };
+    return { reply, events, onEvents };
+  });
+  for (const together of batchesByLength(members, ({ reply }) => reply.unread.length, batch)) {
+    const group = new ReplyGroup(model, together);
+    while (group.open.length > 0) {
       signal?.throwIfAborted();
-      const next = different(open.map(({ reply }, i) => ({ parent: rows[i]!, unread: reply.unread })));
-      const asTheyAre = next.parents.length === read && next.parents.every((parent, i) => parent === i);
-      const logits = await state.read(next.unread, read === 0 || asTheyAre ? undefined : next.parents);
-      read = next.unread.length;
-      const shared = read < open.length;
-      for (const [i, { reply, events }] of open.entries()) {
-        const own = logits[next.rows[i]!]!;
-        events.push(...reply.take(shared ? own.slice() : own));
-        if (reply.ended) onReply?.(++done, replies.length);
-      }
-      const left = [...open.keys()].filter((i) => !open[i]!.reply.ended);
-      rows = left.map((i) => next.rows[i]!);
-      open = left.map((i) => open[i]!);
+      await group.step();
     }
   }
-  return replies.map(({ events }) => events);
-}
-
-interface Sequences {
-  readonly unread: (readonly number[])[];
-  readonly parents: number[];
-  /** For each of those asked about, which sequence it is. */
-  readonly rows: number[];
-}
-
-/** Each sequence once: those that go on with the same one, by the same tokens, are one. */
-function different(sequences: readonly { readonly parent: number; readonly unread: readonly number[] }[]): Sequences {
-  const places = new Map<string, number>();
-  const [unread, parents]: [(readonly number[])[], number[]] = [[], []];
-  const rows = sequences.map((one) => {
-    const key = `${one.parent}:${one.unread.join()}`;
-    const known = places.get(key);
-    if (known !== undefined) return known;
-    places.set(key, unread.length);
-    parents.push(one.parent);
-    return unread.push(one.unread) - 1;
-  });
-  return { unread, parents, rows };
+  return members.map(({ events }) => events);
 }
 
 /** Sequences of similar length together, so that little is padding. */
