@@ -6,6 +6,7 @@ import type { Node, Tensor } from "../graph/tensor.ts";
 import type { Emitter } from "./emit.ts";
 import { OnnxType } from "./proto.ts";
 import { quantizedLinear, storedRows } from "./quantized.ts";
+import { productsByImage, productsByTap } from "./weight-gradient.ts";
 
 /** Returns the name of the first output, or undefined if it has named its outputs itself. */
 export type Lowering<K extends OpName> = (e: Emitter, node: Node<K>) => string | undefined;
@@ -51,11 +52,6 @@ function swapLast(e: Emitter, name: string, rank: number): string {
 /** Slices [starts:ends:step] on the given axes of a tensor. */
 function slice(e: Emitter, x: string, axes: number[], starts: number[], ends: (number | bigint)[], step = 1): string {
   return e.add("Slice", [x, e.longs(starts), e.longs(ends), e.longs(axes), e.longs(axes.map(() => step))]);
-}
-
-function padImage(e: Emitter, x: string, padding: number): string {
-  if (padding === 0) return x;
-  return e.add("Pad", [x, e.longs([0, 0, padding, padding, 0, 0, padding, padding])]);
 }
 
 const LAST = 0x7fffffffffffffffn;
@@ -220,37 +216,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     const attributes = { strides: [stride, stride], pads, output_padding: missing };
     return e.add("ConvTranspose", [e.name(dy), e.name(w)], attributes);
   },
-  conv2dWeightGrad: (e, n) => {
-    // Windows of x as rows, then products at GEMM speed, where a convolution over the batch is not. On the CPU one product
-    // over all images, for which images and channels change places first; a GPU has more to do at once with one an image.
-    const [x, dy] = n.inputs as readonly [Tensor, Tensor];
-    const { stride, padding, height, width } = n.attrs;
-    const [B, O, rows, columns] = dy.shape as [Dim, number, number, number];
-    const C = x.size(1);
-    const whole = e.options.target === "cpu";
-    const channelsFirst = (name: string): string => (whole ? e.add("Transpose", [name], { perm: [1, 0, 2, 3] }) : name);
-    const image = channelsFirst(padImage(e, e.name(x), padding));
-    const shifts: string[] = [];
-    for (let i = 0; i < height; i++)
-      for (let j = 0; j < width; j++) {
-        const ends = [i + (rows - 1) * stride + 1, j + (columns - 1) * stride + 1];
-        const shifted = slice(e, image, [2, 3], [i, j], ends, stride);
-        shifts.push(e.add("Reshape", [shifted, e.longs(whole ? [C, 1, -1] : [0, C, 1, rows * columns])]));
-      }
-    const stacked = shifts.length === 1 ? shifts[0]! : e.add("Concat", shifts, { axis: whole ? 1 : 2 });
-    const taps = C * height * width;
-    if (whole) {
-      const windows = e.add("Reshape", [stacked, e.longs([taps, -1])]);
-      const flat = e.add("Reshape", [channelsFirst(e.name(dy)), e.longs([O, -1])]);
-      const product = e.add("Gemm", [flat, windows], { transB: 1 });
-      return e.add("Reshape", [product, e.longs([O, C, height, width])]);
-    }
-    const windows = e.add("Reshape", [stacked, e.longs([0, taps, rows * columns])]);
-    const flat = reshape(e, e.name(dy), dy.shape, [B, O, rows * columns]);
-    const products = e.add("MatMul", [flat, swapLast(e, windows, 3)]);
-    const sum = e.add("ReduceSum", [products, e.longs([0])], { keepdims: 0 });
-    return e.add("Reshape", [sum, e.longs([O, C, height, width])]);
-  },
+  conv2dWeightGrad: (e, n) => (e.options.target === "cpu" ? productsByTap(e, n) : productsByImage(e, n)),
   upsample: (e, n) => {
     const { factor } = n.attrs;
     const scales = e.floats(Float32Array.of(1, 1, factor, factor), [4]);
