@@ -38,3 +38,15 @@ describe("Params", () => {
     expect(() => paramAttrs(input("x", [1]))).toThrow("expected a parameter, got the result of input.");
   });
 });
+
+describe("taps", () => {
+  it("notes results by name from any scope, and gives them back", () => {
+    const p = new Params();
+    const x = input("x", [2]);
+    expect(p.at("a", 0).tap("a.out", x)).toBe(x);
+    const before = p.taps();
+    p.tap("a.out", x.relu());
+    expect(before["a.out"]).toBe(x);
+    expect(p.taps()["a.out"]).not.toBe(x);
+  });
+});

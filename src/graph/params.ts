@@ -10,15 +10,17 @@ import { apply, type Node, type Tensor } from "./tensor.ts";
 export class Params {
   readonly path: string;
   readonly #declared: Map<string, Tensor>;
+  readonly #taps: Map<string, Tensor>;
 
-  constructor(path = "", declared = new Map<string, Tensor>()) {
+  constructor(path = "", declared = new Map<string, Tensor>(), taps = new Map<string, Tensor>()) {
     this.path = path;
     this.#declared = declared;
+    this.#taps = taps;
   }
 
   /** The scope `name` below this one. Dots and numbers are fine: `p.at("blocks", 3)`. */
   at(...names: (string | number)[]): Params {
-    return new Params([this.path, ...names].filter((name) => name !== "").join("."), this.#declared);
+    return new Params([this.path, ...names].filter((name) => name !== "").join("."), this.#declared, this.#taps);
   }
 
   /** The parameter `name` of this scope, f32. Asking again with the same shape gives the same tensor (tied weights). */
@@ -39,6 +41,20 @@ export class Params {
   /** Every parameter declared so far from the root of these scopes, in order of declaration. */
   declared(): ReadonlyMap<string, Tensor> {
     return this.#declared;
+  }
+
+  /**
+   * Notes an intermediate result under `name`, so that a parity check can compare it or a debugger look at it, and gives
+   * it back. Names do not depend on the scope; where a model is built twice, the later result counts.
+   */
+  tap(name: string, x: Tensor): Tensor {
+    this.#taps.set(name, x);
+    return x;
+  }
+
+  /** The results noted so far, by name. A copy: what is built later is not in it. */
+  taps(): Record<string, Tensor> {
+    return Object.fromEntries(this.#taps);
   }
 }
 

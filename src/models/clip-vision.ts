@@ -5,7 +5,7 @@
 import { concat, normal, type Params, type Tensor } from "../graph/index.ts";
 import { layerNorm, linear } from "../nn/index.ts";
 import { type ClipLayersConfig, clipLayers } from "./clip.ts";
-import { patchEmbed, type Trace, vitTokens } from "./eva-vit.ts";
+import { patchEmbed, vitTokens } from "./eva-vit.ts";
 
 export interface ClipVisionConfig extends ClipLayersConfig {
   /** Rows and columns of the picture, px. */
@@ -19,7 +19,7 @@ export interface ClipVisionConfig extends ClipLayersConfig {
  * pixels: f32 [B,3,Y,X], normalized -> image embedding f32 [B,F], of the class token, not normalized.
  * Keys `vision_model.*` (`pre_layrnorm` is their spelling), `visual_projection.weight` [F,D].
  */
-export function clipVision(p: Params, pixels: Tensor, config: ClipVisionConfig, trace: Trace = {}): Tensor {
+export function clipVision(p: Params, pixels: Tensor, config: ClipVisionConfig): Tensor {
   const { width: D, patchSize, projection, eps = 1e-5 } = config;
   const [B, tokens] = [pixels.dim(0), vitTokens(config)];
   const model = p.at("vision_model");
@@ -28,11 +28,7 @@ export function clipVision(p: Params, pixels: Tensor, config: ClipVisionConfig, 
   const cls = embeddings.get("class_embedding", [D], normal(0.02)).reshape([1, 1, D]).expand([B, 1, D]);
   const positions = embeddings.at("position_embedding").get("weight", [tokens, D], normal(0.02));
   const x = layerNorm(model.at("pre_layrnorm"), concat([cls, patches], 1).add(positions), eps);
-  trace["image.embed"] = x;
-  const onLayer = (i: number, y: Tensor): void => {
-    trace[`image.layer.${i}`] = y;
-  };
-  const hidden = clipLayers(model, x, config, { onLayer });
+  const hidden = clipLayers(model, p.tap("image.embed", x), config, { name: "image" });
   const pooled = layerNorm(model.at("post_layernorm"), hidden.slice(1, 0, 1).reshape([B, D]), eps);
   return linear(p.at("visual_projection"), pooled, projection, { bias: false, init: normal(D ** -0.5) });
 }

@@ -4,7 +4,6 @@
  */
 import { constant, normal, type Params, type Tensor } from "../graph/index.ts";
 import { attend, causalMask, embedding, layerNorm, linear, normalize } from "../nn/index.ts";
-import type { Trace } from "./eva-vit.ts";
 
 /** What the layers of CLIP's text and vision transformers have in common. */
 export interface ClipLayersConfig {
@@ -28,8 +27,8 @@ export interface TextEncoderConfig extends ClipLayersConfig {
 export interface ClipLayersOptions {
   /** Additive, [S,S]. */
   readonly mask?: Tensor;
-  /** Sees the output of each layer. */
-  readonly onLayer?: (layer: number, x: Tensor) => void;
+  /** Tap names: `<name>.layer.i`. */
+  readonly name: string;
 }
 
 /** Pre-norm layers with a matrix each for q, k and v. x: f32 [B,S,D] -> [B,S,D]. Keys `encoder.layers.i.*`. */
@@ -37,7 +36,7 @@ export function clipLayers(
   p: Params,
   x: Tensor,
   { width: D, depth, heads, intermediate, activation, eps = 1e-5 }: ClipLayersConfig,
-  { mask, onLayer }: ClipLayersOptions = {},
+  { mask, name }: ClipLayersOptions,
 ): Tensor {
   for (let i = 0; i < depth; i++) {
     const layer = p.at("encoder", "layers", i);
@@ -48,7 +47,7 @@ export function clipLayers(
     const inner = linear(layer.at("mlp", "fc1"), layerNorm(layer.at("layer_norm2"), x, eps), intermediate);
     const active = activation === "gelu" ? inner.gelu() : inner.mul(inner.mul(1.702).sigmoid());
     x = x.add(linear(layer.at("mlp", "fc2"), active, D));
-    onLayer?.(i, x);
+    p.tap(`${name}.layer.${i}`, x);
   }
   return x;
 }
@@ -57,16 +56,13 @@ export function clipLayers(
  * ids: i32 [B,L] -> last hidden state after the final norm, f32 [B,L,D]; causal, no padding mask.
  * Keys below `p`: `embeddings.{token,position}_embedding`, `encoder.layers.i.*`, `final_layer_norm`.
  */
-export function textEncoder(p: Params, ids: Tensor, config: TextEncoderConfig, trace: Trace = {}): Tensor {
+export function textEncoder(p: Params, ids: Tensor, config: TextEncoderConfig): Tensor {
   const { vocabulary, maxPositions, width: D, eps = 1e-5 } = config;
   const L = ids.size(1);
   const positions = constant(Int32Array.from({ length: L }, (_, i) => i));
   const words = embedding(p.at("embeddings", "token_embedding"), ids, vocabulary, D);
   const x = words.add(embedding(p.at("embeddings", "position_embedding"), positions, maxPositions, D, 0.01));
-  const onLayer = (i: number, y: Tensor): void => {
-    trace[`text.layer.${i}`] = y;
-  };
-  return layerNorm(p.at("final_layer_norm"), clipLayers(p, x, config, { mask: causalMask(L), onLayer }), eps);
+  return layerNorm(p.at("final_layer_norm"), clipLayers(p, x, config, { mask: causalMask(L), name: "text" }), eps);
 }
 
 /**

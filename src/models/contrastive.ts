@@ -1,7 +1,6 @@
 /** The space that the last causal embedding shares with captions. arXiv 2307.08041 section 3.1. */
 import type { Params, Tensor } from "../graph/index.ts";
 import { linear, normalize } from "../nn/index.ts";
-import type { Trace } from "./eva-vit.ts";
 import { type QFormerConfig, qformer } from "./qformer.ts";
 import type { SeedConfig } from "./seed-tokenizer.ts";
 
@@ -26,14 +25,6 @@ function feature(p: Params, hidden: Tensor, position: number, { contrastiveWidth
 }
 
 /** The Q-Former as a bidirectional text encoder. ids, mask: i32 [B,L] -> f32 [B,L,D], or one position, f32 [B,1,D]. */
-export function textHidden(
-  p: Params,
-  ids: Tensor,
-  mask: Tensor,
-  config: QFormerConfig,
-  trace: Trace = {},
-  only?: number,
-): Tensor {
-  const input = { text: { ids, mask }, ...(only === undefined ? {} : { only }) };
-  return qformer(p.at("Qformer", "bert"), config, input, trace, "text");
+export function textHidden(p: Params, ids: Tensor, mask: Tensor, config: QFormerConfig, only?: number): Tensor {
+  return qformer(p.at("Qformer", "bert"), config, { text: { ids, mask }, only, name: "text" });
 }

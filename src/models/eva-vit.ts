@@ -25,9 +25,6 @@ export interface VitConfig {
   readonly stem?: readonly number[];
 }
 
-/** Intermediate results by name, for parity checks and debugging. */
-export type Trace = Record<string, Tensor>;
-
 /** Number of tokens, class token included. */
 export function vitTokens({ imageSize, patchSize }: Pick<VitConfig, "imageSize" | "patchSize">): number {
   return (imageSize / patchSize) ** 2 + 1;
@@ -37,7 +34,7 @@ export function vitTokens({ imageSize, patchSize }: Pick<VitConfig, "imageSize" 
  * pixels: f32 [B,3,Y,X], normalized -> f32 [B,1+P,D], class token first.
  * Keys `cls_token`, `pos_embed`, `patch_embed.proj.*`, `blocks.i.*`; with a stem `patch_embed.stem.i.*`.
  */
-export function evaVit(p: Params, pixels: Tensor, config: VitConfig, trace: Trace = {}): Tensor {
+export function evaVit(p: Params, pixels: Tensor, config: VitConfig): Tensor {
   const { width: D, patchSize, depth, heads, mlpHidden, eps = 1e-6, stem = [] } = config;
   const B = pixels.dim(0);
   const tokens = vitTokens(config);
@@ -45,13 +42,12 @@ export function evaVit(p: Params, pixels: Tensor, config: VitConfig, trace: Trac
   const patches = patchEmbed(p.at("patch_embed", "proj"), cells, D, patchSize / 2 ** stem.length); // [B,P,D]
   const cls = p.get("cls_token", [1, 1, D], normal(0.02)).expand([B, 1, D]);
   let x = concat([cls, patches], 1).add(p.get("pos_embed", [1, tokens, D], normal(0.02)));
-  trace["vit.embed"] = x;
+  p.tap("vit.embed", x);
   for (let i = 0; i < depth; i++) {
     x = block(p.at("blocks", i), x, { heads, hidden: mlpHidden, eps, qkvBias: "q-and-v" });
-    trace[`vit.block.${i}`] = x;
+    p.tap(`vit.block.${i}`, x);
   }
-  trace["vit.out"] = x;
-  return x;
+  return p.tap("vit.out", x);
 }
 
 const STEM_GROUPS = 8;

@@ -5,7 +5,6 @@
  */
 import { concat, constant, type Params, type Tensor } from "../graph/index.ts";
 import { attend, causalMask, embedding, layerNorm, linear, paddingMask } from "../nn/index.ts";
-import type { Trace } from "./eva-vit.ts";
 
 export interface QFormerConfig {
   readonly hidden: number;
@@ -35,7 +34,9 @@ export interface QFormerInput {
    * The only position whose result is wanted, of queries alone or text alone: the last layer computes no other, and the
    * result is f32 [B,1,D].
    */
-  readonly only?: number;
+  readonly only?: number | undefined;
+  /** Tap names: `<name>.embed`, `<name>.layer.j`, ... Default "qformer". */
+  readonly name?: string;
 }
 
 /** Positions of one pass: Q queries, then L words; either may be absent. */
@@ -46,20 +47,16 @@ interface Pass {
   readonly features: Tensor | undefined;
   /** What the layer computes; undefined for all. */
   readonly only?: number | undefined;
+  /** Of the layer's taps. */
+  readonly name: string;
 }
 
 /**
  * Queries only, text only, or both in one pass -> last hidden state f32 [B,Q+L,D].
  * Keys below `p` (the checkpoints' `Qformer.bert`): `embeddings.*`, `encoder.layer.j.*`.
  */
-export function qformer(
-  p: Params,
-  config: QFormerConfig,
-  input: QFormerInput,
-  trace: Trace = {},
-  name = "qformer",
-): Tensor {
-  const { queries, features, text, only } = input;
+export function qformer(p: Params, config: QFormerConfig, input: QFormerInput): Tensor {
+  const { queries, features, text, only, name = "qformer" } = input;
   const B = (features ?? text!.ids).dim(0);
   const Q = queries?.size(1) ?? 0;
   const L = text?.ids.size(1) ?? 0;
@@ -70,15 +67,14 @@ export function qformer(
   const joined = parts.length === 2 ? concat([parts[0]!.expand([B, Q, config.hidden]), parts[1]!], 1) : parts[0]!;
   const normed = layerNorm(p.at("embeddings", "LayerNorm"), joined, config.eps ?? 1e-12);
   let x = text ? normed : normed.expand([B, Q, config.hidden]);
-  trace[`${name}.embed`] = x;
-  const pass: Pass = { Q, L, mask: selfMask(config, Q, text?.mask), features };
+  p.tap(`${name}.embed`, x);
+  const pass = { Q, L, mask: selfMask(config, Q, text?.mask), features };
   for (let j = 0; j < config.layers; j++) {
     const wanted = j === config.layers - 1 ? only : undefined;
-    x = layer(p.at("encoder", "layer", j), x, config, j, { ...pass, only: wanted }, trace, `${name}.layer.${j}`);
-    trace[`${name}.layer.${j}`] = x;
+    x = layer(p.at("encoder", "layer", j), x, config, j, { ...pass, only: wanted, name: `${name}.layer.${j}` });
+    p.tap(`${name}.layer.${j}`, x);
   }
-  trace[`${name}.last_hidden_state`] = x;
-  return x;
+  return p.tap(`${name}.last_hidden_state`, x);
 }
 
 /** Word plus position. ids: i32 [B,L] -> [B,L,D]. */
@@ -100,17 +96,17 @@ function selfMask({ causal }: QFormerConfig, Q: number, padding?: Tensor): Tenso
 }
 
 /** Post-norm BERT layer. x: [B,Q+L,D] -> same, or [B,1,D] of the only position wanted. */
-function layer(p: Params, x: Tensor, config: QFormerConfig, j: number, pass: Pass, trace: Trace, name: string): Tensor {
-  const { Q, L, features, mask, only } = pass;
+function layer(p: Params, x: Tensor, config: QFormerConfig, j: number, pass: Pass): Tensor {
+  const { Q, L, features, mask, only, name } = pass;
   const row = (t: Tensor, axis: number): Tensor => (only === undefined ? t : t.slice(axis, only, only + 1));
   let h = attention(p.at("attention"), row(x, 1), x, config, mask && (mask.dim(-2) === 1 ? mask : row(mask, -2)));
-  trace[`${name}.self_attention`] = h;
+  p.tap(`${name}.self_attention`, h);
   if (Q === 0) return feedForward(p, h, config, "");
   const words = L > 0 ? h.slice(1, Q, Q + L) : undefined;
   h = L > 0 ? h.slice(1, 0, Q) : h;
   if (features && j % (config.crossAttentionFrequency ?? 2) === 0) {
     h = attention(p.at("crossattention"), h, features, config);
-    trace[`${name}.cross_attention`] = h;
+    p.tap(`${name}.cross_attention`, h);
   }
   const q = feedForward(p, h, config, "_query");
   return words ? concat([q, feedForward(p, words, config, "")], 1) : q;

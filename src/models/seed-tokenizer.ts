@@ -6,7 +6,7 @@
  */
 import { normal, type Params, type Tensor, zeros } from "../graph/index.ts";
 import { block, layerNorm, linear } from "../nn/index.ts";
-import { evaVit, type Trace, type VitConfig } from "./eva-vit.ts";
+import { evaVit, type VitConfig } from "./eva-vit.ts";
 import { type QFormerConfig, qformer } from "./qformer.ts";
 import { type CodebookConfig, codebook, decodeTask, encodeTask, type Quantized, vectorQuantize } from "./quantizer.ts";
 
@@ -40,45 +40,33 @@ export interface SeedConfig {
 }
 
 /** pixels: f32 [B,3,Y,X] -> features of the frozen tower after ln_vision, f32 [B,1+P,W]. */
-export function visionFeatures(p: Params, pixels: Tensor, config: SeedConfig, trace: Trace = {}): Tensor {
-  const tokens = evaVit(p.at("visual_encoder"), pixels, config.vision, trace);
-  return visionNorm(p, tokens, trace);
+export function visionFeatures(p: Params, pixels: Tensor, config: SeedConfig): Tensor {
+  return visionNorm(p, evaVit(p.at("visual_encoder"), pixels, config.vision));
 }
 
 /** `ln_vision`, which learns in stage 1 although the tower is frozen; eps 1e-5 (published system: epsilons). */
-export function visionNorm(p: Params, tokens: Tensor, trace: Trace = {}): Tensor {
-  const out = layerNorm(p.at("ln_vision"), tokens, 1e-5);
-  trace["ln_vision.out"] = out;
-  return out;
+export function visionNorm(p: Params, tokens: Tensor): Tensor {
+  return p.tap("ln_vision.out", layerNorm(p.at("ln_vision"), tokens, 1e-5));
 }
 
 /**
  * features: f32 [B,S,W] -> causal embeddings f32 [B,32,D], or one of them, f32 [B,1,D]. Embedding k depends on queries
  * 0..k only.
  */
-export function causalEmbeddings(
-  p: Params,
-  features: Tensor,
-  config: SeedConfig,
-  trace: Trace = {},
-  only?: number,
-): Tensor {
+export function causalEmbeddings(p: Params, features: Tensor, config: SeedConfig, only?: number): Tensor {
   const queries = p.get("query_tokens", [1, QUERIES, config.qformer.hidden], normal(0.02));
-  const input = { queries, features, ...(only === undefined ? {} : { only }) };
-  return qformer(p.at("Qformer", "bert"), config.qformer, input, trace);
+  return qformer(p.at("Qformer", "bert"), config.qformer, { queries, features, only });
 }
 
 /** y: causal embeddings f32 [B,32,D] -> codes. */
-export function quantize(p: Params, y: Tensor, config: SeedConfig, trace: Trace = {}): Quantized {
+export function quantize(p: Params, y: Tensor, config: SeedConfig): Quantized {
   const z = encodeTask(p, y, config.codebook);
   const q = vectorQuantize(p, z, config.codebook);
-  Object.assign(trace, {
-    "encode_task.out": z,
-    "vq.distances": q.distances,
-    "vq.indices": q.ids,
-    "vq.quantized": q.zq,
-    "vq.loss": q.loss,
-  });
+  p.tap("encode_task.out", z);
+  p.tap("vq.distances", q.distances);
+  p.tap("vq.indices", q.ids);
+  p.tap("vq.quantized", q.zq);
+  p.tap("vq.loss", q.loss);
   return q;
 }
 
@@ -93,25 +81,25 @@ export function decodeVectors(p: Params, zq: Tensor, config: SeedConfig): Tensor
 }
 
 /** A transformer over u with its own positions. Keys `pos_embed<suffix>`, `blocks<suffix>.i`. u: [B,32,D] -> same. */
-function decoder(p: Params, u: Tensor, config: SeedConfig, suffix: string, trace: Trace, name: string): Tensor {
+function decoder(p: Params, u: Tensor, config: SeedConfig, suffix: string, name: string): Tensor {
   const D = config.qformer.hidden;
   let x = u.add(p.get(`pos_embed${suffix}`, [1, QUERIES, D], zeros));
   for (let i = 0; i < config.decoderDepth; i++) {
     x = block(p.at(`blocks${suffix}`, i), x, { heads: config.decoderHeads, hidden: 4 * D, eps: 1e-6, qkvBias: "all" });
-    trace[`${name}.${i}`] = x;
+    p.tap(`${name}.${i}`, x);
   }
   return x;
 }
 
 /** Reconstruction of the causal embeddings, for the cosine loss. u: f32 [B,32,D] -> [B,32,D]. */
-export function reconstructEmbeddings(p: Params, u: Tensor, config: SeedConfig, trace: Trace = {}): Tensor {
-  return decoder(p, u, config, "", trace, "recon.blocks");
+export function reconstructEmbeddings(p: Params, u: Tensor, config: SeedConfig): Tensor {
+  return decoder(p, u, config, "", "recon.blocks");
 }
 
 /** v2: u: f32 [B,32,D] -> image embedding f32 [B,F]. */
-export function imageEmbedding(p: Params, u: Tensor, config: SeedConfig, trace: Trace = {}): Tensor {
+export function imageEmbedding(p: Params, u: Tensor, config: SeedConfig): Tensor {
   const { width, head } = config.image!;
-  const x = decoder(p, u, config, "_image", trace, "detok.blocks_image");
+  const x = decoder(p, u, config, "_image", "detok.blocks_image");
   const B = x.dim(0);
   if (head.kind === "down") {
     const down = p.at("image_down");
@@ -120,18 +108,18 @@ export function imageEmbedding(p: Params, u: Tensor, config: SeedConfig, trace: 
       h = linear(down.at(2 * i), h, dim, { bias: false, init: normal(h.size(-1) ** -0.5) });
       if (i < 2) h = h.relu();
     }
-    trace["detok.image_down.out"] = h;
+    p.tap("detok.image_down.out", h);
     return linear(p.at("distill_image_proj"), h.reshape([B, QUERIES * head.dims[2]]), width);
   }
-  const out = reverseQFormer(p, x, config, { tokens: 1, layers: head.layers, suffix: "" }, trace, "detok.reverse");
+  const out = reverseQFormer(p, x, config, { tokens: 1, layers: head.layers, suffix: "" }, "detok.reverse");
   return linear(p.at("distill_image_proj"), out.reshape([B, config.qformer.hidden]), width);
 }
 
 /** v1: u: f32 [B,32,D] -> text features f32 [B,tokens,F]. */
-export function textFeatures(p: Params, u: Tensor, config: SeedConfig, trace: Trace = {}): Tensor {
+export function textFeatures(p: Params, u: Tensor, config: SeedConfig): Tensor {
   const text = config.text!;
-  const x = decoder(p, u, config, "_text", trace, "blocks_text");
-  const out = reverseQFormer(p, x, config, text, trace, "reverse");
+  const x = decoder(p, u, config, "_text", "blocks_text");
+  const out = reverseQFormer(p, x, config, text, "reverse");
   return linear(p.at("distill_text_proj"), out, text.width);
 }
 
@@ -141,10 +129,9 @@ function reverseQFormer(
   x: Tensor,
   config: SeedConfig,
   { tokens, layers, suffix }: { tokens: number; layers: number; suffix: string },
-  trace: Trace,
   name: string,
 ): Tensor {
   const queries = p.get(`reverse_tokens${suffix}`, [1, tokens, config.qformer.hidden], normal(0.02));
   const reverse = { ...config.qformer, layers, causal: false };
-  return qformer(p.at(`Reverse_Qformer${suffix}`, "bert"), reverse, { queries, features: x }, trace, name);
+  return qformer(p.at(`Reverse_Qformer${suffix}`, "bert"), reverse, { queries, features: x, name });
 }

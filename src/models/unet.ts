@@ -5,7 +5,6 @@
 import { ShapeError } from "../base/errors.ts";
 import { concat, normal, type Params, type Tensor, zeros } from "../graph/index.ts";
 import { conv2d, groupNorm } from "../nn/index.ts";
-import type { Trace } from "./eva-vit.ts";
 import { dense, resnet, sinusoid, upsample } from "./resnet2d.ts";
 import { spatialTransformer } from "./spatial-transformer.ts";
 
@@ -60,14 +59,13 @@ export function unet(
   context: Tensor,
   config: UnetConfig,
   classEmbedding?: Tensor,
-  trace: Trace = {},
 ): Tensor {
   const { blockOutChannels: widths, layersPerBlock, attentionHeads, outChannels } = config;
   const { useLinearProjection = false, normNumGroups: groups = 32, normEps: eps = 1e-5 } = config;
   const levels = widths.length;
   checkSizes(x, context, config);
   const time = timeEmbedding(p, timesteps, config, classEmbedding).silu(); // every user starts with SiLU
-  trace["unet.time"] = time;
+  p.tap("unet.time", time);
 
   const heads = (level: number): number =>
     typeof attentionHeads === "number" ? attentionHeads : attentionHeads[level]!;
@@ -91,14 +89,14 @@ export function unet(
       h = conv2d(block.at("downsamplers", 0, "conv"), h, widths[level]!, { kernel: 3, stride: 2 });
       skips.push(h);
     }
-    trace[`unet.down.${level}`] = h;
+    p.tap(`unet.down.${level}`, h);
   }
 
   const mid = p.at("mid_block");
   h = res(mid.at("resnets", 0), h, levels - 1);
   h = attend(mid.at("attentions", 0), h, levels - 1);
   h = res(mid.at("resnets", 1), h, levels - 1);
-  trace["unet.mid"] = h;
+  p.tap("unet.mid", h);
 
   for (let i = 0; i < levels; i++) {
     const level = levels - 1 - i;
@@ -109,7 +107,7 @@ export function unet(
       if (attends) h = attend(block.at("attentions", j), h, level);
     }
     if (level > 0) h = upsample(block, h);
-    trace[`unet.up.${i}`] = h;
+    p.tap(`unet.up.${i}`, h);
   }
 
   h = groupNorm(p.at("conv_norm_out"), h, groups, eps).silu();

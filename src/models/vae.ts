@@ -5,7 +5,6 @@
 import { ShapeError } from "../base/errors.ts";
 import type { Params, Tensor } from "../graph/index.ts";
 import { attend, conv2d, groupNorm } from "../nn/index.ts";
-import type { Trace } from "./eva-vit.ts";
 import { dense, resnet, upsample } from "./resnet2d.ts";
 
 /** The fields of diffusers' config.json, in camel case. */
@@ -43,7 +42,7 @@ export function vaeFactor({ blockOutChannels }: VaeConfig): number {
  * `scalingFactor` before diffusion. Keys `encoder.*`, `quant_conv`.
  * @throws ShapeError if the size is not such a multiple.
  */
-export function vaeEncode(p: Params, pixels: Tensor, config: VaeConfig, trace: Trace = {}): LatentDistribution {
+export function vaeEncode(p: Params, pixels: Tensor, config: VaeConfig): LatentDistribution {
   const { blockOutChannels: widths, layersPerBlock, latentChannels: C, normNumGroups: groups = 32 } = config;
   const factor = vaeFactor(config);
   if (pixels.size(2) % factor !== 0 || pixels.size(3) % factor !== 0)
@@ -57,10 +56,10 @@ export function vaeEncode(p: Params, pixels: Tensor, config: VaeConfig, trace: T
       const padded = h.pad(2, 0, 1).pad(3, 0, 1); // on one side only, as the original
       h = conv2d(block.at("downsamplers", 0, "conv"), padded, channels, { kernel: 3, stride: 2, padding: 0 });
     }
-    trace[`vae.encoder.down.${level}`] = h;
+    p.tap(`vae.encoder.down.${level}`, h);
   }
   h = middle(encoder.at("mid_block"), h, groups);
-  trace["vae.encoder.mid"] = h;
+  p.tap("vae.encoder.mid", h);
   h = groupNorm(encoder.at("conv_norm_out"), h, groups, EPS).silu();
   h = conv2d(encoder.at("conv_out"), h, 2 * C, { kernel: 3 });
   const moments = conv2d(p.at("quant_conv"), h, 2 * C, { kernel: 1 });
@@ -75,19 +74,19 @@ export function vaeEncode(p: Params, pixels: Tensor, config: VaeConfig, trace: T
  * latents: f32 [B,latent,y,x], already divided by `scalingFactor` -> pixels f32 [B,3,Y,X], about -1..1.
  * Keys `post_quant_conv`, `decoder.*`.
  */
-export function vaeDecode(p: Params, latents: Tensor, config: VaeConfig, trace: Trace = {}): Tensor {
+export function vaeDecode(p: Params, latents: Tensor, config: VaeConfig): Tensor {
   const { blockOutChannels, layersPerBlock, latentChannels, outChannels, normNumGroups: groups = 32 } = config;
   const widths = blockOutChannels.toReversed();
   const decoder = p.at("decoder");
   let h = conv2d(p.at("post_quant_conv"), latents, latentChannels, { kernel: 1 });
   h = conv2d(decoder.at("conv_in"), h, widths[0]!, { kernel: 3 });
   h = middle(decoder.at("mid_block"), h, groups);
-  trace["vae.decoder.mid"] = h;
+  p.tap("vae.decoder.mid", h);
   for (const [i, channels] of widths.entries()) {
     const block = decoder.at("up_blocks", i);
     for (let j = 0; j <= layersPerBlock; j++) h = resnet(block.at("resnets", j), h, { channels, groups, eps: EPS });
     if (i < widths.length - 1) h = upsample(block, h);
-    trace[`vae.decoder.up.${i}`] = h;
+    p.tap(`vae.decoder.up.${i}`, h);
   }
   h = groupNorm(decoder.at("conv_norm_out"), h, groups, EPS).silu();
   return conv2d(decoder.at("conv_out"), h, outChannels, { kernel: 3 });

@@ -273,7 +273,7 @@ async function frozenSeed(
   const tokens = input("tokens", ["B", (seed.vision.imageSize / seed.vision.patchSize) ** 2 + 1, seed.vision.width]);
   const y = causalEmbeddings(p, visionNorm(p, tokens), seed);
   const pictures = await runtime.compile({ y }, mapWeights(weights));
-  const hidden = textHidden(p, input("ids", ["B", L], "i32"), input("mask", ["B", L], "i32"), seed.qformer, {}, 0);
+  const hidden = textHidden(p, input("ids", ["B", L], "i32"), input("mask", ["B", L], "i32"), seed.qformer, 0);
   const captions = await runtime.compile({ caption: textFeature(p, hidden, seed) }, mapWeights(weights));
   return {
     key: seedKey(clip.key, config, weights),

@@ -18,7 +18,6 @@ import { textEncoder } from "../../src/models/clip.ts";
 import { readClipTextConfig, readClipVisionConfig } from "../../src/models/clip-config.ts";
 import { clipVision } from "../../src/models/clip-vision.ts";
 import { readUnetConfig, readVaeConfig } from "../../src/models/diffusers-config.ts";
-import type { Trace } from "../../src/models/eva-vit.ts";
 import { type UnetConfig, unet } from "../../src/models/unet.ts";
 import { latentsToPixels, type VaeConfig, vaeDecode, vaeEncode } from "../../src/models/vae.ts";
 import { type Program, Runtime, type Value, type Values, type WeightSource } from "../../src/runtime/index.ts";
@@ -75,17 +74,16 @@ function failures(got: Values, io: Values, prefix: string): string[] {
 interface UnetGraph {
   readonly p: Params;
   readonly out: Tensor;
-  readonly trace: Trace;
 }
 
 /** Inputs latents, timesteps, context and perhaps class_embedding. */
 function unetGraph(config: UnetConfig, batch: number | "B"): UnetGraph {
   const { inChannels, sampleSize, crossAttentionDim, projectionClassEmbeddingsInputDim: E } = config;
-  const [p, trace]: [Params, Trace] = [new Params(), {}];
+  const p = new Params();
   const latents = input("latents", [batch, inChannels, sampleSize, sampleSize]);
   const context = input("context", [batch, 7, crossAttentionDim]);
   const classes = E ? input("class_embedding", [batch, E]) : undefined;
-  return { p, trace, out: unet(p, latents, input("timesteps", [batch]), context, config, classes, trace) };
+  return { p, out: unet(p, latents, input("timesteps", [batch]), context, config, classes) };
 }
 
 function feeds(io: Values, prefix: string): Values {
@@ -102,9 +100,9 @@ describe.each(["sd1", "unclip"])("%s", (folder) => {
   test("UNet: every block, and no weight unused", async () => {
     const io = await tensors(`${folder}/io.safetensors`);
     const stored = await weights(`${folder}/unet/diffusion_pytorch_model.safetensors`);
-    const { p, out, trace } = unetGraph(readUnetConfig(await json(`${folder}/unet/config.json`), folder), "B");
+    const { p, out } = unetGraph(readUnetConfig(await json(`${folder}/unet/config.json`), folder), "B");
     expect([...p.declared().keys()].sort()).toEqual(stored.names.sort());
-    const program = await runtime.compile({ ...trace, "unet.out": out }, stored);
+    const program = await runtime.compile({ ...p.taps(), "unet.out": out }, stored);
     expect(failures(await program.run(feeds(io, "unet.in.")), io, "unet.")).toEqual([]);
   });
 
@@ -127,11 +125,11 @@ describe.each(["sd1", "unclip"])("%s", (folder) => {
     const io = await tensors(`${folder}/io.safetensors`);
     const stored = await weights(`${folder}/vae/diffusion_pytorch_model.safetensors`);
     const config = readVaeConfig(await json(`${folder}/vae/config.json`), folder);
-    const [p, trace]: [Params, Trace] = [new Params(), {}];
-    const { mean, logVariance } = vaeEncode(p, input("pixels", ["B", 3, 16, 16]), config, trace);
-    const out = vaeDecode(p, mean, config, trace);
+    const p = new Params();
+    const { mean, logVariance } = vaeEncode(p, input("pixels", ["B", 3, 16, 16]), config);
+    const out = vaeDecode(p, mean, config);
     expect([...p.declared().keys()].sort()).toEqual(stored.names.sort());
-    const outputs = { ...trace, "vae.mean": mean, "vae.log_variance": logVariance, "vae.out": out };
+    const outputs = { ...p.taps(), "vae.mean": mean, "vae.log_variance": logVariance, "vae.out": out };
     const got = await (await runtime.compile(outputs, stored)).run(feeds(io, "vae.in."));
     expect(failures(got, io, "vae.")).toEqual([]);
   });
@@ -140,10 +138,10 @@ describe.each(["sd1", "unclip"])("%s", (folder) => {
     const io = await tensors(`${folder}/io.safetensors`);
     const stored = await weights(`${folder}/text_encoder/model.safetensors`);
     const config = readClipTextConfig(await json(`${folder}/text_encoder/config.json`), folder);
-    const [p, trace]: [Params, Trace] = [new Params(), {}];
-    const out = textEncoder(p, input("ids", ["B", 7], "i32"), config, trace);
+    const p = new Params();
+    const out = textEncoder(p, input("ids", ["B", 7], "i32"), config);
     expect([...p.declared().keys()].sort()).toEqual(stored.names.sort());
-    const program = await runtime.compile({ ...trace, "text.out": out }, stored);
+    const program = await runtime.compile({ ...p.taps(), "text.out": out }, stored);
     expect(failures(await program.run(feeds(io, "text.in.")), io, "text.")).toEqual([]);
   });
 });
@@ -152,10 +150,10 @@ test("unclip image encoder: every layer and the image embedding, and no weight u
   const io = await tensors("unclip/io.safetensors");
   const stored = await weights("unclip/image_encoder/model.safetensors");
   const config = readClipVisionConfig(await json("unclip/image_encoder/config.json"), "unclip");
-  const [p, trace]: [Params, Trace] = [new Params(), {}];
-  const out = clipVision(p, input("pixels", ["B", 3, config.imageSize, config.imageSize]), config, trace);
+  const p = new Params();
+  const out = clipVision(p, input("pixels", ["B", 3, config.imageSize, config.imageSize]), config);
   expect([...p.declared().keys()].sort()).toEqual(stored.names.sort());
-  const program = await runtime.compile({ ...trace, "image.out": out }, stored);
+  const program = await runtime.compile({ ...p.taps(), "image.out": out }, stored);
   expect(failures(await program.run(feeds(io, "image.in.")), io, "image.")).toEqual([]);
 });
 

@@ -4,7 +4,6 @@
  */
 import { gradients } from "../../autodiff/index.ts";
 import type { Params, Tensor } from "../../graph/index.ts";
-import type { Trace } from "../../models/eva-vit.ts";
 import { qformer } from "../../models/qformer.ts";
 import {
   causalEmbeddings,
@@ -18,7 +17,7 @@ import {
   visionFeatures,
 } from "../../models/seed-tokenizer.ts";
 import { cosineLoss } from "../../nn/index.ts";
-import { type ContrastOptions, type Stage1Output, stage1Loss } from "../../training/losses/stage1.ts";
+import { type Stage1Options, type Stage1Output, stage1Loss } from "../../training/losses/stage1.ts";
 import { stage2Loss } from "../../training/losses/stage2.ts";
 
 /** The tensors of a reference file. */
@@ -28,39 +27,39 @@ export interface Reference {
   feed(name: string): Tensor;
 }
 
+/** Computed tensors under the fixture's names. */
+type Results = Record<string, Tensor>;
+
 /** pixels -> codes -> decoded vectors, common to v1 and v2; returns the vectors of the straight-through codes. */
-function encode(p: Params, ref: Reference, config: SeedConfig, out: Trace): { y: Tensor; u: Tensor } {
-  const y = causalEmbeddings(p, visionFeatures(p, ref.feed("input.pixel_values"), config, out), config, out);
-  const u = decodeVectors(p, quantize(p, y, config, out).zq, config);
-  out["decode_task.out"] = u;
+function encode(p: Params, ref: Reference, config: SeedConfig): { y: Tensor; u: Tensor } {
+  const y = causalEmbeddings(p, visionFeatures(p, ref.feed("input.pixel_values"), config), config);
+  const u = p.tap("decode_task.out", decodeVectors(p, quantize(p, y, config).zq, config));
   return { y, u };
 }
 
 /** v1: the text features come from the straight-through codes. */
-export function v1Case(p: Params, ref: Reference, config: SeedConfig): Trace {
-  const out: Trace = {};
-  const { u } = encode(p, ref, config, out);
-  out.generation_embeddings = textFeatures(p, u, config, out);
-  return out;
+export function v1Case(p: Params, ref: Reference, config: SeedConfig): Results {
+  const { u } = encode(p, ref, config);
+  const generation_embeddings = textFeatures(p, u, config);
+  return { ...p.taps(), generation_embeddings };
 }
 
 /** v2: the image embedding comes from given codes, so that it is checked apart from the encoder. */
-export function v2Case(p: Params, ref: Reference, config: SeedConfig): Trace {
-  const out: Trace = {};
-  const { y, u } = encode(p, ref, config, out);
-  out["recon.cosine_loss"] = cosineLoss(reconstructEmbeddings(p, u, config, out), y);
-  const detokenize = (codes: string, trace: Trace): Tensor => {
+export function v2Case(p: Params, ref: Reference, config: SeedConfig): Results {
+  const { y, u } = encode(p, ref, config);
+  p.tap("recon.cosine_loss", cosineLoss(reconstructEmbeddings(p, u, config), y));
+  const detokenize = (codes: string): Tensor => {
     const vectors = decodeVectors(p, codeVectors(p, ref.feed(codes), config), config);
-    trace["detok.decode_task.out"] = vectors;
-    return imageEmbedding(p, vectors, config, trace);
+    return imageEmbedding(p, p.tap("detok.decode_task.out", vectors), config);
   };
-  out["detok.image_embeds"] = detokenize("vq.indices", out);
-  if (ref.names.includes("extra.indices")) out["extra.image_embeds"] = detokenize("extra.indices", {});
+  p.tap("detok.image_embeds", detokenize("vq.indices"));
+  const out = p.taps(); // the codes below go through the same layers again
+  if (ref.names.includes("extra.indices")) out["extra.image_embeds"] = detokenize("extra.indices");
   return out;
 }
 
 /** Losses and gradients of the codebook and the de-tokenizer. */
-export function stage2Case(p: Params, ref: Reference, config: SeedConfig): Trace {
+export function stage2Case(p: Params, ref: Reference, config: SeedConfig): Results {
   const y = causalEmbeddings(p, visionFeatures(p, ref.feed("input.pixel_values"), config), config);
   const { loss, parts } = stage2Loss(p, y, { imageEmbedding: ref.feed("input.clip_image_embeds") }, config);
   return {
@@ -73,22 +72,21 @@ export function stage2Case(p: Params, ref: Reference, config: SeedConfig): Trace
 }
 
 /** Query, text and joint path, the contrastive loss and its gradients in one process, in several, and both-sided. */
-export function stage1Case(p: Params, ref: Reference, config: SeedConfig, smoothing: number): Trace {
+export function stage1Case(p: Params, ref: Reference, config: SeedConfig, smoothing: number): Results {
   const pixels = ref.feed("input.pixel_values");
   const ids = ref.feed("input.text_ids");
   const mask = ref.feed("input.text_mask");
-  const part = (start: number, end: number, options: ContrastOptions, trace?: Trace): Stage1Output => {
+  const part = (start: number, end: number, options: Stage1Options): Stage1Output => {
     const [textIds, textMask] = [ids.slice(0, start, end), mask.slice(0, start, end)];
     const batch = { pixels: pixels.slice(0, start, end), textIds, textMask };
-    return stage1Loss(p, batch, config, { smoothing, ...options }, trace);
+    return stage1Loss(p, batch, config, { smoothing, ...options });
   };
   const B = pixels.size(0);
-  const trace: Trace = {};
-  const whole = part(0, B, { gather: "official" }, trace);
-  const out: Trace = {};
-  for (const [name, t] of Object.entries(trace)) out[name.replace(/^qformer\./, "query.")] = t;
+  const whole = part(0, B, { gather: "official", all: true, allWords: true });
+  const taps = p.taps();
+  const out = Object.fromEntries(Object.entries(taps).map(([name, t]) => [name.replace(/^qformer\./, "query."), t]));
 
-  const joint = { queries: p.declared().get("query_tokens")!, features: trace["ln_vision.out"]!, text: { ids, mask } };
+  const joint = { queries: p.declared().get("query_tokens")!, features: taps["ln_vision.out"]!, text: { ids, mask } };
   out["joint.last_hidden_state"] = qformer(p.at("Qformer", "bert"), config.qformer, joint);
   out.image_feat = whole.image;
   out.text_feat = whole.text;
@@ -111,7 +109,7 @@ export function stage1Case(p: Params, ref: Reference, config: SeedConfig, smooth
 }
 
 /** Gradients of `loss` for the reference's names `<prefix><parameter>`. */
-function namedGradients(p: Params, ref: Reference, prefix: string, loss: Tensor): Trace {
+function namedGradients(p: Params, ref: Reference, prefix: string, loss: Tensor): Results {
   const paths = ref.names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
   const known = paths.filter((path) => p.declared().has(path));
   const grads = gradients(

@@ -4,7 +4,7 @@
  */
 import { constant, type Params, stopGradient, type Tensor } from "../../graph/index.ts";
 import { imageFeature, TEMPERATURE, textFeature, textHidden } from "../../models/contrastive.ts";
-import { evaVit, type Trace } from "../../models/eva-vit.ts";
+import { evaVit } from "../../models/eva-vit.ts";
 import { causalEmbeddings, QUERIES, type SeedConfig, visionNorm } from "../../models/seed-tokenizer.ts";
 import { crossEntropy, scalar } from "../../nn/index.ts";
 
@@ -37,6 +37,8 @@ export interface ContrastOptions {
 export interface Stage1Options extends ContrastOptions {
   /** Computes all 32 embeddings in the last layer, for a loss that reads more than the last one. Default false. */
   readonly all?: boolean;
+  /** Computes all words in the last layer of the text side. Default false. */
+  readonly allWords?: boolean;
 }
 
 export interface Stage1Output extends Stage1Features {
@@ -54,20 +56,14 @@ export interface Stage1Loss extends Stage1Output {
 
 /**
  * Keys: those of the tower and the Q-Former, `vision_proj.*`, `text_proj.*`, `temp`. The loss reads one position of
- * each side, so the last layers compute only these, unless a trace wants to see all.
+ * each side, so the last layers compute only these, unless the options ask for all.
  */
-export function stage1Loss(
-  p: Params,
-  batch: Stage1Batch,
-  config: SeedConfig,
-  options: Stage1Options = {},
-  trace?: Trace,
-): Stage1Loss {
-  const last = trace || options.all ? undefined : QUERIES - 1;
-  const first = trace ? undefined : 0;
-  const tokens = "tokens" in batch ? batch.tokens : evaVit(p.at("visual_encoder"), batch.pixels, config.vision, trace);
-  const y = causalEmbeddings(p, visionNorm(p, tokens, trace), config, trace, last);
-  const hidden = textHidden(p, batch.textIds, batch.textMask, config.qformer, trace, first);
+export function stage1Loss(p: Params, batch: Stage1Batch, config: SeedConfig, options: Stage1Options = {}): Stage1Loss {
+  const last = options.all ? undefined : QUERIES - 1;
+  const first = options.allWords ? undefined : 0;
+  const tokens = "tokens" in batch ? batch.tokens : evaVit(p.at("visual_encoder"), batch.pixels, config.vision);
+  const y = causalEmbeddings(p, visionNorm(p, tokens), config, last);
+  const hidden = textHidden(p, batch.textIds, batch.textMask, config.qformer, first);
   const features = { image: imageFeature(p, y, config), text: textFeature(p, hidden, config) };
   return { ...contrast(features, scalar(p, "temp", TEMPERATURE), options), y };
 }
