@@ -39,29 +39,28 @@ export {
   type TokenizerLoadOptions,
 } from "./image-tokenizer/seed-tokenizer.ts";
 export {
-  type DrawingNote,
-  differentPixels,
-  drawingPng,
-  expectSamePainter,
-  readDrawingNote,
-} from "./language/drawing.ts";
-export { painterHashes } from "./language/lm-folders.ts";
-export {
   type BatchReplyOptions,
   type ChatEvent,
   type ChatOptions,
   type DescribeOptions,
-  type Drawing,
+  Drawing,
+  type DrawingNote,
   type DrawnCodes,
   type DrawOptions,
+  differentPixels,
+  drawingPng,
+  expectSamePainter,
+  type ImageInput,
   type LanguageModelOptions,
+  painterHashes,
+  type Question,
   type Reply,
   type ReplyOptions,
   type RespondOptions,
+  readDrawingNote,
   SeedLanguageModel,
-  type Seen,
   type Turn,
-} from "./language/seed-language-model.ts";
+} from "./language/index.ts";
 export type { SeedlingConfig } from "./models/config.ts";
 export type { Device } from "./runtime/index.ts";
 export { type QuantizeOptions, type QuantizeReport, quantizeFolder } from "./weights/quantized/index.ts";

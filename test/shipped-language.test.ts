@@ -23,7 +23,7 @@ async function sayEverything(): Promise<Record<string, unknown>> {
   ];
   const chat: unknown[] = [];
   for await (const event of model.chat(conversation, { seed: 4, steps: 1 }))
-    chat.push(event.kind === "image" ? { ...event, image: [event.image.width, event.image.height] } : event);
+    chat.push(event.kind === "image" ? event.drawing.codes : event);
   const greedyTalk: unknown[] = [];
   for await (const event of model.chat(conversation.slice(0, 1), { temperature: 0, images: "never", maxTokens: 40 }))
     greedyTalk.push(event);

@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { InputError, UsageError } from "../base/errors.ts";
 import type { Codes } from "../codes/index.ts";
 import { fileError, readFileBounded, writeFileAtomic } from "../io/files.ts";
-import { drawingPng } from "../language/drawing.ts";
-import type { Drawing, DrawOptions, SeedLanguageModel, Turn } from "../language/seed-language-model.ts";
+import type { Drawing, DrawOptions, SeedLanguageModel, Turn } from "../language/index.ts";
 import { type ChatLine, onePath } from "./chat-line.ts";
 import { printable } from "./language-options.ts";
 import { MAX_PICTURE } from "./picture-inputs.ts";
@@ -81,13 +80,13 @@ export class ChatSession {
     }
     const turn: Turn = { role: "user", parts: [...attached.map(({ codes }) => ({ codes })), text] };
     const shown = [...attached.map(({ path }) => `[picture ${path}] `), text].join("");
-    const reply = await this.#reply([...this.#turns, turn], text, signal);
+    const reply = await this.#reply([...this.#turns, turn], signal);
     this.#turns.push(turn, reply.turn);
     this.#said.push({ who: "USER", text: shown }, { who: "ASSISTANT", text: reply.text });
     this.#attached = [];
   }
 
-  async #reply(turns: readonly Turn[], prompt: string, signal: AbortSignal): Promise<{ turn: Turn; text: string }> {
+  async #reply(turns: readonly Turn[], signal: AbortSignal): Promise<{ turn: Turn; text: string }> {
     let [text, reply]: [string, Turn | undefined] = ["", undefined];
     const settings = { ...this.#settings, seed: this.#seed, truncate: true, signal };
     for await (const event of this.#model.chat(turns, settings)) {
@@ -96,9 +95,9 @@ export class ChatSession {
         text += piece;
         if (piece !== "") await this.#screen.say(piece);
       } else if (event.kind === "image") {
-        const path = await this.#keep(prompt, { ...event, text: "" }, { ...settings, guidance: 1 });
+        const path = await this.#keep(event.drawing, signal);
         text += `[picture ${path}]`;
-      } else if (event.kind === "forgotten") this.#screen.note(`(the first ${event.turns} turns did not fit any more)`);
+      } else if (event.kind === "truncated") this.#screen.note(`(the first ${event.turns} turns did not fit any more)`);
       else if (event.kind === "end") reply = event.turn;
     }
     this.#seed++;
@@ -110,7 +109,7 @@ export class ChatSession {
     if (prompt === "") throw new UsageError("/draw: expected a prompt, got none. Say what to draw.");
     const settings = { ...this.#settings, seed: this.#seed, signal };
     const [drawing] = await this.#model.draw(prompt, settings);
-    const path = await this.#keep(prompt, drawing!, settings);
+    const path = await this.#keep(drawing!, signal);
     this.#seed++;
     const request = this.#model.request(prompt);
     const { codes } = drawing!;
@@ -119,10 +118,10 @@ export class ChatSession {
   }
 
   /** Saves a picture under a name that is not taken, and shows it. */
-  async #keep(prompt: string, drawing: Drawing, settings: DrawOptions): Promise<string> {
+  async #keep(drawing: Drawing, signal: AbortSignal): Promise<string> {
     const { output } = this.#settings;
-    const png = await drawingPng(drawing.image, await this.#model.note(prompt, drawing, settings));
-    settings.signal?.throwIfAborted();
+    const png = await drawing.png();
+    signal.throwIfAborted();
     await mkdir(output, { recursive: true }).catch((error: unknown) => {
       throw fileError(error, output);
     });

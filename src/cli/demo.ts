@@ -9,7 +9,7 @@ import { comparisonSheet } from "../image/comparison.ts";
 import { blankImage, encodePng, type RgbImage } from "../image/index.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { writeFileAtomic } from "../io/files.ts";
-import { SeedLanguageModel } from "../language/seed-language-model.ts";
+import { SeedLanguageModel } from "../language/index.ts";
 import { interruptible } from "./interrupt.ts";
 import { oneLine } from "./language-options.ts";
 import { addModelOptions, closing, findModel, type ModelOptions, withTokenizer } from "./options.ts";

@@ -1,6 +1,6 @@
 /** `seedling describe`: what pictures show, in words. */
 import { Command } from "commander";
-import { DESCRIBING_PENALTY } from "../language/seed-language-model.ts";
+import { DESCRIBING_PENALTY } from "../language/index.ts";
 import { interruptible } from "./interrupt.ts";
 import {
   addLanguageOptions,

@@ -8,14 +8,14 @@ import { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { readFileBounded } from "../io/files.ts";
 import {
   type DrawingNote,
+  type DrawOptions,
   differentPixels,
   drawingPng,
   expectCodes,
   expectSamePainter,
+  painterHashes,
   readDrawingNote,
-} from "../language/drawing.ts";
-import { painterHashes } from "../language/lm-folders.ts";
-import type { DrawOptions } from "../language/seed-language-model.ts";
+} from "../language/index.ts";
 import { interruptible } from "./interrupt.ts";
 import {
   addLanguageOptions,
@@ -97,9 +97,9 @@ async function draw(words: string[], options: Options): Promise<void> {
       const drawings = await model.draw(prompt, settings);
       report.clear();
       for (const drawing of drawings) {
-        const note = await model.note(prompt, drawing, settings);
+        const png = await drawing.png();
         signal.throwIfAborted();
-        const file = await save(`${slug(prompt)}-${drawing.seed}`, await drawingPng(drawing.image, note));
+        const file = await save(`${slug(prompt)}-${drawing.seed}`, png);
         if (file === undefined) continue;
         const { codes, seed } = drawing;
         if (json) await writeBeside(`${JSON.stringify({ file, prompt, seed, codes })}\n`);

@@ -6,7 +6,7 @@ import { languageCard } from "../evaluation/language-card.ts";
 import { SECTIONS, type Section, scorecard } from "../evaluation/scorecard.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { writeFileAtomic } from "../io/files.ts";
-import { SeedLanguageModel } from "../language/seed-language-model.ts";
+import { SeedLanguageModel } from "../language/index.ts";
 import { addModelOptions, findModel, type ModelOptions, whole, withTokenizer } from "./options.ts";
 import { writeStdout } from "./output.ts";
 

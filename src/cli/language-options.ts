@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { isOfficialFolder } from "../image-tokenizer/official/index.ts";
-import { type ReplyOptions, SeedLanguageModel } from "../language/seed-language-model.ts";
+import { type ReplyOptions, SeedLanguageModel } from "../language/index.ts";
 import { addModelOptions, closing, findModel, type ModelOptions, real, whole } from "./options.ts";
 
 export interface LanguageOptions extends ModelOptions {

@@ -4,7 +4,7 @@ import { describedScenes } from "../data/described-codes.ts";
 import { type Atlas, createSceneSource, isHeldOutConcept, type Split } from "../data/index.ts";
 import { isHeldOutText, wordNetTexts } from "../data/texts.ts";
 import { openLanguageModel } from "../language/generation/index.ts";
-import type { SeedLanguageModel, Turn } from "../language/seed-language-model.ts";
+import type { SeedLanguageModel, Turn } from "../language/index.ts";
 import {
   type CodedScene,
   describingScores,

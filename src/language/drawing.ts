@@ -1,116 +1,111 @@
-/** A drawing as a PNG file that says how it came about, so that the same picture can be painted from the file alone. */
-import { z } from "zod";
-import { InputError } from "../base/errors.ts";
-import { show } from "../base/one-line.ts";
-import { CODES_PER_IMAGE, formatCodes, MAX_CODES } from "../codes/index.ts";
-import { encodePng, type RgbImage, readPngText } from "../image/index.ts";
-import { parseJson, parseWith } from "../io/json-file.ts";
-import type { Device } from "../runtime/index.ts";
+/** Drawings: prompts to codes, and a drawn picture that knows how it was made. */
+import { InputError, UsageError } from "../base/errors.ts";
+import { withDefaults } from "../base/with-defaults.ts";
+import type { Codes } from "../codes/index.ts";
+import type { RgbImage } from "../image/index.ts";
+import type { PaintOptions } from "../image-tokenizer/seed-tokenizer.ts";
+import { type ChatModel, collect, PICTURE_TOKENS, SAMPLING, textOf } from "./chat-model.ts";
+import { type DrawingNote, drawingPng, MAX_PROMPT } from "./drawing-note.ts";
+import { type GenerateEvent, guidedModel, type TokenModel } from "./generation/index.ts";
+import type { DrawOptions } from "./options.ts";
 
-const KEYWORD = "seedling";
-/** Longest prompt that a file keeps, letters. */
-export const MAX_PROMPT = 10_000;
-
-const text = z.string().max(MAX_PROMPT);
-const hash = z.string().regex(/^[0-9a-f]{16}$/);
-const number = z.number();
-
-const schema = z.strictObject({
-  format: z.literal("seedling-drawing-1"),
-  /** Of the program. */
-  version: z.string().max(40),
-  prompt: text,
-  codes: z
-    .array(
-      z
-        .int()
-        .min(0)
-        .max(MAX_CODES - 1),
-    )
-    .length(CODES_PER_IMAGE),
-  /** Of the codes and of the noise. */
-  seed: z.int().min(0),
-  /** How the codes were chosen. */
-  sampling: z.strictObject({
-    temperature: number,
-    topK: number,
-    topP: number,
-    minP: number,
-    repetitionPenalty: number,
-    /** 1 for sampling. */
-    beams: z.int().min(1),
-    guidance: number,
-    negative: text,
-  }),
-  /** How they were painted; null stands for what the model says. */
-  painting: z.strictObject({
-    device: z.enum(["cpu", "webgpu"]),
-    steps: z.int().min(1).max(10_000).nullable(),
-    guidanceScale: number.nullable(),
-  }),
-  models: z.strictObject({ painter: z.record(z.string().max(100), hash), lm: hash, adapter: hash }),
-});
-
-/** Everything that is known about a drawing besides its pixels. */
-export type DrawingNote = Readonly<z.infer<typeof schema>>;
-
-const parse = parseWith<DrawingNote>(schema);
-
-/** The PNG file, with its note and, as all painted pictures, its codes. */
-export function drawingPng(image: RgbImage, note: DrawingNote): Promise<Uint8Array> {
-  return encodePng(image, { [KEYWORD]: JSON.stringify(note), "seedling codes": formatCodes(note.codes) });
+/** A picture as the language model draws it, not yet decoded. */
+export interface DrawnCodes {
+  readonly codes: Codes;
+  /** What the model said besides the picture. */
+  readonly text: string;
+  /** Of these codes, and of the noise they are decoded from. */
+  readonly seed: number;
 }
 
-/** @throws InputError if the bytes are no PNG, have no such note, or a damaged one */
-export function readDrawingNote(bytes: Uint8Array, where: string): DrawingNote {
-  const note = readPngText(bytes, where).get(KEYWORD);
-  if (note === undefined)
-    throw new InputError(`${where}: expected a picture that seedling draw has made, found no note of it inside.`);
-  return parse(parseJson(Buffer.from(note), `${where}: its note`), `${where}: its note`);
-}
+/** A decoded drawing. */
+export class Drawing implements DrawnCodes {
+  readonly codes: Codes;
+  readonly text: string;
+  readonly seed: number;
+  readonly image: RgbImage;
+  readonly #note: () => Promise<DrawingNote>;
 
-/**
- * The note's picture can be painted bit for bit by this model only.
- * @throws InputError naming every file that differs, or the device
- */
-export function expectSamePainter(
-  note: DrawingNote,
-  painter: Readonly<Record<string, string>>,
-  device: Device,
-  where: string,
-): void {
-  const { models, painting } = note;
-  const names = [...new Set([...Object.keys(models.painter), ...Object.keys(painter)])];
-  const differ = names.filter((name) => models.painter[name] !== painter[name]);
-  if (painting.device !== device) {
-    throw new InputError(
-      `${where}: expected --device ${painting.device}, on which it was painted, got ${device}. Name that device.`,
-    );
+  constructor({ codes, text, seed }: DrawnCodes, image: RgbImage, note: () => Promise<DrawingNote>) {
+    this.codes = codes;
+    this.text = text;
+    this.seed = seed;
+    this.image = image;
+    this.#note = note;
   }
-  if (differ.length === 0) return;
-  const rows = differ
-    .slice(0, 3)
-    .map((name) => `${name.slice(0, 40)} was ${hashOr(models.painter[name])}, here ${hashOr(painter[name])}`);
-  const more = differ.length > 3 ? `; and ${differ.length - 3} more` : "";
-  throw new InputError(`${where}: painted by another model: ${rows.join("; ")}${more}. Name that model with --model.`);
+
+  /** How it was made: prompt, codes, settings, and hashes of the models, whose files are read for it once. */
+  note(): Promise<DrawingNote> {
+    return this.#note();
+  }
+
+  /** A PNG file that carries the note, from which `seedling draw --from` makes the same picture again. */
+  async png(): Promise<Uint8Array> {
+    return drawingPng(this.image, await this.note());
+  }
 }
 
-function hashOr(hash: string | undefined): string {
-  return hash ?? "not there";
+/** See `SeedLanguageModel.drawCodes`. */
+export async function drawCodes(chat: ChatModel, prompt: string, options: DrawOptions): Promise<DrawnCodes[]> {
+  const { count = 1, beams = 1, seed = 0, images = "force", maxTokens = 256, onCodes } = options;
+  if (!Number.isInteger(count) || count < 1) throw new UsageError(`draw: expected a count from 1, got ${count}.`);
+  if (beams > 1 && count > beams)
+    throw new UsageError(`draw: expected at least ${count} beams for ${count} pictures, got ${beams}.`);
+  const ids = promptIds(chat, prompt, "a prompt");
+  if (ids === undefined) throw new UsageError("draw: expected a prompt, got none. Say what to draw.");
+  const settings = {
+    ...withDefaults(SAMPLING, options),
+    model: guided(chat, options),
+    images,
+    reserve: PICTURE_TOKENS,
+    maxTokens: images === "auto" ? maxTokens : PICTURE_TOKENS,
+  };
+  if (beams > 1) {
+    const replies = await chat.bestReplies(ids, settings);
+    onCodes?.(count, count);
+    return replies.slice(0, count).map((events, i) => firstPicture(events, seed + i));
+  }
+  const drawn: DrawnCodes[] = [];
+  for (let i = 0; i < count; i++) {
+    const events = await collect(chat.reply(ids, { ...settings, seed: seed + i }));
+    drawn.push(firstPicture(events, seed + i));
+    onCodes?.(drawn.length, count);
+  }
+  return drawn;
 }
 
-/** How many pixels differ; all of them if the sizes do. */
-export function differentPixels(a: RgbImage, b: RgbImage): number {
-  if (a.width !== b.width || a.height !== b.height) return Math.max(a.width * a.height, b.width * b.height);
-  let count = 0;
-  for (let i = 0; i < a.data.length; i += 3)
-    if (a.data[i] !== b.data[i] || a.data[i + 1] !== b.data[i + 1] || a.data[i + 2] !== b.data[i + 2]) count++;
-  return count;
+/** The part of the options that decoding takes. */
+export function decodingOptions({
+  steps,
+  guidanceScale,
+  onStep,
+  signal,
+}: Pick<PaintOptions, "steps" | "guidanceScale" | "onStep" | "signal">): PaintOptions {
+  // One at a time, so that a picture is the same bit for bit, whatever is decoded with it.
+  return { batch: 1, steps, guidanceScale, onStep, signal };
 }
 
-/** @throws InputError for a code that this model's codebook lacks, or settings of drawings that are out of range */
-export function expectCodes(note: DrawingNote, codebookSize: number, where: string): void {
-  const outside = note.codes.find((code) => code >= codebookSize);
-  if (outside !== undefined)
-    throw new InputError(`${where}: expected codes 0..${codebookSize - 1}, got ${show(outside)}.`);
+/** Undefined for a prompt without words. @throws InputError if it is longer than a file would keep */
+function promptIds(chat: ChatModel, prompt: string, what: string): number[] | undefined {
+  if (prompt.trim() === "") return undefined;
+  if (prompt.length > MAX_PROMPT)
+    throw new InputError(`draw: expected ${what} of at most ${MAX_PROMPT} letters, got ${prompt.length}. Shorten it.`);
+  return requestIds(chat, prompt);
+}
+
+function requestIds(chat: ChatModel, prompt: string): number[] {
+  return chat.prompt([{ role: "user", parts: [chat.request(prompt)] }]);
+}
+
+function guided(chat: ChatModel, { guidance = 1, negative = "" }: DrawOptions): TokenModel {
+  if (guidance === 1) return chat.model;
+  const without = promptIds(chat, negative, "a negative prompt") ?? requestIds(chat, "");
+  return guidedModel(chat.model, { scale: guidance, without, image: chat.tokenizer.expectImageTokens() });
+}
+
+function firstPicture(events: readonly GenerateEvent[], seed: number): DrawnCodes {
+  const picture = events.find((event) => event.kind === "image");
+  const text = textOf(events);
+  if (picture) return { codes: picture.codes, text, seed };
+  throw new InputError(`draw: expected a picture, got ${JSON.stringify(text.slice(0, 60))}. Use images "force".`);
 }

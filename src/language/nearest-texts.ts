@@ -1,19 +1,15 @@
-/** Which of several texts says best what a picture shows, by the tokenizer's own embeddings of codes and captions. */
-
+/** Which of several texts describes an image best, by the tokenizer's own embeddings of codes and captions. */
 import { dot } from "../base/vectors.ts";
 import type { Codes } from "../codes/index.ts";
 import type { BatchOptions, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { argmax } from "./generation/index.ts";
+import type { Reply } from "./options.ts";
 
-export interface LikelyText {
-  readonly text: string;
-  /** In nats, by the language model that wrote it. */
-  readonly logLikelihood: number;
-}
+export type LikelyText = Pick<Reply, "text" | "logLikelihood">;
 
 /**
- * Of each picture's texts the one whose embedding is nearest to that of its codes, a nat of likelihood being as good as
- * `likelihood` of nearness; of equal ones the first.
+ * For each picture, the text with the highest score: the cosine of its embedding with that of the codes, plus `likelihood`
+ * times the log likelihood that its language model gave it, in nats. The first of equal ones.
  */
 export async function nearestTexts(
   tokenizer: Pick<SeedTokenizer, "embedText" | "embedCodes">,
@@ -26,7 +22,7 @@ export async function nearestTexts(
   const vectors = new Map(different.map((text, i) => [text, embedded[i]!]));
   const seen = await tokenizer.embedCodes(pictures, options);
   return texts.map((some, i) => {
-    const score = ({ text, logLikelihood }: LikelyText): number =>
+    const score = ({ text, logLikelihood = 0 }: LikelyText): number =>
       dot(vectors.get(text)!, seen[i]!) + likelihood * logLikelihood;
     return some[argmax(Float32Array.from(some, score))]!.text;
   });

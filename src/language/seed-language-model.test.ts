@@ -7,9 +7,11 @@ import { TINY_CONTEXT, writeTinyLanguageModel } from "../../test/tiny-language-m
 import { TINY_CODES, writeTinyModel } from "../../test/tiny-model.ts";
 import { dot } from "../base/vectors.ts";
 import { readPeftFolder, writePeftFolder } from "../weights/index.ts";
-import { differentPixels, drawingPng, expectSamePainter, readDrawingNote } from "./drawing.ts";
+import { DESCRIBING_PENALTY } from "./describe.ts";
+import { differentPixels, expectSamePainter, readDrawingNote } from "./drawing-note.ts";
 import { painterHashes } from "./lm-folders.ts";
-import { type ChatEvent, DESCRIBING_PENALTY, SeedLanguageModel, type Turn } from "./seed-language-model.ts";
+import type { ChatEvent, Turn } from "./options.ts";
+import { SeedLanguageModel } from "./seed-language-model.ts";
 
 let root: string;
 let folder: string;
@@ -77,7 +79,7 @@ describe("seeing", () => {
     await expect(model.describe([picture], { bestOf: 0 })).rejects.toThrow("expected the best of 1 or more, got 0");
     await expect(model.describe([picture], { bestOf: 2, beams: 2 })).rejects.toThrow("the best of 2 or 2 beams");
     const nothing = undefined as unknown as Uint8Array;
-    await expect(model.describe([nothing])).rejects.toThrow("expected a picture, got none");
+    await expect(model.describe([nothing])).rejects.toThrow("expected an image, got none");
     const conversation: Turn[] = [{ role: "user", parts: ["hi"] }];
     await expect(model.respond([conversation], { seeds: [1, 2] })).rejects.toThrow(
       "a seed for each of 1 prompts, got 2",
@@ -160,7 +162,7 @@ describe("seeing", () => {
   });
 
   test("what is missing is named", async () => {
-    await expect(model.ask(undefined as never, "what?")).rejects.toThrow("ask: expected a picture, got none.");
+    await expect(model.ask(undefined as never, "what?")).rejects.toThrow("ask: expected an image, got none.");
     await expect(model.ask(picture, " ")).rejects.toThrow("ask: expected a question, got none.");
     await expect(model.ask({ codes: [1, 2] }, "what?")).rejects.toThrow("picture: expected 32 codes, got 2.");
     await expect(model.ask({ codes: Array(32).fill(64) }, "what?")).rejects.toThrow("is outside 0..63");
@@ -208,6 +210,14 @@ describe("drawing", () => {
     await expect(model.drawCodes("x".repeat(10_001))).rejects.toThrow("expected a prompt of at most 10000 letters");
   });
 
+  test("an option that is undefined keeps its default", async () => {
+    const nothing = { temperature: undefined, topP: undefined, topK: undefined, seed: undefined, images: undefined };
+    expect(await model.drawCodes("two cats", nothing)).toEqual(await model.drawCodes("two cats"));
+    expect(await model.ask(picture, "what?", { ...short, ...nothing })).toBe(await model.ask(picture, "what?", short));
+    const [drawing] = await model.draw("two cats", { ...nothing, steps: undefined, guidance: undefined });
+    expect((await drawing!.note()).sampling).toMatchObject({ temperature: 1, topP: 0.5, topK: 0, guidance: 1 });
+  });
+
   test("stops between two codes when it is aborted", async () => {
     const controller = new AbortController();
     const drawing = model.draw("a cat", { count: 5, signal: controller.signal, onCodes: () => controller.abort() });
@@ -217,10 +227,9 @@ describe("drawing", () => {
   test("a file tells how it was drawn, and by which model it can be painted again", async () => {
     const options = { seed: 9, topK: 5, steps: 2 } as const;
     const [drawing] = await model.draw("a grün 猫", options);
-    const note = await model.note("a grün 猫", drawing!, options);
-    const png = await drawingPng(drawing!.image, note);
+    const png = await drawing!.png();
     const read = readDrawingNote(png, "out.png");
-    expect(read).toEqual(note);
+    expect(read).toEqual(await drawing!.note());
     expect(read).toMatchObject({
       prompt: "a grün 猫",
       seed: 9,
@@ -230,9 +239,9 @@ describe("drawing", () => {
     const painter = await painterHashes(folder);
     expect(() => expectSamePainter(read, painter, "cpu", "out.png")).not.toThrow();
     expect(() => expectSamePainter(read, { ...painter, "vae/config.json": "0".repeat(16) }, "cpu", "out.png")).toThrow(
-      `out.png: painted by another model: vae/config.json was ${painter["vae/config.json"]}, here 0000000000000000. Name that model with --model.`,
+      `out.png: painted by another model: vae/config.json was ${painter["vae/config.json"]}, here 0000000000000000. Open that model.`,
     );
-    expect(() => expectSamePainter(read, painter, "webgpu", "out.png")).toThrow("expected --device cpu");
+    expect(() => expectSamePainter(read, painter, "webgpu", "out.png")).toThrow("expected device cpu");
     const [again] = await model.tokenizer.decode([read.codes], { seed: read.seed, steps: 2, batch: 1 });
     expect(differentPixels(again!, drawing!.image)).toBe(0);
     expect(differentPixels(again!, picture)).toBe(48 * 32);
@@ -250,9 +259,11 @@ describe("talking", () => {
 
   test("the reply can stand in the next call, with its pictures", async () => {
     const first = await events([user({ image: picture }, "what?")], { images: "force", seed: 2 });
-    expect(first[0]).toMatchObject({ kind: "image", seed: 2, image: { width: 16 } });
+    expect(first[0]).toMatchObject({ kind: "image", drawing: { seed: 2, image: { width: 16 } } });
+    const { drawing } = first[0] as Extract<ChatEvent, { kind: "image" }>;
+    expect(await drawing.note()).toMatchObject({ prompt: "what?", seed: 2, codes: drawing.codes });
     const end = first.at(-1) as Extract<ChatEvent, { kind: "end" }>;
-    expect(end.turn.parts[0]).toEqual({ codes: (first[0] as { codes: unknown }).codes });
+    expect(end.turn.parts[0]).toEqual({ codes: drawing.codes });
     const second = await events([user({ image: picture }, "what?"), end.turn, user("and now?")], { images: "never" });
     expect(second.at(-1)).toMatchObject({ kind: "end", turn: { role: "assistant" } });
     expect(second.some(({ kind }) => kind === "image")).toBe(false);
@@ -275,7 +286,7 @@ describe("talking", () => {
     long.push(user("and now?"));
     await expect(events(long)).rejects.toThrow(`prompt: expected at most ${TINY_CONTEXT - 1} tokens, got `);
     const all = await events(long, { truncate: true, maxTokens: 3 });
-    expect(all[0]).toEqual({ kind: "forgotten", turns: 6 });
+    expect(all[0]).toEqual({ kind: "truncated", turns: 6 });
     expect(all.at(-1)!.kind).toBe("end");
   });
 

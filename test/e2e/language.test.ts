@@ -8,7 +8,7 @@ import { pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeImage, encodePng, readPngText } from "../../src/image/index.ts";
 import { textChunk } from "../../src/image/png-text.ts";
-import { type DescribeOptions, SeedLanguageModel } from "../../src/language/seed-language-model.ts";
+import { type DescribeOptions, SeedLanguageModel } from "../../src/language/index.ts";
 import { TINY_CONTEXT, writeTinyLanguageModel } from "../tiny-language-model.ts";
 import { writeTinyModel } from "../tiny-model.ts";
 import { blocks } from "./pictures.ts";
@@ -352,7 +352,7 @@ describe(
       await withNote("copy.png", (note) => note);
       const { code, stderr } = await seedling(["draw", "--from", "copy.png", "-o", "x.png", "--model", other]);
       expect(stderr).toMatch(
-        /^seedling: copy\.png: painted by another model: model\.safetensors was [0-9a-f]{16}, here [0-9a-f]{16}; unet\/model\.safetensors was .*Name that model with --model\.\n$/,
+        /^seedling: copy\.png: painted by another model: model\.safetensors was [0-9a-f]{16}, here [0-9a-f]{16}; unet\/model\.safetensors was .*Open that model\.\n$/,
       );
       expect(code).toBe(3);
       expect(names()).not.toContain("x.png");

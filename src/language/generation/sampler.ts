@@ -1,6 +1,7 @@
 /** Choosing the next token from logits. The order of the steps and their edges are those of transformers. */
 import { SeedlingError, UsageError } from "../../base/errors.ts";
 import { Rng } from "../../base/rng.ts";
+import { withDefaults } from "../../base/with-defaults.ts";
 
 export interface SamplingOptions {
   /** Logits are divided by it; 0 takes the most likely token always. Default 1. */
@@ -26,7 +27,7 @@ export class Sampler {
   readonly #rng: Rng;
 
   constructor(options: SamplingOptions = {}) {
-    const all = { temperature: 1, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0, ...options };
+    const all = withDefaults({ temperature: 1, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 }, options);
     const check = (name: keyof SamplingOptions, fine: boolean, range: string): void => {
       if (!fine) throw new UsageError(`sampling: expected ${name} ${range}, got ${all[name]}.`);
     };

@@ -1,0 +1,27 @@
+/** A language model that sees and draws. */
+export { DESCRIBING_PENALTY } from "./describe.ts";
+export { Drawing, type DrawnCodes } from "./drawing.ts";
+export {
+  type DrawingNote,
+  differentPixels,
+  drawingPng,
+  expectCodes,
+  expectSamePainter,
+  readDrawingNote,
+} from "./drawing-note.ts";
+export { painterHashes } from "./lm-folders.ts";
+export type {
+  BatchReplyOptions,
+  ChatEvent,
+  ChatOptions,
+  DescribeOptions,
+  DrawOptions,
+  ImageInput,
+  LanguageModelOptions,
+  Question,
+  Reply,
+  ReplyOptions,
+  RespondOptions,
+  Turn,
+} from "./options.ts";
+export { SeedLanguageModel } from "./seed-language-model.ts";
