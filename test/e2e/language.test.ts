@@ -273,12 +273,7 @@ describe(
       ["a long prompt", ["x ".repeat(200)], 3, `prompt: expected at most ${TINY_CONTEXT - 34} tokens, got 4`],
       ["no file", ["--from", "gone.png"], 4, "gone.png: no such file or folder. Check the path."],
       ["the same file", ["--from", "photos/a.png", "-o", "photos/a.png"], 2, "expected another file than photos/a.png"],
-      [
-        "another picture",
-        ["--from", "photos/a.png"],
-        3,
-        "photos/a.png: expected a picture that seedling draw has made",
-      ],
+      ["another picture", ["--from", "photos/a.png"], 3, "photos/a.png: expected a picture made by seedling draw"],
       ["no picture", ["--from", "notes.txt"], 3, "notes.txt: expected a PNG picture, got another kind of file."],
     ])("%s", async (_, args, code, says) => {
       const before = names();
@@ -336,7 +331,7 @@ describe(
       [
         "another device",
         (note) => ({ ...note, painting: { device: "webgpu", steps: 1, guidanceScale: null } }),
-        "bad.png: expected --device webgpu, on which it was painted, got cpu.",
+        "bad.png: expected device webgpu, on which it was painted, got cpu.",
       ],
     ])("with %s: one line, nothing written", async (_, change, says) => {
       const { code, stderr } = await withNote("bad.png", change);
