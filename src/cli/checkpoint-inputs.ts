@@ -29,7 +29,7 @@ export async function importPath(name: string, options: InputOptions): Promise<s
 
 function downloading(name: string, report: Report, signal: AbortSignal | undefined) {
   const onProgress = (done: number, total: number): void =>
-    report.progress(`downloading ${name}, MB`, done / 1e6, Math.ceil(total / 1e6));
+    report.progress(`downloading ${name}`, done, total, "bytes");
   return { onProgress, ...(signal ? { signal } : {}) };
 }
 

@@ -29,7 +29,7 @@ Examples:
       interruptible(async (signal) => {
         const progress = new Report(options);
         const report = await exportOfficial(folder, output, {
-          onProgress: (done, total) => progress.progress("exporting MB", done / 1e6, Math.ceil(total / 1e6)),
+          onProgress: (done, total) => progress.progress("exporting", done, total, "bytes"),
           signal,
         });
         progress.clear();

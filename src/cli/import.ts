@@ -61,7 +61,7 @@ Examples:
         const report = await importAny(await paths(names, { report: progress, signal }), output, {
           dtype,
           hints: { visionHeads, visionDepth, qformerHeads, decoderHeads },
-          onProgress: (done, total) => progress.progress("importing MB", done / 1e6, Math.ceil(total / 1e6)),
+          onProgress: (done, total) => progress.progress("importing", done, total, "bytes"),
           signal,
         }).catch((error: unknown) => {
           progress.clear();

@@ -1,4 +1,5 @@
 /** Ctrl-C: the first one asks the work to end cleanly, the second ends the process. */
+import { statusLine } from "./status-line.ts";
 
 /** What a command ends with after a signal: 128 plus the signal's number, as shells do. */
 export class Interrupted extends Error {
@@ -10,14 +11,26 @@ export class Interrupted extends Error {
 }
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+type SignalName = keyof typeof SIGNALS;
+/** If the work has not ended after so long, a person is told why, ms. */
+const PATIENCE = 1000;
 
-/** Runs `work` with a signal that aborts on Ctrl-C. @throws Interrupted if the work ended because of it. */
-export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/**
+ * Runs `work` with a signal that aborts on Ctrl-C. `stopping` is printed if that takes a while.
+ * @throws Interrupted if the work ended because of it.
+ */
+export async function interruptible<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  stopping = "stopping; Ctrl-C again ends at once",
+): Promise<T> {
   const stop = new AbortController();
-  const handlers = Object.entries(SIGNALS).map(([name, code]) => {
+  let patience: NodeJS.Timeout | undefined;
+  const handlers = (Object.keys(SIGNALS) as SignalName[]).map((name) => {
     const handler = (): void => {
-      if (stop.signal.aborted) process.exit(code);
-      stop.abort(new Interrupted(code));
+      if (stop.signal.aborted) endNow(name);
+      statusLine.clear(); // what the terminal shows of Ctrl-C is on that line
+      patience = setTimeout(() => statusLine.print(stopping), PATIENCE).unref();
+      stop.abort(new Interrupted(SIGNALS[name]));
     };
     process.on(name, handler);
     return () => process.off(name, handler);
@@ -27,6 +40,14 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   } catch (error) {
     throw stop.signal.aborted ? stop.signal.reason : error;
   } finally {
+    clearTimeout(patience);
     for (const remove of handlers) remove();
   }
+}
+
+/** Dies of the signal, as a process that never handled it: exit handlers would take down threads that compute. */
+function endNow(name: SignalName): void {
+  statusLine.end();
+  process.removeAllListeners(name);
+  process.kill(process.pid, name);
 }

@@ -71,7 +71,7 @@ test.each([
       exitCode: 3,
       message: `${two}: expected negative codes of one picture, got 2. Leave one line.`,
     });
-    await expect(paint("--negative-codes", at("nowhere"))).rejects.toMatchObject({ exitCode: 4 });
+    await expect(paint("--negative-codes", at("nowhere"))).rejects.toMatchObject({ exitCode: 3 });
     if (name === "v1")
       await expect(paint("--noise-level", "5")).rejects.toMatchObject({
         exitCode: 2,

@@ -8,6 +8,7 @@ import { OfficialSeed } from "../image-tokenizer/official-seed.ts";
 import { BUNDLED_MODEL, type LoadOptions, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { modelFolder } from "../io/hub/index.ts";
 import type { Device } from "../runtime/index.ts";
+import { deviceOption, quietOption } from "./command.ts";
 import { openOfficialPainter } from "./official-painter.ts";
 import { Report } from "./report.ts";
 
@@ -17,9 +18,6 @@ export interface ModelOptions {
   readonly threads: number;
   readonly quiet?: boolean;
 }
-
-export const deviceOption = (): Option =>
-  new Option("--device <name>", "where to compute").choices(["cpu", "webgpu"]).default("cpu");
 
 /** Adds --model, --device, --threads and --quiet. */
 export function addModelOptions(command: Command): Command {
@@ -32,7 +30,7 @@ export function addModelOptions(command: Command): Command {
     )
     .addOption(deviceOption())
     .option("--threads <n>", "threads of one operation, 0 for as many as cores", whole(0), 0)
-    .option("-q, --quiet", "no progress, only results and problems");
+    .addOption(quietOption());
 }
 
 export interface DiffusionOptions {
@@ -110,7 +108,7 @@ export async function withTokenizer<T>(
 }
 
 function downloaded(report: Report): (doneBytes: number, totalBytes: number) => void {
-  return (done, total) => report.progress("downloading MB", done / 1e6, Math.ceil(total / 1e6));
+  return (done, total) => report.progress("downloading", done, total, "bytes");
 }
 
 /** The model's folder, downloaded if need be. */

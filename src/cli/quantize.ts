@@ -49,7 +49,7 @@ Examples:
           bits: options.bits === "4" ? 4 : 8,
           ...(options.block ? { block: options.block } : {}),
           ...(options.keep === undefined ? {} : { keep: pattern(options.keep) }),
-          onProgress: (done, total) => progress.progress("quantizing MB", done / 1e6, Math.ceil(total / 1e6)),
+          onProgress: (done, total) => progress.progress("quantizing", done, total, "bytes"),
           signal,
         });
         progress.clear();

@@ -19,8 +19,9 @@ import {
   userData,
   userTalk,
 } from "../training/index.ts";
+import { deviceOption } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { deviceOption, whole } from "./options.ts";
+import { whole } from "./options.ts";
 
 const builtIn: RunRecipeOptions["data"] = (data, size, pictures) => sceneData({ ...data, size, pictures });
 

@@ -59,8 +59,8 @@ test("a damaged line is named by its number", async () => {
     /expected codes 0\.\.63, got 64/,
   );
   expect(await refusal(JSON.stringify({ ...row(1), caption: "" }))).toMatch(/lines\.jsonl:3: caption/);
-  await expect(readDescribedCodes(join(folder, "none.jsonl"), 64)).rejects.toMatchObject({ exitCode: 4 });
-  await expect(readCodeFolder(join(folder, "none"), 64)).rejects.toMatchObject({ exitCode: 4 });
+  await expect(readDescribedCodes(join(folder, "none.jsonl"), 64)).rejects.toMatchObject({ exitCode: 3 });
+  await expect(readCodeFolder(join(folder, "none"), 64)).rejects.toMatchObject({ exitCode: 3 });
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
       await writeFile(path, bytes);

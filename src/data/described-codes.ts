@@ -4,7 +4,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
-import { InputError, SetupError } from "../base/errors.ts";
+import { InputError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
 import { CODES_PER_IMAGE, type Codes } from "../codes/index.ts";
 import type { RgbImage } from "../image/index.ts";
@@ -67,7 +67,7 @@ export async function readDescribedCodes(path: string, codebookSize: number): Pr
       rows.push(row);
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new SetupError(`${path}: no such file.`);
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new InputError(`${path}: no such file.`);
     throw error;
   }
   return rows;
@@ -108,10 +108,10 @@ export async function codeShards(options: CodeShardsOptions): Promise<DescribedC
   return rows;
 }
 
-/** All lines of the .jsonl files of a folder, by name. @throws SetupError if there is none. */
+/** All lines of the .jsonl files of a folder, by name. @throws InputError if there is none. */
 export async function readCodeFolder(folder: string, codebookSize: number): Promise<DescribedCodes[]> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".jsonl")).sort();
-  if (names.length === 0) throw new SetupError(`${folder}: expected .jsonl files with codes and captions, found none.`);
+  if (names.length === 0) throw new InputError(`${folder}: expected .jsonl files with codes and captions, found none.`);
   const rows: DescribedCodes[] = [];
   for (const name of names)
     for (const row of await readDescribedCodes(join(folder, name), codebookSize)) rows.push(row);

@@ -122,9 +122,9 @@ export function imageWidth({ projectionClassEmbeddingsInputDim = 0 }: UnetConfig
   return projectionClassEmbeddingsInputDim / 2;
 }
 
-/** Those of `names` that are not in the folder. @throws SetupError if there is no such folder. */
+/** Those of `names` that are not in the folder. @throws InputError if there is no such folder. */
 export async function absent(path: string, names: readonly string[]): Promise<string[]> {
-  if (!(await exists(path))) throw new SetupError(`${path}: no such diffusers folder. Check the path.`);
+  if (!(await exists(path))) throw new InputError(`${path}: no such diffusers folder. Check the path.`);
   const here = await Promise.all(names.map((name) => exists(join(path, name))));
   return names.filter((_, i) => !here[i]);
 }

@@ -202,7 +202,7 @@ describe("what is wrong is one line", () => {
   }
 
   test("no folder, no index, another pipeline", async () => {
-    expect(await refusal(join(root, "nowhere"), 4)).toContain("no such diffusers folder. Check the path.");
+    expect(await refusal(join(root, "nowhere"), 3)).toContain("no such diffusers folder. Check the path.");
     expect(await refusal("examples", 4)).toContain("expected model_index.json, found none.");
     const folder = await copy("sd1");
     await replaceJson(join(folder, "model_index.json"), { _class_name: "FluxPipeline" });

@@ -117,8 +117,8 @@ function reverse(suffix: string): string[] {
 
 async function expectFiles(path: string): Promise<void> {
   const found = await kindOf(path);
-  if (!found) throw new SetupError(`${path}: no such model folder. Check the path.`);
-  if (found !== "folder") throw new SetupError(`${path}: expected a model folder, got a file. Name the folder.`);
+  if (!found) throw new InputError(`${path}: no such model folder. Check the path.`);
+  if (found !== "folder") throw new InputError(`${path}: expected a model folder, got a file. Name the folder.`);
   const here = await Promise.all(MODEL_FILES.map((name) => exists(join(path, name))));
   const missing = MODEL_FILES.filter((_, i) => !here[i]);
   if (missing.length > 0)

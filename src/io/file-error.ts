@@ -1,5 +1,5 @@
 /** The operating system's refusals, as one line. */
-import { SeedlingError, SetupError } from "../base/errors.ts";
+import { InputError, SeedlingError, SetupError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
 
 const REFUSALS: Readonly<Record<string, string>> = {
@@ -17,9 +17,33 @@ const REFUSALS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "the name is too long. Choose a shorter one.",
 };
 
-/** Turns an error of the file system at `path` into a SetupError of one line; a SeedlingError passes through. */
+/** Refusals that mean the path itself is wrong, rather than the machine it is on. */
+const WRONG_PATH = new Set(["ENOENT", "ENOTDIR", "EISDIR"]);
+
+/**
+ * Turns an error of the file system while `path` is read into one line: an InputError if there is no such file, a
+ * SetupError if the system refuses. A SeedlingError passes through.
+ */
 export function fileError(error: unknown, path: string): SeedlingError {
   if (error instanceof SeedlingError) return error;
-  const code = (error as { readonly code?: string } | null)?.code ?? "";
-  return new SetupError(`${path}: ${REFUSALS[code] ?? `${reason(error)}.`}`, { cause: error });
+  const [message, options] = [refusal(error, path), { cause: error }];
+  return WRONG_PATH.has(codeOf(error)) ? new InputError(message, options) : new SetupError(message, options);
+}
+
+/** The same while `path` is written: always a SetupError, as the place cannot take the file. */
+export function placeError(error: unknown, path: string): SeedlingError {
+  return error instanceof SeedlingError ? error : new SetupError(refusal(error, path), { cause: error });
+}
+
+/** Whether `error`, of the system or of `fileError`, means that there is no such file. */
+export function isMissing(error: unknown): boolean {
+  return codeOf(error) === "ENOENT" || (error instanceof SeedlingError && codeOf(error.cause) === "ENOENT");
+}
+
+function refusal(error: unknown, path: string): string {
+  return `${path}: ${REFUSALS[codeOf(error)] ?? `${reason(error)}.`}`;
+}
+
+function codeOf(error: unknown): string {
+  return (error as { readonly code?: string } | null | undefined)?.code ?? "";
 }

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { SetupError, UsageError } from "../base/errors.ts";
+import { InputError, SetupError, UsageError } from "../base/errors.ts";
 import { readFileBounded, writeAtomic, writeFileAtomic } from "./files.ts";
 
 let folder: string;
@@ -94,6 +94,7 @@ describe("reading", () => {
     const large = await failure(readFileBounded(path, 9));
     expect(large.message).toBe(`${path}: expected at most 9 bytes, got 10.`);
     const missing = await failure(readFileBounded(join(folder, "none"), 9));
+    expect(missing).toBeInstanceOf(InputError);
     expect(missing.message).toBe(`${join(folder, "none")}: no such file or folder. Check the path.`);
     expect((await failure(readFileBounded(folder, 1e9))).message).toBe(
       `${folder}: expected a file, got a folder. Name a file.`,

@@ -3,7 +3,7 @@ import { storage } from "#storage";
 import type { ByteSource } from "./byte-source.ts";
 import type { FileWriter, Kind } from "./storage.ts";
 
-export { fileError } from "./file-error.ts";
+export { fileError, isMissing, placeError } from "./file-error.ts";
 export type { FileWriter, Kind } from "./storage.ts";
 
 /** What is at `path`; undefined if there is nothing. */
@@ -16,24 +16,24 @@ export async function exists(path: string): Promise<boolean> {
   return (await storage.kind(path)) !== undefined;
 }
 
-/** Reads a whole file of at most `maxBytes`; the size is checked first. @throws SetupError, or InputError if larger. */
+/** Reads a whole file of at most `maxBytes`; the size is checked first. @throws InputError if it is missing or larger. */
 export function readFileBounded(path: string, maxBytes: number): Promise<Uint8Array> {
   return storage.read(path, maxBytes);
 }
 
-/** A file that is read by range. @throws SetupError if it is missing or cannot be read; InputError for a folder. */
+/** A file that is read by range. @throws InputError if it is missing or a folder; SetupError if it cannot be read. */
 export function openByteSource(path: string): Promise<ByteSource> {
   return storage.open(path);
 }
 
-/** Size of a file, bytes. @throws SetupError if it is missing; InputError for a folder. */
+/** Size of a file, bytes. @throws InputError if it is missing or a folder. */
 export async function fileSize(path: string): Promise<number> {
   const source = await storage.open(path);
   await source.close();
   return source.size;
 }
 
-/** The path that links lead to. @throws SetupError if there is nothing. */
+/** The path that links lead to. @throws InputError if there is nothing. */
 export function realPath(path: string): Promise<string> {
   return storage.realpath(path);
 }

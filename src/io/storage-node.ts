@@ -8,7 +8,7 @@ import * as zlib from "node:zlib";
 import { crc32 } from "../base/crc32.ts";
 import { CheckpointError, InputError } from "../base/errors.ts";
 import { type ByteSource, checkRange } from "./byte-source.ts";
-import { fileError } from "./file-error.ts";
+import { fileError, placeError } from "./file-error.ts";
 import type { FileWriter, Hasher, Kind, Storage } from "./storage.ts";
 
 /** One read call moves at most this much; the system's own limit is 2 GiB. */
@@ -55,7 +55,11 @@ export const storage: Storage = {
       throw new InputError(`${path}: expected a file, got a ${status.isDirectory() ? "folder" : "device or pipe"}.`);
     }),
 
-  makeFolder: (path) => atPath(path, async () => void (await mkdir(path, { recursive: true }))),
+  async makeFolder(path) {
+    await mkdir(path, { recursive: true }).catch((error: unknown) => {
+      throw placeError(error, path);
+    });
+  },
 
   write,
 
@@ -118,7 +122,7 @@ async function write(path: string, fill: (file: FileWriter) => Promise<void>): P
     await rename(temporary, target);
   } catch (error) {
     if (temporary) await rm(temporary, { force: true }).catch(() => {});
-    throw fileError(error, path);
+    throw placeError(error, path);
   }
 }
 
@@ -142,7 +146,7 @@ async function writeFolder(path: string, fill: (temporary: string) => Promise<vo
     await rename(temporary, target);
   } catch (error) {
     if (temporary) await rm(temporary, { recursive: true, force: true }).catch(() => {});
-    throw fileError(error, path);
+    throw placeError(error, path);
   }
 }
 

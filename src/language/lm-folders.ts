@@ -1,6 +1,6 @@
 /** Where the parts of a model that sees and draws lie: pictures, the base language model, the adapter. */
 import { z } from "zod";
-import { SetupError } from "../base/errors.ts";
+import { InputError } from "../base/errors.ts";
 import { MODEL_FILES } from "../image-tokenizer/seed-folder.ts";
 import { exists } from "../io/files.ts";
 import { type DownloadOptions, localFile, parseHubFile } from "../io/hub/index.ts";
@@ -20,7 +20,7 @@ export interface LmFolders {
 /**
  * `<model>/lm` and `<model>/lm-adapter`, or what is named instead. The base may be a file on the Hub, named or recorded by
  * the adapter that is named; it is downloaded once.
- * @throws SetupError naming the part that is missing
+ * @throws InputError naming the part that is missing
  */
 export async function lmFolders(
   model: string,
@@ -47,7 +47,7 @@ async function baseOnHub(adapter: string): Promise<string | undefined> {
 
 async function expectThere(path: string, what: string, fix: string): Promise<void> {
   if (await exists(path)) return;
-  throw new SetupError(`${path}: expected ${what}, found none. ${fix}`);
+  throw new InputError(`${path}: expected ${what}, found none. ${fix}`);
 }
 
 /** Files of a model folder -> hash of each: everything that a painted picture depends on besides codes and settings. */

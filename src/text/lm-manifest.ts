@@ -1,7 +1,7 @@
 /** seedling.json of an adapter folder: what a language model was taught to be asked, and which codes it speaks. */
 import { z } from "zod";
 import { InputError, SetupError } from "../base/errors.ts";
-import { writeFileAtomic } from "../io/files.ts";
+import { isMissing, writeFileAtomic } from "../io/files.ts";
 import { parseWith, readJsonFile } from "../io/json-file.ts";
 import { join } from "../io/paths.ts";
 import { CHATML, type ChatTemplate, SEED_CHAT } from "./chat.ts";
@@ -53,7 +53,7 @@ export async function readLmManifest(folder: string): Promise<LmManifest> {
   try {
     return parse(await readJsonFile(path), path);
   } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
+    if (!isMissing(error)) throw error;
     throw new SetupError(
       `${path}: expected what the model was taught to be asked, found none. Name an adapter folder.`,
     );

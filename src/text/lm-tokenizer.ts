@@ -1,7 +1,8 @@
 /** The tokenizer of a language model, on a Hugging Face `tokenizer.json`, with the tokens of pictures where it has them. */
 import { Tokenizer } from "@huggingface/tokenizers";
-import { InputError, SetupError } from "../base/errors.ts";
+import { InputError } from "../base/errors.ts";
 import { quote, reason } from "../base/one-line.ts";
+import { isMissing } from "../io/files.ts";
 import { readJsonFile } from "../io/json-file.ts";
 import { join } from "../io/paths.ts";
 import { type AddedToken, findImageTokens, type ImageTokens } from "./image-tokens.ts";
@@ -48,13 +49,13 @@ export class LmTokenizer {
     this.eos = this.#named("eos_token");
   }
 
-  /** From a folder. @throws SetupError if tokenizer.json is missing; InputError if it is damaged. */
+  /** From a folder. @throws InputError if tokenizer.json is missing or damaged. */
   static async open(folder: string): Promise<LmTokenizer> {
     const path = join(folder, "tokenizer.json");
     const json = (await readJsonFile(path, MAX_TOKENIZER_BYTES)) as Json;
     const config = await readJsonFile(join(folder, "tokenizer_config.json"), MAX_TOKENIZER_BYTES).catch(
       (error: unknown) => {
-        if (error instanceof SetupError) return {};
+        if (isMissing(error)) return {};
         throw error;
       },
     );

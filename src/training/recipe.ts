@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { InputError, SetupError } from "../base/errors.ts";
+import { InputError } from "../base/errors.ts";
 import { parseUnetConfig } from "../image-decoder/unet-config.ts";
 import { parseVaeConfig } from "../image-decoder/vae-config.ts";
 import { parseSeedlingConfig, type SeedlingConfig } from "../models/config.ts";
@@ -189,7 +189,7 @@ export async function readRecipe(path: string): Promise<unknown> {
   try {
     text = await readFile(path, "utf8");
   } catch {
-    throw new SetupError(`${path}: expected a recipe file, found none. See recipes/.`);
+    throw new InputError(`${path}: expected a recipe file, found none. See recipes/.`);
   }
   try {
     return JSON.parse(text);

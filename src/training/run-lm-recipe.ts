@@ -1,8 +1,8 @@
 /** Runs a recipe of a language model: texts, vocabulary, training, and a Hugging Face folder at the end. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { InputError, SetupError } from "../base/errors.ts";
-import { makeFolder, writeFileAtomic } from "../io/files.ts";
+import { InputError } from "../base/errors.ts";
+import { isMissing, makeFolder, writeFileAtomic } from "../io/files.ts";
 import { languageModelWeights } from "../models/language-model.ts";
 import { writeLmConfig } from "../models/lm-config.ts";
 import { Runtime } from "../runtime/index.ts";
@@ -120,7 +120,7 @@ async function vocabulary(
   if (earlier) await write(earlier.json);
   else
     await readJsonFile(join(folder, "tokenizer.json"), 16e6).catch(async (error) => {
-      if (!(error instanceof SetupError)) throw error;
+      if (!isMissing(error)) throw error;
       const all = texts.map(({ given, text }) => given + text);
       await write(trainBpe(all, { size, special: SPECIAL }));
     });

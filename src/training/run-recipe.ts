@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { InputError, SetupError } from "../base/errors.ts";
 import { input, Params } from "../graph/index.ts";
 import { vaeEncoderGraph } from "../image-tokenizer/graphs.ts";
-import { makeFolder, writeFileAtomic } from "../io/files.ts";
+import { isMissing, makeFolder, writeFileAtomic } from "../io/files.ts";
 import { pooledImageEmbedding } from "../models/clip.ts";
 import { clipText } from "../models/clip-pair.ts";
 import { type SeedlingConfig, seedConfig } from "../models/config.ts";
@@ -296,7 +296,7 @@ async function sharedTokenizer(path: string, data: TrainingData, mayMake: boolea
   try {
     return new CaptionTokenizer((await readJsonFile(path, 16e6)) as Record<string, unknown>);
   } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
+    if (!isMissing(error)) throw error;
     if (!mayMake)
       throw new SetupError(`${path}: expected the tokenizer of stage clip, found none. Run that stage first.`);
   }
@@ -320,7 +320,7 @@ export async function loadWeights(path: string): Promise<Weights> {
   try {
     file = await openSafetensors(path);
   } catch (error) {
-    if (error instanceof SetupError)
+    if (isMissing(error))
       throw new SetupError(`${path}: expected the weights of an earlier stage, found none. Run that stage first.`);
     throw error;
   }

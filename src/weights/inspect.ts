@@ -1,5 +1,5 @@
 /** What a checkpoint holds: every file with its hash, every tensor with its dtype, shape and size. */
-import { SetupError } from "../base/errors.ts";
+import { InputError } from "../base/errors.ts";
 import { fileSize, kindOf, realPath } from "../io/files.ts";
 import { listFolder } from "../io/folder.ts";
 import { fileSha256 } from "../io/hash.ts";
@@ -26,12 +26,12 @@ export interface InspectedFile {
   readonly tensors: readonly InspectedTensor[];
 }
 
-/** The files with tensors at `path`: itself, or those of a folder and the folders in it. @throws SetupError if there are none. */
+/** The files with tensors at `path`: itself, or those of a folder and the folders in it. @throws InputError if there are none. */
 export async function checkpointFiles(path: string): Promise<string[]> {
   if ((await kindOf(await realPath(path))) !== "folder") return [path];
   const files = (await filesIn(path, MAX_DEPTH)).filter((file) => /\.(safetensors|pt|pth|bin)$/.test(file));
   if (files.length > 0) return files.sort();
-  throw new SetupError(`${path}: expected files with tensors (.safetensors, .pt, .pth, .bin), found none.`);
+  throw new InputError(`${path}: expected files with tensors (.safetensors, .pt, .pth, .bin), found none.`);
 }
 
 /** Folders in folders are looked into this deep. */

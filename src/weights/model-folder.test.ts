@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { CheckpointError, InputError, SeedlingError, SetupError } from "../base/errors.ts";
+import { CheckpointError, InputError, SeedlingError } from "../base/errors.ts";
 import { parseJson, parseWith, readJsonFile } from "../io/json-file.ts";
 import { expectTensors, matchTensors } from "./match.ts";
 import { openCheckpoint, openModelFolder } from "./model-folder.ts";
@@ -49,18 +49,17 @@ describe("model folder", () => {
     await weights.close();
   });
 
-  test("what is missing is named, with exit code 4", async () => {
+  test("what is missing is named; a folder that lacks a file is a bad set-up", async () => {
     const bare = await folder({});
     const gone = join(root, "gone");
     const half = await folder({ "config.json": '{"width":1}' });
-    for (const [path, message] of [
-      [gone, `${gone}: no such model folder. Check the path.`],
-      [bare, `${bare}: expected ${join(bare, "config.json")}, found none. Copy the whole model folder again.`],
-      [half, `${half}: expected ${join(half, "model.safetensors")}, found none. Copy the whole model folder again.`],
+    for (const [path, exitCode, message] of [
+      [gone, 3, `${gone}: no such model folder. Check the path.`],
+      [bare, 4, `${bare}: expected ${join(bare, "config.json")}, found none. Copy the whole model folder again.`],
+      [half, 4, `${half}: expected ${join(half, "model.safetensors")}, found none. Copy the whole model folder again.`],
     ] as const) {
       const error = await failure(openModelFolder(path, parse));
-      expect(error).toBeInstanceOf(SetupError);
-      expect(error.message).toBe(message);
+      expect(error).toMatchObject({ exitCode, message });
     }
   });
 
@@ -246,7 +245,7 @@ describe("shards", () => {
   test("a missing shard, a tensor that is not in its shard", async () => {
     const path = await folder({ "i.index.json": index({ a: "s.safetensors", b: "s.safetensors" }) });
     const missing = await failure(openShardedSafetensors(join(path, "i.index.json")));
-    expect(missing).toBeInstanceOf(SetupError);
+    expect(missing).toBeInstanceOf(InputError);
     expect(missing.message).toContain("s.safetensors: no such file");
     await writeSafetensors(join(path, "s.safetensors"), [ones("a", 1)]);
     const lacking = await failure(openShardedSafetensors(join(path, "i.index.json")));

@@ -1,5 +1,5 @@
 /** Finding and opening checkpoints: a file of any supported format, or a folder in Hugging Face layout. */
-import { SetupError } from "../base/errors.ts";
+import { InputError, SetupError } from "../base/errors.ts";
 import { exists, kindOf, openByteSource } from "../io/files.ts";
 import { readJsonFile } from "../io/json-file.ts";
 import { join } from "../io/paths.ts";
@@ -43,7 +43,7 @@ export async function openCheckpoint(path: string): Promise<TensorFile> {
 
 /** The first of `candidates` that exists. */
 async function expectFile(folder: string, candidates: string[]): Promise<string> {
-  if (!(await exists(folder))) throw new SetupError(`${folder}: no such model folder. Check the path.`);
+  if (!(await exists(folder))) throw new InputError(`${folder}: no such model folder. Check the path.`);
   for (const candidate of candidates) if (await exists(candidate)) return candidate;
   throw new SetupError(`${folder}: expected ${candidates[0]}, found none. Copy the whole model folder again.`);
 }

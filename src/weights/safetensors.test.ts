@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CheckpointError, SetupError } from "../base/errors.ts";
+import { CheckpointError, InputError } from "../base/errors.ts";
 import { openSafetensors, parseSafetensors } from "./safetensors.ts";
 import { writeSafetensors } from "./safetensors-write.ts";
 
@@ -57,7 +57,7 @@ describe("reading", () => {
 
   test("a missing file and a folder", async () => {
     const error = await openSafetensors(join(folder, "none")).catch((e: unknown) => e);
-    expect(error).toBeInstanceOf(SetupError);
+    expect(error).toBeInstanceOf(InputError);
     await expect(openSafetensors(folder)).rejects.toThrow(`${folder}: expected a file, got a folder.`);
   });
 

@@ -83,7 +83,7 @@ describe(
   "usage",
   () => {
     test.each([
-      ["tokenize", "seedling: unknown command 'tokenize' (Did you mean tokenize?). See --help.\n"],
+      ["tokenise", "seedling: unknown command 'tokenise' (Did you mean tokenize?). See --help.\n"],
       ["tokenize", "seedling: missing required argument 'pictures'. See --help.\n"],
       ["tokenize x --jsn", "seedling: unknown option '--jsn' (Did you mean --json?). See --help.\n"],
       ["tokenize x --json --packed", "seedling: tokenize: expected --json or --packed, got both. Choose one.\n"],
@@ -189,7 +189,7 @@ describe(
       expect(await seedling("tokenize broken -o none.txt")).toMatchObject({ code: 3 });
       const missing = await seedling("tokenize missing.png -o none.txt");
       expect(missing).toMatchObject({
-        code: 4,
+        code: 3,
         stderr: "seedling: missing.png: no such file or folder. Check the path.\n",
       });
       const unmatched = await seedling("tokenize *.tiff -o none.txt");
@@ -460,7 +460,7 @@ describe(
     test("that do not exist", async () => {
       const { code, stderr } = await withModel((folder) => rm(folder, { recursive: true }));
       expect(stderr).toMatch(/: no such model folder\. Check the path\.\n$/);
-      expect(code).toBe(4);
+      expect(code).toBe(3);
     });
 
     test.each<[string, (folder: string) => Promise<void>, RegExp]>([

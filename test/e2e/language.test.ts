@@ -139,7 +139,7 @@ describe(
       ]);
       expect(some.code).toBe(3);
       const none = await seedling(["describe", "gone.png", "-o", "none.txt"]);
-      expect(none).toMatchObject({ code: 4, stderr: "seedling: gone.png: no such file or folder. Check the path.\n" });
+      expect(none).toMatchObject({ code: 3, stderr: "seedling: gone.png: no such file or folder. Check the path.\n" });
       expect(names()).not.toContain("none.txt");
     });
 
@@ -271,7 +271,7 @@ describe(
       ["many for one file", ["a", "--count", "2", "-o", "x.png"], 2, "draw: expected one picture for -o x.png, got 2."],
       ["a negative alone", ["a", "--negative", "b"], 2, "--negative: expected --code-guidance with it, other than 1"],
       ["a long prompt", ["x ".repeat(200)], 3, `prompt: expected at most ${TINY_CONTEXT - 34} tokens, got 4`],
-      ["no file", ["--from", "gone.png"], 4, "gone.png: no such file or folder. Check the path."],
+      ["no file", ["--from", "gone.png"], 3, "gone.png: no such file or folder. Check the path."],
       ["the same file", ["--from", "photos/a.png", "-o", "photos/a.png"], 2, "expected another file than photos/a.png"],
       ["another picture", ["--from", "photos/a.png"], 3, "photos/a.png: expected a picture made by seedling draw"],
       ["no picture", ["--from", "notes.txt"], 3, "notes.txt: expected a PNG picture, got another kind of file."],
@@ -531,9 +531,9 @@ describe(
       const kind = await refusal(async () => {}, "--lm", "x.gguf");
       expect(kind).toMatchObject({ code: 3, stderr: expect.stringContaining("expected GGUF version 2 or 3, got 9") });
       const lm = await refusal(async () => {}, "--lm", "nowhere");
-      expect(lm).toMatchObject({ code: 4, stderr: expect.stringContaining("nowhere: expected a language model") });
+      expect(lm).toMatchObject({ code: 3, stderr: expect.stringContaining("nowhere: expected a language model") });
       const adapter = await refusal(async () => {}, "--adapter", "nowhere");
-      expect(adapter).toMatchObject({ code: 4, stderr: expect.stringContaining("nowhere: expected the adapter") });
+      expect(adapter).toMatchObject({ code: 3, stderr: expect.stringContaining("nowhere: expected the adapter") });
     });
 
     test("every command has help with examples", async () => {

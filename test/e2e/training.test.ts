@@ -184,7 +184,7 @@ describe("train and assemble", () => {
       await rename(join(root, "rounded"), join(root, "model-again"));
       await ends(/^seedling: .*: expected floats, got .*Name the model it was made from\.$/);
       const strange = await seedling("disassemble", "photos", "--run", "strange");
-      expect(strange).toMatchObject({ code: 4, stderr: expect.stringMatching(/tokenizer\.json: no such file/) });
+      expect(strange).toMatchObject({ code: 3, stderr: expect.stringMatching(/tokenizer\.json: no such file/) });
     },
     2 * TIMEOUT,
   );
@@ -201,7 +201,7 @@ describe("train and assemble", () => {
         expect(ended.stderr.trim()).not.toContain("\n");
       };
       await ends(3, /^seedling: wrong\.json: top level: Unrecognized key: "learnRate"\. See/, "train", "wrong.json");
-      await ends(4, /^seedling: none\.json: expected a recipe file, found none\./, "train", "none.json");
+      await ends(3, /^seedling: none\.json: expected a recipe file, found none\./, "train", "none.json");
       const on = (folder: string) => ["--data", folder, "--run", "other"];
       await ends(3, /^seedling: "empty": no picture with a caption\./, "train", recipe("clip"), ...on("empty"));
       await ends(4, /tokenizer of stage clip, found none\. Run/, "train", recipe("vae"), ...on("good"));
@@ -214,7 +214,7 @@ describe("train and assemble", () => {
         "x",
       );
       await ends(2, /^seedling: .*--steps/, "train", recipe("clip"), "--steps", "0");
-      await ends(4, /^seedling: .*tokenizer\.json: no such file/, "assemble", "out", "--run", "nowhere");
+      await ends(3, /^seedling: .*tokenizer\.json: no such file/, "assemble", "out", "--run", "nowhere");
     },
     TIMEOUT,
   );

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError, InputError } from "../../base/errors.ts";
-import { fileError } from "../../io/files.ts";
+import { placeError } from "../../io/files.ts";
 import type { Kind, Training } from "../../runtime/index.ts";
 import { openSafetensors, type TensorToWrite, writeSafetensors } from "../../weights/index.ts";
 
@@ -69,10 +69,10 @@ export async function saveCheckpoint(
     await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
-    throw fileError(error, target);
+    throw placeError(error, target);
   }
   await sweep(run, state.step).catch((error: unknown) => {
-    throw fileError(error, run);
+    throw placeError(error, run);
   });
 }
 

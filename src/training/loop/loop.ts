@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { InputError } from "../../base/errors.ts";
 import { hashText, Rng } from "../../base/rng.ts";
 import { Params, type Tensor } from "../../graph/index.ts";
-import { fileError, makeFolder, writeFileAtomic } from "../../io/files.ts";
+import { makeFolder, placeError, writeFileAtomic } from "../../io/files.ts";
 import type { AdamW, Runtime, Training, Values, WeightSource } from "../../runtime/index.ts";
 import { resumeCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { learnables } from "./learn.ts";
@@ -109,7 +109,7 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
   const log = async (line: LogLine): Promise<void> => {
     const path = join(run, "log.jsonl");
     await appendFile(path, `${JSON.stringify(line)}\n`).catch((error: unknown) => {
-      throw fileError(error, path);
+      throw placeError(error, path);
     });
     options.onLine?.(line);
   };
@@ -187,7 +187,7 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
 /** Lines of steps that are trained again would stand in the log twice. A line that is no JSON (cut off) goes too. */
 async function forgetAfter(path: string, step: number): Promise<void> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT") throw fileError(error, path); // a log that cannot be read is not written anew
+    if (error.code !== "ENOENT") throw placeError(error, path); // a log that cannot be read is not written anew
     return "";
   });
   const kept = text.split("\n").filter((line) => {

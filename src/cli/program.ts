@@ -1,0 +1,90 @@
+/** The tree of commands, and what all of them have in common. */
+import { Command } from "commander";
+import { VERSION } from "../base/version.ts";
+import { askCommand } from "./ask.ts";
+import { assembleCommand } from "./assemble.ts";
+import { chatCommand } from "./chat.ts";
+import { debugOption, quietOption, withExamples } from "./command.ts";
+import { dataCommand } from "./data.ts";
+import { demoCommand } from "./demo.ts";
+import { describeCommand } from "./describe.ts";
+import { detokenizeCommand } from "./detokenize.ts";
+import { disassembleCommand } from "./disassemble.ts";
+import { drawCommand } from "./draw.ts";
+import { evalCommand } from "./eval.ts";
+import { exportCommand } from "./export.ts";
+import { importCommand } from "./import.ts";
+import { inspectCommand } from "./inspect.ts";
+import { parityCommand } from "./parity.ts";
+import { quantizeCommand } from "./quantize.ts";
+import { reconstructCommand } from "./reconstruct.ts";
+import { tokenizeCommand } from "./tokenize.ts";
+import { trainCommand } from "./train.ts";
+import { reportCommand } from "./training-report.ts";
+
+const COMMANDS = [
+  tokenizeCommand,
+  detokenizeCommand,
+  reconstructCommand,
+  describeCommand,
+  askCommand,
+  drawCommand,
+  chatCommand,
+  demoCommand,
+  dataCommand,
+  trainCommand,
+  reportCommand,
+  assembleCommand,
+  disassembleCommand,
+  evalCommand,
+  parityCommand,
+  importCommand,
+  exportCommand,
+  inspectCommand,
+  quantizeCommand,
+];
+
+const EXIT_CODES = `Exit codes:
+  0    done
+  1    a bug, or a bound that was missed (parity, train with an expected score)
+  2    wrong usage: an option or argument that makes no sense
+  3    bad input: what you named is missing, empty or damaged, all of it or in part
+  4    bad set-up: an incomplete installation or model folder, no permission, space, memory or network
+  130  interrupted by Ctrl-C (143: by SIGTERM)`;
+
+/** The whole command line. `parseAsync` throws what went wrong, CommanderError for wrong usage. */
+export function program(): Command {
+  const root = withExamples(
+    new Command("seedling")
+      .description("pictures to 32 causal codes and back, and a language model that reads and writes them (SEED)")
+      .version(VERSION, "-V, --version", "print the version")
+      .helpCommand("help [command]", "show the help of a command"),
+    [
+      ["seedling demo"],
+      ["seedling tokenize cat.jpg"],
+      ["seedling reconstruct photos/ -o sheet.png"],
+      ["seedling describe cat.jpg"],
+      ['seedling draw "two red apples above a blue car" -o out.png'],
+    ],
+    EXIT_CODES,
+  );
+  for (const make of COMMANDS) root.addCommand(make());
+  for (const command of walk(root)) share(command);
+  return root;
+}
+
+/** A command and all below it. */
+export function* walk(command: Command): Generator<Command> {
+  yield command;
+  for (const below of command.commands) yield* walk(below);
+}
+
+function share(command: Command): void {
+  const has = (long: string): boolean => command.options.some((option) => option.long === long);
+  if (command.commands.length === 0 && !has("--quiet")) command.addOption(quietOption());
+  if (!has("--debug")) command.addOption(debugOption());
+  command
+    .helpOption("-h, --help", "show this help")
+    .exitOverride()
+    .configureOutput({ outputError: () => {} }); // printed by main.ts, like every error
+}
