@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliDecompressSync } from "node:zlib";
 import { InputError, SetupError } from "../base/errors.ts";
-import { rasterise } from "../image/raster.ts";
+import { rasterize } from "../image/raster-node.ts";
 import { fileError, makeFolder, writeAtomic } from "../io/files.ts";
 import { type ColorName, colorOf } from "./colors.ts";
 import { nounTable, STYLES, type Style } from "./nouns.ts";
@@ -141,7 +141,7 @@ async function buildAtlas(file: string, icons: string, progress: AtlasOptions["p
   const draw = await openIconSets(icons);
   const drawn: Parameters<typeof packAtlas>[0][number][] = [];
   for (const [i, [noun, style, icon]] of wanted.entries()) {
-    const image = await rasterise(await draw(style, icon), DRAWN, `${style} ${icon}`);
+    const image = await rasterize(await draw(style, icon), DRAWN, `${style} ${icon}`);
     const box = alphaBox(image);
     if (box) {
       const { side, data } = cutSquare(image, box);

@@ -1,6 +1,6 @@
 /** Sprites are premultiplied RGBA, so that averaging pixels never drags in the color of transparent ones. */
 
-import type { RgbaImage } from "../image/raster.ts";
+import type { RgbaImage } from "../image/raster-node.ts";
 
 /** x, y, width, height in pixels. */
 export type Box = readonly [x: number, y: number, width: number, height: number];

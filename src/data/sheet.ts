@@ -1,7 +1,7 @@
 /** Contact sheets: many pictures with their captions in one PNG. */
 
 import { blankImage, encodePng, type RgbImage } from "../image/index.ts";
-import { drawSvg } from "../image/raster.ts";
+import { drawSvg } from "../image/raster-node.ts";
 
 export interface SheetItem {
   readonly image: RgbImage;

@@ -1,8 +1,9 @@
-/** Picture files to pixels. What a file claims is looked at before anything is decoded. */
-
-import sharp from "sharp";
+/** Picture files to pixels. What a file claims is checked before anything is decoded. */
+import { codec } from "#codec";
+import { fromLatin1 } from "../base/bytes.ts";
 import { InputError } from "../base/errors.ts";
 import { quote, reason } from "../base/one-line.ts";
+import type { PictureKind } from "./codec.ts";
 import type { RgbImage } from "./rgb-image.ts";
 
 export interface DecodeOptions {
@@ -10,7 +11,7 @@ export interface DecodeOptions {
   maxPixels?: number;
   /** Larger files are refused. Default 256 MiB. */
   maxBytes?: number;
-  /** Told in one line when something is left out, such as the later frames of an animation. */
+  /** Receives one line when something is left out, such as the later frames of an animation. */
   warn?: (message: string) => void;
 }
 
@@ -29,24 +30,16 @@ export async function decodeImage(bytes: Uint8Array, where: string, options: Dec
     );
   }
   const kind = fileKind(bytes);
-  if (!DECODABLE.has(kind)) {
+  if (!isDecodable(kind)) {
     throw new InputError(`${where}: expected a PNG, JPEG, WebP, GIF or AVIF picture, got ${kind}. Convert it first.`);
   }
   try {
-    // failOn "error" refuses cut-off files but forgives the oddities that every viewer forgives.
-    const picture = sharp(bytes, { limitInputPixels: false, failOn: "error", pages: 1 });
-    const { width, height, pages = 1 } = await picture.metadata();
+    const { width, height, frames, decode } = await codec.open(bytes, kind);
     if (width * height > maxPixels) {
       throw new InputError(`${where}: expected at most ${maxPixels} pixels, got ${width}x${height}. Shrink it first.`);
     }
-    if (pages > 1) warn?.(`${where}: an animation of ${pages} frames; only the first is used.`);
-    const { data, info } = await picture
-      .autoOrient()
-      .toColourspace("srgb")
-      .flatten({ background: "#fff" })
-      .raw({ depth: "uchar" })
-      .toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, data: toRgb(data, info.channels) };
+    if (frames > 1) warn?.(`${where}: an animation of ${frames} frames; only the first is used.`);
+    return await decode();
   } catch (error) {
     if (error instanceof InputError) throw error;
     throw new InputError(`${where}: damaged ${kind} picture (${reason(error)}). Save or download it again.`, {
@@ -55,20 +48,16 @@ export async function decodeImage(bytes: Uint8Array, where: string, options: Dec
   }
 }
 
-/** Gray pixels, if the decoder kept them gray, become three equal channels. */
-function toRgb(pixels: Uint8Array, channels: number): Uint8Array {
-  if (channels === 3) return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.length);
-  const rgb = new Uint8Array((pixels.length / channels) * 3);
-  for (let i = 0, o = 0; o < rgb.length; i += channels, o += 3) rgb.fill(pixels[i]!, o, o + 3);
-  return rgb;
-}
+const DECODABLE: ReadonlySet<string> = new Set<PictureKind>(["PNG", "JPEG", "WebP", "GIF", "AVIF"]);
 
-const DECODABLE = new Set(["PNG", "JPEG", "WebP", "GIF", "AVIF"]);
+function isDecodable(kind: string): kind is PictureKind {
+  return DECODABLE.has(kind);
+}
 
 /** Names the kind of a file by its first bytes; the file's name is never trusted. */
 function fileKind(bytes: Uint8Array): string {
   if (bytes.length === 0) return "an empty file";
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString("latin1");
+  const head = fromLatin1(bytes.subarray(0, 64));
   if (head.startsWith("\x89PNG\r\n\x1a\n")) return "PNG";
   if (head.startsWith("\xff\xd8\xff")) return "JPEG";
   if (head.startsWith("RIFF") && head.slice(8, 12) === "WEBP") return "WebP";

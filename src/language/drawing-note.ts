@@ -1,5 +1,6 @@
 /** The note that a drawn PNG carries: how it was made, so that the same picture can be decoded from the file alone. */
 import { z } from "zod";
+import { utf8 } from "../base/bytes.ts";
 import { InputError } from "../base/errors.ts";
 import { show } from "../base/one-line.ts";
 import { VERSION } from "../base/version.ts";
@@ -93,7 +94,7 @@ export function readDrawingNote(bytes: Uint8Array, where: string): DrawingNote {
   const note = readPngText(bytes, where).get(KEYWORD);
   if (note === undefined)
     throw new InputError(`${where}: expected a picture made by seedling draw, found no note in it.`);
-  return parse(parseJson(Buffer.from(note), `${where}: its note`), `${where}: its note`);
+  return parse(parseJson(utf8(note), `${where}: its note`), `${where}: its note`);
 }
 
 /**

@@ -2,6 +2,7 @@
  * Learns a byte-pair vocabulary from text: the most frequent pair of neighbors in a word becomes one token, again and
  * again. Sennrich et al. 2016; on bytes, with the words of GPT-2, as a Hugging Face `tokenizer.json`.
  */
+import { utf8 } from "../base/bytes.ts";
 import { UsageError } from "../base/errors.ts";
 
 /** Words as GPT-2 cuts them: a leading space belongs to the word, endings after an apostrophe are words of their own. */
@@ -22,7 +23,7 @@ export function trainBpe(texts: Iterable<string>, { size, special }: BpeOptions)
   const tokens = [...letters].sort();
   const ids = new Map(tokens.map((token, i) => [token, i]));
   const words = [...countWords(texts)].map(([word, count]) => ({
-    ids: [...Buffer.from(word, "utf8")].map((byte) => ids.get(letters[byte]!)!),
+    ids: [...utf8(word)].map((byte) => ids.get(letters[byte]!)!),
     count,
   }));
   const merges: (readonly [string, string])[] = [];

@@ -1,4 +1,5 @@
 /** Finding and opening checkpoints: a file of any supported format, or a folder in Hugging Face layout. */
+import { startsWith } from "../base/bytes.ts";
 import { InputError, SetupError } from "../base/errors.ts";
 import { exists, kindOf, openByteSource } from "../io/files.ts";
 import { readJsonFile } from "../io/json-file.ts";
@@ -6,7 +7,7 @@ import { join } from "../io/paths.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openShardedSafetensors } from "./sharded.ts";
 import type { TensorFile } from "./tensor-file.ts";
-import { openTorch } from "./torch-zip.ts";
+import { OLD_TORCH, openTorch } from "./torch-zip.ts";
 
 export interface ModelFolder<Config> {
   readonly path: string;
@@ -48,12 +49,15 @@ async function expectFile(folder: string, candidates: string[]): Promise<string>
   throw new SetupError(`${folder}: expected ${candidates[0]}, found none. Copy the whole model folder again.`);
 }
 
+/** "PK\x03\x04". */
+const ZIP = [0x50, 0x4b, 0x03, 0x04];
+
 /** Zip archives and old torch files, by their first bytes; names such as `.bin` say nothing. */
 async function isTorch(path: string): Promise<boolean> {
   const source = await openByteSource(path);
   try {
-    const head = [...(await source.read(0, Math.min(4, source.size)))].join();
-    return head === "80,75,3,4" || head === "128,2,138,10";
+    const head = await source.read(0, Math.min(4, source.size));
+    return startsWith(head, ZIP) || startsWith(head, OLD_TORCH);
   } finally {
     await source.close();
   }

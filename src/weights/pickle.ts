@@ -264,7 +264,8 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
 /** Two's complement, as Python stores its long integers. */
 function littleEndian(bytes: Uint8Array): number | bigint {
   if (bytes.length === 0) return 0;
-  const bits = BigInt(`0x${Buffer.from(bytes).reverse().toString("hex")}`);
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"));
+  const bits = BigInt(`0x${digits.reverse().join("")}`);
   const value = BigInt.asIntN(bytes.length * 8, bits);
   return Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }

@@ -1,5 +1,6 @@
 /** Writing safetensors files: one tensor in memory at a time, the file whole or not at all. */
 
+import { dataView, utf8 } from "../base/bytes.ts";
 import { CheckpointError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
 import { writeAtomic } from "../io/files.ts";
@@ -59,10 +60,10 @@ function encodeHeader(sorted: TensorToWrite[], metadata: Readonly<Record<string,
     end += byteLength(tensor);
     parts.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`);
   }
-  const json = Buffer.from(`{${parts.join(",")}}`);
+  const json = utf8(`{${parts.join(",")}}`);
   const length = Math.ceil((json.length + 8) / ALIGNMENT) * ALIGNMENT - 8;
-  const bytes = Buffer.alloc(8 + length, " ");
-  bytes.writeBigUInt64LE(BigInt(length), 0);
+  const bytes = new Uint8Array(8 + length).fill(0x20); // padded with spaces
+  dataView(bytes).setBigUint64(0, BigInt(length), true);
   bytes.set(json, 8);
   return bytes;
 }

@@ -2,6 +2,7 @@
  * Writing `.pt` files as torch.save does (1.6 and later): a stored zip of `data.pkl`, which names tensors as views of
  * storages, and one record a storage. One tensor in memory at a time; the file appears whole or not at all.
  */
+import { concatBytes, utf8 } from "../base/bytes.ts";
 import { CheckpointError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
 import { writeAtomic } from "../io/files.ts";
@@ -22,7 +23,7 @@ export async function writeTorch(path: string, tensors: Iterable<TensorToWrite>,
   await writeAtomic(path, async (file) => {
     const zip = new ZipWriter((bytes) => file.writeFile(bytes), path);
     await zip.add("archive/data.pkl", pickle);
-    await zip.add("archive/byteorder", Buffer.from("little"));
+    await zip.add("archive/byteorder", utf8("little"));
     for (const [i, { name, dtype, shape, data }] of all.entries()) {
       const where = `${path} ${quote(name)}`;
       const bytes = encodeTensor(typeof data === "function" ? await data() : data, dtype, where);
@@ -33,7 +34,7 @@ export async function writeTorch(path: string, tensors: Iterable<TensorToWrite>,
       }
       await zip.add(`archive/data/${i}`, bytes);
     }
-    await zip.add("archive/version", Buffer.from("3\n"));
+    await zip.add("archive/version", utf8("3\n"));
     await zip.finish();
   });
 }
@@ -42,20 +43,16 @@ export async function writeTorch(path: string, tensors: Iterable<TensorToWrite>,
 function pickleOf(tensors: readonly TensorToWrite[], path: string, section: string | undefined): Uint8Array {
   const parts: Uint8Array[] = [];
   const op = (...bytes: number[]) => void parts.push(Uint8Array.from(bytes));
-  const global = (module: string, name: string) => void parts.push(Buffer.from(`c${module}\n${name}\n`));
+  const global = (module: string, name: string) => void parts.push(utf8(`c${module}\n${name}\n`));
   const text = (value: string) => {
-    const utf8 = Buffer.from(value);
-    const head = Buffer.alloc(5, "X"); // BINUNICODE
-    head.writeUInt32LE(utf8.length, 1);
-    parts.push(head, utf8);
+    const bytes = utf8(value);
+    op(0x58, ...u32(bytes.length)); // BINUNICODE
+    parts.push(bytes);
   };
   const whole = (value: number) => {
-    const long = Buffer.alloc(10); // LONG1 of 8 bytes holds every size
-    long.set([0x8a, 8]);
-    long.writeBigInt64LE(BigInt(value), 2);
-    const int = Buffer.alloc(5, "J"); // BININT
-    if (value < 2 ** 31) int.writeInt32LE(value, 1);
-    parts.push(value < 2 ** 31 ? int : long);
+    if (value < 2 ** 31)
+      op(0x4a, ...u32(value)); // BININT
+    else op(0x8a, 8, ...u64(value)); // LONG1 of 8 bytes holds every size
   };
   const tuple = (items: readonly number[]) => {
     op(0x28); // MARK
@@ -98,7 +95,7 @@ function pickleOf(tensors: readonly TensorToWrite[], path: string, section: stri
   op(0x75); // SETITEMS
   if (section !== undefined) op(0x73); // SETITEM
   op(0x2e); // STOP
-  return Buffer.concat(parts);
+  return concatBytes(parts);
 }
 
 const LIMIT = 0xffffffff;
@@ -125,74 +122,64 @@ class ZipWriter {
     if (bytes.length >= LIMIT)
       throw new CheckpointError(`${this.#path}: expected tensors below 4 GiB, got ${bytes.length} bytes. Use F16.`);
     const offset = this.#at;
-    const common = Buffer.alloc(26); // from "version needed" to "extra length"
-    common.writeUInt16LE(45, 0);
-    common.writeUInt16LE(DATE, 8);
-    common.writeUInt32LE(crc32(bytes), 10);
-    common.writeUInt32LE(bytes.length, 14);
-    common.writeUInt32LE(bytes.length, 18);
-    common.writeUInt16LE(name.length, 22);
+    const label = utf8(name);
+    // Version, flags, method (stored), time, date, checksum, packed size, size, length of the name.
+    const common = [
+      ...[...u16(45), ...u16(0), ...u16(0), ...u16(0), ...u16(DATE)],
+      ...[...u32(crc32(bytes)), ...u32(bytes.length), ...u32(bytes.length), ...u16(label.length)],
+    ];
 
-    const central = Buffer.from(common);
-    const wide = offset >= LIMIT ? zip64Offset(offset) : Buffer.alloc(0);
-    central.writeUInt16LE(wide.length, 24);
-    const places = Buffer.alloc(14); // comment, disk, attributes, offset
-    places.writeUInt32LE(Math.min(offset, LIMIT), 10);
-    this.#directory.push(Buffer.from("PK\x01\x02\x2d\x00", "latin1"), central, places, Buffer.from(name), wide);
+    const wide = offset >= LIMIT ? [...u16(1), ...u16(8), ...u64(offset)] : [];
+    // Length of the extra field; of a comment, disk and attributes, all 0; offset.
+    const rest = [...u16(wide.length), ...Array<number>(10).fill(0), ...u32(Math.min(offset, LIMIT))];
+    const entry = Uint8Array.of(...signature(1, 2), 45, 0, ...common, ...rest, ...label, ...wide);
+    this.#directory.push(entry);
 
     // PyTorch pads in an extra field named FB.
-    const padding = (ALIGNMENT - ((offset + 30 + name.length + 4) % ALIGNMENT)) % ALIGNMENT;
-    const extra = Buffer.alloc(4 + padding, "Z");
-    extra.write("FB", 0);
-    extra.writeUInt16LE(padding, 2);
-    common.writeUInt16LE(extra.length, 24);
-    await this.#put(Buffer.from("PK\x03\x04", "latin1"), common, Buffer.from(name), extra);
+    const padding = (ALIGNMENT - ((offset + 30 + label.length + 4) % ALIGNMENT)) % ALIGNMENT;
+    const extra = [...utf8("FB"), ...u16(padding), ...utf8("Z".repeat(padding))];
+    await this.#put(Uint8Array.of(...signature(3, 4), ...common, ...u16(extra.length), ...label, ...extra));
     await this.#put(bytes);
   }
 
   async finish(): Promise<void> {
-    const [start, directory] = [this.#at, Buffer.concat(this.#directory)];
-    const count = this.#directory.length / 5;
+    const [start, directory] = [this.#at, concatBytes(this.#directory)];
+    const count = this.#directory.length;
     await this.#put(directory);
     if (start + directory.length >= LIMIT || count >= 0xffff) await this.#put(zip64End(start, directory.length, count));
-    const end = Buffer.alloc(22);
-    end.write("PK\x05\x06", 0, "latin1");
-    end.writeUInt16LE(Math.min(count, 0xffff), 8);
-    end.writeUInt16LE(Math.min(count, 0xffff), 10);
-    end.writeUInt32LE(Math.min(directory.length, LIMIT), 12);
-    end.writeUInt32LE(Math.min(start, LIMIT), 16);
-    await this.#put(end);
+    const entries = u16(Math.min(count, 0xffff));
+    const place = [...u32(Math.min(directory.length, LIMIT)), ...u32(Math.min(start, LIMIT))];
+    await this.#put(Uint8Array.of(...signature(5, 6), ...u32(0), ...entries, ...entries, ...place, ...u16(0)));
   }
 
-  async #put(...parts: Uint8Array[]): Promise<void> {
-    for (const part of parts) {
-      await this.#write(part);
-      this.#at += part.length;
-    }
+  async #put(bytes: Uint8Array): Promise<void> {
+    await this.#write(bytes);
+    this.#at += bytes.length;
   }
-}
-
-function zip64Offset(offset: number): Buffer {
-  const field = Buffer.alloc(12);
-  field.writeUInt16LE(1, 0);
-  field.writeUInt16LE(8, 2);
-  field.writeBigUInt64LE(BigInt(offset), 4);
-  return field;
 }
 
 /** The end record for large files, and its locator. */
-function zip64End(start: number, length: number, count: number): Buffer {
-  const end = Buffer.alloc(56 + 20);
-  end.write("PK\x06\x06", 0, "latin1");
-  end.writeBigUInt64LE(44n, 4);
-  end.writeUInt16LE(45, 12);
-  end.writeUInt16LE(45, 14);
-  end.writeBigUInt64LE(BigInt(count), 24);
-  end.writeBigUInt64LE(BigInt(count), 32);
-  end.writeBigUInt64LE(BigInt(length), 40);
-  end.writeBigUInt64LE(BigInt(start), 48);
-  end.write("PK\x06\x07", 56, "latin1");
-  end.writeBigUInt64LE(BigInt(start + length), 64);
-  end.writeUInt32LE(1, 72);
-  return end;
+function zip64End(start: number, length: number, count: number): Uint8Array {
+  const end = [...signature(6, 6), ...u64(44), ...u16(45), ...u16(45), ...u32(0), ...u32(0)];
+  end.push(...u64(count), ...u64(count), ...u64(length), ...u64(start));
+  const locator = [...signature(6, 7), ...u32(0), ...u64(start + length), ...u32(1)];
+  return Uint8Array.of(...end, ...locator);
+}
+
+/** "PK" and two bytes that name a record. */
+function signature(a: number, b: number): number[] {
+  return [0x50, 0x4b, a, b];
+}
+
+/** Little-endian bytes of a whole number. */
+function u16(value: number): number[] {
+  return [value & 255, value >>> 8];
+}
+
+function u32(value: number): number[] {
+  return [...u16(value & 0xffff), ...u16(value >>> 16)];
+}
+
+function u64(value: number): number[] {
+  return [...u32(value % 2 ** 32), ...u32(Math.floor(value / 2 ** 32))];
 }

@@ -3,6 +3,7 @@
  * and one record a storage. Only what rebuilds tensors is understood; nothing in the file is ever executed.
  */
 
+import { fromUtf8, startsWith } from "../base/bytes.ts";
 import { CheckpointError } from "../base/errors.ts";
 import { quote, reason } from "../base/one-line.ts";
 import type { ByteSource } from "../io/byte-source.ts";
@@ -108,9 +109,12 @@ async function fromSource(source: ByteSource): Promise<TorchFile> {
   return { ...file, root, section };
 }
 
+/** How files begin that torch.save wrote before version 1.6. */
+export const OLD_TORCH = [0x80, 0x02, 0x8a, 0x0a];
+
 async function refuseOldFormat(source: ByteSource) {
   const head = await source.read(0, Math.min(4, source.size));
-  if (Buffer.from(head).equals(Buffer.of(0x80, 0x02, 0x8a, 0x0a))) {
+  if (startsWith(head, OLD_TORCH)) {
     throw new CheckpointError(
       `${source.path}: expected the zip format of torch.save, got the one from before PyTorch 1.6. Load and save it again.`,
     );
@@ -137,7 +141,7 @@ function findPrefix(zip: ZipArchive, path: string): string {
 async function refuseBigEndian(zip: ZipArchive, prefix: string, path: string) {
   const entry = zip.entries.get(`${prefix}byteorder`);
   if (!entry) return;
-  const order = Buffer.from(await zip.read(entry, 0, Math.min(entry.size, 16))).toString();
+  const order = fromUtf8(await zip.read(entry, 0, Math.min(entry.size, 16)));
   if (order !== "little") throw new CheckpointError(`${path}: expected little-endian numbers, got ${quote(order)}.`);
 }
 

@@ -2,6 +2,7 @@
  * Words that end a reply where no token does: SEED's template writes `</s>` only at the very end of a conversation, so in
  * the middle of one a reply ends where the other's turn would begin.
  */
+import { utf8 } from "../../base/bytes.ts";
 import type { LmTokenizer } from "../../text/index.ts";
 
 /** Finds stop texts at the end of ids. */
@@ -14,7 +15,7 @@ export class StopTexts {
   constructor(tokenizer: LmTokenizer, texts: readonly string[]) {
     this.#tokenizer = tokenizer;
     this.#texts = texts;
-    this.#window = 1 + Math.max(...texts.map((text) => Buffer.byteLength(text)));
+    this.#window = 1 + Math.max(...texts.map((text) => utf8(text).length));
   }
 
   /** How many of the ids come before the stop text that the last one completes, or undefined if it completes none. */

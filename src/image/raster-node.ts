@@ -1,4 +1,4 @@
-/** Drawings and pictures with transparency to pixels, and SVG to opaque pictures. */
+/** Drawings and pictures with transparency to pixels, and SVG to opaque pictures. In Node only: the data room draws with it. */
 
 import sharp from "sharp";
 import { InputError } from "../base/errors.ts";
@@ -18,7 +18,7 @@ export interface RgbaImage {
  * @param where what messages call the drawing
  * @throws InputError if it cannot be drawn.
  */
-export async function rasterise(bytes: Uint8Array, size: number, where: string): Promise<RgbaImage> {
+export async function rasterize(bytes: Uint8Array, size: number, where: string): Promise<RgbaImage> {
   try {
     const { data, info } = await sharp(bytes)
       .resize(size, size, { fit: "inside", kernel: "lanczos3" })
