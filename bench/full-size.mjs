@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Params, shapesOf } from "../dist/graph/index.js";
 import { officialGraphs } from "../dist/image-tokenizer/official/graphs.js";
-import { quantizeFolder } from "../dist/weights/quantized/index.js";
+import { quantizeFolder } from "../dist/image-tokenizer/quantize.js";
 import { writeRandomWeights } from "./lib/random-weights.mjs";
 import { setting, table, writeSection } from "./lib/report.mjs";
 import { Side } from "./lib/side.mjs";

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSceneSource, everydayNouns, openAtlas } from "../dist/data/index.js";
 import { firstScenes, retrievalScores } from "../dist/evaluation/scores.js";
+import { quantizeFolder } from "../dist/image-tokenizer/quantize.js";
 import { SeedTokenizer } from "../dist/image-tokenizer/seed-tokenizer.js";
-import { quantizeFolder } from "../dist/weights/quantized/index.js";
 
 const [folder = "models/seedling-mini", scenes = "1000"] = process.argv.slice(2);
 const NOUNS = 48;

@@ -26,6 +26,7 @@ export {
   importOfficial,
 } from "./image-tokenizer/official/index.ts";
 export { OfficialSeed } from "./image-tokenizer/official-seed.ts";
+export { type QuantizeOptions, type QuantizeReport, quantizeFolder } from "./image-tokenizer/quantize.ts";
 export {
   type BatchOptions,
   BUNDLED_MODEL,
@@ -63,5 +64,4 @@ export {
 } from "./language/index.ts";
 export type { SeedlingConfig } from "./models/config.ts";
 export type { Device } from "./runtime/index.ts";
-export { type QuantizeOptions, type QuantizeReport, quantizeFolder } from "./weights/quantized/index.ts";
 export type { WeightDtype } from "./weights/quantized/weights-as.ts";

@@ -2,7 +2,7 @@
 import { Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
-import { quantizeFolder } from "../weights/quantized/index.ts";
+import { quantizeFolder } from "../image-tokenizer/quantize.ts";
 import { interruptible } from "./interrupt.ts";
 import { whole } from "./options.ts";
 import { writeStdout } from "./output.ts";
@@ -14,6 +14,7 @@ interface Options {
   readonly bits: "4" | "8";
   readonly block?: number;
   readonly keep?: string;
+  readonly lm?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -30,6 +31,7 @@ export function quantizeCommand(): Command {
       whole(16, 256),
     )
     .option("--keep <pattern>", "leave tensors whose names match this regular expression as they are")
+    .option("--lm", "quantize the language model of the folder, lm/, too; otherwise it is carried along as it is")
     .option("--json", "what was done as one JSON object")
     .option("-q, --quiet", "no progress")
     .addHelpText(
@@ -47,8 +49,9 @@ Examples:
         const progress = new Report(options);
         const report = await quantizeFolder(folder, output, {
           bits: options.bits === "4" ? 4 : 8,
-          ...(options.block ? { block: options.block } : {}),
-          ...(options.keep === undefined ? {} : { keep: pattern(options.keep) }),
+          block: options.block,
+          keep: options.keep === undefined ? undefined : pattern(options.keep),
+          languageModel: options.lm,
           onProgress: (done, total) => progress.progress("quantizing", done, total, "bytes"),
           signal,
         });
@@ -57,6 +60,9 @@ Examples:
           ({ file, quantized, bytesBefore, bytesAfter }) =>
             `${output}/${file}: ${quantized.length} matrices, ${formatBytes(bytesBefore)} -> ${formatBytes(bytesAfter)}`,
         );
+        if (report.copied.length > 0) lines.push(`carried along: ${report.copied.join(", ")}`);
+        if (report.left.length > 0)
+          lines.push(`left out, as they hold weights in another format: ${report.left.join(", ")}`);
         await writeStdout(`${options.json ? JSON.stringify({ folder: output, ...report }) : lines.join("\n")}\n`);
       }),
     );

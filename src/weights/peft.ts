@@ -11,6 +11,7 @@ import { makeFolder, writeFileAtomic } from "../io/files.ts";
 import { parseWith, readJsonFile } from "../io/json-file.ts";
 import { join } from "../io/paths.ts";
 import { isLoraPath, isTarget, type LoraConfig, mergeLora, type Weights } from "../models/lora.ts";
+import { copyTensor } from "./copy-tensor.ts";
 import type { StoredDtype } from "./dtypes.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { type TensorToWrite, writeSafetensors } from "./safetensors-write.ts";
@@ -139,6 +140,18 @@ export async function writePeftFolder(folder: string, adapter: Adapter, dtype: S
   const metadata = { format: "pt", ...(baseHash && { [HASH_KEY]: baseHash }) };
   await writeSafetensors(join(folder, WEIGHTS_FILE), tensors, metadata);
   await writeFileAtomic(join(folder, CONFIG_FILE), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+/** Records another hash of the base in an adapter folder: that of the same base, stored in another form. */
+export async function setBaseHash(folder: string, hash: string): Promise<void> {
+  const path = join(folder, WEIGHTS_FILE);
+  const file = await openSafetensors(path);
+  try {
+    const tensors = [...file.tensors.keys()].map((name) => copyTensor(file, name));
+    await writeSafetensors(path, tensors, { ...Object.fromEntries(file.metadata), [HASH_KEY]: hash });
+  } finally {
+    await file.close();
+  }
 }
 
 /** Last names of the modules that are there as a whole. */

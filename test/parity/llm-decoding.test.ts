@@ -3,6 +3,7 @@ import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { quantizeFolder } from "../../src/image-tokenizer/quantize.ts";
 import { allNumbers, openBaseModel } from "../../src/language/generation/base-model.ts";
 import {
   beamSearch,
@@ -12,7 +13,6 @@ import {
   openLanguageModel,
 } from "../../src/language/generation/index.ts";
 import { ggufTokenizer, openGguf, openSafetensors, writeSafetensors } from "../../src/weights/index.ts";
-import { quantizeFolder } from "../../src/weights/quantized/index.ts";
 
 const root = "test/fixtures/llm";
 let folder: string;

@@ -1,10 +1,14 @@
 /** A folder of ours -> files under the names and in the form in which SEED was published. */
+
+import { UsageError } from "../../base/errors.ts";
 import { writeFileAtomic } from "../../io/files.ts";
 import { expectFree, writeFolder } from "../../io/folder.ts";
 import { join } from "../../io/paths.ts";
 import { copyTensor } from "../../weights/copy-tensor.ts";
 import { openCheckpoint } from "../../weights/index.ts";
 import { LAYOUTS, type LayoutName } from "../../weights/official.ts";
+import { BITS } from "../../weights/quantized/stored.ts";
+import type { TensorFile } from "../../weights/tensor-file.ts";
 import { writeTorch } from "../../weights/torch-write.ts";
 import type { OfficialConfig } from "./config.ts";
 import { readHints } from "./hints.ts";
@@ -25,12 +29,14 @@ export interface ExportReport {
 /**
  * Writes the SEED part of `from` (an imported folder, or one that was trained here) to the new folder `to`, bit for bit,
  * and a config.json with the numbers of heads, which the files do not tell.
- * @throws UsageError if `to` is taken; CheckpointError if a part of the model is missing.
+ * @throws UsageError if `to` is taken, or if the published layout has no names for the model, which is found before any
+ * work; CheckpointError if a part of the model is missing.
  */
 export async function exportOfficial(from: string, to: string, options: ExportOptions = {}): Promise<ExportReport> {
   await expectFree(to);
   const file = await openCheckpoint(from);
   try {
+    expectPublishable(file);
     const plan = planImport([file], await readHints(from));
     expectComplete(plan);
     const { config, tensors, report } = plan;
@@ -61,6 +67,20 @@ export async function exportOfficial(from: string, to: string, options: ExportOp
   } finally {
     await file.close();
   }
+}
+
+/** The published tower cuts the picture into patches, and its weights are floats. */
+function expectPublishable({ path, tensors, metadata }: TensorFile): void {
+  const stem = [...tensors.keys()].find((name) => name.startsWith("visual_encoder.patch_embed.stem."));
+  if (stem)
+    throw new UsageError(
+      `${path}: expected a tower as published, got one with a convolutional stem (${stem}), for which the published ` +
+        "layout has no names. Export a model that was trained without vision.stem.",
+    );
+  if (metadata.has(BITS))
+    throw new UsageError(
+      `${path}: expected floats, got quantized weights. Export the folder that they were made from.`,
+    );
 }
 
 function layoutOf({ codec }: OfficialConfig): LayoutName {

@@ -11,6 +11,7 @@ import { ourNames } from "../../weights/official.ts";
 import type { TensorInfo } from "../../weights/tensor-file.ts";
 import { writeTorch } from "../../weights/torch-write.ts";
 import { OfficialSeed } from "../official-seed.ts";
+import { quantizeFolder } from "../quantize.ts";
 import { exportOfficial, importOfficial, planImport } from "./index.ts";
 
 const fixtures = "test/fixtures/tiny-a";
@@ -311,6 +312,21 @@ describe("what does not fit", () => {
   test("a folder that is taken is left alone, before anything is read", async () => {
     await expect(importOfficial(["no such file"], fixtures)).rejects.toThrow("expected a folder that is new or empty");
     await expect(exportOfficial("no such folder", fixtures)).rejects.toThrow("expected a folder that is new or empty");
+  });
+
+  test("what the published layout has no names for is refused by name, before any work", async () => {
+    const [tiny, out] = [fresh(), fresh()];
+    await expect(exportOfficial("models/seedling-mini", out)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(
+        /^models.seedling-mini.model\.safetensors: expected a tower as published, got one with a convolutional stem \(visual_encoder\.patch_embed\.stem\.0\./,
+      ),
+    });
+    const imported = fresh();
+    await importOfficial([fixtures], imported);
+    await quantizeFolder(imported, tiny);
+    await expect(exportOfficial(tiny, out)).rejects.toThrow("expected floats, got quantized weights.");
+    await expect(readdir(out)).rejects.toThrow();
   });
 
   test("values that are no numbers are counted, by name", async () => {

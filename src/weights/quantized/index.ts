@@ -1,2 +1,4 @@
 /** Smaller weights: fewer bits a number. */
-export { type QuantizeOptions, type QuantizeReport, quantizeFolder } from "./quantize-folder.ts";
+export { linearWeights } from "./linear-weights.ts";
+export { lmMatrices } from "./lm-matrices.ts";
+export { type PartToQuantize, type QuantizeReport, quantizeFiles } from "./quantize-files.ts";
