@@ -1,0 +1,86 @@
+/**
+ * Requests that wait are computed together. While one batch is computed the next one collects, so the batch grows with the
+ * load and nobody waits for company.
+ */
+import { BusyError } from "./api-error.ts";
+
+export interface BatchQueueOptions<Job, Result> {
+  /** Results of jobs that may be computed together, in their order. `signal` aborts when nobody waits for any of them. */
+  readonly run: (jobs: readonly Job[], signal: AbortSignal) => Promise<readonly Result[]>;
+  /** Jobs of one key may be computed together. Default: all may. */
+  readonly key?: (job: Job) => string;
+  /** Most jobs in a batch. */
+  readonly maxBatch: number;
+  /** Most jobs that wait; more are refused. */
+  readonly maxWaiting: number;
+}
+
+interface Entry<Job, Result> {
+  readonly job: Job;
+  readonly key: string;
+  readonly signal: AbortSignal | undefined;
+  readonly done: (result: Result) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+export class BatchQueue<Job, Result> {
+  readonly #options: BatchQueueOptions<Job, Result>;
+  #waiting: Entry<Job, Result>[] = [];
+  #working = false;
+
+  constructor(options: BatchQueueOptions<Job, Result>) {
+    this.#options = options;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** @throws BusyError if too many wait already; the signal's reason when it is aborted; what `run` throws */
+  submit(job: Job, signal?: AbortSignal): Promise<Result> {
+    const { key = () => "", maxWaiting } = this.#options;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#waiting.length >= maxWaiting) return Promise.reject(new BusyError(maxWaiting));
+    return new Promise<Result>((done, fail) => {
+      const entry: Entry<Job, Result> = { job, key: key(job), signal, done, fail };
+      const forget = (): void => {
+        this.#waiting = this.#waiting.filter((other) => other !== entry);
+        fail(signal?.reason);
+      };
+      signal?.addEventListener("abort", forget, { once: true });
+      this.#waiting.push(entry);
+      this.#work();
+    });
+  }
+
+  async #work(): Promise<void> {
+    if (this.#working) return;
+    this.#working = true;
+    await new Promise((next) => setTimeout(next)); // requests that arrive together are computed together
+    while (this.#waiting.length > 0) await this.#runBatch();
+    this.#working = false;
+  }
+
+  async #runBatch(): Promise<void> {
+    const { run, maxBatch } = this.#options;
+    const first = this.#waiting[0]?.key;
+    const batch = this.#waiting.filter(({ key }) => key === first).slice(0, maxBatch);
+    this.#waiting = this.#waiting.filter((entry) => !batch.includes(entry));
+    const stop = new AbortController();
+    const check = (): void => {
+      if (batch.every(({ signal }) => signal?.aborted)) stop.abort(new Error("nobody waits for this any more"));
+    };
+    for (const { signal } of batch) signal?.addEventListener("abort", check, { once: true });
+    try {
+      const results = await run(
+        batch.map(({ job }) => job),
+        stop.signal,
+      );
+      for (const [i, { done }] of batch.entries()) done(results[i] as Result);
+    } catch (error) {
+      for (const { fail } of batch) fail(error);
+    } finally {
+      for (const { signal } of batch) signal?.removeEventListener("abort", check);
+    }
+  }
+}

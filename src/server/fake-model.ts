@@ -1,0 +1,66 @@
+/** A model that computes nothing, for tests of the server: codes are the bytes of the picture, replies repeat the question. */
+import type { ServedModel } from "./served-model.ts";
+
+export interface FakeModel extends ServedModel {
+  /** Sizes of the batches that were encoded. */
+  readonly batches: number[];
+  /** Tokens that were computed for replies. */
+  tokens: number;
+  closed: boolean;
+}
+
+export function fakeModel(id = "fake", delayMs = 5): FakeModel {
+  const later = (): Promise<void> => new Promise((done) => setTimeout(done, delayMs));
+  const codesOf = (bytes: Uint8Array): number[] => Array.from({ length: 32 }, (_, i) => bytes[i % bytes.length] ?? 0);
+  const image = { width: 2, height: 2, data: new Uint8ClampedArray(12) };
+  const model: FakeModel = {
+    id,
+    capabilities: new Set(["encode", "embed", "decode", "chat"] as const),
+    batches: [],
+    tokens: 0,
+    closed: false,
+    encode: async (images) => {
+      model.batches.push(images.length);
+      await later();
+      return images.map(codesOf);
+    },
+    embedImages: async (images) => images.map((bytes) => Float32Array.of(bytes[0] ?? 0, 1)),
+    embedTexts: async (texts) => texts.map((text) => Float32Array.of(text.length, 0.5)),
+    decode: async (jobs) => {
+      await later();
+      return jobs.map(() => image as never);
+    },
+    chat: async function* (turns, { maxTokens = 10, signal }) {
+      const last = turns.at(-1)?.parts ?? [];
+      const words = last.filter((part) => typeof part === "string").join(" ");
+      if (words === "fail") throw new Error("worker died: secret path");
+      if (words.startsWith("draw")) {
+        yield { kind: "image", codes: codesOf(Buffer.from(words)), image: image as never, seed: 1 };
+      }
+      const said = words === "endless" ? Array.from({ length: 100_000 }, () => "word") : words.split(" ");
+      let tokens = 0;
+      for (const word of said) {
+        signal?.throwIfAborted();
+        await later();
+        model.tokens++;
+        yield { kind: "text", text: `${word} ` };
+        if (++tokens === maxTokens && words !== "endless") break;
+      }
+      yield { kind: "end", reason: tokens < maxTokens ? "stop" : "length", promptTokens: last.length, tokens };
+    },
+    drawCodes: async (prompt, { seed = 0, signal }, onCodes) => {
+      const codes: number[] = [];
+      for (let i = 0; i < 32; i++) {
+        signal?.throwIfAborted();
+        codes.push((prompt.length + seed + i) % 8192);
+        onCodes?.([...codes]);
+      }
+      await later();
+      return codes;
+    },
+    close: async () => {
+      model.closed = true;
+    },
+  };
+  return model;
+}

@@ -1,0 +1,58 @@
+/** Starts the server and ends it without losing what is being answered. */
+import type { Server } from "node:http";
+import { createAdaptorServer } from "@hono/node-server";
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { SetupError } from "../base/errors.ts";
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 for any that is free. */
+  readonly port: number;
+  /** Milliseconds that a shutdown waits for replies that are being written. */
+  readonly graceMs: number;
+}
+
+export interface Listening {
+  readonly url: string;
+  /** Refuses new connections, waits for running replies, then ends them. */
+  close(): Promise<void>;
+}
+
+/** Milliseconds for the headers, and for the whole request: a client that sends a byte now and then is cut off. */
+const [HEADERS_MS, REQUEST_MS, IDLE_MS] = [10_000, 60_000, 65_000];
+const MAX_CONNECTIONS = 2000;
+
+/** @throws SetupError if the address is taken or not this machine's */
+export async function listen(app: OpenAPIHono, { host, port, graceMs }: ListenOptions): Promise<Listening> {
+  const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;
+  server.headersTimeout = HEADERS_MS;
+  server.requestTimeout = REQUEST_MS;
+  server.keepAliveTimeout = IDLE_MS;
+  server.maxConnections = MAX_CONNECTIONS;
+  await new Promise<void>((done, fail) => {
+    server.once("error", (error: NodeJS.ErrnoException) => fail(refused(error, host, port)));
+    server.listen(port, host, done);
+  });
+  const address = server.address();
+  const bound = typeof address === "object" && address ? address.port : port;
+  const name = host.includes(":") ? `[${host}]` : host;
+  const close = async (): Promise<void> => {
+    const closed = new Promise<void>((done) => server.close(() => done()));
+    server.closeIdleConnections();
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs).unref();
+    await closed;
+    clearTimeout(timer);
+  };
+  return { url: `http://${name}:${bound}`, close };
+}
+
+function refused(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  const reasons: Record<string, string> = {
+    EADDRINUSE: `port ${port} is in use. Choose another with --port, or 0 for any`,
+    EACCES: `port ${port} needs more rights. Choose one from 1024`,
+    EADDRNOTAVAIL: `${host} is no address of this machine`,
+    ENOTFOUND: `${host} is no known host name`,
+  };
+  const why = reasons[error.code ?? ""];
+  return why ? new SetupError(`serve: ${why}.`) : error;
+}
