@@ -7,6 +7,7 @@ import { InputError, type SeedlingError, SetupError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
 import { Sha256 } from "../base/sha256.ts";
 import { type ByteSource, checkRange, memorySource } from "./byte-source.ts";
+import { fileError } from "./file-error.ts";
 import type { Storage } from "./storage.ts";
 import { basename, dirname, join } from "./url-paths.ts";
 
@@ -79,8 +80,7 @@ async function get(path: string, from?: number, length = 0): Promise<{ answer: R
       cause,
     });
   });
-  if (answer.status === 404 || (answer.ok && isFallback(answer, path)))
-    throw new SetupError(`${path}: no such file or folder. Check the path.`);
+  if (answer.status === 404 || (answer.ok && isFallback(answer, path))) throw fileError({ code: "ENOENT" }, path);
   if (!answer.ok) throw new SetupError(`${path}: the server answered with status ${answer.status}.`);
   const total = Number(/\/(\d+)$/.exec(answer.headers.get("Content-Range") ?? "")?.[1]);
   return answer.status === 206 && Number.isSafeInteger(total) ? { answer, total } : { answer };

@@ -1,8 +1,9 @@
 /** One file of a model on the Hub, as commands name it: owner/name/file.pt. */
-import { stat } from "node:fs/promises";
-import { dirname, join, posix } from "node:path";
 import { InputError, SetupError } from "../../base/errors.ts";
-import { type DownloadOptions, downloadModel, isModelId } from "./download.ts";
+import { exists } from "../files.ts";
+import { dirname, join } from "../paths.ts";
+import * as urlPaths from "../url-paths.ts";
+import { type DownloadOptions, downloadModel, isModelId } from "./model.ts";
 
 /** What a command reads: other files are not downloaded in the first place. */
 export type HubFileKind = "checkpoint" | "gguf";
@@ -35,7 +36,7 @@ export async function downloadFile(
   { id, path }: { readonly id: string; readonly path: string },
   { kind = "checkpoint", ...options }: FileOptions = {},
 ): Promise<string> {
-  const config = posix.join(posix.dirname(path), "config.json");
+  const config = urlPaths.join(urlPaths.dirname(path), "config.json");
   const wanted = (paths: readonly string[]): string[] => {
     if (paths.includes(path)) return paths.includes(config) ? [path, config] : [path];
     const others = paths.filter((other) => ENDINGS[kind].test(other));
@@ -44,7 +45,7 @@ export async function downloadFile(
   };
   const file = join(await downloadModel(id, { ...options, wanted }), path);
   // The cache answers when the Hub is not asked or cannot be, and it may hold other files of the model.
-  if (await stat(file).catch(() => undefined)) return file;
+  if (await exists(file)) return file;
   throw new SetupError(
     `${id}/${path}: not in the cache, and the Hub was not reached. Download it once with a network.`,
   );
@@ -57,5 +58,5 @@ export async function downloadFile(
 export async function localFile(pathOrName: string, options: FileOptions = {}): Promise<string> {
   const named = parseHubFile(pathOrName, options.kind);
   const owner = named && dirname(named.id);
-  return !named || (await stat(owner!).catch(() => undefined)) ? pathOrName : downloadFile(named, options);
+  return !named || (await exists(owner!)) ? pathOrName : downloadFile(named, options);
 }

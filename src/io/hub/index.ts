@@ -1,3 +1,3 @@
 /** Models from the Hugging Face Hub. */
-export { type DownloadOptions, downloadModel, isModelId, modelFolder } from "./download.ts";
 export { downloadFile, type FileOptions, type HubFileKind, localFile, parseHubFile } from "./file.ts";
+export { type DownloadOptions, downloadModel, isModelId, modelFolder } from "./model.ts";

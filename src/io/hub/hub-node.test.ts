@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
+import * as fs from "node:fs/promises";
+import { lstat, mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
@@ -12,6 +13,11 @@ import {
   startHub,
 } from "../../../test/stand-in-hub.ts";
 import { downloadModel, isModelId, modelFolder } from "./index.ts";
+
+vi.mock("node:fs/promises", async (original) => {
+  const real = await original<typeof fs>();
+  return { ...real, symlink: vi.fn(real.symlink), link: vi.fn(real.link) };
+});
 
 const weights = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
 const config = Buffer.from('{"format":"seedling-1"}');
@@ -143,6 +149,40 @@ describe("a download", () => {
     expect(await readFile(join(folder, "unet/model.safetensors"))).toEqual(weights);
   });
 
+  test.each([0, 1])("links cannot be made (%i): the files themselves are in the folder", async (hardLinks) => {
+    const refused = async () => Promise.reject(Object.assign(new Error("not permitted"), { code: "EPERM" }));
+    vi.mocked(fs.symlink).mockImplementation(refused);
+    if (hardLinks === 0) vi.mocked(fs.link).mockImplementation(refused);
+    const folder = await downloadModel("o/m");
+    vi.mocked(fs.symlink).mockReset();
+    vi.mocked(fs.link).mockReset();
+    expect((await lstat(join(folder, "config.json"))).isFile()).toBe(true);
+    expect(await readFile(join(folder, "unet/model.safetensors"))).toEqual(weights);
+    // As huggingface_hub leaves it there: no blobs.
+    await rm(join(root, "models--o--m", "blobs"), { recursive: true });
+    log = [];
+    expect(await downloadModel("o/m")).toBe(folder);
+    expect(log.filter(({ path }) => path.includes("/resolve/"))).toEqual([]);
+  });
+
+  test("a file that is gone is downloaded again; without a network its folder is none", async () => {
+    const folder = await downloadModel("o/m");
+    await rm(join(root, "models--o--m", "blobs", sha256Of(weights)));
+    vi.stubEnv("HF_HUB_OFFLINE", "1");
+    expect(await failure()).toMatchObject({ exitCode: 4, message: expect.stringContaining("not in the cache") });
+    vi.stubEnv("HF_HUB_OFFLINE", "");
+    expect(await downloadModel("o/m")).toBe(folder);
+    expect(await readFile(join(folder, "unet/model.safetensors"))).toEqual(weights);
+  });
+
+  test("tokens of other servers have other forms", async () => {
+    vi.stubEnv("HF_TOKEN", "ab.cd-12");
+    await downloadModel("o/m");
+    expect(new Set(log.map(({ token }) => token))).toEqual(new Set(["Bearer ab.cd-12"]));
+    vi.stubEnv("HF_TOKEN", "ab\ncd");
+    expect(await failure()).toMatchObject({ exitCode: 4, message: expect.stringContaining("plain characters") });
+  });
+
   test("an abort rejects with its reason", async () => {
     const stop = new AbortController();
     const downloading = downloadModel("o/m", {
@@ -244,9 +284,10 @@ describe("one clear line, and no half model, when", () => {
   test("an answer is no JSON, or the environment is wrong", async () => {
     unusual = (_, response) => Boolean(response.setHeader("Content-Type", "text/html").end("<html>log in first"));
     expect(await failure()).toMatchObject({ exitCode: 4, message: expect.stringContaining("in JSON") });
+    vi.stubEnv("HF_ENDPOINT", "https://huggingface.co/");
     vi.stubEnv("HF_TOKEN", "secret");
     const { message } = await failure();
-    expect(message).toContain("HF_TOKEN: expected a token");
+    expect(message).toContain("HF_TOKEN: expected a token that begins with hf_");
     expect(message).not.toContain("secret");
     vi.stubEnv("HF_ENDPOINT", "mirror");
     expect(await failure()).toMatchObject({ exitCode: 4, message: expect.stringContaining('got "mirror"') });
@@ -260,4 +301,9 @@ test("names of models and of folders are told apart", async () => {
   expect(await modelFolder("src/io/hub")).toBe("src/io/hub");
   expect(await modelFolder("./nowhere")).toBe("./nowhere");
   expect(await modelFolder("o/m")).toContain(COMMIT);
+  await expect(modelFolder("o/mimi")).rejects.toMatchObject({
+    exitCode: 3,
+    message:
+      "o/mimi: no such folder here, and no model on the Hub either: o/mimi: no such model or revision on the Hub (404). Check the name.",
+  });
 });

@@ -1,45 +1,27 @@
 /** A model of the Hugging Face Hub -> a folder on this disk. Everything is looked up in the cache first. */
-import { stat } from "node:fs/promises";
 import { HUB_URL, HubApiError, type ListFileEntry, listFiles, modelInfo } from "@huggingface/hub";
-import { InputError, type SeedlingError, SetupError, UsageError } from "../../base/errors.ts";
+import { InputError, type SeedlingError, SetupError } from "../../base/errors.ts";
 import { quote, reason } from "../../base/one-line.ts";
-import { ModelCache } from "./cache.ts";
-import { fetchFile, unreachable } from "./fetch-file.ts";
-
-export interface DownloadOptions {
-  /** Told how far it is, in bytes of all files; what was there before counts as done. */
-  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
-  readonly signal?: AbortSignal;
-  /** Which of the repository's files are needed. Default: all JSON and safetensors. */
-  readonly wanted?: (paths: readonly string[]) => readonly string[];
-}
+import { type CachedFile, ModelCache } from "./cache-node.ts";
+import { fetchFile, unreachable } from "./fetch-file-node.ts";
+import type { Hub, ModelName } from "./hub.ts";
+import type { DownloadOptions } from "./model.ts";
 
 /** What a model folder is made of; pictures, papers and pickles stay where they are. */
 const allWeights = (paths: readonly string[]): string[] => paths.filter((path) => /\.(json|safetensors)$/.test(path));
 
-/** "owner/name", with "@revision" for another than the main one. */
-export function isModelId(text: string): boolean {
-  return /^\w[\w.-]*\/\w[\w.-]*(@\w[\w./-]*)?$/.test(text) && !text.includes("..");
-}
+export const hub: Hub = { download };
 
-/**
- * The folder of a model in the cache, downloaded if it is not there yet. Honors HF_HUB_CACHE, HF_HOME, HF_TOKEN,
- * HF_ENDPOINT and HF_HUB_OFFLINE.
- * @throws UsageError if `id` is none; InputError if there is no such model or a hash is wrong; SetupError without
- * permission or network.
- */
-export async function downloadModel(id: string, options: DownloadOptions = {}): Promise<string> {
-  if (!isModelId(id)) throw new UsageError(`${quote(id)}: expected owner/name, with @revision if need be.`);
-  const [name, revision = "main"] = id.split("@") as [string, string?];
+async function download(model: ModelName, options: DownloadOptions): Promise<string> {
+  const { id, name, revision } = model;
   const cache = new ModelCache(name);
   const cached = await cache.find(revision);
   if (isOn(process.env.HF_HUB_OFFLINE)) {
     if (cached) return cached;
     throw new SetupError(`${id}: not in the cache, and HF_HUB_OFFLINE is set. Download it once without.`);
   }
-  const server = endpoint();
   try {
-    return await fetchModel({ id, name, revision, server }, cache, options);
+    return await fetchModel(model, endpoint(), cache, options);
   } catch (error) {
     options.signal?.throwIfAborted();
     // What is here is better than nothing when the network is not.
@@ -48,28 +30,25 @@ export async function downloadModel(id: string, options: DownloadOptions = {}): 
   }
 }
 
-interface Wanted {
-  readonly id: string;
-  readonly name: string;
-  readonly revision: string;
-  readonly server: Server;
-}
-
 interface Server {
   readonly url: string;
   readonly token: string | undefined;
 }
 
 async function fetchModel(
-  { id, name, revision, server }: Wanted,
+  { id, name, revision }: ModelName,
+  server: Server,
   cache: ModelCache,
   { onProgress, signal, wanted = allWeights }: DownloadOptions,
 ): Promise<string> {
+  // The library accepts tokens of huggingface.co only, and others may be served from elsewhere.
   const ask = {
     hubUrl: server.url,
-    ...(server.token ? { accessToken: server.token } : {}),
-    fetch: (input: string | URL | Request, init?: RequestInit) =>
-      fetch(input, { ...init, ...(signal ? { signal } : {}) }),
+    fetch: (input: string | URL | Request, init?: RequestInit) => {
+      const headers = new Headers(init?.headers);
+      if (server.token) headers.set("Authorization", `Bearer ${server.token}`);
+      return fetch(input, { ...init, headers, signal: signal ?? null });
+    },
   };
   const { commit, files } = await (async () => {
     const { sha } = await modelInfo({ name, revision, additionalFields: ["sha"], ...ask });
@@ -86,9 +65,10 @@ async function fetchModel(
   const known = files.map((file) => checkEntry(file, commit, id));
   const total = known.reduce((sum, { size }) => sum + size, 0);
   let before = 0;
-  for (const { path, size, hash } of known) {
-    const blob = await cache.blob(hash);
-    if (!(await stat(blob).catch(() => undefined))) {
+  for (const file of known) {
+    const { path, size, hash } = file;
+    if (!(await cache.has(commit, file))) {
+      const blob = await cache.blob(hash);
       const url = `${server.url}/${name}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
       const onBytes = (done: number) => onProgress?.(before + done, total);
       await fetchFile({ url, size, hash, token: server.token }, blob, { onBytes, signal }).catch((error: unknown) => {
@@ -98,11 +78,11 @@ async function fetchModel(
     before += size;
     onProgress?.(before, total);
   }
-  return cache.link(revision, commit, new Map(known.map(({ path, hash }) => [path, hash])));
+  return cache.link(revision, commit, known);
 }
 
 /** A server's listing is not believed: paths and hashes become paths on this disk. */
-function checkEntry(file: ListFileEntry, commit: string, id: string): { path: string; size: number; hash: string } {
+function checkEntry(file: ListFileEntry, commit: string, id: string): CachedFile {
   const { path, lfs, oid } = file;
   const [hash, size] = [lfs?.oid ?? oid ?? "", lfs?.size ?? file.size];
   const inside = path.split("/").every((part) => /^[^\\:\0]+$/.test(part) && part !== "." && part !== "..");
@@ -118,8 +98,10 @@ function endpoint(): Server {
   if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : ""))
     throw new SetupError(`HF_ENDPOINT: expected an address that begins with http, got ${quote(url)}.`);
   const token = process.env.HF_TOKEN?.trim() || undefined;
-  if (token && !/^hf_\w+$/.test(token))
+  if (token && url === HUB_URL && !/^hf_\w+$/.test(token))
     throw new SetupError("HF_TOKEN: expected a token that begins with hf_. Correct it.");
+  if (token && /[^\x21-\x7e]/.test(token))
+    throw new SetupError("HF_TOKEN: expected a token of plain characters. Correct it.");
   return { url, token };
 }
 
@@ -141,10 +123,4 @@ function explain(error: unknown, id: string, { url, token }: Server): SeedlingEr
   if (error instanceof TypeError) return unreachable(url, error);
   if (error instanceof SyntaxError) return new SetupError(`${url}: expected an answer in JSON (${reason(error)}).`);
   return error as Error;
-}
-
-/** A folder stays what it is; the name of a model becomes its folder in the cache. */
-export async function modelFolder(idOrFolder: string, options: DownloadOptions = {}): Promise<string> {
-  const here = await stat(idOrFolder).catch(() => undefined);
-  return here || !isModelId(idOrFolder) ? idOrFolder : downloadModel(idOrFolder, options);
 }

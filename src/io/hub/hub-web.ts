@@ -1,0 +1,8 @@
+/** The Hub in a browser: a model's folder is the address where its files are; each is fetched when it is opened. */
+import type { Hub } from "./hub.ts";
+
+const HUB = "https://huggingface.co";
+
+export const hub: Hub = {
+  download: async ({ name, revision }) => `${HUB}/${name}/resolve/${encodeURIComponent(revision)}`,
+};
