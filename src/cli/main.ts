@@ -3,6 +3,7 @@
 import { CommanderError } from "commander";
 import { SeedlingError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
+import { running } from "./flags.ts";
 import { Interrupted } from "./interrupt.ts";
 import { quietPipes } from "./output.ts";
 import { program } from "./program.ts";
@@ -33,7 +34,10 @@ function print(message: string): void {
 
 quietPipes();
 try {
-  await program().parseAsync();
+  const root = program().hook("preAction", (_, command) => {
+    running.command = command;
+  });
+  await root.parseAsync();
   statusLine.end();
 } catch (error) {
   statusLine.end();

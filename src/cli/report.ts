@@ -3,6 +3,7 @@
  * it wrote. Results themselves go to standard output (output.ts).
  */
 import { type ExitCode, SeedlingError } from "../base/errors.ts";
+import { withFlags } from "./flags.ts";
 import { Progress } from "./progress.ts";
 import { formatBytes } from "./sizes.ts";
 import { type Environment, type Screen, StatusLine, statusLine } from "./status-line.ts";
@@ -94,9 +95,9 @@ export class Report {
   }
 }
 
-/** "seedling: a.png: damaged." with the name in red where there are colors. */
+/** "seedling: a.png: damaged." with the name in red where there are colors, and flags in place of option names. */
 export function problemLine(message: string, { colors }: Pick<StatusLine, "colors">): string {
-  return `${colors ? "\x1b[31mseedling:\x1b[0m" : "seedling:"} ${message}`;
+  return `${colors ? "\x1b[31mseedling:\x1b[0m" : "seedling:"} ${withFlags(message)}`;
 }
 
 /** "1 picture", "6 pictures". */

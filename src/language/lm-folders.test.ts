@@ -55,6 +55,6 @@ test("parts that are missing are named", async () => {
   const model = join(root, "model");
   await expect(lmFolders(join(root, "none"), {})).rejects.toThrow("none: expected a model folder");
   await expect(lmFolders(model, { adapter: join(root, "gone") })).rejects.toThrow("gone: expected the adapter");
-  await expect(lmFolders(model, { lm: join(root, "gone") })).rejects.toThrow("Name one with --lm.");
+  await expect(lmFolders(model, { lm: join(root, "gone") })).rejects.toThrow("Set lm to one.");
   await expect(lmFolders(model, { lm: "o/m/third.gguf" })).rejects.toThrow("expected a file third.gguf");
 });

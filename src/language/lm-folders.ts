@@ -29,10 +29,10 @@ export async function lmFolders(
 ): Promise<LmFolders> {
   const adapter = named ?? join(model, "lm-adapter");
   await expectThere(model, "a model folder", "Check the path.");
-  await expectThere(adapter, "the adapter of a language model that sees and draws", "Name one with --adapter.");
+  await expectThere(adapter, "the adapter of a language model that sees and draws", "Set adapter to one.");
   const name = lm ?? (named && (await baseOnHub(named))) ?? join(model, "lm");
   const base = await localFile(name, { ...download, kind: "gguf" });
-  await expectThere(base, "a language model, a folder or a .gguf file", "Name one with --lm.");
+  await expectThere(base, "a language model, a folder or a .gguf file", "Set lm to one.");
   return { model, lm: base, adapter };
 }
 

@@ -49,7 +49,7 @@ function listen(server: Server, port: number): Promise<void> {
     server.once("error", (error: NodeJS.ErrnoException) =>
       fail(
         error.code === "EADDRINUSE"
-          ? new SetupError(`port ${port}: already in use. Choose another with --port, or 0 for any.`)
+          ? new SetupError(`port ${port}: already in use. Set port to another, or to 0 for any.`)
           : error,
       ),
     );

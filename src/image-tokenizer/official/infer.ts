@@ -62,7 +62,7 @@ export function inferOfficialConfig(shapes: Shapes, hints: Hints, where: string)
     patchSize: patch,
     width: W,
     depth: hints.visionDepth ?? Math.min(TOWER_BLOCKS, parts("visual_encoder.blocks")),
-    heads: hints.visionHeads ?? byHeadSize(W, 88, "the vision tower", "--vision-heads", where),
+    heads: hints.visionHeads ?? byHeadSize(W, 88, "the vision tower", "visionHeads", where),
     mlpHidden: size("visual_encoder.blocks.0.mlp.fc1.weight", 0),
     ...(hints.visionEps ? { eps: hints.visionEps } : {}),
   };
@@ -75,7 +75,7 @@ export function inferOfficialConfig(shapes: Shapes, hints: Hints, where: string)
   const readsText = has(words) && has(positions) && has(`${bert}.encoder.layer.0.intermediate.dense.weight`);
   const qformer = {
     hidden,
-    heads: hints.qformerHeads ?? byHeadSize(hidden, 64, "the Q-Former", "--qformer-heads", where),
+    heads: hints.qformerHeads ?? byHeadSize(hidden, 64, "the Q-Former", "qformerHeads", where),
     layers,
     intermediate: size(`${bert}.encoder.layer.0.intermediate_query.dense.weight`, 0),
     crossAttentionFrequency: crossAttentionFrequency(layers, (j) =>
@@ -125,7 +125,7 @@ export function inferOfficialConfig(shapes: Shapes, hints: Hints, where: string)
 function byHeadSize(width: number, headSize: number, what: string, option: string, where: string): number {
   if (width % headSize === 0) return width / headSize;
   throw new UsageError(
-    `${where}: the heads of ${what} cannot be told from shapes: ${width} is no multiple of ${headSize}. Add ${option}.`,
+    `${where}: the heads of ${what} cannot be told from shapes: ${width} is no multiple of ${headSize}. Set ${option}.`,
   );
 }
 

@@ -300,9 +300,9 @@ describe("what does not fit", () => {
   test("numbers of heads are never guessed wrongly", async () => {
     const pair = await publishedPair();
     await expect(importOfficial(pair, fresh())).rejects.toThrow(
-      "the heads of the vision tower cannot be told from shapes: 28 is no multiple of 88. Add --vision-heads.",
+      "the heads of the vision tower cannot be told from shapes: 28 is no multiple of 88. Set visionHeads.",
     );
-    await expect(importOfficial(pair, fresh(), { hints: { visionHeads: 4 } })).rejects.toThrow("Add --qformer-heads.");
+    await expect(importOfficial(pair, fresh(), { hints: { visionHeads: 4 } })).rejects.toThrow("Set qformerHeads.");
     await expect(importOfficial(pair, fresh(), { hints: { ...heads, visionHeads: 3 } })).rejects.toMatchObject({
       exitCode: 3,
       message: expect.stringContaining("3 heads share, got 28"),

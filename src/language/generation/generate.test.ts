@@ -67,7 +67,7 @@ describe("generate", () => {
   it("refuses a prompt longer than the context, with both lengths", async () => {
     const model = scriptedModel([stop], tokenizer.size, 4);
     await expect(events(model, "abcdef")).rejects.toThrow(
-      "prompt: expected at most 3 tokens, got 6. Shorten it or let it be cut (--truncate).",
+      "prompt: expected at most 3 tokens, got 6. Shorten it, or set truncate to cut its start.",
     );
     expect((await events(model, "abcdef", { truncate: true })).at(-1)).toMatchObject({ reason: "stop" });
   });

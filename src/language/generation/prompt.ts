@@ -24,7 +24,7 @@ export function fitPrompt(prompt: readonly number[], { context, truncate, image,
   if (prompt.length <= most) return [...prompt];
   if (!truncate || most < 1)
     throw new InputError(
-      `prompt: expected at most ${most} tokens, got ${prompt.length}. Shorten it or let it be cut (--truncate).`,
+      `prompt: expected at most ${most} tokens, got ${prompt.length}. Shorten it, or set truncate to cut its start.`,
     );
   let from = prompt.length - Math.min(most, Math.floor(context * (1 - REPLY_SHARE))) + 1;
   if (image) {

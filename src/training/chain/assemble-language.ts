@@ -26,10 +26,10 @@ export async function assembleLanguage({ adapter, base, out }: AssembleLanguageO
   const where = join(adapter, "adapter_config.json");
   const config = parseConfig(await readJsonFile(where, 10e6), where);
   const from = base ?? config.base_model_name_or_path;
-  if (!from) throw new UsageError(`${where}: expected the name of a base, found none. Name one with --base.`);
+  if (!from) throw new UsageError(`${where}: expected the name of a base, found none. Set base to one.`);
   if (from.endsWith(".gguf"))
     throw new UsageError(
-      `${from}: expected a folder as base, got a GGUF file. Use such an adapter as it is: seedling describe --adapter ${adapter}`,
+      `${from}: expected a folder as base, got a GGUF file. An adapter like this is used as it is, without assembling.`,
     );
   const { baseHash: wanted } = await readPeftFolder(adapter);
   if (wanted) expectBaseHash(from, wanted, await baseHash(from));
