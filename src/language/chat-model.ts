@@ -13,10 +13,10 @@ import {
 import {
   beamSearch,
   type GenerateEvent,
-  generate,
   generateAll,
   type ImageMode,
   type OpenedModel,
+  ReplyScheduler,
   type TokenModel,
 } from "./generation/index.ts";
 import type { BatchReplyOptions, Reply, ReplyOptions } from "./options.ts";
@@ -32,6 +32,7 @@ export interface ReplySettings extends ReplyOptions {
   readonly images?: ImageMode;
   /** Tokens that the reply needs at least. */
   readonly reserve?: number;
+  readonly onToken?: (id: number) => void;
   /** What computes the logits. Default: the model itself, without guidance. */
   readonly model?: TokenModel;
 }
@@ -40,6 +41,7 @@ export class ChatModel {
   readonly model: OpenedModel;
   readonly manifest: LmManifest;
   readonly #template: ChatTemplate;
+  readonly #scheduler = new ReplyScheduler();
 
   constructor(model: OpenedModel, manifest: LmManifest) {
     this.model = model;
@@ -71,10 +73,14 @@ export class ChatModel {
     return fillRequest(this.manifest, prompt);
   }
 
-  /** Events of one reply: sampled, or the best of all beams. @throws as `generate` */
+  /**
+   * Events of one reply: sampled, or the best of all beams. Replies that are asked for at the same time grow together.
+   * @throws as `generate`
+   */
   async *reply(prompt: readonly number[], options: ReplySettings): AsyncGenerator<GenerateEvent, void, undefined> {
     const { beams = 1, model = this.model } = options;
-    if (beams === 1) return yield* generate(model, this.tokenizer, prompt, { ...options, ...this.#stops() });
+    const settings = { ...options, ...this.#stops() };
+    if (beams === 1) return yield* this.#scheduler.reply(model, this.tokenizer, prompt, settings);
     const [best = []] = await this.bestReplies(prompt, options);
     yield* best;
   }

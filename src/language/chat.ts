@@ -35,8 +35,10 @@ export async function* chat(
       const drawn = { codes: event.codes, text: "", seed: seed + pictures++ };
       const [image] = await tokenizer.decode([drawn.codes], { ...decodingOptions(options), seed: drawn.seed });
       yield { kind: "image", drawing: makeDrawing(lastText(turns), drawn, image!, options) };
-    } else if (event.kind === "end") yield { kind: "end", reason: event.reason, turn: model.turn(event.ids) };
-    else yield event;
+    } else if (event.kind === "end") {
+      const { reason, ids } = event;
+      yield { kind: "end", reason, turn: model.turn(ids), promptTokens: prompt.length, tokens: ids.length };
+    } else yield event;
   }
 }
 

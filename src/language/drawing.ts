@@ -4,6 +4,7 @@ import { withDefaults } from "../base/with-defaults.ts";
 import type { Codes } from "../codes/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import type { PaintOptions } from "../image-tokenizer/seed-tokenizer.ts";
+import { codeOf } from "../text/index.ts";
 import { type ChatModel, collect, PICTURE_TOKENS, SAMPLING, textOf } from "./chat-model.ts";
 import { type DrawingNote, drawingPng, MAX_PROMPT } from "./drawing-note.ts";
 import { type GenerateEvent, guidedModel, type TokenModel } from "./generation/index.ts";
@@ -47,7 +48,7 @@ export class Drawing implements DrawnCodes {
 
 /** See `SeedLanguageModel.drawCodes`. */
 export async function drawCodes(chat: ChatModel, prompt: string, options: DrawOptions): Promise<DrawnCodes[]> {
-  const { count = 1, beams = 1, seed = 0, images = "force", maxTokens = 256, onCodes } = options;
+  const { count = 1, beams = 1, seed = 0, images = "force", maxTokens = 256, onCodes, onCode } = options;
   if (!Number.isInteger(count) || count < 1) throw new UsageError(`draw: expected a count from 1, got ${count}.`);
   if (beams > 1 && count > beams)
     throw new UsageError(`draw: expected at least ${count} beams for ${count} pictures, got ${beams}.`);
@@ -67,7 +68,8 @@ export async function drawCodes(chat: ChatModel, prompt: string, options: DrawOp
   }
   const drawn: DrawnCodes[] = [];
   for (let i = 0; i < count; i++) {
-    const events = await collect(chat.reply(ids, { ...settings, seed: seed + i }));
+    const onToken = onCode && codeCollector(chat, onCode);
+    const events = await collect(chat.reply(ids, { ...settings, onToken, seed: seed + i }));
     drawn.push(firstPicture(events, seed + i));
     onCodes?.(drawn.length, count);
   }
@@ -86,6 +88,18 @@ export function decodingOptions({
 }
 
 /** Undefined for a prompt without words. @throws InputError if it is longer than a file would keep */
+/** Hands out the codes so far with each new one. */
+function codeCollector(chat: ChatModel, onCode: (codes: Codes) => void): (id: number) => void {
+  const image = chat.tokenizer.expectImageTokens();
+  const codes: number[] = [];
+  return (id) => {
+    const code = codeOf(id, image);
+    if (code === undefined) return;
+    codes.push(code);
+    onCode([...codes]);
+  };
+}
+
 function promptIds(chat: ChatModel, prompt: string, what: string): number[] | undefined {
   if (prompt.trim() === "") return undefined;
   if (prompt.length > MAX_PROMPT)

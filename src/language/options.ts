@@ -85,6 +85,8 @@ export interface DrawOptions extends ReplyOptions, DecodingOptions {
   readonly images?: "force" | "auto";
   /** After the codes of each picture. */
   readonly onCodes?: (done: number, count: number) => void;
+  /** After each code, with all codes of the picture so far. Not with beams. */
+  readonly onCode?: (codes: Codes) => void;
 }
 
 export interface Turn {
@@ -107,4 +109,11 @@ export type ChatEvent =
   /** Comes first, with `truncate`: this many of the oldest turns did not fit and were left out. */
   | { readonly kind: "truncated"; readonly turns: number }
   /** Comes last. `turn`: the reply, to be passed to the next call. */
-  | { readonly kind: "end"; readonly reason: "stop" | "length"; readonly turn: ChatTurn };
+  | {
+      readonly kind: "end";
+      readonly reason: "stop" | "length";
+      readonly turn: ChatTurn;
+      /** Tokens of the conversation and of the reply. */
+      readonly promptTokens: number;
+      readonly tokens: number;
+    };

@@ -24,6 +24,8 @@ export interface GenerateOptions extends SamplingOptions {
   readonly likelihood?: boolean;
   /** Drop the oldest tokens of a prompt that is too long. Default false: it is an error. */
   readonly truncate?: boolean;
+  /** Called with each token as it is chosen, those of pictures included. */
+  readonly onToken?: (id: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -72,6 +74,7 @@ export class GrowingReply {
   readonly #sampler: Sampler;
   readonly #stream: ReplyStream;
   readonly #said: number[] = [];
+  readonly #onToken: GenerateOptions["onToken"];
   #logLikelihood: number | undefined;
   #span: SpanState | undefined;
 
@@ -82,6 +85,7 @@ export class GrowingReply {
     const { history, spans } = this.#setUp;
     this.#room = Math.min(maxTokens, model.context - history.length);
     this.#sampler = new Sampler(options);
+    this.#onToken = options.onToken;
     this.#stream = new ReplyStream(tokenizer, stopTexts);
     if (likelihood) this.#logLikelihood = 0;
     this.#span = spans?.start(history);
@@ -103,6 +107,7 @@ export class GrowingReply {
     if (this.#span) this.#span = spans!.next(this.#span, id);
     history.push(id);
     said.push(id);
+    this.#onToken?.(id);
     this.unread = [id];
     yield* this.#stream.push(id);
     if (this.#stream.stopped) return yield this.#end("stop", said.slice(0, texts!.before(said)));

@@ -7,6 +7,7 @@ export { type GuidanceOptions, guidedModel } from "./guidance.ts";
 export { type ImageMode, ImageSpans, type SpanState } from "./image-spans.ts";
 export { type OpenedModel, type OpenModelOptions, openLanguageModel } from "./open-model.ts";
 export { fitPrompt } from "./prompt.ts";
+export { ReplyScheduler, type SchedulerOptions } from "./reply-scheduler.ts";
 export { argmax, Sampler, type SamplingOptions } from "./sampler.ts";
 export { HeldText, StopTexts } from "./stop-text.ts";
 export type { TokenModel, TokenState } from "./token-model.ts";
