@@ -44,7 +44,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     ...["data", "image-tokenizer", "language", "training", "evaluation/metrics"],
   ],
   report: ["base", "io"],
-  server: ["base", "io", "image", "codes", "language", "image-tokenizer"],
+  server: ["base", "io", "image", "codes", "language", "image-tokenizer", "weights"],
   cli: [
     ...["base", "io", "image", "codes", "text", "runtime", "weights", "data", "image-decoder", "image-tokenizer"],
     ...["language", "training", "evaluation", "report"],
