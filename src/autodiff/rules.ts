@@ -94,7 +94,7 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
       transA ? b.matmul(dy, { transA: transB, transB: true, alpha }) : dy.matmul(b, { transB: !transB, alpha });
     const db = (): Tensor =>
       transB ? dy.matmul(a, { transA: true, transB: transA, alpha }) : a.matmul(dy, { transA: !transA, alpha });
-    return [needs[0] ? da() : undefined, needs[1] ? db() : undefined];
+    return [needs[0] ? da() : undefined, needs[1] ? db() : undefined, dy];
   },
   linear: (n, dy, needs) => {
     const [x, w] = [n.inputs[0]!, n.inputs[1]!];
@@ -102,12 +102,12 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
     return [
       needs[0] ? flat.matmul(w).reshape(x.shape) : undefined,
       needs[1] ? flat.matmul(rows(x), { transA: true }) : undefined,
-      needs[2] ? flat.sum(0) : undefined,
+      needs[2] ? (n.inputs[2]!.rank === 1 ? flat.sum(0) : dy) : undefined,
     ];
   },
   softmax: (n, dy) => {
-    const t = dy.mul(y0(n));
-    return [t.sub(y0(n).mul(t.sum(-1, true)))];
+    const y = y0(n);
+    return [y.mul(dy.sub(dy.mul(y).sum(-1, true)))];
   },
   logSoftmax: (n, dy) => [dy.sub(y0(n).exp().mul(dy.sum(-1, true)))],
   layerNorm: (n, dy, needs) => {

@@ -81,9 +81,9 @@ export interface OpAttrs {
   /** Index of the first smallest entry of the last axis, i32. */
   argmin: None;
 
-  /** alpha op(a) op(b) over the last two axes; leading axes broadcast. */
+  /** alpha op(a) op(b) over the last two axes; leading axes broadcast. With matrices perhaps + c, of the result's shape. */
   matmul: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
-  /** x wᵀ + b over the last axis; w [out,in], b [out] (PyTorch's layout). Inputs x, w and perhaps b. */
+  /** x wᵀ + b over the last axis; w [out,in], b [out] (PyTorch's layout) or of the result's shape. Inputs x, w, perhaps b. */
   linear: None;
   /** Over the last axis. */
   softmax: None;
@@ -242,7 +242,11 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
     if (innerA !== innerB) expected(`inner dim ${innerA}`, `${innerB} (a = ${printType(a)}, b = ${printType(b)})`);
     const lead = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
     if (!lead) return expected("leading axes that broadcast", `${printType(a)} and ${printType(b)}`);
-    return [{ dtype: "f32", shape: [...lead, rows, columns] }];
+    const shape = [...lead, rows, columns];
+    const c = inputs[2];
+    if (c && (shape.length !== 2 || c.dtype !== "f32" || !sameShape(c.shape, shape)))
+      expected(`matrices and an addend of their product's shape ${printShape(shape)}`, printType(c));
+    return [{ dtype: "f32", shape }];
   },
   linear: (inputs) => {
     const [x, w, b] = [at(inputs, 0), at(inputs, 1), inputs[2]];
@@ -251,8 +255,9 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
     const [out, inner] = w.shape;
     if (x.shape.length < 1 || x.shape.at(-1) !== inner)
       expected(`inner dim ${inner}`, `${x.shape.at(-1)} (x = ${printType(x)})`);
-    if (b && !sameShape(b.shape, [out!])) expected(`bias f32 [${out}]`, printType(b));
-    return [{ dtype: "f32", shape: [...x.shape.slice(0, -1), out!] }];
+    const shape = [...x.shape.slice(0, -1), out!];
+    if (b && !sameShape(b.shape, [out!]) && !sameShape(b.shape, shape)) expected(`bias f32 [${out}]`, printType(b));
+    return [{ dtype: "f32", shape }];
   },
   softmax: unary,
   logSoftmax: unary,

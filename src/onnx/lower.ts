@@ -131,10 +131,16 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     return alpha === 1 ? product : e.add("Mul", [product, e.scalar(alpha)]);
   },
   linear: (e, n) => {
-    const x = n.inputs[0]!;
-    const [rows, bias] = [toRows(e, x), n.inputs[2] && e.name(n.inputs[2])];
-    const product =
-      quantizedLinear(e, rows, n.inputs[1]!, bias) ?? e.add("Gemm", [rows, ...names(e, n).slice(1)], { transB: 1 });
+    const [x, w, b] = n.inputs as readonly [Tensor, Tensor, Tensor?];
+    const rows = toRows(e, x);
+    const addend = b && (b.rank === 1 ? e.name(b) : toRows(e, b));
+    const whole = b && b.rank > 1;
+    const quantized = quantizedLinear(e, rows, w, whole ? undefined : addend);
+    const product = quantized
+      ? whole
+        ? e.add("Add", [quantized, addend!])
+        : quantized
+      : e.add("Gemm", [rows, e.name(w), ...(addend ? [addend] : [])], { transB: 1 });
     if (x.rank === 2) return product;
     const flat = [-1, n.outputs[0]!.dim(-1)];
     return reshape(e, product, flat, n.outputs[0]!.shape);

@@ -233,12 +233,12 @@ export const kernels: { readonly [K in ComputedOp]: Kernel<K> } = {
   argmax: ([x]) => Float64Array.from(rowsOf(x!), (row) => row.indexOf(largest(row))),
   argmin: ([x]) => Float64Array.from(rowsOf(x!), (row) => row.indexOf(-largest(row.map((v) => -v)))),
 
-  matmul: ([a, b], [shape], { attrs }) => {
+  matmul: ([a, b, c], [shape], { attrs }) => {
     const [left, right] = [attrs.transA ? swapLastTwo(a!) : a!, attrs.transB ? swapLastTwo(b!) : b!];
     const [rows, inner, columns] = [left.shape.at(-2)!, left.shape.at(-1)!, right.shape.at(-1)!];
     const lead = shape!.slice(0, -2);
     const [l, r] = [broadcastTo(left, [...lead, rows, inner]), broadcastTo(right, [...lead, inner, columns])];
-    const out = new Float64Array(size(shape!));
+    const out = c ? c.data.slice() : new Float64Array(size(shape!));
     for (let i = 0; i < size(lead); i++)
       addProduct(
         out.subarray(i * rows * columns, (i + 1) * rows * columns),

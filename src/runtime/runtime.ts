@@ -8,7 +8,7 @@ import { Worker } from "node:worker_threads";
 import { gradients } from "../autodiff/index.ts";
 import { type ExitCode, SeedlingError, SetupError } from "../base/errors.ts";
 import type { Values } from "../base/value.ts";
-import { paramAttrs, sortNodes, type Tensor } from "../graph/index.ts";
+import { paramAttrs, simplify, sortNodes, type Tensor } from "../graph/index.ts";
 import { emit, type StoredWeight } from "../onnx/index.ts";
 import type { AdamW, Kind, Slot } from "./arena.ts";
 import type { Device, Feeds, Kept, Reply, Request } from "./protocol.ts";
@@ -117,6 +117,8 @@ export class Runtime {
     });
     const onDevice = this.device === "webgpu";
     for (const [i, g] of (onDevice && accumulate > 1 ? summed(found) : found).entries()) outputs[GRADIENT + i] = g;
+    const names = Object.keys(outputs);
+    for (const [i, t] of simplify(Object.values(outputs)).entries()) outputs[names[i]!] = t;
     const learns = new Set(learn.map(({ path }) => path));
     const weight = (path: string): StoredWeight | undefined => {
       if (learns.has(path)) return undefined;

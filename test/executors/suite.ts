@@ -256,11 +256,15 @@ export const suite: { readonly [K in OpName]: readonly Case[] } = {
     graph("leading axes that broadcast", { a: f32("B", 1, 2, 3), b: f32(4, 5, 3) }, ({ a, b }) =>
       a.matmul(b, { transB: true }),
     ),
+    graph("addend", { a: f32("B", 3), b: f32(3, 4), c: f32("B", 4) }, ({ a, b, c }) =>
+      apply("matmul", [a, b, c], { transA: false, transB: false, alpha: -0.5 }),
+    ),
   ],
   linear: [
     graph("matrix", { x: f32("B", 3), w: f32(4, 3), b: f32(4) }, ({ x, w, b }) => x.linear(w, b)),
     graph("without bias", { x: f32("B", 3), w: f32(4, 3) }, ({ x, w }) => x.linear(w)),
     graph("rank 3", { x: f32("B", "T", 3), w: f32(4, 3), b: f32(4) }, ({ x, w, b }) => x.linear(w, b)),
+    graph("addend", { x: f32("B", 2, 3), w: f32(4, 3), c: f32("B", 2, 4) }, ({ x, w, c }) => x.linear(w, c)),
     graph("vector", { x: f32(3), w: f32(4, 3), b: f32(4) }, ({ x, w, b }) => x.linear(w, b)),
   ],
   softmax: [

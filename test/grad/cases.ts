@@ -50,6 +50,9 @@ const ids = (values: readonly number[], shape: readonly number[] = [values.lengt
   constant(Int32Array.from(values), shape);
 const bools = (values: readonly number[], shape: readonly number[]): Tensor => ids(values, shape).cast("bool");
 
+const product = (a: Tensor, b: Tensor, c: Tensor): Tensor =>
+  apply("matmul", [a, b, c], { transA: false, transB: false, alpha: 0.5 })[0]!;
+
 const reductions = (reduce: (x: Tensor, axes?: number | number[], keepDims?: boolean) => Tensor): Case[] => [
   on("all axes", [2, 3], (x) => reduce(x)),
   on("last axis", [2, 3, 4], (x) => reduce(x, -1)),
@@ -116,12 +119,30 @@ export const cases: { readonly [K in OpName]?: readonly Case[] } = {
     both("one by batched, transA", [3, 2], [2, 3, 2], (a, b) => a.matmul(b, { transA: true })),
     both("leading axes that broadcast both ways", [2, 1, 2, 3], [3, 3, 2], (a, b) => a.matmul(b)),
     on("a matrix with itself", [2, 3], (x) => x.matmul(x, { transB: true })),
+    {
+      name: "addend",
+      shapes: [
+        [2, 3],
+        [3, 4],
+        [2, 4],
+      ],
+      build: ([a, b, c]) => product(a!, b!, c!),
+    },
   ],
   linear: [
     { name: "bias", shapes: [[2, 3], [4, 3], [4]], build: ([x, w, b]) => x!.linear(w!, b) },
     { name: "rank 3", shapes: [[2, 2, 3], [4, 3], [4]], build: ([x, w, b]) => x!.linear(w!, b) },
     { name: "vector", shapes: [[3], [4, 3], [4]], build: ([x, w, b]) => x!.linear(w!, b) },
     both("without bias", [2, 3], [4, 3], (x, w) => x.linear(w)),
+    {
+      name: "addend",
+      shapes: [
+        [2, 2, 3],
+        [4, 3],
+        [2, 2, 4],
+      ],
+      build: ([x, w, c]) => x!.linear(w!, c),
+    },
   ],
   softmax: [on("matrix", [3, 4], (x) => x.softmax()), on("rank 3", [2, 2, 3], (x) => x.softmax())],
   logSoftmax: [on("matrix", [3, 4], (x) => x.logSoftmax()), on("rank 3", [2, 2, 3], (x) => x.logSoftmax())],

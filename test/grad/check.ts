@@ -1,7 +1,7 @@
 /** Gradients by the rules against central differences of the reference executor, both in float64. */
 import { expect } from "vitest";
 import { gradients } from "../../src/autodiff/index.ts";
-import { constant, input, type Tensor } from "../../src/graph/index.ts";
+import { constant, input, simplify, type Tensor } from "../../src/graph/index.ts";
 import { evaluate } from "../../src/runtime/reference.ts";
 
 /** Mulberry32: uniform in [0,1). */
@@ -60,7 +60,9 @@ export function checkGradients(
   const symbolic = gradients(loss, inputs);
   expect(symbolic.map((g) => g?.shape)).toEqual(shapes);
   const exact = evaluate(symbolic as Tensor[], { feeds });
+  const simpler = evaluate(simplify([loss, ...(symbolic as Tensor[])]).slice(1), { feeds });
   for (const [i, { data }] of exact.entries()) {
+    for (const [k, v] of data.entries()) expect(simpler[i]!.data[k], "simplified").toBeCloseTo(v, 6);
     const values = feeds[`x${i}`]!;
     const at = (k: number, value: number): number =>
       evaluate([loss], { feeds: { ...feeds, [`x${i}`]: values.with(k, value) } })[0]!.data[0]!;

@@ -1,0 +1,220 @@
+/**
+ * What `simplify` replaces, a rule an operation. Each returns something that computes the same with fewer passes over
+ * memory, or undefined where it does not apply; `simplify.test.ts` checks each against the float64 reference.
+ */
+import { addDims, broadcast, type Shape, sameShape } from "../dims.ts";
+import type { OpAttrs, OpName } from "../ops.ts";
+import { apply, concat, constant, type Node, type Tensor } from "../tensor.ts";
+
+/** What a rule may ask of the graph around a node. */
+export interface Surroundings {
+  readOnce(t: Tensor): boolean;
+  find<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: OpAttrs[K]): Tensor | undefined;
+}
+
+export interface Site<K extends OpName> {
+  readonly inputs: readonly Tensor[];
+  readonly attrs: OpAttrs[K];
+  /** What is to be replaced: its type. */
+  readonly output: Tensor;
+}
+
+export type Rewrite<K extends OpName> = (site: Site<K>, graph: Surroundings) => Tensor | undefined;
+
+/** The node that makes `t` as its first output, if it is this operation. */
+function madeBy<K extends OpName>(t: Tensor | undefined, op: K): Node<K> | undefined {
+  return t && t.node.op === op && t.index === 0 ? (t.node as unknown as Node<K>) : undefined;
+}
+
+/** The number that a tensor of floats holds everywhere, if the graph says so. */
+function numberOf(t: Tensor): number | undefined {
+  const literal = madeBy(t, "constant");
+  if (literal) return t.dtype === "f32" && literal.attrs.data.length === 1 ? literal.attrs.data[0] : undefined;
+  const moved = madeBy(t, "reshape") ?? madeBy(t, "expand");
+  return moved && numberOf(moved.inputs[0]!);
+}
+
+/** x times a number, read through a product of scalars; `undefined` if it is no such product. */
+function scaled(t: Tensor): { x: Tensor; by: number } | undefined {
+  const negated = madeBy(t, "neg");
+  if (negated) return { x: negated.inputs[0]!, by: -1 };
+  const product = madeBy(t, "mul") ?? madeBy(t, "div");
+  const by = product && numberOf(product.inputs[1]!);
+  if (!product || by === undefined || !sameShape(product.inputs[0]!.shape, t.shape)) return undefined;
+  return { x: product.inputs[0]!, by: product.op === "div" ? 1 / by : by };
+}
+
+function times(x: Tensor, by: number): Tensor {
+  if (by === 1) return x;
+  return by === -1 ? x.neg() : x.mul(by);
+}
+
+/** A product times a number, where the product has no other reader: the number is its alpha. */
+function absorbed(t: Tensor, by: number, graph: Surroundings): Tensor | undefined {
+  const moved = madeBy(t, "reshape");
+  if (moved && graph.readOnce(t)) return absorbed(moved.inputs[0]!, by, graph)?.reshape(t.shape);
+  const product = madeBy(t, "matmul");
+  if (!product || !graph.readOnce(t) || product.inputs.length > 2) return undefined;
+  return apply("matmul", product.inputs, { ...product.attrs, alpha: product.attrs.alpha * by })[0];
+}
+
+/** x times a number, if that is cheaper than a pass of its own. */
+function timesCheaply(x: Tensor, by: number, graph: Surroundings): Tensor | undefined {
+  const value = numberOf(x);
+  if (value !== undefined && x.rank === 0) return constant(value * by);
+  if (by === 1) return x;
+  const inner = scaled(x);
+  if (inner) return times(inner.x, inner.by * by);
+  return absorbed(x, by, graph);
+}
+
+/**
+ * `sum` + sign * `t`, where `t` is a product of matrices that nothing else reads: ONNX Runtime adds while it multiplies.
+ */
+function addedTo(sum: Tensor, t: Tensor, sign: 1 | -1, graph: Surroundings): Tensor | undefined {
+  if (!sameShape(sum.shape, t.shape) || !graph.readOnce(t)) return undefined;
+  const moved = madeBy(t, "reshape");
+  if (moved) return addedTo(sum.reshape(moved.inputs[0]!.shape), moved.inputs[0]!, sign, graph)?.reshape(t.shape);
+  const layer = madeBy(t, "linear");
+  if (layer && sign === 1 && layer.inputs.length === 2) return apply("linear", [...layer.inputs, sum], {})[0];
+  const product = madeBy(t, "matmul");
+  if (product?.inputs.length !== 2 || t.rank !== 2) return undefined;
+  const { alpha } = product.attrs;
+  return apply("matmul", [...product.inputs, sum], { ...product.attrs, alpha: sign * alpha })[0];
+}
+
+/** The sum of two parts of one axis, surrounded by zeros, as the parts side by side: gradients of slices of one tensor. */
+function sideBySide(a: Tensor, b: Tensor, graph: Surroundings): Tensor | undefined {
+  const [p, q] = [madeBy(a, "pad"), madeBy(b, "pad")];
+  if (!p || !q || p.attrs.axis !== q.attrs.axis || !graph.readOnce(a) || !graph.readOnce(b)) return undefined;
+  const { axis } = p.attrs;
+  const [first, second] = p.attrs.before < q.attrs.before ? [p, q] : [q, p];
+  const [x, y] = [first.inputs[0]!, second.inputs[0]!];
+  if (addDims(x.dim(axis), first.attrs.before) !== second.attrs.before) return undefined;
+  const whole = concat([x, y], axis);
+  const { before } = first.attrs;
+  const { after } = second.attrs;
+  return before + after === 0 ? whole : whole.pad(axis, before, after);
+}
+
+/** An operand without the copies that broadcasting makes by itself. */
+function unexpanded(t: Tensor, others: readonly Shape[], result: Shape): Tensor {
+  const copied = madeBy(t, "expand");
+  if (!copied) return t;
+  const small = copied.inputs[0]!;
+  const shape = others.reduce<Shape | undefined>((all, other) => all && broadcast(all, other), small.shape);
+  return shape && sameShape(shape, result) ? small : t;
+}
+
+/** Operands without needless copies, or undefined if there are none. */
+function fewerCopies<K extends "add" | "sub" | "mul" | "div" | "where">(op: K) {
+  return ({ inputs, attrs, output }: Site<K>): Tensor | undefined => {
+    const operands = [...inputs];
+    for (const [i, t] of operands.entries()) {
+      const others = operands.filter((_, j) => j !== i).map(({ shape }) => shape);
+      operands[i] = unexpanded(t, others, output.shape);
+    }
+    return operands.every((t, i) => t === inputs[i]) ? undefined : apply(op, operands, attrs)[0];
+  };
+}
+
+export const rewrites: { readonly [K in OpName]?: Rewrite<K> } = {
+  reshape: ({ inputs: [x], attrs: { shape } }) => {
+    if (sameShape(x!.shape, shape)) return x;
+    const inner = madeBy(x, "reshape");
+    return inner && inner.inputs[0]!.reshape(shape);
+  },
+  transpose: ({ inputs: [x], attrs: { perm } }) => {
+    if (perm.every((p, i) => p === i)) return x;
+    const inner = madeBy(x, "transpose");
+    return inner && inner.inputs[0]!.transpose(perm.map((p) => inner.attrs.perm[p]!));
+  },
+  expand: ({ inputs: [x], attrs: { shape } }) => (sameShape(x!.shape, shape) ? x : undefined),
+  pad: ({ inputs: [x], attrs: { before, after } }) => (before === 0 && after === 0 ? x : undefined),
+  concat: ({ inputs, attrs: { axis } }, graph) => {
+    const parts = inputs.flatMap((t) => {
+      const inner = madeBy(t, "concat");
+      return inner && inner.attrs.axis === axis && graph.readOnce(t) ? inner.inputs : [t];
+    });
+    return parts.length > inputs.length ? concat(parts, axis) : undefined;
+  },
+
+  neg: ({ inputs: [x] }, graph) => {
+    const difference = madeBy(x, "sub");
+    if (difference && graph.readOnce(x!)) return difference.inputs[1]!.sub(difference.inputs[0]!);
+    return timesCheaply(x!, -1, graph);
+  },
+  mul: (site, graph) => {
+    const [a, b] = site.inputs as readonly [Tensor, Tensor];
+    for (const [x, y] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const by = numberOf(y);
+      if (by === undefined || !sameShape(x.shape, site.output.shape)) continue;
+      const better = timesCheaply(x, by, graph);
+      if (better) return better;
+      if (y === a || y.rank > 0) return x.mul(by); // the number second, and as a number
+    }
+    return fewerCopies("mul")(site);
+  },
+  div: (site, graph) => {
+    const [a, b] = site.inputs as readonly [Tensor, Tensor];
+    const by = numberOf(b);
+    const better = by !== undefined && sameShape(a.shape, site.output.shape) && timesCheaply(a, 1 / by, graph);
+    return better || fewerCopies("div")(site);
+  },
+  add: (site, graph) => {
+    const [a, b] = site.inputs as readonly [Tensor, Tensor];
+    for (const [x, y] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      if (numberOf(y) === 0 && sameShape(x.shape, site.output.shape)) return x;
+      const negated = madeBy(y, "neg");
+      if (negated && graph.readOnce(y)) return x.sub(negated.inputs[0]!);
+    }
+    const parts = sideBySide(a, b, graph);
+    return parts ?? addedTo(a, b, 1, graph) ?? addedTo(b, a, 1, graph) ?? fewerCopies("add")(site);
+  },
+  sub: (site, graph) => {
+    const [a, b] = site.inputs as readonly [Tensor, Tensor];
+    const negated = madeBy(b, "neg");
+    if (negated && graph.readOnce(b)) return a.add(negated.inputs[0]!);
+    return addedTo(a, b, -1, graph) ?? fewerCopies("sub")(site);
+  },
+  where: fewerCopies("where"),
+
+  matmul: ({ inputs, attrs }) => {
+    const operands = [...inputs];
+    const flags = [attrs.transA, attrs.transB];
+    for (const i of [0, 1]) {
+      const inner = madeBy(operands[i], "transpose");
+      if (!inner || !swapsLast(inner.attrs.perm)) continue;
+      operands[i] = inner.inputs[0]!;
+      flags[i] = !flags[i];
+    }
+    if (operands.every((t, i) => t === inputs[i])) return undefined;
+    return apply("matmul", operands, { transA: flags[0]!, transB: flags[1]!, alpha: attrs.alpha })[0];
+  },
+
+  sum: ({ inputs: [x], attrs: { axes, keepDims } }, graph) => {
+    // Row sums of dP * P where dP = dO vᵀ and O = P v, in the derivative of attention: those of dO * O, which are narrower.
+    const product = madeBy(x, "mul");
+    if (!product || axes.length !== 1 || axes[0] !== x!.rank - 1 || !keepDims) return undefined;
+    for (const [dp, p] of [product.inputs, product.inputs.toReversed()] as [Tensor, Tensor][]) {
+      const back = madeBy(dp, "matmul");
+      if (!back || back.attrs.transA || !back.attrs.transB || back.inputs.length > 2) continue;
+      const [grad, v] = back.inputs as readonly [Tensor, Tensor];
+      const o = graph.find("matmul", [p, v], { transA: false, transB: false, alpha: 1 });
+      if (!o || !sameShape(o.shape, grad.shape) || !(o.size(-1) < x!.size(-1))) continue;
+      return times(grad.mul(o).sum(axes, keepDims), back.attrs.alpha);
+    }
+    return undefined;
+  },
+};
+
+function swapsLast(perm: readonly number[]): boolean {
+  const n = perm.length;
+  return perm.every((p, i) => p === (i === n - 1 ? n - 2 : i === n - 2 ? n - 1 : i));
+}

@@ -1,0 +1,117 @@
+/**
+ * A graph that computes the same with fewer passes over memory. Nodes are rebuilt from the inputs up: equal ones become
+ * one, and the rules of `rewrites.ts` replace a node by a cheaper one until none applies. What nothing reads any more is
+ * gone, as graphs are walked from their outputs.
+ *
+ * The numbers differ by rounding only, so this is for training graphs; what makes codes is emitted as it was written.
+ */
+import type { OpAttrs, OpName } from "../ops.ts";
+import { apply, type Node, sortNodes, type Tensor } from "../tensor.ts";
+import { type Rewrite, rewrites } from "./rewrites.ts";
+
+/** Rounds after which a graph that still changes is taken as it is: each rule shrinks it, so few need more than four. */
+const ROUNDS = 20;
+
+/** The same outputs, computed with fewer operations. Inputs and parameters stay the nodes they are. */
+export function simplify(outputs: readonly Tensor[]): Tensor[] {
+  let current = [...outputs];
+  for (let round = 0; round < ROUNDS; round++) {
+    const graph = new Rebuilt(current);
+    const next = graph.outputs();
+    if (!graph.changed) break;
+    current = next;
+  }
+  return current;
+}
+
+/** One walk over a graph. */
+export class Rebuilt {
+  /** Whether any node was replaced. */
+  changed = false;
+  readonly #from: readonly Tensor[];
+  readonly #new = new Map<Tensor, Tensor>();
+  readonly #known = new Map<string, Node>();
+  readonly #readers = new Map<Tensor, number>();
+
+  constructor(outputs: readonly Tensor[]) {
+    this.#from = outputs;
+  }
+
+  outputs(): Tensor[] {
+    const nodes = sortNodes(this.#from);
+    const readers = new Map<Tensor, number>();
+    for (const t of [...this.#from, ...nodes.flatMap((node) => node.inputs)]) readers.set(t, (readers.get(t) ?? 0) + 1);
+    for (const node of nodes) {
+      const made = this.#rebuild(node);
+      for (const [i, t] of node.outputs.entries()) {
+        const to = made[i]!;
+        this.#new.set(t, to);
+        this.#readers.set(to, (this.#readers.get(to) ?? 0) + (readers.get(t) ?? 0));
+      }
+    }
+    return this.#from.map((t) => this.#new.get(t)!);
+  }
+
+  #rebuild(node: Node): readonly Tensor[] {
+    const inputs = node.inputs.map((t) => this.#new.get(t)!);
+    const rule = rewrites[node.op] as Rewrite<OpName> | undefined;
+    const better = rule?.({ inputs, attrs: node.attrs, output: node.outputs[0]! }, this);
+    if (better) {
+      this.changed = true;
+      return [better];
+    }
+    const key = keyOf(node.op, inputs, node.attrs);
+    const known = this.#known.get(key);
+    if (known) {
+      this.changed ||= known !== node;
+      return known.outputs;
+    }
+    const same = inputs.every((t, i) => t === node.inputs[i]);
+    const made = same ? node.outputs : apply(node.op, inputs, node.attrs);
+    this.#known.set(key, made[0]!.node);
+    return made;
+  }
+
+  /** True if one node alone reads this tensor, so that it need not exist when that node is replaced. */
+  readOnce(t: Tensor): boolean {
+    return this.#readers.get(t) === 1;
+  }
+
+  /** The result of an operation on these inputs, if the graph has it already. */
+  find<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: OpAttrs[K]): Tensor | undefined {
+    return this.#known.get(keyOf(op, inputs, attrs))?.outputs[0];
+  }
+}
+
+const ids = new WeakMap<Tensor, number>();
+let nextId = 0;
+
+function idOf(t: Tensor): number {
+  let id = ids.get(t);
+  if (id === undefined) {
+    id = nextId++;
+    ids.set(t, id);
+  }
+  return id;
+}
+
+/** Equal for nodes that compute the same. */
+function keyOf<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: OpAttrs[K]): string {
+  const entries = Object.entries(attrs).sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = entries.map(
+    ([key, value]) => `${key}=${ArrayBuffer.isView(value) ? bytes(value) : JSON.stringify(value)}`,
+  );
+  return `${op}(${inputs.map(idOf)}) ${text.join(" ")}`;
+}
+
+const bytesOf = new WeakMap<ArrayBufferView, string>();
+
+function bytes(view: ArrayBufferView): string {
+  let text = bytesOf.get(view);
+  if (text === undefined) {
+    const { buffer, byteOffset, byteLength } = view;
+    text = `${view.constructor.name} ${new Uint8Array(buffer, byteOffset, byteLength)}`;
+    bytesOf.set(view, text);
+  }
+  return text;
+}
