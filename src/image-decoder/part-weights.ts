@@ -2,17 +2,12 @@
 import { SetupError } from "../base/errors.ts";
 import { exists } from "../io/files.ts";
 import { join } from "../io/paths.ts";
-import type { WeightSource } from "../runtime/index.ts";
-import { expectTensors, openSafetensors, openShardedSafetensors, type SafetensorsFile } from "../weights/index.ts";
-import { mappedWeights } from "../weights/mapped/mapped-weights.ts";
+import { openSafetensors, openShardedSafetensors, type SafetensorsFile } from "../weights/index.ts";
+import { type CheckedWeights, checkedWeights, type StoredNames } from "../weights/mapped/weights.ts";
 
-export interface StoredPart {
+export interface StoredPart extends StoredNames {
   /** Name and shape of every tensor that is needed. */
   readonly shapes: readonly (readonly [string, readonly number[]])[];
-  /** Stored name -> ours. */
-  readonly rename?: (name: string) => string;
-  /** Tensors that may be there and are not run. */
-  readonly other?: (name: string) => boolean;
 }
 
 /** Full precision goes first; an index names shards. Both libraries have changed where "fp16" stands. */
@@ -25,13 +20,9 @@ const ENDINGS = [
 ];
 
 /** @throws SetupError if there are none; CheckpointError listing every missing, extra and misshaped tensor. */
-export async function partWeights(folder: string, { shapes, rename, other }: StoredPart): Promise<WeightSource> {
-  const file = await openPart(await findWeights(folder));
-  await file.close();
-  const renamed = [...file.tensors].map(([name, info]) => [rename?.(name) ?? name, info] as const);
-  const tensors = new Map(renamed.filter(([name]) => !isBuffer(name) && !other?.(name)));
-  expectTensors({ path: file.path, tensors }, shapes);
-  return mappedWeights(file.path, tensors);
+export async function partWeights(folder: string, { shapes, rename, other }: StoredPart): Promise<CheckedWeights> {
+  const isOther = (name: string): boolean => isBuffer(name) || (other?.(name) ?? false);
+  return checkedWeights(await findWeights(folder), shapes, { rename, other: isOther });
 }
 
 /** Older versions of transformers stored the numbers from 0 up. */

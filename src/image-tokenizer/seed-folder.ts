@@ -66,9 +66,9 @@ export async function openSeedFolder(path: string): Promise<SeedFolder> {
   const unetOutputs = buildFrom(at("unet/config.json"), () => unetGraph(unet, config, u));
   const size = paintedSize({ unet, vae });
   const vaeOutputs = buildFrom(at("vae/config.json"), () => vaeDecoderGraph(vae, size, v));
-  const weights = await checkedWeights(at("model.safetensors"), shapesOf(p), isOtherPart(config));
+  const weights = await checkedWeights(at("model.safetensors"), shapesOf(p), { other: isOtherPart(config) });
   const unetWeights = await checkedWeights(at("unet/model.safetensors"), shapesOf(u));
-  const vaeWeights = await checkedWeights(at("vae/model.safetensors"), shapesOf(v), isEncoder);
+  const vaeWeights = await checkedWeights(at("vae/model.safetensors"), shapesOf(v), { other: isEncoder });
   const all = { ...graphs, unet: unetOutputs, vae: vaeOutputs };
   return { path, config, unet, vae, sampling, tokenizer, graphs: all, weights, unetWeights, vaeWeights };
 }

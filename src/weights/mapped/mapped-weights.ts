@@ -1,15 +1,14 @@
-/** Tensors where they lie in safetensors files, as ONNX Runtime maps them: in place, no copy, shards too. */
+/** Tensors of safetensors files, mapped in place by ONNX Runtime: no copy, shards too. */
 import { CheckpointError } from "../../base/errors.ts";
-import { realPath } from "../../io/files.ts";
-import { basename, dirname } from "../../io/paths.ts";
 import type { WeightSource } from "../../runtime/index.ts";
 import type { TensorInfo } from "../index.ts";
+import { placesOf } from "./places.ts";
 
 const DTYPES = { F32: "f32", F16: "f16", BF16: "bf16" } as const;
 
 /**
  * tensors: by the names of the model that reads them; `path` is what messages call them.
- * @throws CheckpointError for tensors that are no floats, or whose files lie in several folders.
+ * @throws CheckpointError for tensors that are no floats, or whose files are in several folders.
  */
 export async function mappedWeights(path: string, tensors: ReadonlyMap<string, TensorInfo>): Promise<WeightSource> {
   const odd = [...tensors].find(([, { dtype, offset }]) => !(dtype in DTYPES) || offset === undefined);
@@ -17,25 +16,12 @@ export async function mappedWeights(path: string, tensors: ReadonlyMap<string, T
     throw new CheckpointError(
       `${path}: expected safetensors of F32, F16 or BF16, got ${odd[1].dtype} for ${odd[0]}. Convert the files.`,
     );
-  const real = await realFiles(tensors.values());
-  const folders = new Set([...real.values()].map((file) => dirname(file)));
-  if (folders.size > 1) throw new CheckpointError(`${path}: expected all shards in one folder, got ${folders.size}.`);
+  const places = await placesOf(path, tensors.values());
   return {
-    folder: [...folders][0] ?? dirname(path),
+    folder: places.folder,
     get(name) {
       const info = tensors.get(name);
-      if (!info) return undefined;
-      const { dtype, offset, byteLength } = info as TensorInfo & { offset: number };
-      return {
-        dtype: DTYPES[dtype as keyof typeof DTYPES],
-        data: { file: basename(real.get(info.file)!), offset, byteLength },
-      };
+      return info && { dtype: DTYPES[info.dtype as keyof typeof DTYPES], data: places.of(info) };
     },
   };
-}
-
-/** Where links lead: ONNX Runtime does not follow them out of a folder. */
-async function realFiles(tensors: Iterable<TensorInfo>): Promise<Map<string, string>> {
-  const files = new Set([...tensors].map(({ file }) => file));
-  return new Map(await Promise.all([...files].map(async (file) => [file, await realPath(file)] as const)));
 }

@@ -1,16 +1,15 @@
-/** The weights of one safetensors file, as ONNX Runtime maps them: in place, no copy. Quantized ones are known by their dtype. */
+/** The weights of one model, mapped in place by ONNX Runtime: no copy, shards too. Quantized ones are known by their dtype. */
 import { CheckpointError } from "../../base/errors.ts";
-import { realPath } from "../../io/files.ts";
-import { basename, dirname } from "../../io/paths.ts";
 import type { WeightSource } from "../../runtime/index.ts";
 import {
   expectTensors,
   openSafetensors,
+  openShardedSafetensors,
   type SafetensorsFile,
-  type SafetensorsInfo,
   type StoredDtype,
 } from "../index.ts";
 import { readStored, scaleName, storedBits, storedShapes } from "../quantized/stored.ts";
+import { placesOf } from "./places.ts";
 
 const FLOATS = { F32: "f32", F16: "f16", BF16: "bf16" } as const;
 
@@ -22,23 +21,32 @@ export interface CheckedWeights extends WeightSource {
   readonly read: (name: string) => Promise<Float32Array>;
 }
 
+export interface StoredNames {
+  /** Stored name -> ours. Default: they are the same. */
+  readonly rename?: (name: string) => string;
+  /** Tensors, by our names, that the file may hold and that are not run here. Default: none. */
+  readonly other?: (name: string) => boolean;
+}
+
 /**
- * Opens a file that must hold exactly these tensors, and may hold those that `other` accepts: parts that are not run here.
+ * Opens a safetensors file, or an index with its shards, that must hold exactly the `expected` tensors, named as ours.
  * @throws SetupError if the file is missing; CheckpointError listing every missing, extra and misshaped tensor.
  */
 export async function checkedWeights(
   path: string,
   expected: readonly (readonly [string, readonly number[]])[],
-  other: (name: string) => boolean = () => false,
+  { rename = (name) => name, other = () => false }: StoredNames = {},
 ): Promise<CheckedWeights> {
   const wanted = new Map(expected);
-  const { tensors, bits } = await withFile(path, async (file) => {
+  const { tensors, storedName, bits } = await withFile(path, async (file) => {
     const bits = storedBits(file) ?? 8;
-    const stored = expected.flatMap(([name, shape]) => storedShapes(name, shape, file.tensors.get(name), bits));
+    const tensors = new Map([...file.tensors].map(([name, info]) => [rename(name), info]));
+    const storedName = new Map([...file.tensors.keys()].map((name) => [rename(name), name]));
+    const stored = expected.flatMap(([name, shape]) => storedShapes(name, shape, tensors.get(name), bits));
     const named = new Set(stored.map(([name]) => name));
-    const own = new Map([...file.tensors].filter(([name]) => named.has(name) || !other(name)));
+    const own = new Map([...tensors].filter(([name]) => named.has(name) || !other(name)));
     expectTensors({ path, tensors: own }, stored);
-    return { tensors: file.tensors, bits };
+    return { tensors, storedName, bits };
   });
   const odd = [...wanted.keys()].filter((name) => !isUnderstood(tensors.get(name)!.dtype));
   if (odd.length > 0)
@@ -46,23 +54,22 @@ export async function checkedWeights(
       `${path}: expected tensors of F32, F16, BF16 or quantized ones, got ${tensors.get(odd[0]!)!.dtype} for ${odd[0]}. Convert the file.`,
       odd,
     );
-  // A link would lead out of the folder, where ONNX Runtime does not follow.
-  const real = await realPath(path);
-  const place = ({ offset, byteLength }: SafetensorsInfo) => ({ file: basename(real), offset, byteLength });
+  const places = await placesOf(path, tensors.values());
   return {
     path,
     shapes: wanted,
-    folder: dirname(real),
+    folder: places.folder,
     get(name) {
       const info = tensors.get(name);
       if (!info || !wanted.has(name)) return undefined;
-      const data = place(info);
+      const data = places.of(info);
       if (isFloat(info.dtype)) return { dtype: FLOATS[info.dtype], data };
-      const scale = place(tensors.get(scaleName(name))!);
+      const scale = places.of(tensors.get(scaleName(name))!);
       if (info.dtype === "I8") return { dtype: "i8", data, scale };
       return { dtype: "blocks", bits, block: (info.shape[2]! * 8) / bits, data, scale };
     },
-    read: (name) => withFile(path, (file) => readStored(file, name, wanted.get(name)?.[1] ?? 1)),
+    read: (name) =>
+      withFile(path, (file) => readStored(file, storedName.get(name) ?? name, wanted.get(name)?.[1] ?? 1)),
   };
 }
 
@@ -75,7 +82,7 @@ function isUnderstood(dtype: StoredDtype): boolean {
 }
 
 async function withFile<T>(path: string, use: (file: SafetensorsFile) => Promise<T>): Promise<T> {
-  const file = await openSafetensors(path);
+  const file = await (path.endsWith(".json") ? openShardedSafetensors(path) : openSafetensors(path));
   try {
     return await use(file);
   } finally {
