@@ -47,7 +47,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   server: ["base", "io", "image", "codes", "language", "image-tokenizer", "weights"],
   cli: [
     ...["base", "io", "image", "codes", "text", "runtime", "weights", "data", "image-decoder", "image-tokenizer"],
-    ...["language", "training", "evaluation", "report"],
+    ...["language", "training", "evaluation", "report", "server"],
   ],
   "index.ts": [
     ...["base", "codes", "image", "models", "runtime", "weights", "image-decoder", "image-tokenizer", "language"],

@@ -18,6 +18,7 @@ import { inspectCommand } from "./inspect.ts";
 import { parityCommand } from "./parity.ts";
 import { quantizeCommand } from "./quantize.ts";
 import { reconstructCommand } from "./reconstruct.ts";
+import { serveCommand } from "./serve.ts";
 import { tokenizeCommand } from "./tokenize.ts";
 import { trainCommand } from "./train.ts";
 import { reportCommand } from "./training-report.ts";
@@ -30,6 +31,7 @@ const COMMANDS = [
   askCommand,
   drawCommand,
   chatCommand,
+  serveCommand,
   demoCommand,
   dataCommand,
   trainCommand,

@@ -1,0 +1,129 @@
+/** `seedling serve`: the HTTP API, and the page where it has been built. */
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { UsageError } from "../base/errors.ts";
+import { VERSION } from "../base/version.ts";
+import { encodePng } from "../image/index.ts";
+import { BUNDLED_MODEL } from "../image-tokenizer/seed-tokenizer.ts";
+import { exists } from "../io/files.ts";
+import type { Device } from "../runtime/index.ts";
+import { createApp } from "../server/app.ts";
+import { listen } from "../server/listen.ts";
+import { ModelPool, type ModelSource } from "../server/model-pool.ts";
+import { openServedModel } from "../server/open-model.ts";
+import { deviceOption, withExamples } from "./command.ts";
+import { interruptible } from "./interrupt.ts";
+import { real, whole } from "./options.ts";
+import { Report } from "./report.ts";
+
+interface ServeOptions {
+  readonly model: string[];
+  readonly adapter?: string;
+  readonly lm?: string;
+  readonly host: string;
+  readonly port: number;
+  readonly apiKey?: string;
+  readonly cors: string[];
+  readonly allowHost: string[];
+  readonly allowUrls?: boolean;
+  readonly preload?: boolean;
+  readonly keepAlive: number;
+  readonly maxQueue: number;
+  readonly maxBody: number;
+  readonly timeLimit: number;
+  readonly page: boolean;
+  readonly device: Device;
+  readonly threads: number;
+  readonly quiet?: boolean;
+}
+
+/** The page as `npm run build:page` leaves it. */
+const PAGE = fileURLToPath(new URL("../../web/dist", import.meta.url));
+const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
+const GRACE_MS = 10_000;
+const MEGABYTE = 1e6;
+
+export function serveCommand(): Command {
+  const command = new Command("serve")
+    .description("serve the HTTP API in the shape of OpenAI's, and a page")
+    .addOption(
+      new Option(
+        "--model <folder...>",
+        "models to serve, NAME=FOLDER or a folder, or owner/name on the Hub; the first is the default",
+      ).default([BUNDLED_MODEL], "seedling-mini"),
+    )
+    .option("--adapter <folder>", "adapter that lets a language model see and draw (for the first model)")
+    .option("--lm <model>", "its base language model: a folder or .gguf file")
+    .option("--host <address>", "address to listen at", "127.0.0.1")
+    .option("--port <n>", "port, 0 for any that is free", whole(0, 65535), 8332)
+    .addOption(new Option("--api-key <key>", "required of every request to the API").env("SEEDLING_API_KEY"))
+    .option("--cors <origin...>", "pages of these origins may ask, e.g. https://app.example", [])
+    .option("--allow-host <name...>", 'also answer under these host names; "*" for any', [])
+    .option("--allow-urls", "fetch pictures by URL, from public addresses only")
+    .option("--preload", "open all models before the first request")
+    .option("--keep-alive <minutes>", "close a model after so long without a request, 0 for never", real, 0)
+    .option("--max-queue <n>", "requests that may wait for a model; more get status 429", whole(1), 256)
+    .option("--max-body <MB>", "size of the largest request, MB", whole(1, 1000), 32)
+    .option("--time-limit <seconds>", "for one request, 0 for none", whole(0, 86_400), 300)
+    .option("--no-page", "the API only")
+    .addOption(deviceOption())
+    .option("--threads <n>", "threads of one operation, 0 for as many as cores", whole(0), 0)
+    .action(serve);
+  return withExamples(command, [
+    ["seedling serve"],
+    ["seedling serve --preload --api-key secret --host 0.0.0.0 --allow-host example.org"],
+    ["seedling serve --model mini=models/seedling-mini mine=models/mine"],
+    ["curl http://127.0.0.1:8332/v1/models"],
+  ]);
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const report = new Report(options);
+  const sources = options.model.map((text, i) =>
+    source(text, i === 0 ? options : { ...options, lm: undefined, adapter: undefined }),
+  );
+  const twice = sources.find(({ id }, i) => sources.findIndex((other) => other.id === id) !== i);
+  if (twice) throw new UsageError(`--model: expected different names, got ${twice.id} twice. Write NAME=FOLDER.`);
+  const { maxQueue, keepAlive, maxBody, timeLimit, apiKey, host, port, cors, allowHost, allowUrls = false } = options;
+  if (keepAlive < 0) throw new InvalidArgumentError("--keep-alive: expected a number from 0.");
+  const pool = new ModelPool(sources, { maxWaiting: maxQueue, keepAliveMs: keepAlive * 60_000 });
+  const page = options.page && (await exists(PAGE)) ? PAGE : undefined;
+  const app = createApp({
+    pool,
+    version: VERSION,
+    hosts: [...LOOPBACK, host.includes(":") ? `[${host}]` : host, ...allowHost].map((name) => name.toLowerCase()),
+    origins: cors,
+    apiKey,
+    maxBodyBytes: maxBody * MEGABYTE,
+    pictures: { maxBytes: maxBody * MEGABYTE, allowUrls },
+    deadlineMs: timeLimit * 1000,
+    png: (image) => encodePng(image as Parameters<typeof encodePng>[0]),
+    page,
+    onRequest: options.quiet ? undefined : (line) => process.stdout.write(`${JSON.stringify(line)}\n`),
+    onError: (line) => process.stderr.write(`${line}\n`),
+  });
+  await interruptible(async (signal) => {
+    const server = await listen(app, { host, port, graceMs: GRACE_MS });
+    try {
+      report.note(`${server.url}${page ? "" : "/v1 (API only: there is no page here)"}`);
+      if (!LOOPBACK.includes(host) && apiKey === undefined)
+        report.warn(`anyone who reaches ${host} can use this server. Set --api-key.`);
+      if (options.preload) await pool.preload(pool.ids);
+      if (!signal.aborted)
+        await new Promise<void>((done) => signal.addEventListener("abort", () => done(), { once: true }));
+    } finally {
+      await server.close();
+      await pool.close();
+    }
+    signal.throwIfAborted();
+  });
+}
+
+/** "NAME=FOLDER", or a folder whose last part is the name. */
+function source(text: string, { device, threads, lm, adapter }: ServeOptions): ModelSource {
+  const [, named, path] = /^([\w.-]+)=(.+)$/.exec(text) ?? [];
+  const folder = path ?? text;
+  const id = named ?? basename(folder.replace(/\/+$/, ""));
+  return { id, open: () => openServedModel(folder, { id, device, threads, lm, adapter }) };
+}
