@@ -25,7 +25,7 @@ export interface AppOptions extends GuardOptions, Omit<Services, "onError"> {
 
 const ROUTES = [
   ...["/v1/chat/completions", "/v1/images/generations", "/v1/embeddings", "/v1/models"],
-  ...["/v1/tokenize", "/v1/detokenize", "/v1/reconstruct", "/healthz", "/metrics", "/openapi.json"],
+  ...["/v1/tokenize", "/v1/detokenize", "/v1/reconstruct", "/v1/describe", "/healthz", "/metrics", "/openapi.json"],
 ];
 
 export function createApp(options: AppOptions): OpenAPIHono {

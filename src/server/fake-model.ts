@@ -30,6 +30,8 @@ export function fakeModel(id = "fake", delayMs = 5): FakeModel {
       await later();
       return jobs.map(() => image as never);
     },
+    describe: async (jobs) =>
+      jobs.map(({ picture }) => ("image" in picture ? "a picture" : `codes ${picture.codes[0]}`)),
     chat: async function* (turns, { maxTokens = 10, signal }) {
       const last = turns.at(-1)?.parts ?? [];
       const words = last.filter((part) => typeof part === "string").join(" ");

@@ -24,6 +24,11 @@ export async function openServedModel(idOrFolder: string, options: OpenOptions):
   return {
     ...imagePart(model.tokenizer, options.id),
     capabilities: new Set(["encode", "embed", "decode", "chat"] as const),
+    describe: (jobs, signal) => {
+      const { bestOf, seed } = jobs[0] ?? {};
+      const pictures = jobs.map(({ picture }) => ("image" in picture ? picture.image : picture));
+      return model.describe(pictures, { bestOf, seed, signal });
+    },
     chat: (turns, settings) => chatEvents(model, turns, settings),
     drawCodes: async (prompt, settings, onCode) => {
       const [drawn] = await model.drawCodes(prompt, { ...settings, onCode });
@@ -45,6 +50,9 @@ function imagePart(tokenizer: SeedTokenizer, id: string): ServedModel {
     embedImages: (images, signal) => tokenizer.embed([...images], { batch: images.length, signal }),
     embedTexts: (texts, signal) => tokenizer.embedText(texts, { batch: texts.length, signal }),
     decode: (jobs, signal) => decode(tokenizer, jobs, signal),
+    describe: async () => {
+      throw new Error("a model without a language model was asked to describe");
+    },
     chat: () => {
       throw new Error("a model without a language model was asked to chat");
     },

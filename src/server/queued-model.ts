@@ -3,7 +3,15 @@ import type { Codes } from "../codes/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import { ApiError, BusyError } from "./api-error.ts";
 import { BatchQueue } from "./batch-queue.ts";
-import type { Capability, ChatEvent, ChatTurn, DecodeJob, SamplingSettings, ServedModel } from "./served-model.ts";
+import type {
+  Capability,
+  ChatEvent,
+  ChatTurn,
+  DecodeJob,
+  DescribeJob,
+  SamplingSettings,
+  ServedModel,
+} from "./served-model.ts";
 
 export interface QueueLimits {
   /** Most requests that wait for one kind of work of a model. */
@@ -11,7 +19,7 @@ export interface QueueLimits {
 }
 
 /** Pictures and texts of one batch: as many as keep a step of the work short. */
-const [ENCODE_BATCH, DECODE_BATCH] = [32, 8];
+const [ENCODE_BATCH, DECODE_BATCH, DESCRIBE_BATCH] = [32, 8, 4];
 
 export class QueuedModel {
   readonly model: ServedModel;
@@ -20,6 +28,7 @@ export class QueuedModel {
   readonly #embedImage: BatchQueue<Uint8Array, Float32Array>;
   readonly #embedText: BatchQueue<string, Float32Array>;
   readonly #decode: BatchQueue<DecodeJob, RgbImage>;
+  readonly #describe: BatchQueue<DescribeJob, string>;
   /** Replies that are being written; the model computes them together itself. */
   #replies = 0;
 
@@ -36,11 +45,17 @@ export class QueuedModel {
       maxBatch: DECODE_BATCH,
       maxWaiting,
     });
+    this.#describe = new BatchQueue({
+      run: (jobs, signal) => model.describe(jobs, signal),
+      key: ({ bestOf, seed }) => `${bestOf} ${seed}`,
+      maxBatch: DESCRIBE_BATCH,
+      maxWaiting,
+    });
   }
 
-  /** Requests that wait or are being written, of all kinds. */
+  /** Requests that wait or are being answered, of all kinds. */
   get waiting(): number {
-    return [this.#encode, this.#embedImage, this.#embedText, this.#decode].reduce(
+    return [this.#encode, this.#embedImage, this.#embedText, this.#decode, this.#describe].reduce(
       (sum, queue) => sum + queue.waiting,
       this.#replies,
     );
@@ -64,6 +79,11 @@ export class QueuedModel {
   decode(jobs: readonly DecodeJob[], signal: AbortSignal): Promise<RgbImage[]> {
     this.#expect("decode");
     return Promise.all(jobs.map((job) => this.#decode.submit(job, signal)));
+  }
+
+  describe(jobs: readonly DescribeJob[], signal: AbortSignal): Promise<string[]> {
+    this.#expect("chat");
+    return Promise.all(jobs.map((job) => this.#describe.submit(job, signal)));
   }
 
   async *chat(turns: readonly ChatTurn[], settings: SamplingSettings): AsyncGenerator<ChatEvent, void, undefined> {

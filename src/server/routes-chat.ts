@@ -216,6 +216,7 @@ async function turnsOf(request: ChatRequest, { pictures }: Services, signal: Abo
       const parts = await Promise.all(
         [...given, ...images].map(async (part, j) => {
           if (part.type === "text") return part.text;
+          if (part.codes) return { codes: part.codes };
           const param = `messages[${i}].content[${j}].image_url.url`;
           return { image: await pictureBytes(part.image_url.url, param, pictures, signal) };
         }),

@@ -1,10 +1,18 @@
-/** What only Seedling has: pictures to codes, codes to pictures, and both in one. */
+/** What only Seedling has: pictures to codes, codes to pictures, both in one, and descriptions. */
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Codes } from "../codes/index.ts";
 import { pictureBytes } from "./pictures.ts";
 import type { QueuedModel } from "./queued-model.ts";
 import { body, errors, jsonReply } from "./route-parts.ts";
-import { detokenizeRequest, picturesReply, reconstructRequest, tokenizeReply, tokenizeRequest } from "./schemas.ts";
+import {
+  describeReply,
+  describeRequest,
+  detokenizeRequest,
+  picturesReply,
+  reconstructRequest,
+  tokenizeReply,
+  tokenizeRequest,
+} from "./schemas.ts";
 import { base64, type Services, scoped } from "./services.ts";
 
 const tokenize = createRoute({
@@ -27,6 +35,14 @@ const reconstruct = createRoute({
   summary: "Pictures to codes and back",
   request: { body: body(reconstructRequest) },
   responses: { 200: jsonReply(picturesReply, "A PNG file for each picture."), ...errors },
+});
+
+const describe = createRoute({
+  method: "post",
+  path: "/v1/describe",
+  summary: "What pictures show",
+  request: { body: body(describeRequest) },
+  responses: { 200: jsonReply(describeReply, "A text for each picture, those of `images` first."), ...errors },
 });
 
 interface Decoding {
@@ -80,6 +96,19 @@ export function codesRoutes(app: OpenAPIHono, services: Services): void {
       services.pool.use(id, async (model) => {
         const lists = await model.encode(await bytes(images, signal), signal);
         return { model: model.model.id, images: await decode(model, lists, options, signal) };
+      }),
+    );
+    return c.json(reply, 200);
+  });
+
+  app.openapi(describe, async (c) => {
+    const { model: id, images = [], codes = [], best_of: bestOf, seed } = c.req.valid("json");
+    const reply = await scoped(c, services, (signal) =>
+      services.pool.use(id, async (model) => {
+        const files = await bytes(images, signal);
+        const pictures = [...files.map((image) => ({ image })), ...codes.map((list) => ({ codes: list }))];
+        const jobs = pictures.map((picture) => ({ picture, bestOf, seed }));
+        return { model: model.model.id, texts: await model.describe(jobs, signal) };
       }),
     );
     return c.json(reply, 200);

@@ -30,7 +30,8 @@ export const codes = z
   .length(CODES_PER_IMAGE)
   .openapi({ description: "The codes of a picture, in causal order." });
 const imageUrl = z.object({ url: z.string(), detail: z.enum(["auto", "low", "high"]).optional() });
-const imagePart = z.strictObject({ type: z.literal("image_url"), image_url: imageUrl });
+/** Pictures of replies carry their codes; sent back, the codes count and the picture is not encoded again. */
+const imagePart = z.strictObject({ type: z.literal("image_url"), image_url: imageUrl, codes: codes.optional() });
 
 const contentPart = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("text"), text: z.string().max(MAX_TEXT) }),
@@ -97,6 +98,17 @@ export const embeddingsRequest = z
 const pictures = z.array(z.string()).min(1).max(256).openapi({ description: "Data URLs of pictures." });
 
 export const tokenizeRequest = z.strictObject({ model: model.optional(), images: pictures }).openapi("TokenizeRequest");
+
+export const describeRequest = z
+  .strictObject({
+    model: model.optional(),
+    images: z.array(z.string()).max(64).optional().openapi({ description: "Data URLs of pictures." }),
+    codes: z.array(codes).max(64).optional(),
+    best_of: z.int().min(1).max(64).optional().openapi({ description: "Default: as the model was tuned." }),
+    seed: seed.optional(),
+  })
+  .refine(({ images = [], codes: lists = [] }) => images.length + lists.length > 0, "expected images or codes")
+  .openapi("DescribeRequest");
 
 const decoding = {
   keep: z.int().min(1).max(CODES_PER_IMAGE).optional().openapi({ description: "Decode from the first codes only." }),
@@ -171,6 +183,7 @@ export const modelEntry = z
   .openapi("Model");
 export const modelsReply = z.object({ object: z.literal("list"), data: z.array(modelEntry) }).openapi("Models");
 export const tokenizeReply = z.object({ model: z.string(), codes: z.array(codes) }).openapi("Tokenized");
+export const describeReply = z.object({ model: z.string(), texts: z.array(z.string()) }).openapi("Descriptions");
 export const picturesReply = z
   .object({ model: z.string(), images: z.array(z.object({ b64_json: z.string(), codes, seed: z.int() })) })
   .openapi("Pictures");

@@ -42,6 +42,12 @@ export interface DecodeJob {
   readonly guidanceScale?: number;
 }
 
+export interface DescribeJob {
+  readonly picture: { readonly image: Uint8Array } | { readonly codes: Codes };
+  readonly bestOf?: number;
+  readonly seed?: number;
+}
+
 export interface ServedModel {
   readonly id: string;
   readonly capabilities: ReadonlySet<Capability>;
@@ -52,6 +58,8 @@ export interface ServedModel {
   embedTexts(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]>;
   /** Codes -> pictures; jobs of the same settings. */
   decode(jobs: readonly DecodeJob[], signal?: AbortSignal): Promise<RgbImage[]>;
+  /** What pictures show; jobs of the same settings. */
+  describe(jobs: readonly DescribeJob[], signal?: AbortSignal): Promise<string[]>;
   chat(turns: readonly ChatTurn[], settings: SamplingSettings): AsyncIterable<ChatEvent>;
   /** The codes of one drawing; `onCodes` is called with the codes written so far. */
   drawCodes(prompt: string, settings: SamplingSettings, onCodes?: (codes: readonly number[]) => void): Promise<Codes>;

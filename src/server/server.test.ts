@@ -129,6 +129,18 @@ test("the codes of pictures, pictures of codes, and requests that wait computed 
   };
   expect(pictures.images[0]).toMatchObject({ b64_json: "iVBORw==", seed: 7, codes });
   expect((await post("/v1/reconstruct", { images: [PICTURE] })).status).toBe(200);
+  const described = await post("/v1/describe", { images: [PICTURE], codes: [codes] });
+  expect(((await described.json()) as { texts: string[] }).texts).toEqual(["a picture", "codes 0"]);
+  expect((await post("/v1/describe", {})).status).toBe(400);
+});
+
+test("an assistant's message can be sent back as it came, pictures with their codes", async () => {
+  const messages: object[] = [{ role: "user", content: "draw" }];
+  const first = (await (await post("/v1/chat/completions", { model: "fake", messages })).json()) as {
+    choices: { message: object }[];
+  };
+  messages.push(first.choices[0]!.message, { role: "user", content: "thanks" });
+  expect((await post("/v1/chat/completions", { model: "fake", messages })).status).toBe(200);
 });
 
 test.each<[name: string, path: string, body: unknown, status: number, message: string]>([
@@ -301,6 +313,7 @@ test("every reply has the security headers; metrics count by route; OpenAPI desc
   const openapi = (await (await fetch(`${server.url}/openapi.json`)).json()) as { paths: Record<string, unknown> };
   expect(Object.keys(openapi.paths).sort()).toEqual([
     "/v1/chat/completions",
+    "/v1/describe",
     "/v1/detokenize",
     "/v1/embeddings",
     "/v1/images/generations",
