@@ -350,7 +350,7 @@ describe("folders that do not belong together", () => {
         );
         await writePeftFolder(join(copy, "lm-adapter"), { ...adapter, weights });
       },
-      "lm: the adapter is for another base: ",
+      "lm: the adapter does not fit this base: ",
       3,
     ],
     [

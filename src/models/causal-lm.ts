@@ -7,6 +7,7 @@
 import { ShapeError } from "../base/errors.ts";
 import { addDims } from "../graph/dims.ts";
 import { concat, type Dim, input, normal, type Params, type Tensor } from "../graph/index.ts";
+import { addLowRank } from "./lora.ts";
 
 /** Keys and values of one layer, f32 [B,G,S,Dh] each. */
 export interface KeyValue {
@@ -102,18 +103,26 @@ export function tokenVectors(p: Params, ids: Tensor, config: VocabularyConfig, r
   return isOld.where(base.gather(ids.minimum(vocabulary - 1)), added.gather(ids.sub(vocabulary).maximum(0)));
 }
 
-/** x: f32 [...,D] -> logits f32 [...,V+N]. `p` is the embeddings if tied, else the head; keys as in `tokenVectors`. */
+/** Scopes of the head. */
+export interface HeadParams {
+  /** Of its weights: `head`, or the embeddings if tied. Keys as in `tokenVectors`. */
+  readonly table: Params;
+  /** `lm_head`, where a low-rank path is. */
+  readonly head: Params;
+}
+
+/** x: f32 [...,D] -> logits f32 [...,V+N]. */
 export function tokenLogits(
-  p: Params,
+  { table, head }: HeadParams,
   x: Tensor,
   config: VocabularyConfig,
-  { embeddings, head }: VocabularyRows,
+  rows: VocabularyRows,
 ): Tensor {
   const { vocabulary, addedTokens = 0, width, tied } = config;
-  const old = x.linear(p.get("weight", [vocabulary, width], normal(0.02)));
+  const old = addLowRank(head, x, x.linear(table.get("weight", [vocabulary, width], normal(0.02))));
   if (addedTokens === 0) return old;
-  const rows = tied ? embeddings : head;
-  return concat([old, x.linear(rows(p, config))], -1);
+  const makeRows = tied ? rows.embeddings : rows.head;
+  return concat([old, x.linear(makeRows(table, config))], -1);
 }
 
 /** Inputs of a graph: `ids`, `positions`, `keyPositions`, and with a cache `past.i.key`, `past.i.value`. */

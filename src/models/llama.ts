@@ -66,6 +66,7 @@ export function llama(p: Params, input: LmInput, config: LlamaConfig, rows: Voca
     const { out, cache } = attention(layer.at("self_attn"), h, config, { turns, mask, past: input.past?.[i] });
     x = x.add(out);
     x = x.add(gatedMlp(layer.at("mlp"), rmsNorm(layer.at("post_attention_layernorm"), x, eps), config));
+    p.tap(`layer.${i}`, x);
     present.push(cache);
   }
   return { hidden: rmsNorm(model.at("norm"), x, eps), present };
@@ -78,7 +79,8 @@ export function llamaLogits(
   config: LlamaConfig,
   rows: VocabularyRows = STORED_ROWS,
 ): Tensor {
-  return tokenLogits(config.tied ? p.at("model", "embed_tokens") : p.at("lm_head"), hidden, config, rows);
+  const head = p.at("lm_head");
+  return tokenLogits({ head, table: config.tied ? p.at("model", "embed_tokens") : head }, hidden, config, rows);
 }
 
 /** x / sqrt(mean(x²) + eps) weight over the last axis. Zhang & Sennrich 2019. */

@@ -1,8 +1,8 @@
 /**
- * LoRA: a frozen linear layer gets a product of two thin matrices beside it. Hu et al. 2021, eq. 3; PEFT's key names.
+ * LoRA: the product of two thin matrices is added to a frozen linear layer. Hu et al. 2021, eq. 3; PEFT's key names.
  *
- * A model run with `LoraParams` in place of `Params` declares `lora_A.weight` and `lora_B.weight` at every layer that is
- * targeted, and is otherwise the same model. What learns is decided outside, by name.
+ * A model built with `LoraParams` instead of `Params` declares `lora_A.weight` and `lora_B.weight` at every target, and is
+ * otherwise the same model. What learns is decided outside, by name.
  */
 import { SeedlingError } from "../base/errors.ts";
 import { hashText } from "../base/rng.ts";
@@ -14,13 +14,17 @@ export interface LoraConfig {
   readonly rank: number;
   /** Their product is scaled by alpha / rank. */
   readonly alpha: number;
-  /** Share of a layer's inputs that the thin path does not see in training. */
+  /** Share of a layer's inputs that the low-rank path does not see in training. */
   readonly dropout: number;
-  /** Last names of the layers, for instance "q_proj". */
+  /** Linear layers by the last parts of their paths, for instance "q_proj", or by their whole paths. */
   readonly targets: readonly string[];
+  /** Only in blocks with these indices; a whole path among the targets counts anyway. Default: in all. */
+  readonly blocks?: readonly number[];
+  /** Layers that are left out, named as in `targets`. */
+  readonly excluded?: readonly string[];
 }
 
-/** What SEED-LLaMA publishes: every projection of a Llama block. */
+/** As published for SEED-LLaMA: every projection of a Llama block. */
 export const SEED_LORA: LoraConfig = {
   rank: 16,
   alpha: 32,
@@ -28,7 +32,7 @@ export const SEED_LORA: LoraConfig = {
   targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
 };
 
-/** The same for OPT, whose layers are called otherwise. */
+/** The same for OPT, whose layers have other names. */
 export const SEED_LORA_OPT: LoraConfig = {
   ...SEED_LORA,
   targets: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
@@ -36,8 +40,8 @@ export const SEED_LORA_OPT: LoraConfig = {
 
 export interface LoraTraining {
   /**
-   * f32 [B,T,N], uniform in [0,1) and drawn anew each step, N at least the widest input of a targeted layer. Each layer
-   * drops what falls into its own interval of length `dropout`. Without it nothing is dropped.
+   * f32 [B,T,N], uniform in [0,1) and drawn anew each step, N at least the widest input of a target. Each layer drops the
+   * inputs whose noise falls into its own interval of length `dropout`. Without noise nothing is dropped.
    */
   readonly noise?: Tensor;
 }
@@ -46,28 +50,47 @@ export interface LoraTraining {
 export class LoraParams extends Params {
   readonly lora: LoraConfig;
   readonly training: LoraTraining;
-  readonly #all: Map<string, Tensor>;
+  readonly #declared: Map<string, Tensor>;
+  readonly #taps: Map<string, Tensor>;
 
-  constructor(lora: LoraConfig, training: LoraTraining = {}, path = "", all = new Map<string, Tensor>()) {
-    super(path, all);
+  constructor(
+    lora: LoraConfig,
+    training: LoraTraining = {},
+    path = "",
+    declared = new Map<string, Tensor>(),
+    taps = new Map<string, Tensor>(),
+  ) {
+    super(path, declared, taps);
     this.lora = lora;
     this.training = training;
-    this.#all = all;
+    this.#declared = declared;
+    this.#taps = taps;
   }
 
   override at(...names: (string | number)[]): LoraParams {
-    return new LoraParams(this.lora, this.training, super.at(...names).path, this.#all);
+    return new LoraParams(this.lora, this.training, super.at(...names).path, this.#declared, this.#taps);
   }
 }
 
-/** `linear`, with the low-rank path beside it where `p` has one. x: f32 [...,in] -> [...,out]. */
+/** `linear`, with a low-rank path if the scope is a target. x: f32 [...,in] -> [...,out]. */
 export function project(p: Params, x: Tensor, out: number, options: LinearOptions = {}): Tensor {
-  const y = linear(p, x, out, options);
-  return p instanceof LoraParams && isTarget(p.path, p.lora) ? y.add(lowRank(p, x, out)) : y;
+  return addLowRank(p, x, linear(p, x, out, options));
 }
 
-export function isTarget(path: string, { targets }: LoraConfig): boolean {
-  return targets.some((name) => path === name || path.endsWith(`.${name}`));
+/** Adds the low-rank path of x, f32 [...,in], to y, f32 [...,out], if the scope is a target. */
+export function addLowRank(p: Params, x: Tensor, y: Tensor): Tensor {
+  return p instanceof LoraParams && isTarget(p.path, p.lora) ? y.add(lowRank(p, x, y.size(-1))) : y;
+}
+
+/** PEFT's rule: whole paths first, then last parts, which the choice of blocks narrows down. */
+export function isTarget(path: string, { targets, blocks, excluded = [] }: LoraConfig): boolean {
+  const named = (names: readonly string[]): boolean => names.some((name) => path.endsWith(`.${name}`));
+  if (excluded.includes(path) || named(excluded)) return false;
+  if (targets.includes(path)) return true;
+  if (!named(targets)) return false;
+  if (!blocks) return true;
+  const block = /\.(\d+)\./.exec(path)?.[1];
+  return block !== undefined && blocks.includes(Number(block));
 }
 
 /** True for the paths of low-rank matrices. */
@@ -100,12 +123,12 @@ function dropout(p: LoraParams, x: Tensor): Tensor {
   return dropped.where(constant(0), x.mul(1 / (1 - share)));
 }
 
-/** Weights by path with their shapes, as merging reads them. */
+/** Weights by path, with their shapes. */
 export type Weights = ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
 
 /**
- * W + scale B A (sign 1), or back again (sign -1; then within rounding of the last digit). weight: f32 [out,in] of the
- * layer at `path`; a layer that the adapter does not touch comes back as it is.
+ * W + scale B A, or with sign -1 W - scale B A, which undoes it up to rounding. weight: f32 [out,in] of the layer at
+ * `path`; a layer without low-rank matrices is returned as it is.
  * @throws SeedlingError if the shapes of the adapter are not those of the layer.
  */
 export function mergeLora(

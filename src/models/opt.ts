@@ -54,6 +54,7 @@ export function opt(p: Params, input: LmInput, config: OptConfig, rows: Vocabula
     x = x.add(out);
     const inner = project(layer.at("fc1"), layerNorm(layer.at("final_layer_norm"), x, EPS), intermediate).relu();
     x = x.add(project(layer.at("fc2"), inner, D));
+    p.tap(`layer.${i}`, x);
     present.push(cache);
   }
   return { hidden: layerNorm(model.at("final_layer_norm"), x, EPS), present };
@@ -61,7 +62,9 @@ export function opt(p: Params, input: LmInput, config: OptConfig, rows: Vocabula
 
 /** hidden: f32 [...,D] -> f32 [...,V]. Keys `lm_head.*`, or those of the embeddings if tied. */
 export function optLogits(p: Params, hidden: Tensor, config: OptConfig, rows: VocabularyRows = STORED_ROWS): Tensor {
-  return tokenLogits(config.tied ? p.at("model", "decoder", "embed_tokens") : p.at("lm_head"), hidden, config, rows);
+  const head = p.at("lm_head");
+  const table = config.tied ? p.at("model", "decoder", "embed_tokens") : head;
+  return tokenLogits({ head, table }, hidden, config, rows);
 }
 
 /** x: [B,T,D] -> [B,T,D]. Keys `q_proj`, `k_proj`, `v_proj`, `out_proj`. */

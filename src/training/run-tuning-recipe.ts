@@ -237,8 +237,7 @@ async function earlierAdapter(
   if (codeWords === "projection")
     throw new InputError(`${folder}: expected a recipe with codeWords "rows", which is what an adapter stores.`);
   const [adapter, manifest] = [await readPeftFolder(folder), await readLmManifest(folder)];
-  const { vocabulary } = base.config;
-  expectBase(adapter, { path, hash, vocabulary, shapes: new Map(languageModelWeights(base.config)) });
+  expectBase(adapter, { path, hash, config: base.config });
   if (manifest.template !== template)
     throw new InputError(
       `${folder}: expected turns written as the recipe says (${template}), got ${manifest.template}.`,

@@ -21,15 +21,8 @@ export {
 } from "./gguf-llama.ts";
 export { expectTensors, matchTensors, type TensorMatch } from "./match.ts";
 export { type ModelFolder, openCheckpoint, openModelFolder } from "./model-folder.ts";
-export {
-  type Adapter,
-  expectBase,
-  expectBaseHash,
-  mergeAdapter,
-  readPeftFolder,
-  setBaseHash,
-  writePeftFolder,
-} from "./peft.ts";
+export { type Adapter, readPeftFolder, setBaseHash, writePeftFolder } from "./peft.ts";
+export { adaptedConfig, expectBase, expectBaseHash, mergeAdapter } from "./peft-base.ts";
 export { openSafetensors, parseSafetensors, type SafetensorsFile } from "./safetensors.ts";
 export type { SafetensorsInfo } from "./safetensors-header.ts";
 export { type TensorToWrite, writeSafetensors } from "./safetensors-write.ts";

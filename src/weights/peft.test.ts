@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readJsonFile } from "../io/json-file.ts";
-import { languageModelWeights } from "../models/language-model.ts";
 import { readLmConfig } from "../models/lm-config.ts";
+import { isTarget } from "../models/lora.ts";
 import { openCheckpoint } from "./model-folder.ts";
-import { type Adapter, expectBase, mergeAdapter, readPeftFolder, writePeftFolder } from "./peft.ts";
+import { type Adapter, readPeftFolder, writePeftFolder } from "./peft.ts";
+import { expectBase, mergeAdapter } from "./peft-base.ts";
 import { writeSafetensors } from "./safetensors-write.ts";
 
 const fixture = "test/fixtures/llm/lora";
@@ -63,11 +64,21 @@ describe("PEFT folders", () => {
     ["bias", "all", "bias"],
     ["rank_pattern", { q_proj: 8 }, "rank_pattern"],
     ["target_modules", "all-linear", "target_modules"],
+    ["use_qalora", true, "use_qalora"],
+    ["layers_pattern", ["h"], "layers_pattern"],
+    ["init_lora_weights", "pissa", "init_lora_weights"],
+    ["megatron_config", { x: 1 }, "megatron_config"],
+    ["layer_replication", [[0, 1]], 'expected known settings, got "layer_replication" = a list of 1.'],
+    ["arrow_config", { top_k: 3 }, '"arrow_config" = an object'],
+    ["a_new_scale", 0.5, '"a_new_scale" = 0.5'],
+    ["modules_to_save", ["norm", "score"], 'expected weights of "score", which modules_to_save lists, found none.'],
+    ["trainable_token_indices", null, "expected rows of no new tokens, as trainable_token_indices lists, got 2."],
     [
       "trainable_token_indices",
-      { embed_tokens: [40, 42] },
-      "expected token ids one after the other from 40, got 42 at 1.",
+      { embed_tokens: [40, 41], lm_head: [40] },
+      "expected 2 token ids for each module, got 1.",
     ],
+    ["trainable_token_indices", { embed_tokens: [40, 42] }, "expected consecutive token ids from 40, got 42 at 1."],
     ["trainable_token_indices", { embed_tokens: [40, 41], lm_head: [41, 42] }, "from 40, got 41 at 0."],
   ])("with %s = %j are refused", async (key, value, message) => {
     const path = join(folder, "refused");
@@ -92,7 +103,15 @@ describe("PEFT folders", () => {
 describe("adapter and base", () => {
   const base = async (): Promise<Parameters<typeof expectBase>[1]> => {
     const config = readLmConfig(await readJsonFile("test/fixtures/llm/llama/config.json"), "llama");
-    return { path: "llama", hash: "h", vocabulary: config.vocabulary, shapes: new Map(languageModelWeights(config)) };
+    return { path: "llama", hash: "h", config };
+  };
+  /** The adapter with some of its tensors changed or, where undefined, removed. */
+  const changed = (changes: Record<string, readonly number[] | undefined>): Adapter => {
+    const weights = new Map(adapter.weights);
+    for (const [path, shape] of Object.entries(changes))
+      if (!shape) weights.delete(path);
+      else weights.set(path, { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
+    return { ...adapter, weights };
   };
 
   it("that belong together pass", async () => {
@@ -101,18 +120,51 @@ describe("adapter and base", () => {
     expect(() => expectBase({ ...adapter, baseHash: "h" }, own)).not.toThrow();
   });
 
-  it("that do not are named: hash, vocabulary, shapes", async () => {
+  it("that do not are named: hash, vocabulary, sizes", async () => {
     const own = await base();
     expect(() => expectBase({ ...adapter, baseHash: "other" }, own)).toThrow(
       "llama: expected the base of the adapter (hash other), got another (h). Name the right base.",
     );
-    expect(() => expectBase(adapter, { ...own, vocabulary: 41 })).toThrow("expected a vocabulary of 40 tokens");
-    const shapes = new Map([...own.shapes, ["model.layers.0.self_attn.q_proj.weight", [16, 20]]]);
-    shapes.delete("model.norm.weight");
-    expect(() => expectBase(adapter, { ...own, shapes })).toThrow(
-      '"model.layers.0.self_attn.q_proj.lora_A.weight" is [4,16] for a weight of [16,20]',
+    const larger = { ...own, config: { ...own.config, vocabulary: 41 } };
+    expect(() => expectBase(adapter, larger)).toThrow("expected a base of 40 tokens, which the adapter's new tokens");
+    const wider = { ...own, config: { ...own.config, intermediate: 32 } };
+    expect(() => expectBase(adapter, wider)).toThrow(/down_proj.lora_A.weight" is \[4,\d+\], the model takes \[4,32\]/);
+    const shorter = { ...own, config: { ...own.config, layers: 1 } };
+    expect(() => expectBase(adapter, shorter)).toThrow(
+      /"model\.layers\.1\.[a-z_.]*" has no place in the model; .*; and \d+ more\. Name its own base/,
     );
-    expect(() => expectBase(adapter, { ...own, shapes })).toThrow('"model.norm" is not in the base');
+  });
+
+  it.each<[string, Record<string, readonly number[] | undefined>, string]>([
+    ["another rank", { "model.layers.0.mlp.up_proj.lora_A.weight": [3, 16] }, "is [3,16], the model takes [4,16]"],
+    ["a missing half", { "model.layers.0.mlp.up_proj.lora_B.weight": undefined }, '_proj.lora_B.weight" is missing'],
+    ["rows of the embeddings only", { "lm_head.added": undefined }, '"lm_head.added" is missing'],
+    ["embeddings with LoRA", { "model.embed_tokens.lora_embedding_A": [4, 40] }, '_A" has no place in the model'],
+    ["biases", { "model.layers.0.mlp.up_proj.bias": [24] }, '"model.layers.0.mlp.up_proj.bias" has no place'],
+    ["LoRA beside its targets", { "lm_head.lora_A.weight": [4, 16] }, '"lm_head.lora_A.weight" has no place'],
+  ])("do not fit with %s", async (_, changes, message) => {
+    const own = await base();
+    expect(() => expectBase(changed(changes), own)).toThrow(message);
+  });
+
+  it("a choice of blocks and of modules is PEFT's", () => {
+    const at = (path: string, more: object): boolean =>
+      isTarget(path, { ...adapter.lora, targets: ["q_proj", "lm_head", "model.layers.0.mlp.up_proj"], ...more });
+    const blocks = { blocks: [1] };
+    expect(at("model.layers.1.self_attn.q_proj", blocks)).toBe(true);
+    expect(at("model.layers.0.self_attn.q_proj", blocks)).toBe(false);
+    expect(at("model.layers.0.mlp.up_proj", blocks)).toBe(true); // a whole path counts anyway
+    expect(at("model.layers.1.mlp.up_proj", blocks)).toBe(false);
+    expect(at("lm_head", blocks)).toBe(true);
+    expect(at("lm_head", { excluded: ["lm_head"] })).toBe(false);
+    expect(at("model.layers.0.self_attn.q_proj", { excluded: ["q_proj"] })).toBe(false);
+  });
+
+  it("merging refuses what the base's file has no weight for", async () => {
+    const file = await openCheckpoint("test/fixtures/llm/llama-tied");
+    const head = changed({ "lm_head.lora_A.weight": [4, 16] });
+    expect(() => mergeAdapter(file, head, "F32")).toThrow("merging: expected a weight of the base for");
+    await file.close();
   });
 
   it("merge: new rows behind the old, norms replaced, products added, the rest as it was", async () => {

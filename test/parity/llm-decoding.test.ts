@@ -12,7 +12,7 @@ import {
   type OpenModelOptions,
   openLanguageModel,
 } from "../../src/language/generation/index.ts";
-import { ggufTokenizer, openGguf, openSafetensors, writeSafetensors } from "../../src/weights/index.ts";
+import { ggufTokenizer, openGguf, openSafetensors, readPeftFolder, writePeftFolder } from "../../src/weights/index.ts";
 
 const root = "test/fixtures/llm";
 let folder: string;
@@ -111,18 +111,13 @@ describe("a model with an adapter", () => {
   });
 
   test("names an adapter of another base", async () => {
-    const adapter = join(folder, "other");
-    await cp(join(root, "lora"), adapter, { recursive: true });
-    await writeSafetensors(join(adapter, "adapter_model.safetensors"), [
-      {
-        name: "base_model.model.model.layers.0.mlp.up_proj.lora_A.weight",
-        dtype: "F32",
-        shape: [4, 8],
-        data: new Float32Array(32),
-      },
-    ]);
-    await expect(openLanguageModel(folder, { adapter })).rejects.toThrow(
-      `${folder}: the adapter is for another base: "model.layers.0.mlp.up_proj.lora_A.weight" is [4,8] for a weight of [24,16].`,
+    const folderOfOther = join(folder, "other");
+    const adapter = await readPeftFolder(join(root, "lora"));
+    const odd = { shape: [4, 8], data: new Float32Array(32) };
+    const weights = new Map([...adapter.weights, ["model.layers.0.mlp.up_proj.lora_A.weight", odd]]);
+    await writePeftFolder(folderOfOther, { ...adapter, weights });
+    await expect(openLanguageModel(folder, { adapter: folderOfOther })).rejects.toThrow(
+      `${folder}: the adapter does not fit this base: "model.layers.0.mlp.up_proj.lora_A.weight" is [4,8], the model takes [4,16].`,
     );
   });
 

@@ -20,27 +20,24 @@ import { HEAD, lmMatrices } from "../../weights/quantized/lm-matrices.ts";
 import { quantizeBlocks } from "../../weights/quantized/round.ts";
 import { storedBits } from "../../weights/quantized/stored.ts";
 import type { LmWeights } from "./base-model.ts";
-
-/** Tensors that old files hold and the model does not: tables that are computed here, the head where it is tied. */
-function isSuperfluous(name: string, { tied }: LmConfig): boolean {
-  return name.endsWith(".rotary_emb.inv_freq") || (tied && name === HEAD);
-}
+import { storedNames } from "./stored-names.ts";
 
 /** @throws SetupError if the weights are missing; CheckpointError listing every missing, extra and misshaped tensor. */
 export async function folderWeights(folder: string, config: LmConfig): Promise<LmWeights> {
   const file = await openCheckpoint(folder);
   await file.close();
   if (storedBits(file)) return quantizedFolderWeights(file, config);
-  const tensors = new Map([...file.tensors].filter(([name]) => !isSuperfluous(name, config)));
+  const names = storedNames(file, config);
+  const tensors = new Map([...names].map(([name, stored]) => [name, file.tensors.get(stored)!]));
   expectTensors({ path: file.path, tensors }, languageModelWeights(config));
   const read = async (name: string): Promise<Float32Array> => {
     const open = await openCheckpoint(folder);
-    return open.readFloat32(name).finally(() => open.close());
+    return open.readFloat32(names.get(name) ?? name).finally(() => open.close());
   };
   return { ...(await mappedWeights(file.path, tensors)), ownHead: false, read };
 }
 
-/** As `seedling quantize` writes them: beside tied embeddings in floats stands the head once more, rounded. */
+/** As `seedling quantize` writes them: tied embeddings are stored as floats, and again, rounded, as the head. */
 async function quantizedFolderWeights({ path, tensors }: TensorFile, config: LmConfig): Promise<LmWeights> {
   const ownHead = config.tied && tensors.has(HEAD);
   const expected = languageModelWeights(ownHead ? { ...config, tied: false } : config);
@@ -85,10 +82,13 @@ function rowsOf(config: LmConfig, name: string): number {
   return languageModelWeights(config).find(([own]) => own === name)![1][0]!;
 }
 
-/** What the adapter holds, and the base's weights for the rest. What it holds of tied embeddings is the head's too. */
+/**
+ * The adapter's weights, and the base's for the rest. Of tied models the adapter stores embeddings only, which are the
+ * head's weights too where a rounded head is stored apart.
+ */
 export function withAdapter(base: WeightSource, { weights }: Adapter, config: LmConfig): WeightSource {
   const own = mapWeights(new Map([...weights].map(([path, { data }]) => [path, data])));
   const { embeddings } = vocabularyPaths(config);
   const alias = (path: string): string => (config.tied ? path.replace(/^lm_head(?=\.)/, () => embeddings) : path);
-  return { ...base, get: (path) => own.get(alias(path)) ?? base.get(path) };
+  return { ...base, get: (path) => own.get(path) ?? own.get(alias(path)) ?? base.get(path) };
 }

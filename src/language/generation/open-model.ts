@@ -3,12 +3,12 @@ import { InputError } from "../../base/errors.ts";
 import { Params } from "../../graph/index.ts";
 import { exists } from "../../io/files.ts";
 import { join } from "../../io/paths.ts";
-import { decodingGraph, languageModelWeights, vocabularyPaths } from "../../models/language-model.ts";
+import { decodingGraph } from "../../models/language-model.ts";
 import type { LmConfig } from "../../models/lm-config.ts";
 import { LoraParams } from "../../models/lora.ts";
 import { Runtime, type RuntimeOptions } from "../../runtime/index.ts";
 import { LmTokenizer } from "../../text/index.ts";
-import { type Adapter, baseHash, expectBase, readPeftFolder } from "../../weights/index.ts";
+import { type Adapter, adaptedConfig, baseHash, expectBase, readPeftFolder } from "../../weights/index.ts";
 import { openBaseModel } from "./base-model.ts";
 import { cachedModel } from "./cached-model.ts";
 import { roundedWeights, withAdapter } from "./lm-weights.ts";
@@ -35,13 +35,13 @@ export async function openLanguageModel(path: string, options: OpenModelOptions 
   const { adapter: adapterPath, bits, ...runtimeOptions } = options;
   const base = await openBaseModel(path);
   const adapter = adapterPath === undefined ? undefined : await readPeftFolder(adapterPath);
-  const config = adapter ? await adaptedConfig(path, base.config, adapter) : base.config;
+  const config = adapter ? await withAdapterSizes(path, base.config, adapter) : base.config;
   const tokenizer = (adapterPath && (await ownTokenizer(adapterPath))) || (await base.tokenizer());
   expectRows(tokenizer, config, path);
   const runtime = new Runtime(runtimeOptions);
   try {
     const stored = bits ? await roundedWeights(base.weights, base.config, bits) : base.weights;
-    const weights = adapter ? withAdapter(stored, adapter, base.config) : stored;
+    const weights = adapter ? withAdapter(stored, adapter, config) : stored;
     const params = adapter ? new LoraParams(adapter.lora) : new Params();
     const program = await runtime.compile(
       decodingGraph(params, stored.ownHead ? { ...config, tied: false } : config),
@@ -58,15 +58,11 @@ async function ownTokenizer(folder: string): Promise<LmTokenizer | undefined> {
   return (await exists(join(folder, "tokenizer.json"))) ? LmTokenizer.open(folder) : undefined;
 }
 
-/** The base's sizes with the adapter's new rows, or with the vocabulary that it replaces as a whole. */
-async function adaptedConfig(path: string, config: LmConfig, adapter: Adapter): Promise<LmConfig> {
-  const { embeddings } = vocabularyPaths(config);
-  const rows = (name: string): number | undefined => adapter.weights.get(`${embeddings}.${name}`)?.shape[0];
-  const whole: LmConfig = { ...config, vocabulary: rows("weight") ?? config.vocabulary };
-  const shapes = new Map(languageModelWeights(whole));
-  const hash = adapter.baseHash === undefined ? {} : { hash: await baseHash(path) };
-  expectBase(adapter, { path, ...hash, vocabulary: whole.vocabulary, shapes });
-  return { ...whole, addedTokens: rows("added") ?? 0 };
+/** The sizes of the base with the adapter. @throws as `expectBase` */
+async function withAdapterSizes(path: string, config: LmConfig, adapter: Adapter): Promise<LmConfig> {
+  const hash = adapter.baseHash === undefined ? undefined : await baseHash(path);
+  expectBase(adapter, { path, hash, config });
+  return adaptedConfig(config, adapter);
 }
 
 /** Every id of the tokenizer must have a row. */
