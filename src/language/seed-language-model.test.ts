@@ -317,10 +317,10 @@ describe("folders that do not belong together", () => {
     [
       "no adapter",
       (copy) => rm(join(copy, "lm-adapter"), { recursive: true }),
-      "lm-adapter: expected the adapter of a language model that sees and draws, found none. Name one with --adapter.",
-      4,
+      "lm-adapter: expected the adapter of a language model that sees and draws, found none. Set adapter to one.",
+      3,
     ],
-    ["no base", (copy) => rm(join(copy, "lm"), { recursive: true }), "lm: expected a language model, a folder", 4],
+    ["no base", (copy) => rm(join(copy, "lm"), { recursive: true }), "lm: expected a language model, a folder", 3],
     ["no manifest", (copy) => rm(join(copy, "lm-adapter", "seedling.json")), "seedling.json: expected what", 4],
     ["no weights", (copy) => rm(join(copy, "lm", "model.safetensors")), "model.safetensors, found none", 4],
     [

@@ -497,9 +497,9 @@ describe(
     test("a model that does not see", async () => {
       const { code, stderr } = await refusal((folder) => rm(join(folder, "lm-adapter"), { recursive: true }));
       expect(stderr).toMatch(
-        /lm-adapter: expected the adapter of a language model that sees and draws, found none\. Name one with --adapter\.\n$/,
+        /lm-adapter: expected the adapter of a language model that sees and draws, found none\. Set --adapter to one\.\n$/,
       );
-      expect(code).toBe(4);
+      expect(code).toBe(3);
     });
 
     test("an adapter for another base", async () => {

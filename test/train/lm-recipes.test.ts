@@ -210,7 +210,7 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
   const table = { shape: [vocabulary, 32], data: new Float32Array(vocabulary * 32) };
   const more = new Map([...stored.weights, ["model.embed_tokens.weight", table]]);
   await expect(fromAdapter({}, base, { weights: more })).rejects.toThrow('got "model.embed_tokens.weight"');
-  await expect(fromAdapter({}, base, { firstAddedToken: 7 })).rejects.toThrow("expected a vocabulary of 7 tokens");
+  await expect(fromAdapter({}, base, { firstAddedToken: 7 })).rejects.toThrow("expected a base of 7 tokens");
   await expect(fromAdapter({ codeWords: "projection" })).rejects.toThrow('expected a recipe with codeWords "rows"');
 
   const model = await openLanguageModel(join(out, "lm"), { adapter: join(out, "lm-adapter"), threads: 1 });
