@@ -18,6 +18,7 @@ test.each<[string, string, string?]>([
   ["lm-tied-only-head", join(CASES, "lm-tied-only-head")],
   ["peft-lora-lmhead", base, join(CASES, "peft-lora-lmhead")],
   ["peft-layers-to-transform", base, join(CASES, "peft-layers-to-transform")],
+  ["gguf-rope-scale-linear", join(CASES, "gguf-rope-scale-linear", "m.gguf")],
 ])("%s has the expected logits", async (name, path, adapter) => {
   const { ids, logits } = (await readJsonFile(join(CASES, name, "expected.json"))) as Expected;
   const model = await openLanguageModel(path, { adapter, threads: 1 });
@@ -26,4 +27,10 @@ test.each<[string, string, string?]>([
   expect(found).toHaveLength(logits.length);
   const worst = Math.max(...logits.map((value, i) => Math.abs(value - (found?.[i] ?? Number.NaN))));
   expect(worst).toBeLessThan(2e-5 * Math.max(...logits.map(Math.abs)));
+});
+
+test("gguf-spm opens with the tokenizer.json beside it", async () => {
+  const model = await openLanguageModel(join(CASES, "gguf-spm", "m.gguf"), { threads: 1 });
+  expect(model.tokenizer.encode("a cat")).toEqual([4, 56, 59]);
+  await model.close();
 });

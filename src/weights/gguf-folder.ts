@@ -1,22 +1,24 @@
-/** A GGUF file unpacked once into a Hugging Face folder, whose weights are then mapped instead of read at every start. */
+/** A GGUF file unpacked once into a Hugging Face folder, whose weights are then mapped instead of decoded at every start. */
 import { makeFolder, writeFileAtomic } from "../io/files.ts";
 import { join } from "../io/paths.ts";
 import { languageModelWeights } from "../models/language-model.ts";
 import { writeLmConfig } from "../models/lm-config.ts";
 import { openGguf } from "./gguf.ts";
-import { ggufLlamaConfig, ggufTokenizer, readGgufLlama } from "./gguf-llama.ts";
+import { expectGgufLlama, ggufLlamaConfig, readGgufLlama } from "./gguf-llama.ts";
+import { openGgufTokenizer } from "./gguf-tokenizer.ts";
 import { writeSafetensors } from "./safetensors-write.ts";
 
 /**
  * Writes config.json, model.safetensors, tokenizer.json and tokenizer_config.json.
  * @param dtype F32 keeps the numbers of the file exactly
- * @throws as `openGguf`, `ggufLlamaConfig` and `ggufTokenizer`; SetupError if the disk refuses
+ * @throws as `openGguf`, `ggufLlamaConfig` and `openGgufTokenizer`; SetupError if the disk refuses
  */
 export async function unpackGguf(path: string, folder: string, dtype: "F32" | "F16" | "BF16" = "F32"): Promise<void> {
   const file = await openGguf(path);
   try {
     const config = ggufLlamaConfig(file);
-    const tokenizer = ggufTokenizer(file);
+    expectGgufLlama(file, config);
+    const tokenizer = await openGgufTokenizer(file);
     const tensors = languageModelWeights(config).map(([name, shape]) => ({
       name,
       dtype,

@@ -1,27 +1,57 @@
-/** Llama-shaped models in GGUF files, turned into what a Hugging Face folder would hold: config, weights, tokenizer. */
+/** Llama-shaped models in GGUF files: config and weights, as a Hugging Face folder would hold them. */
 import { CheckpointError, InputError } from "../base/errors.ts";
+import { expectKnownKeys } from "../base/known-keys.ts";
 import { quote, show } from "../base/one-line.ts";
-import type { LlamaConfig } from "../models/llama.ts";
+import { languageModelWeights } from "../models/language-model.ts";
+import type { LlamaConfig, RopeScaling } from "../models/llama.ts";
 import type { GgufFile, GgufValue } from "./gguf.ts";
+import { expectTensors } from "./match.ts";
+
+/** Keys of `llama.*` that are read here, and those that change nothing. */
+const KNOWN = new Set([
+  ...["attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.value_length"],
+  ...["attention.layer_norm_rms_epsilon", "attention.sliding_window", "attention.causal", "block_count"],
+  ...["context_length", "embedding_length", "expert_count", "expert_used_count", "feed_forward_length"],
+  ...["rope.dimension_count", "rope.freq_base", "rope.scale_linear", "rope.scaling.factor", "rope.scaling.type"],
+  ...["rope.scaling.finetuned", "rope.scaling.original_context_length", "tensor_data_layout", "vocab_size"],
+]);
 
 /** Sizes from the metadata. @throws InputError naming the key that is missing or asks for another kind of model. */
 export function ggufLlamaConfig({ path, metadata, tensors }: GgufFile): LlamaConfig {
   const kind = metadata.get("general.architecture");
   if (kind !== "llama")
     throw new InputError(`${path}: expected the architecture llama, got ${show(kind)}. Use another model.`);
+  if (Number(metadata.get("split.count") ?? 1) > 1)
+    throw new InputError(
+      `${path}: expected a whole model, got one of ${show(metadata.get("split.count"))} parts. Join them with gguf-split --merge.`,
+    );
   const number = (key: string, fallback?: number): number => {
     const value = metadata.get(`llama.${key}`) ?? fallback;
     if (typeof value === "number" && Number.isFinite(value) && value > 0) return value;
     throw new InputError(`${path}: expected a positive number for llama.${key}, got ${show(value)}. Convert it again.`);
   };
-  if (tensors.has("rope_freqs.weight") || metadata.has("llama.rope.scaling.factor"))
-    throw new InputError(`${path}: expected plain rotary positions, got scaled ones. Use the Hugging Face folder.`);
-  if (metadata.has("llama.expert_count") && metadata.get("llama.expert_count") !== 0)
-    throw new InputError(`${path}: expected a model without experts, got some. Use another model.`);
-  const [heads, width] = [number("attention.head_count"), number("embedding_length")];
+  const expect = (key: string, fine: (value: GgufValue) => boolean, what: string): void => {
+    const value = metadata.get(`llama.${key}`);
+    if (value !== undefined && !fine(value))
+      throw new InputError(`${path}: expected ${what}, got ${show(value)} as llama.${key}. Use another model.`);
+  };
+  const settings = [...metadata].filter(([key]) => key.startsWith("llama."));
+  expectKnownKeys(settings, path, (key) => KNOWN.has(key.slice("llama.".length)));
+  const [heads, width, context] = [
+    number("attention.head_count"),
+    number("embedding_length"),
+    number("context_length"),
+  ];
   const headWidth = number("attention.key_length", width / heads);
-  if (number("rope.dimension_count", headWidth) !== headWidth)
-    throw new InputError(`${path}: expected heads that turn as a whole, got a part of them. Use another model.`);
+  expect("expert_count", (value) => value === 0, "a model without experts");
+  expect("attention.causal", (value) => value === true, "causal attention");
+  expect("attention.value_length", (value) => value === headWidth, `values as wide as keys, ${headWidth}`);
+  expect("attention.sliding_window", (value) => value === 0 || Number(value) >= context, "attention to all tokens");
+  expect("rope.dimension_count", (value) => value === headWidth, `heads rotated as a whole, ${headWidth} channels`);
+  if (tensors.has("rope_freqs.weight"))
+    throw new InputError(
+      `${path}: expected plain rotary positions, got factors of frequencies. Use the Hugging Face folder.`,
+    );
   return {
     kind: "llama",
     vocabulary: tensors.get("token_embd.weight")?.shape[0] ?? number("vocab_size"),
@@ -32,11 +62,36 @@ export function ggufLlamaConfig({ path, metadata, tensors }: GgufFile): LlamaCon
     kvHeads: number("attention.head_count_kv", heads),
     headWidth,
     intermediate: number("feed_forward_length"),
-    context: number("context_length"),
+    context,
     eps: number("attention.layer_norm_rms_epsilon"),
     ropeBase: number("rope.freq_base", 10_000),
+    ropeScaling: ropeScaling(metadata, number, path),
     attentionBias: tensors.has("blk.0.attn_q.bias"),
+    mlpBias: tensors.has("blk.0.ffn_gate.bias"),
   };
+}
+
+/** As in llama.cpp: the kind is linear unless it is named, and an older key holds the factor where the newer is missing. */
+function ropeScaling(
+  metadata: GgufFile["metadata"],
+  number: (key: string) => number,
+  path: string,
+): RopeScaling | undefined {
+  const kind = metadata.get("llama.rope.scaling.type") ?? "linear";
+  if (kind === "none") return undefined;
+  if (kind !== "linear")
+    throw new InputError(
+      `${path}: expected rotary positions of the kind none or linear, got ${show(kind)}. Use the Hugging Face folder.`,
+    );
+  const key = ["rope.scaling.factor", "rope.scale_linear"].find((name) => metadata.has(`llama.${name}`));
+  const factor = key === undefined || metadata.get(`llama.${key}`) === 0 ? 1 : number(key); // 0 is llama.cpp's "not set"
+  return factor === 1 ? undefined : { kind, factor };
+}
+
+/** @throws CheckpointError naming every tensor that is missing, misshaped or not part of the model */
+export function expectGgufLlama({ path, tensors }: GgufFile, config: LlamaConfig): void {
+  const named = new Map([...tensors].map(([name, info]) => [ggufToHuggingFace(name) ?? name, info]));
+  expectTensors({ path, tensors: named }, languageModelWeights(config));
 }
 
 const LAYER_NAMES: Readonly<Record<string, string>> = {
@@ -57,7 +112,7 @@ const TOP_NAMES: Readonly<Record<string, string>> = {
   output: "lm_head",
 };
 
-/** Hugging Face's name of a tensor, or undefined if the model has none such. */
+/** Hugging Face's name of a tensor; undefined if the model has no such tensor. */
 export function ggufToHuggingFace(name: string): string | undefined {
   const top = /^(\w+)\.(weight|bias)$/.exec(name);
   if (top) return TOP_NAMES[top[1]!] && `${TOP_NAMES[top[1]!]}.${top[2]}`;
@@ -66,7 +121,7 @@ export function ggufToHuggingFace(name: string): string | undefined {
   return inner && `model.layers.${layer![1]}.${inner}.${layer![3]}`;
 }
 
-/** The other way round. */
+/** The inverse of `ggufToHuggingFace`. */
 export function huggingFaceToGguf(name: string): string | undefined {
   const top = Object.entries(TOP_NAMES).find(([, hf]) => name.startsWith(`${hf}.`));
   if (top) return name.replace(top[1], top[0]);
@@ -76,8 +131,8 @@ export function huggingFaceToGguf(name: string): string | undefined {
 }
 
 /**
- * The numbers of a weight by its Hugging Face name. llama.cpp turns neighboring channels of a head together where
- * transformers turns its halves, so the converter has interleaved the rows of queries and keys; here they go back.
+ * The numbers of a weight by its Hugging Face name. llama.cpp rotates neighboring channels of a head where transformers
+ * rotates its halves, so the converter interleaved the rows of queries and keys; this undoes it.
  */
 export async function readGgufLlama(file: GgufFile, name: string, config: LlamaConfig): Promise<Float32Array> {
   const stored = huggingFaceToGguf(name);
@@ -99,99 +154,4 @@ function unweaveHeads(data: Float32Array, heads: number, headWidth: number): Flo
     out.set(data.subarray(row * width, (row + 1) * width), to * width);
   }
   return out;
-}
-
-/** How text is cut before merging, by `tokenizer.ggml.pre`. */
-const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
-const split = (pattern: string): unknown => ({
-  type: "Sequence",
-  pretokenizers: [
-    { type: "Split", pattern: { Regex: pattern }, behavior: "Isolated", invert: false },
-    { ...byteLevel, use_regex: false },
-  ],
-});
-const WORDS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+";
-const REST = " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-const PRE_TOKENIZERS: Readonly<Record<string, unknown>> = {
-  "gpt-2": byteLevel,
-  smollm: { type: "Sequence", pretokenizers: [{ type: "Digits", individual_digits: true }, byteLevel] },
-  "llama-bpe": split(`${WORDS}|\\p{N}{1,3}|${REST}`),
-  qwen2: split(`${WORDS}|\\p{N}|${REST}`),
-};
-
-const CONTROL = 3;
-const USER_DEFINED = 4;
-
-/** A tokenizer.json and the ids that matter. */
-export interface GgufTokenizer {
-  readonly json: Record<string, unknown>;
-  /** As in tokenizer_config.json: the texts of the special tokens. */
-  readonly config: Record<string, unknown>;
-}
-
-/** The byte-level BPE tokenizer in the metadata. @throws InputError for another kind, or lists that do not fit. */
-export function ggufTokenizer({ path, metadata }: GgufFile): GgufTokenizer {
-  const key = (name: string): GgufValue | undefined => metadata.get(`tokenizer.ggml.${name}`);
-  const list = (name: string, kind: "string" | "number"): unknown[] => {
-    const value = key(name);
-    if (Array.isArray(value) && value.every((item) => typeof item === kind)) return value;
-    throw new InputError(`${path}: expected a list of ${kind}s as tokenizer.ggml.${name}, got ${show(value)}.`);
-  };
-  if (key("model") !== "gpt2")
-    throw new InputError(
-      `${path}: expected a byte-level BPE tokenizer (gpt2), got ${show(key("model"))}. Put tokenizer.json beside the file.`,
-    );
-  const pre = key("pre") ?? "gpt-2";
-  const preTokenizer = typeof pre === "string" ? PRE_TOKENIZERS[pre] : undefined;
-  if (!preTokenizer)
-    throw new InputError(
-      `${path}: expected tokenizer.ggml.pre ${Object.keys(PRE_TOKENIZERS).join(", ")}, got ${show(pre)}. Put tokenizer.json beside the file.`,
-    );
-  const tokens = list("tokens", "string") as string[];
-  const merges = list("merges", "string") as string[];
-  const types = list("token_type", "number") as number[];
-  if (types.length !== tokens.length)
-    throw new InputError(
-      `${path}: expected ${tokens.length} token types, got ${types.length}. Convert the file again.`,
-    );
-  const added = tokens.flatMap((content, id) => {
-    const type = types[id];
-    if (type !== CONTROL && type !== USER_DEFINED) return [];
-    const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-    return [{ id, content, ...flags, special: type === CONTROL }];
-  });
-  const special = (name: string): string | null => {
-    const id = key(`${name}_token_id`);
-    return typeof id === "number" ? (tokens[id] ?? null) : null;
-  };
-  const json = {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: added,
-    normalizer: null,
-    pre_tokenizer: preTokenizer,
-    post_processor: null,
-    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
-      merges,
-    },
-  };
-  const config = {
-    bos_token: special("bos"),
-    eos_token: special("eos"),
-    unk_token: special("unknown"),
-    pad_token: special("padding"),
-    add_bos_token: key("add_bos_token") === true,
-    clean_up_tokenization_spaces: false,
-  };
-  return { json, config };
 }

@@ -9,7 +9,8 @@ import { readLmConfig } from "../models/lm-config.ts";
 import { LmTokenizer } from "../text/index.ts";
 import { type GgufFile, openGguf, parseGguf } from "./gguf.ts";
 import { unpackGguf } from "./gguf-folder.ts";
-import { ggufLlamaConfig, ggufToHuggingFace, ggufTokenizer, huggingFaceToGguf, readGgufLlama } from "./gguf-llama.ts";
+import { expectGgufLlama, ggufLlamaConfig, ggufToHuggingFace, huggingFaceToGguf, readGgufLlama } from "./gguf-llama.ts";
+import { ggufTokenizer, openGgufTokenizer } from "./gguf-tokenizer.ts";
 import { openCheckpoint } from "./model-folder.ts";
 
 const root = "test/fixtures/llm";
@@ -146,9 +147,8 @@ describe("Llama in GGUF", () => {
 
   it("has the sizes of the folder it was made of", async () => {
     const folder = readLmConfig(await readJsonFile(join(root, "llama/config.json")), "llama");
-    const { mlpBias: _, ...sizes } = folder as typeof folder & { mlpBias: boolean };
     const config = ggufLlamaConfig(gguf);
-    expect({ ...config, eps: Math.round(config.eps * 1e12) / 1e12 }).toEqual(sizes);
+    expect({ ...config, eps: Math.round(config.eps * 1e12) / 1e12 }).toEqual(folder);
   });
 
   it("has its weights, bit for bit, under its names", async () => {
@@ -189,12 +189,57 @@ describe("Llama in GGUF", () => {
     expect([tokenizer.bos, tokenizer.eos]).toEqual([1, 2]);
   });
 
+  it.each<[Record<string, unknown>, number | undefined]>([
+    [{ "llama.rope.scaling.factor": 2 }, 2],
+    [{ "llama.rope.scale_linear": 4 }, 4],
+    [{ "llama.rope.scaling.factor": 2, "llama.rope.scale_linear": 4, "llama.rope.scaling.type": "linear" }, 2],
+    [{ "llama.rope.scaling.factor": 2, "llama.rope.scaling.type": "none" }, undefined],
+    [{ "llama.rope.scale_linear": 0 }, undefined],
+    [{ "llama.attention.sliding_window": 0, "llama.expert_count": 0, "publisher.note": 1 }, undefined],
+  ])("%j divides frequencies by %s", (more, factor) => {
+    const metadata = new Map([...gguf.metadata, ...Object.entries(more)]) as GgufFile["metadata"];
+    expect(ggufLlamaConfig({ ...gguf, metadata }).ropeScaling).toEqual(factor && { kind: "linear", factor });
+  });
+
+  it("has no tensor that the model lacks, and none is missing", () => {
+    const config = ggufLlamaConfig(gguf);
+    expect(() => expectGgufLlama(gguf, config)).not.toThrow();
+    const odd = new Map([...gguf.tensors, ["blk.0.attn_q_norm.weight", gguf.tensors.get("output_norm.weight")!]]);
+    expect(() => expectGgufLlama({ ...gguf, tensors: odd }, config)).toThrow(
+      '"blk.0.attn_q_norm.weight" is not part of the model',
+    );
+    odd.delete("blk.1.ffn_up.weight");
+    expect(() => expectGgufLlama({ ...gguf, tensors: odd }, config)).toThrow(
+      '"model.layers.1.mlp.up_proj.weight" is missing',
+    );
+  });
+
+  it("of another kind takes the tokenizer.json beside it, if that is its own", async () => {
+    const spm = await openGguf("test/fixtures/lm-cases/gguf-spm/m.gguf");
+    await spm.close();
+    const { json, config } = await openGgufTokenizer(spm);
+    expect(new LmTokenizer(json, config).encode("cat")).toEqual([59]);
+    const metadata = new Map([...spm.metadata, ["tokenizer.ggml.tokens", ["a", "b"]]]) as GgufFile["metadata"];
+    await expect(openGgufTokenizer({ ...spm, metadata })).rejects.toThrow("of 61 only 0 are the same.");
+    await expect(openGgufTokenizer({ ...spm, path: "elsewhere/m.gguf" })).rejects.toThrow(
+      'expected a byte-level BPE tokenizer (gpt2), got "llama". Put the model\'s tokenizer.json beside the file.',
+    );
+  });
+
   it.each<[string, unknown, string]>([
     ["general.architecture", "gemma", 'x: expected the architecture llama, got "gemma". Use another model.'],
     ["llama.block_count", "2", 'x: expected a positive number for llama.block_count, got "2". Convert it again.'],
-    ["llama.rope.scaling.factor", 2, "x: expected plain rotary positions, got scaled ones."],
-    ["llama.expert_count", 8, "x: expected a model without experts"],
-    ["llama.rope.dimension_count", 2, "x: expected heads that turn as a whole"],
+    ["llama.rope.scaling.type", "yarn", 'x: expected rotary positions of the kind none or linear, got "yarn".'],
+    ["llama.rope.scale_linear", "4", 'x: expected a positive number for llama.rope.scale_linear, got "4".'],
+    ["llama.rope.scaling.yarn_log_multiplier", 0.1, 'got "llama.rope.scaling.yarn_log_multiplier" = 0.1. Remove what'],
+    ["llama.expert_count", 8, "x: expected a model without experts, got 8 as llama.expert_count."],
+    ["llama.rope.dimension_count", 2, "x: expected heads rotated as a whole, 4 channels, got 2"],
+    ["llama.attention.value_length", 8, "x: expected values as wide as keys, 4, got 8"],
+    ["llama.attention.sliding_window", 32, "x: expected attention to all tokens, got 32"],
+    ["llama.attention.causal", false, "x: expected causal attention, got false"],
+    ["llama.logit_scale", 0.5, 'x: expected known settings, got "llama.logit_scale" = 0.5.'],
+    ["split.count", 3, "x: expected a whole model, got one of 3 parts."],
+    ["tokenizer.ggml.normalizer.lowercase", true, 'got "tokenizer.ggml.normalizer.lowercase" = true.'],
     ["tokenizer.ggml.model", "llama", "x: expected a byte-level BPE tokenizer (gpt2)"],
     ["tokenizer.ggml.pre", "klingon", "x: expected tokenizer.ggml.pre gpt-2, smollm, llama-bpe, qwen2, got"],
     ["tokenizer.ggml.merges", [1], "x: expected a list of strings as tokenizer.ggml.merges, got a list of 1."],

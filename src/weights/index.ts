@@ -12,13 +12,13 @@ export {
 export { type GgufFile, type GgufTensor, type GgufValue, isGguf, openGguf, parseGguf } from "./gguf.ts";
 export { unpackGguf } from "./gguf-folder.ts";
 export {
-  type GgufTokenizer,
+  expectGgufLlama,
   ggufLlamaConfig,
   ggufToHuggingFace,
-  ggufTokenizer,
   huggingFaceToGguf,
   readGgufLlama,
 } from "./gguf-llama.ts";
+export { type GgufTokenizer, ggufTokenizer, openGgufTokenizer } from "./gguf-tokenizer.ts";
 export { expectTensors, matchTensors, type TensorMatch } from "./match.ts";
 export { type ModelFolder, openCheckpoint, openModelFolder } from "./model-folder.ts";
 export { type Adapter, readPeftFolder, setBaseHash, writePeftFolder } from "./peft.ts";

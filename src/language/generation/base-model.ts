@@ -4,7 +4,7 @@ import { languageModelWeights } from "../../models/language-model.ts";
 import { type LmConfig, readLmConfig } from "../../models/lm-config.ts";
 import type { WeightSource } from "../../runtime/index.ts";
 import { LmTokenizer } from "../../text/index.ts";
-import { ggufLlamaConfig, ggufTokenizer, openGguf, readJsonFile } from "../../weights/index.ts";
+import { ggufLlamaConfig, openGguf, openGgufTokenizer, readJsonFile } from "../../weights/index.ts";
 import { folderWeights, ggufWeights } from "./lm-weights.ts";
 
 /** Weights of a base model, for graphs and as numbers. */
@@ -37,9 +37,11 @@ async function openGgufModel(path: string): Promise<BaseModel> {
   const file = await openGguf(path);
   try {
     const config = ggufLlamaConfig(file);
-    const { json, config: names } = ggufTokenizer(file);
-    const tokenizer = new LmTokenizer(json, names, path);
-    return { config, weights: await ggufWeights(file, config), tokenizer: async () => tokenizer };
+    const tokenizer = async (): Promise<LmTokenizer> => {
+      const { json, config: names } = await openGgufTokenizer(file);
+      return new LmTokenizer(json, names, path);
+    };
+    return { config, weights: await ggufWeights(file, config), tokenizer };
   } finally {
     await file.close();
   }

@@ -1,6 +1,4 @@
 /** Weights of language models: mapped from a Hugging Face folder, read out of a GGUF file, or rounded to few bits. */
-
-import { CheckpointError } from "../../base/errors.ts";
 import { languageModelWeights, vocabularyPaths } from "../../models/language-model.ts";
 import type { LlamaConfig } from "../../models/llama.ts";
 import type { LmConfig } from "../../models/lm-config.ts";
@@ -8,6 +6,7 @@ import type { StoredWeight } from "../../onnx/index.ts";
 import { mapWeights, type WeightSource } from "../../runtime/index.ts";
 import {
   type Adapter,
+  expectGgufLlama,
   expectTensors,
   type GgufFile,
   openCheckpoint,
@@ -44,18 +43,11 @@ async function quantizedFolderWeights({ path, tensors }: TensorFile, config: LmC
   return { ...(await checkedWeights(path, expected)), ownHead };
 }
 
-/** All weights, dequantized. @throws CheckpointError naming a tensor that is missing. */
+/** All weights, dequantized. @throws as `expectGgufLlama` */
 export async function ggufWeights(file: GgufFile, config: LlamaConfig): Promise<LmWeights> {
+  expectGgufLlama(file, config);
   const weights = new Map<string, Float32Array>();
-  for (const [name, shape] of languageModelWeights(config)) {
-    const data = await readGgufLlama(file, name, config);
-    const size = shape.reduce((a, b) => a * b, 1);
-    if (data.length !== size)
-      throw new CheckpointError(
-        `${file.path}: expected ${size} numbers [${shape.join()}] for ${name}, got ${data.length}.`,
-      );
-    weights.set(name, data);
-  }
+  for (const [name] of languageModelWeights(config)) weights.set(name, await readGgufLlama(file, name, config));
   return { ...mapWeights(weights), ownHead: false, read: async (name) => weights.get(name)! };
 }
 
