@@ -37,6 +37,8 @@ export interface Emitted {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Fed values: those of `input` nodes and the parameters without stored bytes. */
   readonly inputs: readonly (ValueInfo & { readonly dtype: DType })[];
+  /** The files that stored bytes are in. */
+  readonly files: readonly string[];
 }
 
 export class Emitter {
@@ -221,5 +223,7 @@ export function emit(outputs: Readonly<Record<string, Tensor>>, options: EmitOpt
     values.push({ name, type: t.dtype, shape: t.shape });
   }
   const { initializers, inputs } = e;
-  return { bytes: writeModel({ nodes: e.nodes, initializers, inputs, outputs: values }), inputs };
+  const files = initializers.flatMap(({ data }) => ("file" in data ? [data.file] : []));
+  const bytes = writeModel({ nodes: e.nodes, initializers, inputs, outputs: values });
+  return { bytes, inputs, files: [...new Set(files)] };
 }

@@ -5,24 +5,25 @@
  * A tensor on the GPU is given free by `dispose`, never by the garbage collector, so each one here has one owner: the
  * state. One that was just written lies in our memory until the next step has used it.
  */
-import * as ort from "onnxruntime-node";
+import type { InferenceSession, Tensor } from "onnxruntime-common";
+import { ort } from "#ort";
 import type { Values } from "../base/value.ts";
 import { input } from "../graph/index.ts";
 import { emit } from "../onnx/index.ts";
 import { checkCount, count, type Kind } from "./arena.ts";
-import { createSession, fromOrt, toOrt } from "./ort.ts";
 import type { TrainingState, TrainSpec } from "./protocol.ts";
+import { createSession, fromOrt, toOrt } from "./session.ts";
 import { GRADIENT, kindsOf, NEXT, NORM, stateName, stepScalars } from "./step-graphs.ts";
 
 export class GpuTrainer implements TrainingState {
   readonly #spec: TrainSpec;
-  readonly #gradients: ort.InferenceSession;
-  readonly #optimizer: ort.InferenceSession;
+  readonly #gradients: InferenceSession;
+  readonly #optimizer: InferenceSession;
   /** Copies a tensor of so many axes to our memory. */
-  readonly #readers = new Map<number, ort.InferenceSession>();
-  readonly #state = new Map<string, ort.Tensor>();
+  readonly #readers = new Map<number, InferenceSession>();
+  readonly #state = new Map<string, Tensor>();
 
-  private constructor(spec: TrainSpec, gradients: ort.InferenceSession, optimizer: ort.InferenceSession) {
+  private constructor(spec: TrainSpec, gradients: InferenceSession, optimizer: InferenceSession) {
     this.#spec = spec;
     this.#gradients = gradients;
     this.#optimizer = optimizer;
@@ -90,17 +91,17 @@ export class GpuTrainer implements TrainingState {
     for (const session of [this.#gradients, this.#optimizer, ...this.#readers.values()]) await session.release();
   }
 
-  #tensor(kind: Kind | "sum", slot: number): ort.Tensor {
+  #tensor(kind: Kind | "sum", slot: number): Tensor {
     return this.#state.get(stateName(kind, slot))!;
   }
 
-  #replace(name: string, tensor: ort.Tensor): void {
+  #replace(name: string, tensor: Tensor): void {
     this.#state.get(name)?.dispose();
     this.#state.set(name, tensor);
   }
 
   /** `getData` of a tensor on the GPU ends the process (ONNX Runtime 1.30), so a graph copies it. */
-  async #copy(tensor: ort.Tensor): Promise<Float32Array> {
+  async #copy(tensor: Tensor): Promise<Float32Array> {
     if (tensor.location === "cpu") return (tensor.data as Float32Array).slice();
     const rank = tensor.dims.length;
     let reader = this.#readers.get(rank);
@@ -118,6 +119,6 @@ export class GpuTrainer implements TrainingState {
   }
 }
 
-function scalar(value: number): ort.Tensor {
+function scalar(value: number): Tensor {
   return new ort.Tensor("float32", Float32Array.of(value), []);
 }

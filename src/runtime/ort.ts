@@ -1,48 +1,10 @@
-/** ONNX Runtime's sessions and tensors, and ours. */
-import * as ort from "onnxruntime-node";
-import { SeedlingError } from "../base/errors.ts";
-import type { Value, Values } from "../base/value.ts";
-import { exactProducts } from "./products.ts";
+/** What ONNX Runtime offers on every platform: onnxruntime-node (`ort-node.ts`) or onnxruntime-web (`ort-web.ts`). */
+import type { InferenceSession, InferenceSessionFactory, TensorConstructor } from "onnxruntime-common";
 import type { SessionSpec } from "./protocol.ts";
 
-/** A session; the outputs named `onDevice` stay on the GPU. */
-export async function createSession(
-  spec: SessionSpec,
-  onDevice: readonly string[] = [],
-): Promise<ort.InferenceSession> {
-  const exact = spec.device === "cpu" && (await exactProducts());
-  const entries = {
-    ...(spec.weightFolder ? { model_external_initializers_file_folder_path: spec.weightFolder } : {}),
-    x64quantprecision: exact ? "0" : "1",
-  };
-  return ort.InferenceSession.create(spec.model, {
-    executionProviders: [spec.device],
-    intraOpNumThreads: spec.threads,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-    extra: { session: entries },
-    ...(onDevice.length > 0
-      ? { preferredOutputLocation: Object.fromEntries(onDevice.map((name) => [name, "gpu-buffer" as const])) }
-      : {}),
-    ...(spec.profile ? { enableProfiling: true, profileFilePrefix: spec.profile } : {}),
-  });
-}
-
-/** Tensors of the types that the session wants: a bool is fed as whole numbers. */
-export function toOrt(session: ort.InferenceSession, feeds: Values): Record<string, ort.Tensor> {
-  const bools = new Set(session.inputMetadata.flatMap((m) => (m.isTensor && m.type === "bool" ? [m.name] : [])));
-  const tensor = (name: string, { data, shape }: Value): ort.Tensor => {
-    if (data instanceof Float32Array) return new ort.Tensor("float32", data, shape);
-    return bools.has(name)
-      ? new ort.Tensor("bool", Uint8Array.from(data), shape)
-      : new ort.Tensor("int32", data, shape);
-  };
-  return Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, tensor(name, value)]));
-}
-
-export function fromOrt(t: ort.Tensor): Value {
-  const data = t.data;
-  if (data instanceof Float32Array || data instanceof Int32Array) return { shape: t.dims, data };
-  if (data instanceof Uint8Array) return { shape: t.dims, data: Int32Array.from(data) }; // bool
-  throw new SeedlingError(`session: expected f32, i32 or bool, got ${t.type}`);
+export interface Ort {
+  readonly InferenceSession: InferenceSessionFactory;
+  readonly Tensor: TensorConstructor;
+  /** Device, threads and external weights, as the platform wants them. */
+  options(spec: SessionSpec): InferenceSession.SessionOptions;
 }

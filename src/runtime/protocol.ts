@@ -15,8 +15,8 @@ export interface SessionSpec {
   readonly device: Device;
   /** Threads of one operation; 0 leaves the choice to ONNX Runtime. */
   readonly threads: number;
-  /** Folder to which the file names of external weights are relative. */
-  readonly weightFolder?: string;
+  /** Files with weights that the model names, and the folder that they are in. */
+  readonly weights?: { readonly folder: string; readonly files: readonly string[] };
   /** File for ONNX Runtime's profile, without its ending. */
   readonly profile?: string;
 }
@@ -70,6 +70,12 @@ export type Request =
       readonly data: readonly (Float32Array | undefined)[];
     }
   | { readonly kind: "free"; readonly session: number };
+
+/** A request on its way; replies carry its id. */
+export interface Message {
+  readonly id: number;
+  readonly request: Request;
+}
 
 export type Reply = { readonly id: number } & (
   | { readonly result: unknown }

@@ -1,19 +1,20 @@
 /** Training on the CPU: a session that yields loss and gradients, and the arena that learns from them. */
-import * as ort from "onnxruntime-node";
+import type { InferenceSession, Tensor } from "onnxruntime-common";
+import { ort } from "#ort";
 import type { Values } from "../base/value.ts";
 import { Arena, checkCount, type Kind } from "./arena.ts";
-import { createSession, fromOrt, toOrt } from "./ort.ts";
 import type { TrainingState, TrainSpec } from "./protocol.ts";
+import { createSession, fromOrt, toOrt } from "./session.ts";
 import { GRADIENT } from "./step-graphs.ts";
 
 export class Trainer implements TrainingState {
   readonly #spec: TrainSpec;
-  readonly #session: ort.InferenceSession;
+  readonly #session: InferenceSession;
   readonly #arena: Arena;
-  readonly #params: Record<string, ort.Tensor> = {};
-  readonly #outputs: Record<string, ort.Tensor | null> = {};
+  readonly #params: Record<string, Tensor> = {};
+  readonly #outputs: Record<string, Tensor | null> = {};
 
-  private constructor(spec: TrainSpec, session: ort.InferenceSession) {
+  private constructor(spec: TrainSpec, session: InferenceSession) {
     this.#spec = spec;
     this.#session = session;
     this.#arena = new Arena(spec.slots, {

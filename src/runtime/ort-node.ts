@@ -1,0 +1,15 @@
+/** ONNX Runtime in Node. */
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { Ort } from "./ort.ts";
+
+export const ort: Ort = {
+  InferenceSession,
+  Tensor,
+  options: ({ device, threads, weights, profile }) => ({
+    executionProviders: [device],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    extra: weights && { session: { model_external_initializers_file_folder_path: weights.folder } },
+    ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
+  }),
+};

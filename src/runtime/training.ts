@@ -1,0 +1,62 @@
+/** A training state, as its caller holds it: parameters, moments, averages. */
+import { SeedlingError } from "../base/errors.ts";
+import type { Values } from "../base/value.ts";
+import type { Kind, Slot } from "./arena.ts";
+import type { Channel } from "./channel.ts";
+
+export class Training {
+  readonly slots: readonly Slot[];
+  readonly #channel: Channel;
+  readonly #session: number;
+
+  constructor(channel: Channel, session: number, slots: readonly Slot[]) {
+    this.#channel = channel;
+    this.#session = session;
+    this.slots = slots;
+  }
+
+  /** Loss and metrics of one micro-batch; `first` starts a new sum of gradients. */
+  forward(feeds: Values, first = true): Promise<Values> {
+    return this.#channel.request({ kind: "forward", session: this.#session, feeds, first }) as Promise<Values>;
+  }
+
+  /** Optimizer step number `step`, from 1. Returns the gradient norm before clipping; not finite means no step was taken. */
+  update(step: number, rate: number): Promise<number> {
+    return this.#channel.request({ kind: "update", session: this.#session, step, rate }) as Promise<number>;
+  }
+
+  read(what: Kind): Promise<Float32Array[]> {
+    return this.#read(what);
+  }
+
+  /** One tensor by name. */
+  async readOne(what: Kind, path: string): Promise<Float32Array> {
+    const [data] = await this.#read(what, this.#index(path));
+    return data as Float32Array;
+  }
+
+  #read(what: Kind, only?: number): Promise<Float32Array[]> {
+    return this.#channel.request({ kind: "read", session: this.#session, what, only }) as Promise<Float32Array[]>;
+  }
+
+  writeOne(what: Kind, path: string, values: Float32Array): Promise<void> {
+    const data = Array<Float32Array | undefined>(this.slots.length).fill(undefined);
+    data[this.#index(path)] = values;
+    return this.write(what, data);
+  }
+
+  #index(path: string): number {
+    const index = this.slots.findIndex((slot) => slot.path === path);
+    if (index < 0) throw new SeedlingError(`training: expected a learning parameter ${path}, found none.`);
+    return index;
+  }
+
+  /** Replaces the values of tensors, in the order of `slots`; undefined leaves one as it is. */
+  async write(what: Kind, data: readonly (Float32Array | undefined)[]): Promise<void> {
+    await this.#channel.request({ kind: "write", session: this.#session, what, data });
+  }
+
+  async close(): Promise<void> {
+    await this.#channel.request({ kind: "free", session: this.#session });
+  }
+}
