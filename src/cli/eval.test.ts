@@ -2,12 +2,16 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { pathToFileURL } from "node:url";
+import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from "vitest";
 import { writeTinyModel } from "../../test/tiny-model.ts";
 import { type Atlas, loadAtlas } from "../data/index.ts";
 import { evalCommand } from "./eval.ts";
 import { writeStdout } from "./output.ts";
 
+vi.mock("../evaluation/fresh-script.ts", () => ({
+  FRESH_SPEED: pathToFileURL(join(inject("build"), "dist/evaluation/fresh-speed.js")),
+}));
 vi.mock("./output.ts", async (original) => ({ ...(await original<object>()), writeStdout: vi.fn() }));
 
 let root: string;

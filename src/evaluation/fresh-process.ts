@@ -1,11 +1,10 @@
 /** Our side of fresh-speed.ts: starts it, tells it what to open, waits for its numbers. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { SetupError } from "../base/errors.ts";
 import type { RgbImage } from "../image/index.ts";
 import type { LoadOptions } from "../image-tokenizer/seed-tokenizer.ts";
+import { FRESH_SPEED } from "./fresh-script.ts";
 import type { SpeedScores } from "./fresh-speed.ts";
 
 /** What the process is told. */
@@ -18,7 +17,7 @@ export interface SpeedRequest {
 
 /** @throws SetupError if the process ends without an answer; what went wrong it has printed itself. */
 export async function speedInFreshProcess(request: SpeedRequest): Promise<SpeedScores> {
-  const child = fork(script(), { serialization: "advanced", execArgv: [] });
+  const child = fork(FRESH_SPEED, { serialization: "advanced", execArgv: [] });
   const ended = once(child, "exit").then(([code]: unknown[]) => {
     throw new SetupError(`speed: expected numbers of a fresh process, but it ended with exit code ${code}.`);
   });
@@ -30,10 +29,4 @@ export async function speedInFreshProcess(request: SpeedRequest): Promise<SpeedS
     ended.catch(() => {}); // it may end now
     child.kill();
   }
-}
-
-/** Node runs JavaScript only: from the TypeScript sources (tests) the built script is used. */
-function script(): URL {
-  const here = new URL("./fresh-speed.js", import.meta.url);
-  return existsSync(fileURLToPath(here)) ? here : new URL("../../dist/evaluation/fresh-speed.js", import.meta.url);
 }

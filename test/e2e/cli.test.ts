@@ -5,7 +5,6 @@ import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/p
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { type Pack, pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -15,7 +14,7 @@ import { SeedTokenizer } from "../../src/image-tokenizer/seed-tokenizer.ts";
 import { openSafetensors, writeSafetensors } from "../../src/weights/index.ts";
 import { writeTinyModel } from "../tiny-model.ts";
 import { badPictures, blocks, turnedPictures, unusualPictures } from "./pictures.ts";
-import { type Finished, finished, type RunOptions, run, start } from "./run.ts";
+import { type Finished, finished, MAIN, type RunOptions, run, start } from "./run.ts";
 
 const TIMEOUT = 120_000;
 
@@ -221,9 +220,8 @@ describe(
         code: 4,
         stderr: expect.stringMatching(/^seedling: \/dev\/full: the disk is full;.*\n$/),
       });
-      const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
       const full = openSync("/dev/full", "w");
-      const args = [main, "tokenize", "photos/a.png", "--model", model];
+      const args = [MAIN, "tokenize", "photos/a.png", "--model", model];
       const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, stdio: ["ignore", full, "pipe"] });
       closeSync(full);
       expect(stderr.toString()).toMatch(/^seedling: standard output: the disk is full;.*\n$/);

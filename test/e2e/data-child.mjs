@@ -1,8 +1,10 @@
 /** `seedling data` as a process of its own, on the committed sprites: the icon sets need not be installed. */
-import { dataCommand } from "../../dist/cli/data.js";
-import { loadAtlas } from "../../dist/data/index.js";
+import { fileURLToPath } from "node:url";
+import { built } from "../built.mjs";
 
-const SPRITES = new URL("../fixtures/sprites.bin.br", import.meta.url).pathname;
+const { dataCommand } = await built("cli/data.js");
+const { loadAtlas } = await built("data/index.js");
+const SPRITES = fileURLToPath(new URL("../fixtures/sprites.bin.br", import.meta.url));
 
 try {
   await dataCommand(() => loadAtlas(SPRITES)).parseAsync(process.argv.slice(2), { from: "user" });

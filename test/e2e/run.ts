@@ -1,8 +1,15 @@
-/** Runs the built command line as a process. */
+/** Runs the command line as a process. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { inject } from "vitest";
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+/** The built command line. */
+export const MAIN = join(inject("build"), "dist/cli/main.js");
+
+/** The environment of a script that imports `../built.mjs`. */
+export function childEnv(): NodeJS.ProcessEnv {
+  return { ...process.env, SEEDLING_TEST_BUILD: inject("build") };
+}
 
 export interface Finished {
   readonly code: number | null;

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createSceneSource, loadAtlas, openDataset } from "../../src/data/index.ts";
 import { decodeImage, encodePng } from "../../src/image/index.ts";
-import { type Finished, finished, run } from "./run.ts";
+import { childEnv, type Finished, finished, run } from "./run.ts";
 
 /** Processes that train start slowly on a busy machine. */
 const TIMEOUT = 300_000;
@@ -29,7 +29,7 @@ function seedling(...args: string[]): Promise<Finished> {
 }
 
 function node(script: string, ...args: string[]) {
-  return spawn(process.execPath, [here(script), ...args], { cwd: root });
+  return spawn(process.execPath, [here(script), ...args], { cwd: root, env: childEnv() });
 }
 
 const data = (...args: string[]): Promise<Finished> => finished(node("./data-child.mjs", ...args));

@@ -2,11 +2,13 @@
  * A training run as a process of its own, for tests that end it: a transformer of two blocks learns to count on.
  * Prints a line of JSON for each step. Argument: JSON of the options below.
  */
-import { interruptible } from "../../dist/cli/interrupt.js";
-import { input, normal } from "../../dist/graph/index.js";
-import { block, crossEntropy, linear } from "../../dist/nn/index.js";
-import { Runtime } from "../../dist/runtime/index.js";
-import { trainLoop } from "../../dist/training/index.js";
+import { built } from "../built.mjs";
+
+const { interruptible } = await built("cli/interrupt.js");
+const { input, normal } = await built("graph/index.js");
+const { block, crossEntropy, linear } = await built("nn/index.js");
+const { Runtime } = await built("runtime/index.js");
+const { trainLoop } = await built("training/index.js");
 
 /** `ballast`: floats that make a checkpoint large, so that writing it takes a while. */
 const { run, resume = false, ballast = 0 } = JSON.parse(process.argv[2]);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { childEnv } from "../e2e/run.ts";
 
 const CHILD = fileURLToPath(new URL("./child.mjs", import.meta.url));
 const TIMEOUT_MS = 120_000;
@@ -31,7 +32,7 @@ interface Ended {
 
 /** Runs the child; `onStep` may end it. */
 async function train(options: Options, onStep?: (step: number, child: ChildProcess) => void): Promise<Ended> {
-  const child = spawn(process.execPath, [CHILD, JSON.stringify(options)]);
+  const child = spawn(process.execPath, [CHILD, JSON.stringify(options)], { env: childEnv() });
   const steps: number[] = [];
   let stderr = "";
   child.stderr.on("data", (chunk) => {
