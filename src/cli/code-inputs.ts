@@ -1,7 +1,8 @@
-/** What a person names as codes: text, JSON lines, packed files and standard input. */
+/** The codes that a command is given: text, JSON lines, packed files and standard input. */
 
 import { basename } from "node:path";
 import { addAbortSignal } from "node:stream";
+import { decodeText } from "../base/decode-text.ts";
 import { InputError } from "../base/errors.ts";
 import { checkCodes, type ImageCodes, PACKED_BYTES, parseCodes, parseCodesJson, unpackCodes } from "../codes/index.ts";
 import { readFileBounded } from "../io/files.ts";
@@ -11,7 +12,7 @@ import type { Report } from "./report.ts";
 const MAX_CODES_FILE = 256 * 1024 ** 2;
 
 export interface NamedCodes extends ImageCodes {
-  /** Without folder and ending, for the file that will be painted. */
+  /** Without folder and ending, for the picture file that is written. */
   readonly stem: string;
 }
 
@@ -39,7 +40,7 @@ export async function readCodes(
         try {
           const { image, codes } = parse();
           const name = parsers.length === 1 ? stem : `${stem}-${i + 1}`;
-          all.push({ codes, stem: image === undefined ? name : withoutEnding(image), ...(image ? { image } : {}) });
+          all.push({ codes, image, stem: image === undefined ? name : withoutEnding(image) });
         } catch (error) {
           report.problem(error);
         }
@@ -56,8 +57,8 @@ function packedParsers(bytes: Uint8Array, where: string, size: number): (() => I
 }
 
 function lineParsers(bytes: Uint8Array, where: string, size: number): (() => ImageCodes)[] {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
-  if (bytes.some((byte) => byte < 9) || text.includes("\uFFFD")) {
+  const text = textOf(bytes, where);
+  if (text === undefined) {
     const hint = bytes.length % PACKED_BYTES === 0 ? "Add --packed if these are packed codes." : "Is it a picture?";
     throw new InputError(`${where}: expected lines of 32 codes, got bytes that are no text. ${hint}`);
   }
@@ -69,6 +70,16 @@ function lineParsers(bytes: Uint8Array, where: string, size: number): (() => Ima
       () =>
         /^[{[]/.test(line) ? parseCodesJson(line, at, size) : { codes: parseCodes(line, at, size) },
   );
+}
+
+/** Undefined for packed codes, pictures and the like. PowerShell redirects in UTF-16. */
+function textOf(bytes: Uint8Array, where: string): string | undefined {
+  try {
+    const text = decodeText(bytes, where);
+    return [...text].some((c) => c < "\t") ? undefined : text;
+  } catch {
+    return undefined;
+  }
 }
 
 async function standardInput(signal: AbortSignal): Promise<Uint8Array> {

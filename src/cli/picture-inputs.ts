@@ -1,19 +1,22 @@
-/** What a person names as pictures: files, folders, globs, tar shards and standard input. */
-import { createReadStream } from "node:fs";
+/** The pictures that a command is given: files, folders, globs, tar shards and standard input. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { addAbortSignal, pipeline, Readable } from "node:stream";
-import { extract } from "tar-stream";
+import { addAbortSignal } from "node:stream";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { InputError } from "../base/errors.ts";
-import { reason } from "../base/one-line.ts";
-import type { ResizeFilter, RgbImage } from "../image/index.ts";
+import { quote } from "../base/one-line.ts";
+import { leftOutLine } from "../data/sources.ts";
+import { followLinks, readTarEntry, type TarEntry, tarEntries, tarFileEntries } from "../data/tar.ts";
+import { MAX_PICTURE_BYTES, PICTURE_NAME, type ResizeFilter, type RgbImage } from "../image/index.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { fileError, readFileBounded } from "../io/files.ts";
+import { onceEach, walkFolder } from "../io/walk.ts";
 import type { Report } from "./report.ts";
 
+export { MAX_PICTURE_BYTES as MAX_PICTURE } from "../image/index.ts";
+
 export interface PictureFile {
-  /** For people and for the output: the path, or `shard.tar/name`. */
+  /** In messages and in the output: the path, or `shard.tar/name`. */
   readonly name: string;
   readonly read: () => Promise<Uint8Array>;
 }
@@ -24,10 +27,8 @@ export interface PictureList {
   readonly files: AsyncIterable<PictureFile>;
 }
 
-/** Largest picture file, bytes. */
-export const MAX_PICTURE = 256 * 1024 ** 2;
-const PICTURE = /\.(png|jpe?g|webp|gif|avif)$/i;
 const TAR = /\.tar$/i;
+const STDIN = "standard input";
 /** Where the word "ustar" ends in the first header of a tar file. */
 const TAR_MAGIC_END = 262;
 
@@ -40,7 +41,7 @@ export async function findPictures(
   const paths: string[] = [];
   for (const input of inputs)
     try {
-      paths.push(...(await expand(input)));
+      for (const path of await expand(input, report)) paths.push(path);
     } catch (error) {
       report.problem(error);
     }
@@ -48,35 +49,52 @@ export async function findPictures(
   return { total, files: openAll(paths, report, signal) };
 }
 
-async function expand(input: string): Promise<string[]> {
+async function expand(input: string, report: Report): Promise<string[]> {
   if (input === "-") return [input];
   const status = await stat(input).catch((error: unknown) => {
     if (isDynamicPattern(input)) return undefined;
     throw fileError(error, input);
   });
   if (status && !status.isDirectory()) return [input];
-  const found = status
-    ? (await glob("**/*.{png,jpg,jpeg,webp,gif,avif,tar}", { cwd: input, caseSensitiveMatch: false })).map((name) =>
-        join(input, name),
-      )
-    : await glob(input);
-  if (found.length > 0) return found.sort();
+  const found = status ? await picturesIn(input, report) : await onceEach(await glob(input));
+  if (found.length > 0) return found;
   throw new InputError(`${input}: expected ${status ? "pictures in this folder" : "files that match"}, found none.`);
+}
+
+async function picturesIn(folder: string, report: Report): Promise<string[]> {
+  const files = await walkFolder(folder);
+  const isPicture = ({ name, regular }: (typeof files)[number]): boolean =>
+    regular && (PICTURE_NAME.test(name) || TAR.test(name));
+  leftOut(
+    files.filter((file) => !isPicture(file)).map(({ name }) => name),
+    folder,
+    report,
+  );
+  return files.filter(isPicture).map(({ name }) => join(folder, name));
+}
+
+function leftOut(names: readonly string[], where: string, report: Report): void {
+  if (names.length > 0) report.note(`seedling: ${leftOutLine(where, names)}`);
 }
 
 async function* openAll(paths: readonly string[], report: Report, signal: AbortSignal): AsyncGenerator<PictureFile> {
   for (const path of paths)
     try {
-      if (path === "-") yield* standardInput(signal);
-      else if (TAR.test(path)) yield* tarEntries(createReadStream(path), path);
-      else yield { name: path, read: () => readFileBounded(path, MAX_PICTURE) };
+      if (path === "-") yield* standardInput(report, signal);
+      else if (TAR.test(path)) yield* tarPictures(tarFileEntries(path, problemOf(report)), path, report, path);
+      else yield { name: path, read: () => readFileBounded(path, MAX_PICTURE_BYTES) };
     } catch (error) {
       report.problem(error);
     }
 }
 
+const problemOf =
+  (report: Report) =>
+  (line: string): void =>
+    report.problem(new InputError(line));
+
 /** One picture, or a tar of them, told apart by the first bytes. */
-async function* standardInput(signal: AbortSignal): AsyncGenerator<PictureFile> {
+async function* standardInput(report: Report, signal: AbortSignal): AsyncGenerator<PictureFile> {
   addAbortSignal(signal, process.stdin);
   const chunks = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let head = Buffer.alloc(0);
@@ -91,39 +109,52 @@ async function* standardInput(signal: AbortSignal): AsyncGenerator<PictureFile> 
   }
   try {
     if (head.toString("latin1", TAR_MAGIC_END - 5, TAR_MAGIC_END) === "ustar")
-      yield* tarEntries(Readable.from(all(), { objectMode: false }), "standard input");
-    else yield { name: "standard input", read: () => collect(all(), "standard input") };
+      yield* tarPictures(tarEntries(all(), STDIN, problemOf(report)), STDIN, report);
+    else yield { name: STDIN, read: () => collect(all(), STDIN) };
   } finally {
     process.stdin.destroy();
   }
 }
 
-/** The pictures of a tar, in order; other entries (captions, JSON) are passed over. */
-async function* tarEntries(stream: Readable, name: string): AsyncGenerator<PictureFile> {
-  const entries = extract();
-  pipeline(stream, entries, () => {}); // errors arrive through the loop
-  try {
-    for await (const entry of entries) {
-      if (entry.header.type === "file" && PICTURE.test(entry.header.name)) {
-        const where = `${name}/${entry.header.name}`;
-        const bytes = await collect(entry as AsyncIterable<Uint8Array>, where).catch((error: unknown) => error);
-        if (bytes instanceof Error && !(bytes instanceof InputError)) throw bytes;
-        yield {
-          name: where,
-          read: async () => {
-            if (bytes instanceof Uint8Array) return bytes;
-            throw bytes;
-          },
-        };
-      }
-      entry.resume();
+/**
+ * The pictures of a tar, in order, then those that are links; captions, JSON and other entries are counted.
+ * @param path of the tar, if it can be read again: links are followed only then
+ */
+async function* tarPictures(
+  entries: AsyncIterable<TarEntry>,
+  where: string,
+  report: Report,
+  path?: string,
+): AsyncGenerator<PictureFile> {
+  const seen = new Map<string, Omit<TarEntry, "read">>();
+  const others: string[] = [];
+  for await (const { read, ...entry } of entries) {
+    const { name, size, target } = entry;
+    if (path !== undefined) seen.set(name, entry);
+    const isPicture = PICTURE_NAME.test(name) && !/(^|\/)\.[^/]*$/.test(name);
+    if (!isPicture) others.push(name);
+    if (!isPicture || (target !== undefined && path !== undefined)) continue;
+    if (target !== undefined) {
+      report.problem(new InputError(`${where}/${name}: a link to ${quote(target)}, which a stream cannot follow.`));
+      continue;
     }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code?.startsWith("E")) throw fileError(error, name);
-    throw new InputError(`${name}: damaged tar file (${reason(error)}); the rest of it is lost. Copy it again.`, {
-      cause: error,
-    });
+    const bytes = size > MAX_PICTURE_BYTES ? undefined : await read();
+    yield {
+      name: `${where}/${name}`,
+      read: async () => {
+        if (bytes) return bytes;
+        throw new InputError(`${where}/${name}: expected at most ${MAX_PICTURE_BYTES} bytes, got ${size}.`);
+      },
+    };
   }
+  for (const entry of seen.values()) {
+    if (entry.target === undefined || !PICTURE_NAME.test(entry.name)) continue;
+    const name = `${where}/${entry.name}`;
+    const file = followLinks(seen, entry);
+    if (file) yield { name, read: () => readTarEntry(where, file, MAX_PICTURE_BYTES) };
+    else report.problem(new InputError(`${name}: a link to ${quote(entry.target)}, which is not in the tar.`));
+  }
+  leftOut(others, where, report);
 }
 
 async function collect(stream: AsyncIterable<Uint8Array>, where: string): Promise<Uint8Array> {
@@ -131,7 +162,8 @@ async function collect(stream: AsyncIterable<Uint8Array>, where: string): Promis
   let size = 0;
   for await (const chunk of stream) {
     size += chunk.length;
-    if (size > MAX_PICTURE) throw new InputError(`${where}: expected at most ${MAX_PICTURE} bytes, got more.`);
+    if (size > MAX_PICTURE_BYTES)
+      throw new InputError(`${where}: expected at most ${MAX_PICTURE_BYTES} bytes, got more.`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -160,13 +192,12 @@ export async function* preparedBatches(
   { tokenizer, report, signal, filter }: PreparedOptions,
 ): AsyncGenerator<PreparedPicture[]> {
   const warn = (message: string): void => report.note(`seedling: ${message}`);
-  const options = { warn, ...(filter ? { filter } : {}) };
   const batches = (async function* () {
     let batch: PreparedPicture[] = [];
     for await (const { name, read } of files) {
       signal.throwIfAborted();
       try {
-        batch.push({ name, image: await tokenizer.prepare(await read(), { where: name, ...options }) });
+        batch.push({ name, image: await tokenizer.prepare(await read(), { where: name, warn, filter }) });
       } catch (error) {
         report.problem(error);
       }

@@ -2,7 +2,7 @@ export { type Atlas, type AtlasOptions, loadAtlas, openAtlas, type Sprite } from
 export { BACKGROUNDS, type BackgroundName, type ColorName } from "./colors.ts";
 export type { Background } from "./draw.ts";
 export { SCENE_KINDS, type SceneKind } from "./layout.ts";
-export { type Dataset, type DatasetOptions, openDataset, type ProblemKind, type Sample } from "./loader.ts";
+export { type Dataset, type DatasetOptions, openDataset, type Sample } from "./loader.ts";
 export { pixelNearestNeighbor, type SpritePicture, singleSprite, spritesOf } from "./naming.ts";
 export {
   everydayNouns,
@@ -19,6 +19,7 @@ export { manyPhrase, onePhrase } from "./phrases.ts";
 export type { Question } from "./questions.ts";
 export { createSceneSource, type Scene, type SceneObject, type SceneOptions, type SceneSource } from "./scenes.ts";
 export { contactSheet, type SheetItem, type SheetOptions } from "./sheet.ts";
+export type { ProblemKind } from "./sources.ts";
 export {
   isHeldOutConcept,
   isHeldOutCount,

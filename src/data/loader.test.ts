@@ -71,7 +71,7 @@ describe("folders", () => {
     });
     expect(messages).toContain("/no-words.png: no caption. Put it into no-words.txt beside the picture.");
     expect(messages).toContain('/metadata.jsonl: lists "gone.png", which is not in the folder.');
-    expect(messages.some((m) => m.startsWith("/metadata.jsonl line 3: expected an object with file_name"))).toBe(true);
+    expect(messages.some((m) => m.startsWith("/metadata.jsonl line 3: expected JSON ("))).toBe(true);
     expect(messages.some((m) => m.startsWith("/text.png: expected a PNG, JPEG"))).toBe(true);
   });
 
@@ -215,7 +215,7 @@ describe("WebDataset tars", () => {
     expect([...dataset.captions()]).toEqual(["picture 0", "picture 1", "picture 2"]);
     expect(messages).toHaveLength(1);
     expect(messages[0]).toMatch(
-      /^\/cut.tar: the tar is damaged or cut off in or after "000003.png" \(.+\)\. The samples/,
+      /^\/cut.tar: the tar is damaged or cut off in or after "000003.png" \(.+\)\. Copy it again\. The samples/,
     );
 
     const damaged = Buffer.from(bytes);
@@ -314,8 +314,16 @@ describe("damaged bytes", () => {
     for (let i = 0; i < 600; i++) {
       const text = new TextDecoder().decode(damage(Buffer.from(lists[i % 3]!), rng));
       const where = i % 2 ? "list.json" : "list.jsonl";
+      const beside = (text: string, ending: string): string[] => {
+        try {
+          return captionsBeside(text, ending, "a.json");
+        } catch (error) {
+          expect((error as Error).message).toMatch(/^a\.json: expected JSON [^\n]+$/);
+          return [];
+        }
+      };
       const found = captionList(text, where, (message) => expect(message).toMatch(/^list\.jsonl?[^\n]*$/));
-      for (const captions of [...found.values(), captionsBeside(text, "json"), captionsBeside(text, "txt")])
+      for (const captions of [...found.values(), beside(text, "json"), beside(text, "txt")])
         for (const caption of captions) expect(caption).toMatch(/^\S[^\n]*$/);
     }
   });
@@ -323,15 +331,16 @@ describe("damaged bytes", () => {
 
 test("names split at the first dot of the file", () => {
   expect(splitName("a.b/000001.seg.PNG")).toEqual({ key: "a.b/000001", ending: "seg.png" });
-  expect(splitName("plain")).toEqual({ key: "plain", ending: "" });
+  for (const name of ["plain", "a/.DS_Store", "a/._000001.png"])
+    expect(splitName(name)).toEqual({ key: undefined, ending: "" });
 });
 
 test("captions beside a picture", () => {
-  expect(captionsBeside(" a\tdog \n", "txt")).toEqual(["a dog"]);
-  expect(captionsBeside(`"a dog"`, "json")).toEqual(["a dog"]);
-  expect(captionsBeside(`{"captions": ["a dog", " "]}`, "json")).toEqual(["a dog"]);
-  expect(captionsBeside(`{"label": 3}`, "json")).toEqual([]);
-  expect(captionsBeside("{", "json")).toEqual([]);
+  expect(captionsBeside(" a\tdog \n", "txt", "a.txt")).toEqual(["a dog"]);
+  expect(captionsBeside(`"a dog"`, "json", "a.json")).toEqual(["a dog"]);
+  expect(captionsBeside(`{"captions": ["a dog", " "]}`, "json", "a.json")).toEqual(["a dog"]);
+  expect(captionsBeside(`{"label": 3}`, "json", "a.json")).toEqual([]);
+  expect(() => captionsBeside("{", "json", "a.json")).toThrow("a.json: expected JSON (Expected property name");
 });
 
 test("lists of captions: by name, as entries, COCO", () => {
@@ -345,7 +354,7 @@ test("lists of captions: by name, as entries, COCO", () => {
   expect(read({ images, annotations })).toEqual({ "a.png": ["c0", "c1"] });
   expect(problems).toEqual(["captions.json: a caption belongs to picture 8, which is not listed."]);
   captionList("[", "captions.json", (problem) => problems.push(problem));
-  expect(problems[1]).toBe('captions.json: expected JSON with captions, got "[".');
+  expect(problems[1]).toBe("captions.json: expected JSON (Unexpected end of JSON input). Correct the file.");
 });
 
 async function* chunks(bytes: Uint8Array, size: number) {

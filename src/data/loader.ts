@@ -5,17 +5,17 @@
  */
 
 import { createHash } from "node:crypto";
-import { createReadStream, type Stats } from "node:fs";
-import { open, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { realpath, stat } from "node:fs/promises";
 import { glob, isDynamicPattern } from "tinyglobby";
-import { InputError, SeedlingError, UsageError } from "../base/errors.ts";
-import { quote, reason } from "../base/one-line.ts";
+import { InputError, UsageError } from "../base/errors.ts";
+import { quote } from "../base/one-line.ts";
 import { hashText, Rng } from "../base/rng.ts";
 import { decodeImage, type RgbImage, resizeAndCrop } from "../image/index.ts";
-import { fileError, readFileBounded } from "../io/files.ts";
-import { captionList, captionsBeside } from "./caption-files.ts";
-import { splitName, tarEntries } from "./webdataset.ts";
+import { fileError } from "../io/files.ts";
+import { byCode } from "../io/walk.ts";
+import { readFolder } from "./folder-samples.ts";
+import { type ProblemKind, problemLine, type ReportProblem, type Source, stampOf } from "./sources.ts";
+import { readTar } from "./tar-samples.ts";
 
 export interface Sample {
   /** Path of the picture, or tar and key. */
@@ -23,8 +23,6 @@ export interface Sample {
   readonly image: RgbImage;
   readonly caption: string;
 }
-
-export type ProblemKind = "broken image" | "missing caption" | "broken caption file" | "broken tar" | "unused file";
 
 export interface DatasetOptions {
   /** Side of the square pictures in pixels: the shorter side is resized to it, the middle is cut out. */
@@ -56,26 +54,6 @@ export interface Dataset {
   part(belongs: (key: string) => boolean): Dataset | undefined;
 }
 
-/** A picture that is not read yet. */
-interface Source {
-  readonly key: string;
-  readonly captions: readonly string[];
-  /** Length and time of the last change of its file: another picture under the same name is another sample. */
-  readonly stamp: string;
-  readonly read: () => Promise<Uint8Array>;
-}
-
-type Report = (message: string, kind: ProblemKind) => void;
-
-const PICTURE = /\.(png|jpe?g|webp|gif|avif)$/i;
-const MAX_PICTURE_BYTES = 256 * 1024 ** 2;
-const MAX_TEXT_BYTES = 1024 ** 2;
-const MAX_LIST_BYTES = 512 * 1024 ** 2;
-/** Endings of files beside a picture that hold its caption, best first. */
-const TEXTS = ["txt", "caption", "json"];
-/** Files at the top of a folder that list captions; `metadata.jsonl` is the form of Hugging Face's image folders. */
-const LISTS = ["captions.json", "captions.jsonl", "metadata.jsonl"];
-
 /**
  * @param sources folders, tars, or patterns such as `shards/*.tar`
  * @throws UsageError if a pattern matches nothing, SetupError if a path is missing, InputError if no sample is usable.
@@ -84,20 +62,26 @@ export async function openDataset(sources: string | readonly string[], options: 
   const { onProblem, ...rest } = options;
   const problems = new Map<ProblemKind, number>();
   const told = new Set<string>();
-  const report: Report = (message, kind) => {
+  const report: ReportProblem = (problem, kind, count = 1) => {
+    const message = problem.replace(/[\p{Cc}\u2028\u2029]/gu, " "); // names in tars can hold anything
     if (told.has(message)) return;
     told.add(message);
-    problems.set(kind, (problems.get(kind) ?? 0) + 1);
+    problems.set(kind, (problems.get(kind) ?? 0) + count);
     onProblem?.(message, kind);
   };
   const found: Source[] = [];
+  const opened = new Set<string>();
   for (const path of await expand(typeof sources === "string" ? [sources] : sources)) {
-    const status = await stat(path).catch((error) => {
+    const [real, status] = await Promise.all([realpath(path), stat(path)]).catch((error) => {
       throw fileError(error, path);
     });
-    found.push(
-      ...(status.isDirectory() ? await readFolder(path, report) : await readTar(path, stampOf(status), report)),
-    );
+    if (opened.has(real)) {
+      report(`${path}: named more than once; it counts once.`, "unused file");
+      continue;
+    }
+    opened.add(real);
+    if (status.isDirectory()) for (const source of await readFolder(path, report)) found.push(source);
+    else for (const source of await readTar(path, stampOf(status), report)) found.push(source);
   }
   if (found.length === 0) {
     throw new InputError(
@@ -114,7 +98,7 @@ function datasetOf(
   kept: readonly Source[],
   options: Omit<DatasetOptions, "onProblem">,
   problems: ReadonlyMap<ProblemKind, number>,
-  report: Report,
+  report: ReportProblem,
 ): Dataset {
   const { size, seed = 0, decode = decodeImage } = options;
   const order = shuffler(kept.length, seed);
@@ -126,7 +110,7 @@ function datasetOf(
       return resizeAndCrop(await decode(await read(), key), size);
     } catch (error) {
       broken.add(number);
-      report(error instanceof SeedlingError ? error.message : `${key}: ${reason(error)}`, "broken image");
+      report(problemLine(error, key), "broken image");
       return undefined;
     }
   }
@@ -171,108 +155,6 @@ async function expand(sources: readonly string[]): Promise<string[]> {
     paths.push(...matches.sort(byCode));
   }
   return paths;
-}
-
-/** Independent of the machine's language, unlike localeCompare. */
-const byCode = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-const stampOf = ({ size, mtimeMs }: Stats): string => `${size} ${mtimeMs}`;
-
-async function readFolder(folder: string, report: Report): Promise<Source[]> {
-  const names = (await glob("**/*", { cwd: folder, dot: false })).sort(byCode);
-  const present = new Set(names);
-  /** Undefined if it is too large or the system refuses it, which is reported. */
-  const text = async (name: string, max: number): Promise<string | undefined> => {
-    try {
-      return new TextDecoder().decode(await readFileBounded(join(folder, name), max));
-    } catch (error) {
-      report(fileError(error, join(folder, name)).message, "broken caption file");
-      return undefined;
-    }
-  };
-  const listed = new Map<string, string[]>();
-  for (const name of LISTS.filter((name) => present.has(name))) {
-    const where = join(folder, name);
-    const contents = await text(name, MAX_LIST_BYTES);
-    if (contents === undefined) continue;
-    const list = captionList(contents, where, (m) => report(m, "broken caption file"));
-    for (const [file, captions] of list) {
-      listed.set(file, captions);
-      if (!present.has(file))
-        report(`${where}: lists ${quote(file)}, which is not in the folder.`, "broken caption file");
-    }
-  }
-  const sources: Source[] = [];
-  for (const name of names.filter((name) => PICTURE.test(name))) {
-    const path = join(folder, name);
-    const stem = name.replace(PICTURE, "");
-    let captions = listed.get(name) ?? [];
-    for (const ending of TEXTS) {
-      if (captions.length > 0 || !present.has(`${stem}.${ending}`)) continue;
-      captions = captionsBeside((await text(`${stem}.${ending}`, MAX_TEXT_BYTES)) ?? "", ending);
-    }
-    // One that is gone by now is told of when it is read.
-    const stamp = captions.length > 0 ? await stat(path).then(stampOf, () => "") : "";
-    if (captions.length > 0)
-      sources.push({ key: path, captions, stamp, read: () => readFileBounded(path, MAX_PICTURE_BYTES) });
-    else report(`${path}: no caption. Put it into ${stem}.txt beside the picture.`, "missing caption");
-  }
-  return sources;
-}
-
-/** What is known of a sample after one pass over its tar. */
-interface TarSample {
-  endings: string[];
-  captions: string[];
-  picture?: { offset: number; size: number };
-}
-
-/** One pass over the tar finds the captions, and where the pictures lie; those are then read in any order. */
-async function readTar(path: string, stamp: string, report: Report): Promise<Source[]> {
-  const samples = new Map<string, TarSample>();
-  let last = "";
-  try {
-    for await (const { name, offset, size, read } of tarEntries(createReadStream(path), path)) {
-      const { key, ending } = splitName(name);
-      last = key;
-      const sample: TarSample = samples.get(key) ?? { endings: [], captions: [] };
-      samples.set(key, sample);
-      sample.endings.push(ending);
-      if (PICTURE.test(`.${ending}`)) sample.picture ??= { offset, size };
-      else if (TEXTS.includes(ending) && sample.captions.length === 0 && size <= MAX_TEXT_BYTES) {
-        sample.captions = captionsBeside(new TextDecoder().decode(await read()), ending);
-      }
-    }
-  } catch (error) {
-    if (!(error instanceof InputError)) throw fileError(error, path);
-    report(`${error.message} The samples before that are used.`, "broken tar");
-    samples.delete(last);
-  }
-  const sources: Source[] = [];
-  for (const [key, { endings, captions, picture }] of samples) {
-    const where = `${path}: ${key}`;
-    if (!picture) report(`${where}: no picture among its files (${endings.join(", ")}).`, "unused file");
-    else if (captions.length === 0) report(`${where}: no caption. Add ${key}.txt.`, "missing caption");
-    else sources.push({ key: where, captions, stamp, read: () => readRange(path, picture.offset, picture.size) });
-  }
-  return sources;
-}
-
-async function readRange(path: string, offset: number, size: number): Promise<Uint8Array> {
-  if (size > MAX_PICTURE_BYTES) {
-    throw new InputError(`${path}: expected a picture of at most ${MAX_PICTURE_BYTES} bytes, got ${size}.`);
-  }
-  try {
-    const file = await open(path, "r");
-    try {
-      const { buffer, bytesRead } = await file.read(new Uint8Array(size), 0, size, offset);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw fileError(error, path);
-  }
 }
 
 /** index -> sample number: a new permutation in every epoch, of which the last one asked for is kept. */

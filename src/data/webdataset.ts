@@ -1,16 +1,16 @@
 /**
- * WebDataset shards: plain tars in which files of the same name before the first dot form one sample.
+ * WebDataset shards: plain tars in which files whose base names agree up to the first dot form one sample.
  * https://github.com/webdataset/webdataset
  */
 
 import { join } from "node:path";
-import { Readable } from "node:stream";
-import { extract, pack } from "tar-stream";
+import { pack } from "tar-stream";
 import { InputError } from "../base/errors.ts";
-import { quote, reason } from "../base/one-line.ts";
+import { quote } from "../base/one-line.ts";
 import { encodePng } from "../image/index.ts";
 import { makeFolder, writeAtomic } from "../io/files.ts";
 import type { Scene } from "./scenes.ts";
+import { tarEntries } from "./tar.ts";
 
 export interface ShardSample {
   readonly key: string;
@@ -18,10 +18,13 @@ export interface ShardSample {
   readonly files: Readonly<Record<string, Uint8Array | string>>;
 }
 
-/** "a/b/000001.seg.png" -> key "a/b/000001", ending "seg.png". */
-export function splitName(name: string): { key: string; ending: string } {
-  const [, key = "", ending = ""] = /^((?:.*\/)?[^/.]*)\.?([^/]*)$/.exec(name) ?? [];
-  return { key, ending: ending.toLowerCase() };
+/**
+ * "a/b/000001.seg.png" -> key "a/b/000001", ending "seg.png": the base name splits at its first dot. Hidden files, which
+ * have nothing before that dot (".DS_Store", "._000001.png"), and names without a dot belong to no sample.
+ */
+export function splitName(name: string): { key: string; ending: string } | { key: undefined; ending: "" } {
+  const [, key, ending = ""] = /^((?:.*\/)?[^/.]+)\.([^/]+)$/.exec(name) ?? [];
+  return key === undefined ? { key, ending: "" } : { key, ending: ending.toLowerCase() };
 }
 
 /**
@@ -99,56 +102,15 @@ export async function sceneSample(scene: Scene, key = String(scene.seed).padStar
   };
 }
 
-const HEADER = 512; // bytes; tar-stream tells where the header of an entry lies
-
-/** A file in a tar. `read` is for the moment at which it passes; `offset` is where its contents lie in the tar. */
-export interface TarEntry {
-  readonly name: string;
-  readonly offset: number;
-  readonly size: number;
-  read(): Promise<Uint8Array>;
-}
-
-/**
- * The files of a tar that arrives as a stream (an open file, a pipe, a download), in its order.
- * @throws InputError if the tar is damaged or ends too early, after the files before that.
- */
-export async function* tarEntries(stream: AsyncIterable<Uint8Array>, where: string): AsyncGenerator<TarEntry> {
-  const source = Readable.from(stream);
-  const tar = extract();
-  source.on("error", (error) => tar.destroy(error));
-  source.pipe(tar as unknown as NodeJS.WritableStream);
-  let last: string | undefined;
-  try {
-    for await (const entry of tar) {
-      const { name, type, size } = entry.header;
-      last = name;
-      if (type === "file" || type === "contiguous-file")
-        yield { name, offset: entry.offset + HEADER, size, read: () => bytesOf(entry) };
-      entry.resume();
-    }
-  } catch (cause) {
-    const place = last === undefined ? "at its first file" : `in or after ${quote(last)}`;
-    throw new InputError(`${where}: the tar is damaged or cut off ${place} (${reason(cause)}).`, { cause });
-  } finally {
-    source.destroy();
-  }
-}
-
-async function bytesOf(entry: AsyncIterable<unknown>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for await (const part of entry) parts.push(part as Uint8Array);
-  return Buffer.concat(parts);
-}
-
-/** A file of a sample that is larger than this is left out: nobody's picture, but a stranger's tar may hold one. */
+/** Larger files of a sample are left out: nobody's picture, but a stranger's tar may hold one. */
 const MAX_FILE_BYTES = 256 * 1024 ** 2;
 
 /**
  * The samples of a tar that arrives as a stream.
  *
- * @param report told in one line when the tar is damaged or ends too early, and of each file that is too large; the
- *   samples before that are still given
+ * @param report receives one line when the tar is damaged or ends too early (the samples before that are still given),
+ *   and about each entry that is left out: a file that is too large, a link (its target has passed by), a device, a
+ *   second file under the same name
  */
 export async function* readShard(
   stream: AsyncIterable<Uint8Array>,
@@ -157,15 +119,19 @@ export async function* readShard(
 ): AsyncGenerator<{ key: string; files: Record<string, Uint8Array> }> {
   let sample: { key: string; files: Record<string, Uint8Array> } | undefined;
   try {
-    for await (const entry of tarEntries(stream, where)) {
+    for await (const entry of tarEntries(stream, where, report)) {
+      const leftOut = (why: string): void => report(`${where}: ${quote(entry.name)} is left out: ${why}.`);
       const { key, ending } = splitName(entry.name);
+      if (key === undefined) continue;
       if (sample && sample.key !== key) {
         yield sample;
         sample = undefined;
       }
       sample ??= { key, files: {} };
-      if (entry.size <= MAX_FILE_BYTES) sample.files[ending] = await entry.read();
-      else report(`${where}: ${quote(entry.name)}: left out, at most ${MAX_FILE_BYTES} bytes are read.`);
+      if (entry.target !== undefined) leftOut(`a link to ${quote(entry.target)}`);
+      else if (entry.size > MAX_FILE_BYTES) leftOut(`at most ${MAX_FILE_BYTES} bytes are read`);
+      else if (Object.hasOwn(sample.files, ending)) leftOut("a second file of this name");
+      else Object.defineProperty(sample.files, ending, { value: await entry.read(), enumerable: true });
     }
   } catch (error) {
     if (!(error instanceof InputError)) throw error;

@@ -23,7 +23,7 @@ export interface DecodeOptions {
  * @throws InputError if the bytes are another kind of file, are damaged or cut short, or exceed a limit.
  */
 export async function decodeImage(bytes: Uint8Array, where: string, options: DecodeOptions = {}): Promise<RgbImage> {
-  const { maxPixels = 100e6, maxBytes = 256 * 1024 ** 2, warn } = options;
+  const { maxPixels = 100e6, maxBytes = MAX_PICTURE_BYTES, warn } = options;
   if (bytes.length > maxBytes) {
     throw new InputError(
       `${where}: expected at most ${maxBytes} bytes, got ${bytes.length}. Make the picture smaller.`,
@@ -53,6 +53,11 @@ const DECODABLE: ReadonlySet<string> = new Set<PictureKind>(["PNG", "JPEG", "Web
 function isDecodable(kind: string): kind is PictureKind {
   return DECODABLE.has(kind);
 }
+
+/** Names under which such files are looked for in folders and archives. */
+export const PICTURE_NAME = /\.(png|jpe?g|webp|gif|avif)$/i;
+/** Largest picture file that is read, bytes. */
+export const MAX_PICTURE_BYTES = 256 * 1024 ** 2;
 
 /** Names the kind of a file by its first bytes; the file's name is never trusted. */
 function fileKind(bytes: Uint8Array): string {

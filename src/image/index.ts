@@ -1,4 +1,4 @@
-export { type DecodeOptions, decodeImage } from "./decode.ts";
+export { type DecodeOptions, decodeImage, MAX_PICTURE_BYTES, PICTURE_NAME } from "./decode.ts";
 export { encodePng } from "./encode.ts";
 export { type ChannelStats, CLIP_STATS, fromTensor, toTensor } from "./normalize.ts";
 export { readPngText } from "./png-text.ts";
