@@ -19,8 +19,8 @@ const short = (text: string): string => text.replaceAll(/(\.\.\/)*[^ ]*seedling-
 
 async function find(...inputs: string[]) {
   const said: string[] = [];
-  const stream = { write: (text: string) => said.push(short(text.trimEnd())) > 0, columns: 80 };
-  const report = new Report({ stream: { ...stream, isTTY: false } as never });
+  const screen = { write: (text: string) => said.push(short(text.trimEnd())) };
+  const report = new Report({ screen, env: {} });
   const { total, files } = await findPictures(inputs, report, new AbortController().signal);
   const names: string[] = [];
   for await (const { name, read } of files) names.push(`${short(name)} ${(await read()).length}`);

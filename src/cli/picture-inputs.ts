@@ -74,7 +74,7 @@ async function picturesIn(folder: string, report: Report): Promise<string[]> {
 }
 
 function leftOut(names: readonly string[], where: string, report: Report): void {
-  if (names.length > 0) report.note(`seedling: ${leftOutLine(where, names)}`);
+  if (names.length > 0) report.warn(leftOutLine(where, names));
 }
 
 async function* openAll(paths: readonly string[], report: Report, signal: AbortSignal): AsyncGenerator<PictureFile> {
@@ -191,7 +191,7 @@ export async function* preparedBatches(
   size: number,
   { tokenizer, report, signal, filter }: PreparedOptions,
 ): AsyncGenerator<PreparedPicture[]> {
-  const warn = (message: string): void => report.note(`seedling: ${message}`);
+  const warn = (message: string): void => report.warn(message);
   const batches = (async function* () {
     let batch: PreparedPicture[] = [];
     for await (const { name, read } of files) {
