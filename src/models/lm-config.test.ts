@@ -73,13 +73,30 @@ describe("config.json of language models", () => {
     }
   });
 
+  it("keys that change no logits are passed over", () => {
+    const notes = { temperature: 0.6, pretraining_tp: 1, sliding_window: 8192, new_flag: false, new_kind: null };
+    const more = { ...notes, initializer_range: 0.02, layer_types: ["full_attention"], rope_interleaved: false };
+    expect(readLmConfig({ ...llama, ...more }, "c")).toEqual(readLmConfig(llama, "c"));
+  });
+
   it.each<[object, string]>([
     [
       { ...llama, model_type: "gemma" },
       'c: expected model_type llama, mistral or opt, got "gemma". Use another model.',
     ],
     [{ ...llama, hidden_act: "gelu" }, "c: hidden_act"],
-    [{ ...llama, sliding_window: 4096 }, "c: sliding_window"],
+    [{ ...llama, sliding_window: 4096 }, "c: expected attention to all 8192 tokens, got sliding_window 4096."],
+    [{ ...llama, layer_types: ["sliding_attention"] }, "c: layer_types"],
+    [{ ...llama, rope_interleaved: true }, "c: rope_interleaved"],
+    [{ ...llama, logit_scale: 2 }, 'c: expected known settings, got "logit_scale" = 2.'],
+    [{ ...llama, quantization_config: { bits: 4 } }, 'got "quantization_config" = an object'],
+    [{ ...llama, num_key_value_heads: 4 }, "c: expected heads that 4 key-value heads divide, got 9."],
+    [{ ...opt, num_attention_heads: 33 }, "c: expected a width that 33 heads divide, got 2560."],
+    [{ ...opt, logit_scale: 2 }, 'c: expected known settings, got "logit_scale" = 2.'],
+    [
+      { ...llama, rope_scaling: { rope_type: "linear", factor: 2, attention_factor: 0.5 } },
+      'c: rotary positions: expected known settings, got "attention_factor" = 0.5.',
+    ],
     [{ ...llama, hidden_size: undefined }, "c: hidden_size"],
     [{ ...llama, hidden_size: 9 * 63 }, "c: expected an even width of heads, got 63."],
     [
@@ -92,5 +109,5 @@ describe("config.json of language models", () => {
     ],
     [{ ...opt, do_layer_norm_before: false }, "c: do_layer_norm_before"],
     [{ ...opt, word_embed_proj_dim: 512 }, "c: expected word_embed_proj_dim 2560, got 512. Use another model."],
-  ])("refuses %# with the key", (json, message) => expect(() => readLmConfig(json, "c")).toThrow(message));
+  ])("refuses %# by its key", (json, message) => expect(() => readLmConfig(json, "c")).toThrow(message));
 });
