@@ -1,6 +1,6 @@
-/** Captions as ids for the text encoder and the Q-Former, on a Hugging Face `tokenizer.json`. */
-import { Tokenizer } from "@huggingface/tokenizers";
+/** Captions as ids for the text encoder and the Q-Former: whole words, from a Hugging Face `tokenizer.json`. */
 import { InputError } from "../base/errors.ts";
+import { show } from "../base/one-line.ts";
 
 /** Special tokens of our word-level tokenizer, ids 0..3. */
 export const SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"] as const;
@@ -14,7 +14,7 @@ export interface EncodedCaptions {
   readonly end: Int32Array;
 }
 
-/** The content of a tokenizer.json whose tokens are whole words and punctuation marks. */
+/** The content of a tokenizer.json whose tokens are whole words, and runs of other characters. */
 export function wordLevelTokenizer(words: Iterable<string>): Record<string, unknown> {
   const vocabulary = [...SPECIALS, ...[...new Set(words)].sort()];
   return {
@@ -38,15 +38,21 @@ export function wordLevelTokenizer(words: Iterable<string>): Record<string, unkn
   };
 }
 
-/** Words and marks as the tokenizer above splits them. */
+/**
+ * Words, and runs of other characters, as the pre-tokenizer `Whitespace` splits them: Unicode's letters, marks, digits and
+ * connectors form words, so that "café" is one. (The JavaScript library splits there, the Python library does not.)
+ */
+const WORD = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}";
+const PIECES = new RegExp(`[${WORD}]+|[^${WORD}\\s]+`, "gu");
+
+/** The pieces of a text, in lower case, as the tokenizer above splits them. */
 export function splitWords(text: string): string[] {
-  return text.toLowerCase().match(/\w+|[^\w\s]+/g) ?? [];
+  return text.toLowerCase().match(PIECES) ?? [];
 }
 
 export class CaptionTokenizer {
   readonly size: number;
   readonly #vocabulary: ReadonlyMap<string, number>;
-  readonly #tokenizer: Tokenizer;
   readonly json: Record<string, unknown>;
 
   /** @param json parsed tokenizer.json @throws InputError if it is not of the kind described above. */
@@ -54,16 +60,19 @@ export class CaptionTokenizer {
     const model = json["model"] as { type?: string; vocab?: Record<string, number> } | undefined;
     if (model?.type !== "WordLevel" || typeof model.vocab !== "object")
       throw new InputError(`tokenizer.json: expected a WordLevel model, got ${model?.type ?? "none"}.`);
+    for (const [key, kind] of Object.entries({ normalizer: "Lowercase", pre_tokenizer: "Whitespace" })) {
+      const found = (json[key] as { readonly type?: unknown } | null | undefined)?.type;
+      if (found !== kind) throw new InputError(`tokenizer.json: expected ${kind} as ${key}, got ${show(found)}.`);
+    }
     this.json = json;
     this.#vocabulary = new Map(Object.entries(model.vocab));
     for (const [id, token] of SPECIALS.entries())
       if (this.#vocabulary.get(token) !== id)
         throw new InputError(`tokenizer.json: expected ${token} as id ${id}, got ${this.#vocabulary.get(token)}.`);
     this.size = this.#vocabulary.size;
-    this.#tokenizer = new Tokenizer(json, {});
   }
 
-  /** Captions cut and padded to `length` tokens. */
+  /** Captions truncated and padded to `length` tokens; unknown words are [UNK]. */
   encode(captions: readonly string[], length: number): EncodedCaptions {
     const ids = new Int32Array(captions.length * length);
     const mask = new Int32Array(ids.length);
@@ -78,14 +87,12 @@ export class CaptionTokenizer {
     return { ids, mask, end };
   }
 
-  /** Ids of the words. The library gives a word it does not know the id 0, which is our padding. */
   #words(caption: string): number[] {
-    const { tokens } = this.#tokenizer.encode(caption, { add_special_tokens: false });
-    return (tokens as readonly string[]).map((token) => this.#vocabulary.get(token) ?? 1);
+    return splitWords(caption).map((word) => this.#vocabulary.get(word) ?? 1);
   }
 
-  /** Number of tokens of a caption, specials included. */
+  /** Number of tokens of a caption, including the special ones. */
   length(caption: string): number {
-    return this.#tokenizer.encode(caption, { add_special_tokens: false }).ids.length + 2;
+    return splitWords(caption).length + 2;
   }
 }
