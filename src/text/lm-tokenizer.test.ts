@@ -54,7 +54,7 @@ describe("tokens of pictures", () => {
       `tokenizer.json: expected "<img_00001>" as id ${firstId + 1}, got undefined. Copy it again.`,
     );
     expect(() => withImageTokens(json, { codes: 3, firstId: 200 })).toThrow("expected no image tokens yet");
-    expect(() => plainTokenizer().expectImageTokens()).toThrow("Use a model that was trained to see.");
+    expect(() => plainTokenizer().expectImageTokens()).toThrow("Use a model that was trained on images.");
     expect(() => imageIds([40], image)).toThrow("codes: expected 0..39, got 40.");
   });
 
@@ -78,6 +78,31 @@ describe("tokenizer files", () => {
     [{ ...tinyTokenizerJson(), added_tokens: [{ id: "1" }] }, "expected added_tokens with id and content"],
     [{ ...tinyTokenizerJson(), pre_tokenizer: { type: "Nonsense" } }, "expected a tokenizer that can be read"],
   ])("that are damaged are refused (%#)", (json, message) => expect(() => new LmTokenizer(json)).toThrow(message));
+
+  const added = [0, 1, 2, 3].map((id) => [id, { content: ["<s>", "</s>", "<|im_start|>", "<|im_end|>"][id] }]);
+  it.each<[object, string]>([
+    [{ eos_token: "<end>" }, 'expected the token "<end>", found none.'],
+    [
+      { add_prefix_space: true },
+      "tokenizer_config.json: expected add_prefix_space false, as in tokenizer.json, got true.",
+    ],
+    [{ do_lower_case: true }, 'tokenizer_config.json: expected known settings, got "do_lower_case" = true.'],
+    [
+      { added_tokens_decoder: Object.fromEntries([...added, [9, { content: "<x>" }]]) },
+      'expected "no added token" as token "9", as in tokenizer.json, got "<x>".',
+    ],
+    [{ added_tokens_decoder: { 1: { content: "</t>" } } }, 'expected "</s>" as token "1", as in tokenizer.json'],
+  ])("with the settings %j are refused", (config, message) =>
+    expect(() => new LmTokenizer(tinyTokenizerJson(), config as Record<string, unknown>)).toThrow(message),
+  );
+
+  it("may have settings that make the same ids", () => {
+    const config = {
+      ...{ add_prefix_space: false, do_lower_case: false, eos_token: null, clean_up_tokenization_spaces: true },
+      ...{ added_tokens_decoder: Object.fromEntries(added), model_max_length: 1e30, chat_template: "{{x}}" },
+    };
+    expect(new LmTokenizer(tinyTokenizerJson(), config).encode("cat")).toEqual(tokenizer.encode("cat"));
+  });
   it("name a token that is missing", () => {
     expect(() => tokenizer.id("<pad>")).toThrow('tokenizer.json: expected the token "<pad>", found none.');
   });

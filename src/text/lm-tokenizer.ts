@@ -1,4 +1,4 @@
-/** The tokenizer of a language model, on a Hugging Face `tokenizer.json`, with the tokens of pictures where it has them. */
+/** The tokenizer of a language model, from a Hugging Face `tokenizer.json`, with its image tokens if it has them. */
 import { Tokenizer } from "@huggingface/tokenizers";
 import { InputError } from "../base/errors.ts";
 import { quote, reason } from "../base/one-line.ts";
@@ -6,6 +6,7 @@ import { isMissing } from "../io/files.ts";
 import { readJsonFile } from "../io/json-file.ts";
 import { join } from "../io/paths.ts";
 import { type AddedToken, findImageTokens, type ImageTokens } from "./image-tokens.ts";
+import { expectTokenizerConfig } from "./tokenizer-config.ts";
 
 /** Large vocabularies with their merges. */
 const MAX_TOKENIZER_BYTES = 100e6;
@@ -13,17 +14,17 @@ const MAX_TOKENIZER_BYTES = 100e6;
 type Json = Readonly<Record<string, unknown>>;
 
 export class LmTokenizer {
-  /** What was read, to be written beside a model. */
+  /** The content of tokenizer.json, to be written with a model. */
   readonly json: Json;
   readonly config: Json;
   /** One more than the largest id. */
   readonly size: number;
   readonly image: ImageTokens | undefined;
-  /** Begin and end of text, where the tokenizer has them. */
+  /** Begin and end of text, if the tokenizer has them. */
   readonly bos: number | undefined;
   readonly eos: number | undefined;
   readonly #withTokens: Tokenizer;
-  /** Reads "<img>" in a person's text as the five characters that it is. */
+  /** Reads "<img>" in a user's text as five characters. */
   readonly #textOnly: Tokenizer;
   readonly #silent: ReadonlySet<number>;
   /** What messages call it. */
@@ -32,6 +33,7 @@ export class LmTokenizer {
   /** @param json parsed tokenizer.json @param config parsed tokenizer_config.json @throws InputError if they are damaged. */
   constructor(json: Json, config: Json = {}, where = "tokenizer.json") {
     const added = addedTokens(json, where);
+    expectTokenizerConfig(config, json, added, where.replace(/tokenizer\.json$/, "tokenizer_config.json"));
     this.#where = where;
     this.json = json;
     this.config = config;
@@ -62,17 +64,17 @@ export class LmTokenizer {
     return new LmTokenizer(json, config as Json, path);
   }
 
-  /** Text as it stands: special tokens and image tokens in it are characters like others. Adds nothing. */
+  /** Text only: special tokens and image tokens in it are read as characters. Adds nothing. */
   encode(text: string): number[] {
     return text === "" ? [] : this.#textOnly.encode(text, { add_special_tokens: false }).ids;
   }
 
-  /** Text in which special tokens and image tokens count. Adds nothing. */
+  /** Text in which special tokens and image tokens are recognized. Adds nothing. */
   encodeWithTokens(text: string): number[] {
     return text === "" ? [] : this.#withTokens.encode(text, { add_special_tokens: false }).ids;
   }
 
-  /** @throws InputError if there is no such token. */
+  /** @throws InputError for a token that the tokenizer lacks. */
   id(token: string): number {
     const id = this.#withTokens.token_to_id(token);
     if (id === undefined)
@@ -82,7 +84,7 @@ export class LmTokenizer {
     return id;
   }
 
-  /** The words of ids; special tokens and tokens of pictures are left out. */
+  /** The text of ids, without special tokens and image tokens. */
   decode(ids: readonly number[]): string {
     const words = ids.filter((id) => !this.#silent.has(id));
     if (words.length === 0) return "";
@@ -93,7 +95,7 @@ export class LmTokenizer {
   expectImageTokens(): ImageTokens {
     if (this.image) return this.image;
     throw new InputError(
-      `${this.#where}: expected the tokens <img>, </img> and <img_00000>.., found none. Use a model that was trained to see.`,
+      `${this.#where}: expected the tokens <img>, </img> and <img_00000>.., found none. Use a model that was trained on images.`,
     );
   }
 
@@ -106,7 +108,7 @@ export class LmTokenizer {
   #named(key: string): number | undefined {
     const value = this.config[key];
     const token = typeof value === "object" && value !== null ? (value as Json)["content"] : value;
-    return typeof token === "string" ? this.#withTokens.token_to_id(token) : undefined;
+    return typeof token === "string" ? this.id(token) : undefined;
   }
 }
 
@@ -130,11 +132,11 @@ function vocabularySize(json: Json, added: readonly AddedToken[], where: string)
   return size;
 }
 
-/** Ids as they come, text as soon as it is certain: a letter of several tokens appears when its last one is there. */
+/** Takes ids one by one and gives text as soon as it is certain: a character of several tokens comes with its last one. */
 export class TextStream {
   readonly #tokenizer: LmTokenizer;
   readonly #ids: number[] = [];
-  /** Ids whose text has been given out end here; decoding starts a little before, where the last piece began. */
+  /** Decoding starts where the last piece began, and so a little before the ids whose text was not given out yet. */
   #start = 0;
   #given = 0;
 
@@ -142,7 +144,7 @@ export class TextStream {
     this.#tokenizer = tokenizer;
   }
 
-  /** The text that is certain now, often none. */
+  /** The text that has become certain, often none. */
   push(id: number): string {
     this.#ids.push(id);
     const { before, now } = this.#texts();
@@ -152,7 +154,7 @@ export class TextStream {
     return now.slice(before.length);
   }
 
-  /** What is left at the end: letters that were never finished. */
+  /** The rest, at the end: characters that were never completed. */
   end(): string {
     const { before, now } = this.#texts();
     return now.slice(before.length);

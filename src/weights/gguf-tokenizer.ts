@@ -132,6 +132,8 @@ export function ggufTokenizer({ path, metadata }: Pick<GgufFile, "path" | "metad
       end_of_word_suffix: null,
       fuse_unk: false,
       byte_fallback: false,
+      // As in llama.cpp: a word of Llama 3's vocabulary is one token, whatever its merges give.
+      ignore_merges: pre === "llama-bpe",
       vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
       merges,
     },

@@ -127,6 +127,7 @@ describe("a model with an adapter", () => {
     const json = { model: { type: "BPE", vocab: { a: 70 }, merges: [] }, added_tokens: [], normalizer: null };
     const whole = { ...json, pre_tokenizer: null, post_processor: null, decoder: null };
     await writeFile(join(small, "tokenizer.json"), JSON.stringify(whole));
+    await writeFile(join(small, "tokenizer_config.json"), "{}");
     await expect(openLanguageModel(small)).rejects.toThrow(
       `${small}: expected a tokenizer of at most 40 tokens, got 71.`,
     );
