@@ -88,7 +88,7 @@ async function draw(
     const [image] = await model.decode([job(codes, keep)], signal);
     if (!image) throw new Error("a decoder gave no picture");
     expectSize(request, image);
-    return { b64_json: base64(await services.png(image)), seed, codes: [...codes] };
+    return { b64_json: base64(await services.png(image)), seed, codes: codes.slice(0, keep) };
   };
   const points = partialPoints(onPartial ? (partial_images ?? 0) : 0);
   let sending: Promise<void> = Promise.resolve();

@@ -1,0 +1,54 @@
+/** What the page asks of a model, wherever it runs. Pictures are data URLs or object URLs; codes come in causal order. */
+
+export interface DecodeOptions {
+  /** Decode from the first codes only, 1 to 32. */
+  readonly keep?: number;
+  readonly seed?: number;
+}
+
+export interface DrawOptions {
+  readonly seed: number;
+  /** 0 to 2; higher is more varied. */
+  readonly temperature: number;
+}
+
+export interface DrawProgress {
+  /** Codes written so far. */
+  readonly codes: readonly number[];
+  /** A picture of them, if one was made. */
+  readonly url?: string;
+}
+
+export interface Picture {
+  readonly url: string;
+  readonly codes: readonly number[];
+}
+
+export type Part = { readonly text: string } | { readonly picture: Picture };
+
+export interface Message {
+  readonly role: "user" | "assistant";
+  readonly parts: readonly Part[];
+}
+
+export interface Engine {
+  readonly where: "server" | "browser";
+  /** Names of the models that can be chosen; the first is the default. */
+  models(): Promise<readonly string[]>;
+  use(model: string): void;
+  /** 32 codes of a picture (a data URL). */
+  encode(url: string, signal: AbortSignal): Promise<readonly number[]>;
+  decode(codes: readonly number[], options: DecodeOptions, signal: AbortSignal): Promise<string>;
+  describe(codes: readonly number[], signal: AbortSignal): Promise<string>;
+  draw(
+    prompt: string,
+    options: DrawOptions,
+    onProgress: (progress: DrawProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Picture>;
+  /** Calls `onPart` with text as it comes and with whole pictures. */
+  chat(messages: readonly Message[], onPart: (part: Part) => void, signal: AbortSignal): Promise<void>;
+}
+
+/** What went wrong, in words for a person. */
+export class EngineError extends Error {}
