@@ -86,7 +86,7 @@ export class Arena {
       average: averages ? base(4) : 0,
       sum: accumulates ? base(last) : base(1),
     };
-    const module = new WebAssembly.Module(Buffer.from(kernelsBase64, "base64"));
+    const module = new WebAssembly.Module(Uint8Array.from(atob(kernelsBase64), (c) => c.charCodeAt(0)));
     const abort = (): never => {
       throw new Error("kernel aborted");
     };
