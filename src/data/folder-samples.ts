@@ -6,7 +6,7 @@ import { decodeText } from "../base/decode-text.ts";
 import { quote } from "../base/one-line.ts";
 import { MAX_PICTURE_BYTES, PICTURE_NAME } from "../image/index.ts";
 import { fileError, readFileBounded } from "../io/files.ts";
-import { walkFolder } from "../io/walk.ts";
+import { walkFolder } from "../io/walk-node.ts";
 import { captionList, captionsBeside, LIST_NAMES } from "./caption-files.ts";
 import {
   CAPTION_ENDINGS,
