@@ -64,7 +64,7 @@ export function bars(scores) {
   ];
 }
 
-/** The bars of a language model that sees and draws, read off the JSON of `seedling eval --language`. */
+/** The bars of a language model that sees and draws, read off the JSON of `seedling eval language`. */
 export function languageBars(scores) {
   const captions = scores["captions test"];
   const questions = scores["questions test"];

@@ -3,6 +3,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError, UsageError } from "../base/errors.ts";
 import type { Codes } from "../codes/index.ts";
+import type { RgbImage } from "../image/index.ts";
 import { fileError, readFileBounded, writeFileAtomic } from "../io/files.ts";
 import type { Drawing, DrawOptions, SeedLanguageModel, Turn } from "../language/index.ts";
 import { type ChatLine, onePath } from "./chat-line.ts";
@@ -14,7 +15,7 @@ export interface ChatScreen {
   /** Words of the model, piece by piece. */
   readonly say: (text: string) => Promise<void>;
   /** A picture that was drawn and saved. */
-  readonly show: (path: string, png: Uint8Array) => Promise<void>;
+  readonly show: (path: string, png: Uint8Array, image: RgbImage) => Promise<void>;
   /** What the program itself has to say. */
   readonly note: (line: string) => void;
 }
@@ -129,7 +130,7 @@ export class ChatSession {
     while (await stat(name()).catch(() => undefined)) this.#number++;
     await writeFileAtomic(name(), png);
     this.#last = png;
-    await this.#screen.show(name(), png);
+    await this.#screen.show(name(), png, drawing.image);
     return name();
   }
 

@@ -4,7 +4,7 @@ import { createInterface, type Interface } from "node:readline";
 import { Command } from "commander";
 import { parseChatLine } from "./chat-line.ts";
 import { type ChatScreen, ChatSession } from "./chat-session.ts";
-import { inlinePicture } from "./inline-picture.ts";
+import { showPicture } from "./inline-picture.ts";
 import { Interrupted } from "./interrupt.ts";
 import {
   addLanguageOptions,
@@ -56,10 +56,10 @@ async function chat(options: Options): Promise<void> {
       report.clear();
       return writeStdout(text);
     },
-    show: async (path, png) => {
+    show: async (path, png, image) => {
       report.clear();
-      const inline = terminal ? inlinePicture(png, process.env) : undefined;
-      await writeStdout(`${inline ?? ""}[picture ${path}]\n`);
+      if (terminal) await showPicture(image, png, report);
+      await writeStdout(`[picture ${path}]\n`);
     },
     note: (line) => report.note(line),
   };

@@ -1,6 +1,8 @@
 /** `seedling data`: built-in scenes as WebDataset shards and a contact sheet. */
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, Option } from "commander";
+import { UsageError } from "../base/errors.ts";
 import {
   contactSheet,
   createSceneSource,
@@ -14,74 +16,104 @@ import {
 } from "../data/index.ts";
 import { imageOf } from "../evaluation/scores.ts";
 import { makeFolder, writeFileAtomic } from "../io/files.ts";
+import { jsonOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { whole } from "./options.ts";
+import { writeBeside } from "./output.ts";
+import { plural, Report } from "./report.ts";
 
-interface DataOptions {
+interface Options {
   readonly count: number;
   readonly size: number;
   readonly nouns: number;
   readonly split: Split;
   readonly start: number;
   readonly perShard: number;
+  readonly overwrite?: boolean;
+  readonly json?: boolean;
   readonly quiet?: boolean;
 }
 
+/** Scenes on the contact sheet. */
 const SHEET = 40;
+const SHEET_NAME = "contact-sheet.png";
 
 /** The command. `atlas` opens the sprites that scenes are made of. */
 export function dataCommand(atlas = openAtlas): Command {
-  return new Command("data")
-    .description("Write built-in scenes with captions and questions as WebDataset shards (needs: npm run icons)")
+  const command = new Command("data")
+    .description("write built-in scenes with captions and questions as WebDataset shards")
     .argument("<folder>", "where shards and the contact sheet go")
     .option("--count <n>", "number of scenes", whole(1, 10_000_000), 1000)
-    .option("--size <px>", "side of the pictures", whole(8, 512), 64)
+    .option("--size <px>", "side of the pictures, pixels", whole(8, 512), 64)
     .option("--nouns <n>", "the first n everyday nouns, 0 for the full table", whole(0), 48)
     .addOption(new Option("--split <name>", "which scenes").choices(SPLITS).default("train"))
-    .option("--start <seed>", "first seed", whole(0), 0)
-    .option("--per-shard <n>", "scenes in one tar", whole(1), 1000)
-    .option("-q, --quiet", "no progress")
-    .action((folder: string, options: DataOptions) =>
-      interruptible((signal) => writeData(folder, options, atlas, signal)),
-    );
+    .option("--start <n>", "seed of the first scene", whole(0), 0)
+    .option("--per-shard <n>", "scenes in one shard", whole(1), 1000)
+    .option("--overwrite", "remove the shards that are in the folder first")
+    .addOption(jsonOption('{"file":"shards/shard-000000.tar","bytes":1203200}'));
+  return withExamples(
+    command,
+    [
+      ["seedling data shards/", "1,000 scenes of 64 px"],
+      ["seedling data shards/ --count 100000 --size 128 --overwrite", "in place of those that were there"],
+      ["seedling data held-out/ --split held-out-style --count 500", "drawn in a style that is never trained on"],
+    ],
+    "The scenes are made of icon sets, which are installed once: npm run icons",
+  ).action((folder: string, options: Options) => interruptible((signal) => writeData(folder, options, atlas, signal)));
 }
 
 /** Ctrl-C ends it before the next scene; shards that are whole stay. */
 async function writeData(
   folder: string,
-  { count, size, nouns, split, start, perShard, quiet }: DataOptions,
+  options: Options,
   atlas: typeof openAtlas,
   signal: AbortSignal,
 ): Promise<void> {
-  await makeFolder(folder); // before the long work, if it cannot be made
+  const { count, size, nouns, split, start, perShard, overwrite } = options;
+  const report = new Report(options);
+  await makeFolder(folder);
+  await clearShards(folder, overwrite);
   const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
+  report.doing("opening the drawings that scenes are made of");
   const progress = (done: number, total: number): void => {
     signal.throwIfAborted();
-    if (!quiet && done % 500 === 0) process.stderr.write(`drawing sprites: ${done}/${total}\n`);
+    report.progress("preparing drawings, once", done, total);
   };
   const source = createSceneSource(await atlas({ progress }), { size, nouns: list, split });
-  const first = Array.from({ length: Math.min(SHEET, count) }, (_, i) => source.scene(start + i));
   async function* samples() {
-    const begun = performance.now();
     for (let i = 0; i < count; i++) {
       signal.throwIfAborted();
+      report.progress("writing scenes", i, count, "scenes");
       yield await sceneSample(source.scene(start + i));
-      if (!quiet && (i + 1) % perShard === 0) {
-        const rate = (1000 * (i + 1)) / (performance.now() - begun);
-        process.stderr.write(
-          `${i + 1}/${count} scenes, ${rate.toFixed(0)}/s, ${((count - i - 1) / rate).toFixed(0)} s left\n`,
-        );
-      }
     }
   }
   const paths = await writeShards(folder, samples(), { perShard });
-  const sheet = join(folder, "contact-sheet.png");
-  await writeFileAtomic(
-    sheet,
-    await contactSheet(
-      first.map((s) => ({ image: imageOf(s), caption: s.caption })),
-      { columns: 8, zoom: 2 },
-    ),
-  );
-  for (const path of [...paths, sheet]) process.stdout.write(`${path}\n`);
+  const first = Array.from({ length: Math.min(SHEET, count) }, (_, i) => source.scene(start + i));
+  const sheet = join(folder, SHEET_NAME);
+  const pictures = first.map((scene) => ({ image: imageOf(scene), caption: scene.caption }));
+  await writeFileAtomic(sheet, await contactSheet(pictures, { columns: 8, zoom: 2 }));
+  report.clear();
+  let total = 0;
+  for (const file of [...paths, sheet]) {
+    const { size: bytes } = await stat(file);
+    total += bytes;
+    if (options.json) await writeBeside(`${JSON.stringify({ file, bytes })}\n`);
+  }
+  report.wrote(folder, total, `${plural(count, "scene")} in ${plural(paths.length, "shard")}, and ${SHEET_NAME},`);
+}
+
+/** Shards of another run would be read together with the new ones. @throws UsageError if there are some, and `overwrite` is not set */
+async function clearShards(folder: string, overwrite = false): Promise<void> {
+  const old: string[] = [];
+  for (const name of await readdir(folder))
+    if (/\.tar$/i.test(name) && (await stat(join(folder, name)).catch(() => undefined))?.isFile()) old.push(name);
+  if (old.length === 0) return;
+  if (!overwrite)
+    throw new UsageError(
+      `${folder}: expected a folder without shards, found ${plural(old.length, "shard")}. Name another, or set overwrite to remove them.`,
+    );
+  const foreign = old.filter((name) => !/^shard-\d{6}\.tar$/.test(name));
+  if (foreign.length > 0)
+    throw new UsageError(`${folder}: expected only shards of this command, found ${foreign[0]}. Name another folder.`);
+  await Promise.all([...old, SHEET_NAME].map((name) => rm(join(folder, name), { force: true })));
 }

@@ -10,14 +10,25 @@ import { blankImage, encodePng, type RgbImage } from "../image/index.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { SeedLanguageModel } from "../language/index.ts";
+import { withExamples } from "./command.ts";
+import { showPicture } from "./inline-picture.ts";
 import { interruptible } from "./interrupt.ts";
 import { oneLine } from "./language-options.ts";
-import { addModelOptions, closing, findModel, type ModelOptions, withTokenizer } from "./options.ts";
+import {
+  addModelOptions,
+  closing,
+  findModel,
+  type ModelOptions,
+  opening,
+  shownModel,
+  withTokenizer,
+} from "./options.ts";
 import { writeStdout } from "./output.ts";
 import { addPaintingOptions, type PaintingOptions, paintings } from "./painting.ts";
 import { findPictures } from "./picture-inputs.ts";
+import { expectFilePlace } from "./places.ts";
 import { title } from "./reconstruct.ts";
-import { Report } from "./report.ts";
+import { plural, Report } from "./report.ts";
 
 const QUESTION = "how many things are there?";
 const PROMPTS = ["a red apple", "two fish on blue"];
@@ -30,21 +41,26 @@ interface Options extends ModelOptions, PaintingOptions {
 
 export function demoCommand(): Command {
   const command = new Command("demo")
-    .description("tokenize some pictures, print their codes, say what they show, paint them back, and draw two prompts")
+    .description("show what the model does: codes and words of some pictures, the pictures again, and two drawings")
     .argument("[pictures...]", "other pictures than the examples that come with the package", [EXAMPLES])
-    .option("-o, --output <file>", "the sheet of pictures painted back, a PNG", "seedling-demo.png")
+    .option("-o, --output <file>", "the sheet of pictures from codes, a PNG", "seedling-demo.png")
     .option("--drawings <file>", "the sheet of drawings, a PNG", "seedling-demo-drawings.png");
-  return addModelOptions(addPaintingOptions(command, [CODES_PER_IMAGE, 16, 8, 4])).action(demo);
+  return withExamples(addModelOptions(addPaintingOptions(command, [CODES_PER_IMAGE, 16, 8, 4])), [
+    ["seedling demo"],
+    ["seedling demo photos/ -o sheet.png", "with your own pictures"],
+  ]).action(demo);
 }
 
 async function demo(inputs: string[], options: Options): Promise<void> {
   const report = new Report(options);
-  const { keep, output } = options;
+  const { keep, output, drawings } = options;
+  for (const path of [output, drawings]) await expectFilePlace(path);
   const start = performance.now();
   await interruptible((signal) =>
     withModel(options, async (tokenizer, language) => {
+      report.doing("preparing the tokenizer");
       await tokenizer.encode([blankImage(8, 8)]); // compiles, so that the times below are those of tokenizing
-      await print(`model ready in ${seconds(start)}: ${tokenizer.codebookSize} codes, ${options.model}`);
+      await print(`model ready in ${seconds(start)}: ${tokenizer.codebookSize} codes, ${shownModel(options)}`);
 
       const rows: RgbImage[][] = [];
       const codes: number[][] = [];
@@ -55,10 +71,12 @@ async function demo(inputs: string[], options: Options): Promise<void> {
           const image = await tokenizer.prepare(await read(), { where: name });
           const [one] = await tokenizer.encode([image]);
           const ms = performance.now() - began;
-          codes.push(Array.from(one!.codes));
+          const picture = Array.from(one!.codes);
+          codes.push(picture);
           rows.push([image]);
-          await print(`\n${basename(name)}, ${ms.toFixed(0)} ms\n  ${formatCodes(codes.at(-1)!)}`);
-          if (language) await talk(language, codes.at(-1)!, signal);
+          await print(`\n${basename(name)}, ${ms.toFixed(0)} ms\n  ${formatCodes(picture)}`);
+          report.doing(`describing ${basename(name)}`);
+          if (language) await talk(language, picture, signal);
         } catch (error) {
           report.problem(error);
         }
@@ -68,13 +86,25 @@ async function demo(inputs: string[], options: Options): Promise<void> {
       for await (const { index, image } of paintings(tokenizer, codes, options, { signal, report }))
         rows[index]!.push(image);
       report.clear();
-      await print(`\npainted ${rows.length} pictures from ${keep.join(", ")} codes in ${seconds(painting)}`);
-      await writeFileAtomic(output, await encodePng(comparisonSheet(["original", ...keep.map(title)], rows)));
-      await print(`wrote ${output}`);
-      if (language) await draw(language, options, signal);
-      await print(`done in ${seconds(start)} altogether`);
+      await print(`\n${plural(rows.length, "picture")} again from ${keep.join(", ")} codes in ${seconds(painting)}`);
+      await writeSheet(output, ["original", ...keep.map(title)], rows, report);
+      if (language) await draw(language, options, report, signal);
+      await print(`done in ${seconds(start)}`);
     }),
   );
+}
+
+async function writeSheet(
+  path: string,
+  titles: readonly string[],
+  rows: readonly (readonly RgbImage[])[],
+  report: Report,
+): Promise<void> {
+  const sheet = comparisonSheet(titles, rows);
+  const png = await encodePng(sheet);
+  await writeFileAtomic(path, png);
+  await showPicture(sheet, png, report);
+  report.wrote(path, png.length);
 }
 
 /** The model of pictures, and the language model if the folder has one. */
@@ -85,7 +115,7 @@ async function withModel(
   const { folder, load } = await findModel(options);
   const speaks = await stat(join(folder, "lm-adapter")).catch(() => undefined);
   if (!speaks) return withTokenizer(options, (tokenizer) => use(tokenizer, undefined));
-  const language = await SeedLanguageModel.fromPretrained(folder, load);
+  const language = await opening(options, SeedLanguageModel.fromPretrained(folder, load));
   return closing(language, () => use(language.tokenizer, language));
 }
 
@@ -96,12 +126,21 @@ async function talk(language: SeedLanguageModel, codes: readonly number[], signa
   await print(`  it says: ${oneLine(text!)}\n  ${QUESTION} ${oneLine(answer)}`);
 }
 
-async function draw(language: SeedLanguageModel, { drawings, seed }: Options, signal: AbortSignal): Promise<void> {
+async function draw(
+  language: SeedLanguageModel,
+  { drawings, seed }: Options,
+  report: Report,
+  signal: AbortSignal,
+): Promise<void> {
   const start = performance.now();
   const drawn: RgbImage[] = [];
-  for (const prompt of PROMPTS) drawn.push((await language.draw(prompt, { seed, signal }))[0]!.image);
-  await writeFileAtomic(drawings, await encodePng(comparisonSheet(PROMPTS, [drawn])));
-  await print(`drew ${PROMPTS.map((prompt) => `"${prompt}"`).join(" and ")} in ${seconds(start)}: ${drawings}`);
+  for (const prompt of PROMPTS) {
+    report.doing(`drawing "${prompt}"`);
+    for (const { image } of await language.draw(prompt, { seed, signal })) drawn.push(image);
+  }
+  report.clear();
+  await print(`\n${plural(drawn.length, "drawing")} of words in ${seconds(start)}`);
+  await writeSheet(drawings, PROMPTS, [drawn], report);
 }
 
 function print(line: string): Promise<void> {

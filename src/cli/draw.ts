@@ -16,6 +16,7 @@ import {
   painterHashes,
   readDrawingNote,
 } from "../language/index.ts";
+import { showPicture } from "./inline-picture.ts";
 import { interruptible } from "./interrupt.ts";
 import {
   addLanguageOptions,
@@ -28,7 +29,7 @@ import {
 import { closing, findModel, real, whole } from "./options.ts";
 import { writeBeside } from "./output.ts";
 import { MAX_PICTURE } from "./picture-inputs.ts";
-import { pictureSaver } from "./picture-outputs.ts";
+import { PictureSaver } from "./picture-outputs.ts";
 import { Report } from "./report.ts";
 
 interface Options extends LanguageOptions, SamplingOptions {
@@ -79,7 +80,8 @@ async function draw(words: string[], options: Options): Promise<void> {
   if (json && output === "-") throw new UsageError("draw: expected --json or -o -, got both. Name a file.");
   if (negative !== undefined && codeGuidance === 1)
     throw new UsageError("--negative: expected --code-guidance with it, other than 1, got none.");
-  const save = pictureSaver("draw", output, count);
+  const saver = new PictureSaver(output);
+  await saver.expect(count);
   const report = new Report(options);
   await interruptible((signal) =>
     withLanguageModel(options, async (model) => {
@@ -91,20 +93,20 @@ async function draw(words: string[], options: Options): Promise<void> {
         ...(steps === undefined ? {} : { steps }),
         ...(guidance === undefined ? {} : { guidanceScale: guidance }),
         signal,
-        onCodes: (done, of) => report.progress("drawing", done, of),
-        onStep: (done, of) => report.progress("painting", (done / of) * count, count),
+        onCodes: (done, of) => report.progress("drawing", done, of, "codes"),
+        onStep: (done, of) => report.progress("painting", (done / of) * count, count, "pictures"),
       };
       const drawings = await model.draw(prompt, settings);
       report.clear();
       for (const drawing of drawings) {
         const png = await drawing.png();
         signal.throwIfAborted();
-        const file = await save(`${slug(prompt)}-${drawing.seed}`, png);
-        if (file === undefined) continue;
+        const file = await saver.save(`${slug(prompt)}-${drawing.seed}`, png);
         const { codes, seed } = drawing;
+        await showPicture(drawing.image, png, report);
         if (json) await writeBeside(`${JSON.stringify({ file, prompt, seed, codes })}\n`);
-        else report.note(`wrote ${file}`);
       }
+      saver.tell(report);
     }),
   );
 }
@@ -114,7 +116,8 @@ async function again(words: string[], options: Options): Promise<void> {
   const { from, output, device } = options as Options & { readonly from: string };
   if (words.length > 0) throw new UsageError("draw: expected a prompt or --from, got both. Leave one out.");
   if (resolve(from) === resolve(output)) throw new UsageError(`draw: expected another file than ${from}. Name it: -o.`);
-  const save = pictureSaver("draw", output, 1);
+  const saver = new PictureSaver(output);
+  await saver.expect(1);
   const report = new Report(options);
   const bytes = await readFileBounded(from, MAX_PICTURE);
   const note = readDrawingNote(bytes, from);
@@ -127,7 +130,7 @@ async function again(words: string[], options: Options): Promise<void> {
       expectCodes(note, tokenizer.codebookSize, from);
       const [image] = await tokenizer.decode([note.codes], { ...paintingOf(note), signal });
       signal.throwIfAborted();
-      const file = await save(`${basename(from).replace(/\.[^.]+$/, "")}-again`, await drawingPng(image!, note));
+      const file = await saver.save(`${basename(from).replace(/\.[^.]+$/, "")}-again`, await drawingPng(image!, note));
       const different = differentPixels(image!, before);
       if (different > 0)
         throw new InputError(

@@ -7,12 +7,16 @@ import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from "vitest
 import { writeTinyModel } from "../../test/tiny-model.ts";
 import { type Atlas, loadAtlas } from "../data/index.ts";
 import { evalCommand } from "./eval.ts";
-import { writeStdout } from "./output.ts";
+import { writeJson, writeStdout } from "./output.ts";
 
 vi.mock("../evaluation/fresh-script.ts", () => ({
   FRESH_SPEED: pathToFileURL(join(inject("build"), "dist/evaluation/fresh-speed.js")),
 }));
-vi.mock("./output.ts", async (original) => ({ ...(await original<object>()), writeStdout: vi.fn() }));
+vi.mock("./output.ts", async (original) => ({
+  ...(await original<object>()),
+  writeJson: vi.fn(),
+  writeStdout: vi.fn(),
+}));
 
 let root: string;
 let model: string;
@@ -22,7 +26,10 @@ beforeAll(async () => {
   await writeTinyModel(model);
 });
 afterAll(() => rm(root, { recursive: true }));
-afterEach(() => vi.mocked(writeStdout).mockReset());
+afterEach(() => {
+  vi.mocked(writeJson).mockReset();
+  vi.mocked(writeStdout).mockReset();
+});
 
 /** The committed sprites lack the headline style; those of the validation style stand for it. */
 async function drawings(): Promise<Atlas> {
@@ -30,12 +37,12 @@ async function drawings(): Promise<Atlas> {
   return { sprites: sprites.map((s) => (s.style === "streamline-emojis" ? { ...s, style: "openmoji" as const } : s)) };
 }
 
-const TINY = "--count 10 --pictures 3 --codes-count 10 --gallery 20 --threads 1 --nouns 0 -q".split(" ");
+const TINY = "--count 10 --pictures 3 --codes-count 10 --gallery 20 --threads 1 --nouns 0 -q --json".split(" ");
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON of many shapes
 async function run(...args: string[]): Promise<any> {
   await evalCommand(drawings).parseAsync([...args, "--model", model, ...TINY], { from: "user" });
-  return JSON.parse(vi.mocked(writeStdout).mock.calls.at(-1)![0] as string);
+  return vi.mocked(writeJson).mock.calls.at(-1)![0];
 }
 
 test("every section is measured, and written to the file too", async () => {
@@ -84,8 +91,19 @@ test("another model judges", async () => {
   expect(others.reconstruction.fromCodes).not.toBe(own.reconstruction.fromCodes);
 });
 
-test("an unknown section is refused before anything is opened", async () => {
-  await expect(run("speeed")).rejects.toThrow(
-    "eval: expected one of retrieval, naming, codebook, reconstruction, speed, got speeed.",
+test("an unknown section is refused before anything is opened, and the old option names the new command", async () => {
+  const quiet = evalCommand(drawings);
+  for (const command of quiet.commands) command.exitOverride().configureOutput({ outputError: () => {} });
+  await expect(quiet.parseAsync(["speeed"], { from: "user" })).rejects.toThrow(
+    "'speeed' is invalid for argument 'section'. Allowed choices are retrieval, naming, codebook, reconstruction, speed.",
   );
+  await expect(run("--language")).rejects.toThrow("Use: seedling eval language");
+});
+
+test("tables for people: a heading for each section, a row for what is compared", async () => {
+  const args = ["tokenizer", "retrieval", "--model", model, ...TINY.filter((arg) => arg !== "--json")];
+  await evalCommand(drawings).parseAsync(args, { from: "user" });
+  const text = vi.mocked(writeStdout).mock.calls.at(-1)![0] as string;
+  expect(text).toMatch(/^nouns {2}\d+\n\nretrieval test\n {2}kept by the codes, % +[\d.]+\n/);
+  expect(text).toMatch(/\n +i>t R@1 +i>t R@5 .*mean\n {2}embeddings +[\d.]+ .*\n {2}codes +[\d.]+ .*\n {2}pixels /);
 });

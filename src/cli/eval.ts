@@ -1,103 +1,179 @@
 /** `seedling eval`: the scorecard of a model folder on the built-in test scenes. */
-import { Command } from "commander";
+import { Argument, Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { type Atlas, openAtlas } from "../data/index.ts";
 import { languageCard } from "../evaluation/language-card.ts";
-import { SECTIONS, type Section, scorecard } from "../evaluation/scorecard.ts";
+import { type CardProgress, SECTIONS, type Section, scorecard } from "../evaluation/scorecard.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { writeFileAtomic } from "../io/files.ts";
-import { SeedLanguageModel } from "../language/index.ts";
+import { jsonOption, withExamples } from "./command.ts";
+import { interruptible } from "./interrupt.ts";
+import { addLanguageOptions, type LanguageOptions, withLanguageModel } from "./language-options.ts";
 import { addModelOptions, findModel, type ModelOptions, whole, withTokenizer } from "./options.ts";
-import { writeStdout } from "./output.ts";
+import { writeJson, writeStdout } from "./output.ts";
+import { expectFilePlace } from "./places.ts";
+import { Report } from "./report.ts";
+import { formatScores } from "./score-table.ts";
 
-/** Scenes of the held-out style that are painted unless told otherwise; painting is what takes long. */
+/** Scenes of the held-out style that are painted by default; painting is what takes long. */
 const STYLE_PICTURES = 200;
+
+interface ScoreOptions {
+  readonly count: number;
+  readonly nouns: number;
+  readonly output?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+interface TokenizerOptions extends ModelOptions, ScoreOptions {
+  readonly pictures: number;
+  readonly stylePictures?: number;
+  readonly codesCount: number;
+  readonly gallery: number;
+  readonly judge?: string;
+  readonly language?: boolean;
+}
+
+interface CardOptions extends LanguageOptions, ScoreOptions {
+  readonly drawings: number;
+  readonly spans: number;
+}
 
 /** The command. `drawings` is what scenes are made of. */
 export function evalCommand(drawings: () => Promise<Atlas> = openAtlas): Command {
   const command = new Command("eval")
-    .description(
-      "Score a model on scenes of unseen seeds and in the held-out style (needs the icon sets: npm run icons)",
-    )
-    .argument("[section...]", `what to score: ${SECTIONS.join(", ")} (default: all)`)
+    .description("score a model on scenes of unseen seeds, in styles and pairs held out from training")
+    .addCommand(tokenizerCommand(drawings), { isDefault: true })
+    .addCommand(languageCommand(drawings));
+  return withExamples(
+    command,
+    [
+      ["seedling eval", "the image tokenizer of seedling-mini"],
+      ["seedling eval tokenizer retrieval naming", "some sections only"],
+      ["seedling eval language -o scores.json", "captions, questions, drawings"],
+    ],
+    "The scenes are made of icon sets, which are installed once: npm run icons",
+  );
+}
+
+function tokenizerCommand(drawings: () => Promise<Atlas>): Command {
+  const command = new Command("tokenizer")
+    .description("score the image tokenizer: retrieval, naming, codebook, reconstruction, speed")
+    .addArgument(new Argument("[section...]", "what to score (default: all)").choices(SECTIONS))
     .option("--count <n>", "scenes for retrieval", whole(10), 1000)
-    .option("--pictures <n>", "scenes for reconstruction (each is painted several times)", whole(2), 200)
+    .option("--pictures <n>", "scenes for reconstruction; each is painted several times", whole(2), 200)
     .option("--style-pictures <n>", "the same in the held-out style (default: as --pictures, at most 200)", whole(2))
     .option("--codes-count <n>", "scenes for codebook usage", whole(10), 10_000)
-    .option("--gallery <n>", "training pictures among which the pixel baselines look", whole(1), 5000)
-    .option("--nouns <n>", "the first n everyday nouns, those of the recipe; 0 for the full table", whole(0), 48)
-    .option("--judge <folder>", "whose clip pair compares paintings, for a model that cannot (default: its own)")
-    .option("--language", "score the language model instead: captions, questions, drawings", false)
-    .option("--drawings <n>", "with --language: prompts that are drawn", whole(2), 100)
-    .option("--spans <n>", "with --language: prompts that are drawn without any rule", whole(1), 1000)
-    .option("--lm <path>", "with --language: the base, a folder or a GGUF file (default: as seedling describe)")
-    .option("--adapter <folder>", "with --language: the adapter (default: lm-adapter in the model folder)")
-    .option("-o, --output <file>", "write the scores as JSON");
-  return addModelOptions(command).action(
-    async (
-      sections: string[],
-      options: ModelOptions & {
-        count: number;
-        pictures: number;
-        stylePictures?: number;
-        codesCount: number;
-        gallery: number;
-        nouns: number;
-        judge?: string;
-        output?: string;
-        language: boolean;
-        drawings: number;
-        spans: number;
-        lm?: string;
-        adapter?: string;
-      },
-    ) => {
-      const report = options.quiet ? () => {} : (line: string) => process.stderr.write(`${line}\n`);
-      const write = async (scores: unknown): Promise<void> => {
-        const text = `${JSON.stringify(scores, null, 2)}\n`;
-        if (options.output) await writeFileAtomic(options.output, text);
-        await writeStdout(text);
-      };
-      if (options.language) {
-        if (sections.length > 0) throw new UsageError("eval: expected no sections with --language, got some.");
-        const { model: folder, device, threads, lm, adapter, count, nouns } = options;
-        const atlas = await drawings();
-        const model = await SeedLanguageModel.fromPretrained(folder, {
-          device,
-          threads,
-          ...(lm === undefined ? {} : { lm }),
-          ...(adapter === undefined ? {} : { adapter }),
-        });
-        try {
-          const { drawings: pictures, spans } = options;
-          await write(await languageCard(model, { atlas, count, drawings: pictures, spans, nouns, report }));
-        } finally {
-          await model.close();
-        }
-        return;
-      }
-      const wanted = sections.length > 0 ? sections : [...SECTIONS];
-      for (const s of wanted)
-        if (!(SECTIONS as readonly string[]).includes(s))
-          throw new UsageError(`eval: expected one of ${SECTIONS.join(", ")}, got ${s}.`);
-      const { folder, load } = await findModel(options);
-      const { count, pictures, codesCount, gallery, nouns } = options;
-      const common = {
-        atlas: await drawings(),
-        nouns,
+    .option("--gallery <n>", "training pictures that the pixel baselines search", whole(1), 5000)
+    .addOption(nounsOption())
+    .option("--judge <folder>", "the model whose CLIP pair compares pictures (default: the model itself)")
+    .addOption(new Option("--language").hideHelp());
+  return withExamples(addModelOptions(addScoreOptions(command)), [
+    ["seedling eval tokenizer --model models/mine"],
+    ["seedling eval tokenizer retrieval --count 200 --json", "one section, for a program"],
+    ["seedling eval tokenizer reconstruction --judge models/seedling-mini --model models/mine"],
+  ]).action((sections: Section[], options: TokenizerOptions) => scoreTokenizer(sections, options, drawings));
+}
+
+function languageCommand(drawings: () => Promise<Atlas>): Command {
+  const command = new Command("language")
+    .description("score the language model: captions, questions, drawings, and what plain text costs it")
+    .option("--count <n>", "scenes that are described and asked about, of each split", whole(10), 1000)
+    .option("--drawings <n>", "prompts that are drawn", whole(2), 100)
+    .option("--spans <n>", "prompts that are drawn without any rule, to count well-formed pictures", whole(1), 1000)
+    .addOption(nounsOption());
+  return withExamples(addLanguageOptions(addScoreOptions(command)), [
+    ["seedling eval language --count 200"],
+    ["seedling eval language --adapter models/seedling-smollm2 -o scores.json", "SmolLM2 with an adapter"],
+  ]).action((options: CardOptions) => scoreLanguage(options, drawings));
+}
+
+const nounsOption = (): Option =>
+  new Option("--nouns <n>", "the first n everyday nouns, those of the recipe; 0 for the full table")
+    .argParser(whole(0))
+    .default(48);
+
+function addScoreOptions(command: Command): Command {
+  return command
+    .option("-o, --output <file>", "also write the scores as JSON, whole or not at all")
+    .addOption(jsonOption("all scores, in place of tables"));
+}
+
+async function scoreTokenizer(
+  sections: readonly Section[],
+  options: TokenizerOptions,
+  drawings: () => Promise<Atlas>,
+): Promise<void> {
+  if (options.language) throw new UsageError("--language: expected a command of eval. Use: seedling eval language");
+  if (options.output !== undefined) await expectFilePlace(options.output);
+  const { count, pictures, codesCount, gallery, nouns } = options;
+  const report = new Report(options);
+  await interruptible(async (signal) => {
+    const { folder, load } = await findModel(options);
+    const onProgress = progressTo(report, signal);
+    const common = {
+      atlas: await openedAtlas(drawings, report),
+      nouns,
+      count,
+      pictures,
+      stylePictures: options.stylePictures ?? Math.min(pictures, STYLE_PICTURES),
+      codesCount,
+      gallery,
+      fresh: { folder, load },
+      onProgress,
+    };
+    const score = (judge?: SeedTokenizer): Promise<void> =>
+      withTokenizer({ ...options, model: folder }, async (tokenizer) => {
+        const wanted = sections.length > 0 ? sections : SECTIONS;
+        await tell(await scorecard(tokenizer, wanted, { ...common, judge }), options, report);
+      });
+    await (options.judge === undefined ? score() : withTokenizer({ ...options, model: options.judge }, score));
+  });
+}
+
+async function scoreLanguage(options: CardOptions, drawings: () => Promise<Atlas>): Promise<void> {
+  if (options.output !== undefined) await expectFilePlace(options.output);
+  const { count, nouns, spans } = options;
+  const report = new Report(options);
+  await interruptible(async (signal) => {
+    const atlas = await openedAtlas(drawings, report);
+    await withLanguageModel(options, async (model) => {
+      const scores = await languageCard(model, {
+        atlas,
         count,
-        pictures,
-        stylePictures: options.stylePictures ?? Math.min(pictures, STYLE_PICTURES),
-        codesCount,
-        gallery,
-        fresh: { folder, load },
-        report,
-      };
-      const score = (judge?: SeedTokenizer): Promise<void> =>
-        withTokenizer({ ...options, model: folder }, async (tokenizer) => {
-          await write(await scorecard(tokenizer, wanted as Section[], { ...common, ...(judge ? { judge } : {}) }));
-        });
-      await (options.judge === undefined ? score() : withTokenizer({ ...options, model: options.judge }, score));
-    },
-  );
+        nouns,
+        spans,
+        drawings: options.drawings,
+        onProgress: progressTo(report, signal),
+        onResult: (line) => report.note(line),
+      });
+      await tell(scores, options, report);
+    });
+  });
+}
+
+async function openedAtlas(drawings: () => Promise<Atlas>, report: Report): Promise<Atlas> {
+  report.doing("opening the drawings that scenes are made of");
+  const atlas = await drawings();
+  report.clear();
+  return atlas;
+}
+
+/** Shows how far a card is; Ctrl-C ends it there. */
+function progressTo(report: Report, signal: AbortSignal): CardProgress {
+  return (label, done, total) => {
+    signal.throwIfAborted();
+    if (done === undefined) report.doing(label);
+    else report.progress(label, done, total);
+  };
+}
+
+async function tell(scores: Record<string, unknown>, { output, json }: ScoreOptions, report: Report): Promise<void> {
+  report.clear();
+  const text = `${JSON.stringify(scores, null, 2)}\n`;
+  if (output !== undefined) await writeFileAtomic(output, text);
+  if (json) await writeJson(scores);
+  else await writeStdout(`${formatScores(scores).join("\n")}\n`);
+  if (output !== undefined) report.wrote(output, text.length);
 }

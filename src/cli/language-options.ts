@@ -3,7 +3,8 @@ import { type Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { isOfficialFolder } from "../image-tokenizer/official/index.ts";
 import { type ReplyOptions, SeedLanguageModel } from "../language/index.ts";
-import { addModelOptions, closing, findModel, type ModelOptions, real, whole } from "./options.ts";
+import { addModelOptions, closing, downloaded, findModel, type ModelOptions, opening, real, whole } from "./options.ts";
+import { Report } from "./report.ts";
 
 export interface LanguageOptions extends ModelOptions {
   readonly lm?: string;
@@ -36,13 +37,11 @@ export async function withLanguageModel<T>(
   if (await isOfficialFolder(folder))
     throw new UsageError(`${folder}: expected a model that paints itself, got imported SEED weights. Name another.`);
   const { lm, adapter, lmBits } = options;
-  const model = await SeedLanguageModel.fromPretrained(folder, {
-    ...load,
-    ...(lm === undefined ? {} : { lm }),
-    ...(adapter === undefined ? {} : { adapter }),
-    ...(lmBits === undefined ? {} : { lmBits: lmBits === "4" ? 4 : 8 }),
-  });
-  return closing(model, () => use(model));
+  const bits = lmBits === undefined ? undefined : lmBits === "4" ? 4 : 8;
+  const report = new Report(options);
+  const onDownload = downloaded(report);
+  const model = SeedLanguageModel.fromPretrained(folder, { ...load, lm, adapter, lmBits: bits, onDownload });
+  return closing(await opening(options, model, report), use);
 }
 
 export interface SamplingOptions {

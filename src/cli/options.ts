@@ -12,6 +12,9 @@ import { deviceOption, quietOption } from "./command.ts";
 import { openOfficialPainter } from "./official-painter.ts";
 import { Report } from "./report.ts";
 
+/** What --help and progress call the model that comes with the package, rather than its whole path. */
+const SHORT_NAME = "seedling-mini";
+
 export interface ModelOptions {
   readonly model: string;
   readonly device: Device;
@@ -19,17 +22,22 @@ export interface ModelOptions {
   readonly quiet?: boolean;
 }
 
+export const threadsOption = (): Option =>
+  new Option("--threads <n>", "threads of one operation, 0 for as many as there are cores")
+    .argParser(whole(0))
+    .default(0);
+
 /** Adds --model, --device, --threads and --quiet. */
 export function addModelOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--model <folder>", "model folder, or owner/name of one on the Hub").default(
+      new Option("--model <folder>", "a model folder, or owner/name of one on the Hub").default(
         BUNDLED_MODEL,
-        "seedling-mini",
+        SHORT_NAME,
       ),
     )
     .addOption(deviceOption())
-    .option("--threads <n>", "threads of one operation, 0 for as many as cores", whole(0), 0)
+    .addOption(threadsOption())
     .addOption(quietOption());
 }
 
@@ -59,8 +67,9 @@ export type Encoder = Pick<SeedTokenizer, "prepare" | "encode" | "close">;
 /** Opens a model that must turn pictures into codes, and closes it whatever happens. */
 export async function withEncoder<T>(options: ModelOptions, use: (encoder: Encoder) => Promise<T>): Promise<T> {
   const { folder, load } = await findModel(options);
-  const model = await ((await isOfficialFolder(folder)) ? OfficialSeed : SeedTokenizer).fromPretrained(folder, load);
-  return closing(model, () => use(model));
+  const kind = (await isOfficialFolder(folder)) ? OfficialSeed : SeedTokenizer;
+  const opened: Promise<Encoder> = kind.fromPretrained(folder, load);
+  return closing(await opening(options, opened), use);
 }
 
 /** What turns codes into pictures too: a model of ours, or an imported one with a Stable Diffusion. */
@@ -72,25 +81,18 @@ export async function withPainter<T>(
   use: (painter: Painter) => Promise<T>,
 ): Promise<T> {
   const { diffusion, scheduler, negativeCodes, noiseLevel } = options;
-  const own: Omit<DiffusionOptions, "diffusion"> = {
-    ...(scheduler ? { scheduler } : {}),
-    ...(negativeCodes === undefined ? {} : { negativeCodes }),
-    ...(noiseLevel === undefined ? {} : { noiseLevel }),
-  };
+  const own: Omit<DiffusionOptions, "diffusion"> = { scheduler, negativeCodes, noiseLevel };
   if (diffusion === undefined) {
-    const [first] = Object.keys(own);
-    if (!first) return withTokenizer(options, use);
-    const name = first.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new UsageError(`--${name}: expected --diffusion with it, got none.`);
+    const [given] = Object.entries(own).find(([, value]) => value !== undefined) ?? [];
+    if (given === undefined) return withTokenizer(options, use);
+    throw new UsageError(`${given}: expected diffusion with it, got none. Set diffusion to a model, or leave it out.`);
   }
   const { folder, load } = await findModel(options);
   if (!(await isOfficialFolder(folder)))
     throw new UsageError(`${folder}: expected imported SEED weights for --diffusion, got a model that paints itself.`);
   const report = new Report(options);
-  const told = { ...load, onDownload: downloaded(report) };
-  const painter = await openOfficialPainter(folder, { diffusion, ...own }, told);
-  report.clear();
-  return closing(painter, () => use(painter));
+  const opened = openOfficialPainter(folder, { diffusion, ...own }, { ...load, onDownload: downloaded(report) });
+  return closing(await opening(options, opened, report), use);
 }
 
 /** Opens a model of ours, which also paints, and closes it whatever happens. */
@@ -103,11 +105,26 @@ export async function withTokenizer<T>(
     throw new UsageError(
       `${folder}: expected a model that paints, got imported SEED weights. detokenize and reconstruct take --diffusion.`,
     );
-  const tokenizer = await SeedTokenizer.fromPretrained(folder, load);
-  return closing(tokenizer, () => use(tokenizer));
+  return closing(await opening(options, SeedTokenizer.fromPretrained(folder, load)), use);
 }
 
-function downloaded(report: Report): (doneBytes: number, totalBytes: number) => void {
+/** The model as a person names it. */
+export function shownModel({ model }: Pick<ModelOptions, "model">): string {
+  return model === BUNDLED_MODEL ? SHORT_NAME : model;
+}
+
+/** Says that the model is being opened while it is. */
+export async function opening<T>(options: ModelOptions, model: Promise<T>, report = new Report(options)): Promise<T> {
+  report.doing(`opening ${shownModel(options)}`);
+  try {
+    return await model;
+  } finally {
+    report.clear();
+  }
+}
+
+/** Shows how far a download is. */
+export function downloaded(report: Report): (doneBytes: number, totalBytes: number) => void {
   return (done, total) => report.progress("downloading", done, total, "bytes");
 }
 
@@ -125,9 +142,12 @@ export async function findModel({
 }
 
 /** Closes the model whatever happens. */
-export async function closing<T>(model: { close(): Promise<void> }, use: () => Promise<T>): Promise<T> {
+export async function closing<M extends { close(): Promise<void> }, T>(
+  model: M,
+  use: (model: M) => Promise<T>,
+): Promise<T> {
   try {
-    return await use();
+    return await use(model);
   } finally {
     await model.close();
   }

@@ -50,16 +50,17 @@ export async function* paintings(
     rest,
     batch,
     signal,
-    ...(steps === undefined ? {} : { steps }),
-    ...(guidance === undefined ? {} : { guidanceScale: guidance }),
+    steps,
+    guidanceScale: guidance,
   };
   const total = codes.length * keep.length;
   let painted = 0;
+  report.progress("painting", 0, total, "pictures");
   for (const n of keep)
     for (let at = 0; at < codes.length; at += batch) {
       const some = codes.slice(at, at + batch);
       const onStep = (done: number, of: number): void =>
-        report.progress("painting", painted + (done / of) * some.length, total);
+        report.progress("painting", painted + (done / of) * some.length, total, "pictures");
       const images = await painter.decode(some, { ...settings, keep: n, onStep });
       painted += some.length;
       for (const [i, image] of images.entries()) yield { index: at + i, keep: n, image };

@@ -1,36 +1,63 @@
-/** Painted pictures to files. */
-import { mkdir } from "node:fs/promises";
+/** Decoded pictures to files. */
 import { join } from "node:path";
 import { UsageError } from "../base/errors.ts";
 import { type Codes, formatCodes } from "../codes/index.ts";
 import { encodePng, type RgbImage } from "../image/index.ts";
-import { fileError, writeFileAtomic } from "../io/files.ts";
-import { writeStdout } from "./output.ts";
+import { makeFolder, writeFileAtomic } from "../io/files.ts";
+import { expectOutput, writeStdout } from "./output.ts";
+import { expectFolderPlace } from "./places.ts";
+import { plural, type Report } from "./report.ts";
 
 /** The PNG file, with the codes it was painted from as a note inside. */
 export function paintedPng(image: RgbImage, codes: Codes): Promise<Uint8Array> {
   return encodePng(image, { "seedling codes": formatCodes(codes) });
 }
 
-/** PNG files in a folder, which is made; equal stems get a number, so that no picture replaces another of this run. */
-export class PictureFolder {
-  readonly #folder: string;
+/** Writes pictures to -o, and sums up what was written. */
+export class PictureSaver {
+  readonly #output: string;
+  readonly #isFolder: boolean;
   readonly #used = new Set<string>();
-  #made: Promise<unknown> | undefined;
+  #made: Promise<void> | undefined;
+  #bytes = 0;
 
-  constructor(folder: string) {
-    this.#folder = folder;
+  /** `output`: a folder, which is made; a .png file; or - for standard output. */
+  constructor(output: string) {
+    this.#output = output;
+    this.#isFolder = output !== "-" && !/\.png$/i.test(output);
   }
 
-  /** The name of the file that was written. */
-  async write(stem: string, png: Uint8Array): Promise<string> {
-    this.#made ??= mkdir(this.#folder, { recursive: true }).catch((error: unknown) => {
-      throw fileError(error, this.#folder);
-    });
-    await this.#made;
-    const name = `${this.#unused(stem)}.png`;
-    await writeFileAtomic(join(this.#folder, name), png);
-    return name;
+  /** To be called before the work. @throws UsageError for several pictures and one file; SetupError if it cannot be written */
+  async expect(count: number): Promise<void> {
+    const output = this.#output;
+    if (this.#isFolder) return expectFolderPlace(output);
+    if (count > 1)
+      throw new UsageError(`-o ${output}: expected one picture for one file, got ${count}. Name a folder.`);
+    await expectOutput(output);
+  }
+
+  /**
+   * Writes one picture; equal stems get a number, so that no picture replaces another of this run.
+   * @returns the path of its file, or undefined on standard output
+   */
+  async save(stem: string, png: Uint8Array): Promise<string | undefined> {
+    const name = this.#unused(stem);
+    this.#bytes += png.length;
+    if (this.#output === "-") {
+      await writeStdout(png);
+      return undefined;
+    }
+    if (this.#isFolder) await (this.#made ??= makeFolder(this.#output));
+    const path = this.#isFolder ? join(this.#output, `${name}.png`) : this.#output;
+    await writeFileAtomic(path, png);
+    return path;
+  }
+
+  /** The result line. */
+  tell(report: Report): void {
+    const count = this.#used.size;
+    if (this.#output !== "-" && count > 0)
+      report.wrote(this.#output, this.#bytes, this.#isFolder ? plural(count, "picture") : undefined);
   }
 
   #unused(stem: string): string {
@@ -39,26 +66,4 @@ export class PictureFolder {
     this.#used.add(name);
     return name;
   }
-}
-
-/**
- * Writes pictures to -o: a folder, a .png file, or - for standard output. What it gives back writes one picture of a stem
- * and says the path of its file, or undefined on standard output.
- * @throws UsageError for several pictures and one file
- */
-export function pictureSaver(
-  command: string,
-  output: string,
-  count: number,
-): (stem: string, png: Uint8Array) => Promise<string | undefined> {
-  if (output !== "-" && !/\.png$/i.test(output)) {
-    const folder = new PictureFolder(output);
-    return async (stem, png) => join(output, await folder.write(stem, png));
-  }
-  if (count > 1)
-    throw new UsageError(`${command}: expected one picture for -o ${output}, got ${count}. Name a folder.`);
-  return async (_, png) => {
-    await (output === "-" ? writeStdout(png) : writeFileAtomic(output, png));
-    return output === "-" ? undefined : output;
-  };
 }

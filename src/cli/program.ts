@@ -4,7 +4,7 @@ import { VERSION } from "../base/version.ts";
 import { askCommand } from "./ask.ts";
 import { assembleCommand } from "./assemble.ts";
 import { chatCommand } from "./chat.ts";
-import { debugOption, quietOption, withExamples } from "./command.ts";
+import { addQuiet, debugOption, withExamples } from "./command.ts";
 import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
 import { describeCommand } from "./describe.ts";
@@ -23,27 +23,13 @@ import { tokenizeCommand } from "./tokenize.ts";
 import { trainCommand } from "./train.ts";
 import { reportCommand } from "./training-report.ts";
 
-const COMMANDS = [
-  tokenizeCommand,
-  detokenizeCommand,
-  reconstructCommand,
-  describeCommand,
-  askCommand,
-  drawCommand,
-  chatCommand,
-  serveCommand,
-  demoCommand,
-  dataCommand,
-  trainCommand,
-  reportCommand,
-  assembleCommand,
-  disassembleCommand,
-  evalCommand,
-  parityCommand,
-  importCommand,
-  exportCommand,
-  inspectCommand,
-  quantizeCommand,
+/** Commands as `seedling --help` lists them. */
+const GROUPS: readonly (readonly [heading: string, ...commands: (() => Command)[]])[] = [
+  ["Pictures and codes:", demoCommand, tokenizeCommand, detokenizeCommand, reconstructCommand],
+  ["Pictures and words:", describeCommand, askCommand, drawCommand, chatCommand, serveCommand],
+  ["Training:", dataCommand, trainCommand, reportCommand, assembleCommand, disassembleCommand],
+  ["Measuring:", evalCommand, parityCommand],
+  ["Model files:", inspectCommand, importCommand, exportCommand, quantizeCommand],
 ];
 
 const EXIT_CODES = `Exit codes:
@@ -56,11 +42,14 @@ const EXIT_CODES = `Exit codes:
 
 /** The whole command line. `parseAsync` throws what went wrong, CommanderError for wrong usage. */
 export function program(): Command {
-  const root = withExamples(
-    new Command("seedling")
-      .description("pictures to 32 causal codes and back, and a language model that reads and writes them (SEED)")
-      .version(VERSION, "-V, --version", "print the version")
-      .helpCommand("help [command]", "show the help of a command"),
+  const root = new Command("seedling")
+    .description("pictures to 32 causal codes and back, and a language model that reads and writes them (SEED)")
+    .version(VERSION, "-V, --version", "print the version")
+    .helpCommand("help [command]", "show the help of a command")
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage().replace("[options] ", "")}` });
+  for (const [heading, ...commands] of GROUPS) for (const make of commands) root.addCommand(make().helpGroup(heading));
+  withExamples(
+    root,
     [
       ["seedling demo"],
       ["seedling tokenize cat.jpg"],
@@ -70,7 +59,6 @@ export function program(): Command {
     ],
     EXIT_CODES,
   );
-  for (const make of COMMANDS) root.addCommand(make());
   for (const command of walk(root)) share(command);
   return root;
 }
@@ -82,10 +70,9 @@ export function* walk(command: Command): Generator<Command> {
 }
 
 function share(command: Command): void {
-  const has = (long: string): boolean => command.options.some((option) => option.long === long);
-  if (command.commands.length === 0 && !has("--quiet")) command.addOption(quietOption());
-  if (!has("--debug")) command.addOption(debugOption());
+  addQuiet(command);
   command
+    .addOption(debugOption())
     .helpOption("-h, --help", "show this help")
     .exitOverride()
     .configureOutput({ outputError: () => {} }); // printed by main.ts, like every error

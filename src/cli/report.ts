@@ -43,6 +43,11 @@ export class Report {
     this.#progress = new Progress(this.#line, now);
   }
 
+  /** Whether more than results is wanted: neither --quiet nor --json. */
+  get talks(): boolean {
+    return !this.#quiet && !this.#json;
+  }
+
   /** One input cannot be used; the command continues with the others. A bug is thrown on. */
   problem(error: unknown): void {
     if (!(error instanceof SeedlingError) || error.exitCode === 1) throw error;

@@ -1,11 +1,16 @@
 import { expect, test } from "vitest";
 import { formatTable } from "./table.ts";
 
-test("columns are aligned, those of numbers to the right", () => {
+test("columns are aligned, those with numbers to the right", () => {
   const rows = [
-    ["R@1", 84.5, "%"],
-    ["perplexity", 5003, ""],
+    ["", "value", "of"],
+    ["R@1", 84.5, "text"],
+    ["perplexity", "5003", ""],
   ];
-  expect(formatTable(rows, "  ")).toEqual(["  R@1         84.5  %", "  perplexity  5003"]);
+  expect(formatTable(rows, "  ")).toEqual([
+    "              value  of",
+    "  R@1          84.5  text",
+    "  perplexity   5003",
+  ]);
   expect(formatTable([])).toEqual([]);
 });

@@ -17,6 +17,7 @@ import {
 } from "./language-scores.ts";
 import { nounList } from "./metrics/noun-list.ts";
 import { type TextScore, textPerplexity } from "./metrics/text-perplexity.ts";
+import type { CardProgress } from "./scorecard.ts";
 
 export interface LanguageCardOptions {
   /** The drawings that scenes are made of. */
@@ -29,11 +30,12 @@ export interface LanguageCardOptions {
   readonly spans: number;
   /** The first n everyday nouns, those of the recipe; 0 for the full table. */
   readonly nouns: number;
-  readonly report?: (line: string) => void;
+  /** A line for each result as it is known. */
+  readonly onResult?: (line: string) => void;
+  readonly onProgress?: CardProgress;
 }
 
 const SPLITS: readonly Split[] = ["test", "held-out-style", "held-out-pairs"];
-const SECONDS = 10;
 /** Training scenes whose answers are counted for the likeliest one. */
 const HABITS = 40_000;
 /** Of each held-out gloss so many tokens are foretold, of so many glosses. */
@@ -43,13 +45,14 @@ export async function languageCard(
   model: SeedLanguageModel,
   options: LanguageCardOptions,
 ): Promise<Record<string, unknown>> {
-  const { atlas, count, drawings, spans, report } = options;
+  const { atlas, count, drawings, spans, onResult: report, onProgress } = options;
   const list = nounList(options.nouns);
   const known = list.filter((noun) => !isHeldOutConcept(noun));
   const size = model.tokenizer.config.vision.imageSize;
   const speaker = speakerOf(model);
   const { describing } = model.manifest;
   const scores: Record<string, unknown> = { nouns: known.length, scenes: count, describing };
+  onProgress?.("texts");
   scores.text = await textScores(model, report);
   const training = createSceneSource(atlas, { size: 8, nouns: list, split: "train" }); // nobody looks
   const habit = likeliestAnswers(
@@ -59,7 +62,10 @@ export async function languageCard(
     const source = createSceneSource(atlas, { size, nouns: list, split });
     const rows = await describedScenes((images) => model.tokenizer.encode(images), source, 0, count);
     const scenes: CodedScene[] = rows.map(({ codes }, i) => ({ scene: source.scene(i), codes }));
-    const progress = every(SECONDS, report);
+    const progress =
+      (what: string): Progress =>
+      (done, total) =>
+        onProgress?.(what, done, total);
     const captions = await describingScores(speaker, scenes, known, progress(`captions, ${split}`));
     scores[`captions ${split}`] = captions;
     report?.(
@@ -75,19 +81,21 @@ export async function languageCard(
     const drawn = await drawingScores(speaker, model.tokenizer, some, known, progress(`drawings, ${split}`));
     scores[`drawings ${split}`] = drawn;
     report?.(
-      `drawings, ${split}: ${drawn.drawn.toFixed(1)} % of things found, real codes ${drawn.realCodes.toFixed(1)}`,
+      `drawings, ${split}: ${drawn.drawn.toFixed(1)} % of objects found, real codes ${drawn.realCodes.toFixed(1)}`,
     );
   }
   const prompts = createSceneSource(atlas, { size, nouns: list, split: "test" });
   const wishes = Array.from({ length: spans }, (_, i) => prompts.scene(i).caption);
-  scores.spans = await spanScores(speaker, wishes, every(SECONDS, report)("drawings without a rule"));
+  scores.spans = await spanScores(speaker, wishes, (done, total) =>
+    onProgress?.("drawings without a rule", done, total),
+  );
   return scores;
 }
 
 /** Held-out glosses of WordNet: the base alone, and with what it learned of pictures. */
 async function textScores(
   { folders }: SeedLanguageModel,
-  report: LanguageCardOptions["report"],
+  report: LanguageCardOptions["onResult"],
 ): Promise<{ readonly base: TextScore; readonly adapted: TextScore }> {
   const texts = (await wordNetTexts()).filter(isHeldOutText);
   const score = async (adapter?: string): Promise<TextScore> => {
@@ -136,15 +144,5 @@ export function speakerOf(model: SeedLanguageModel): Speaker {
       const replies = await model.respond(prompts.map(request), options);
       return replies.map(({ pictures, broken }) => pictures.length > 0 && !broken);
     },
-  };
-}
-
-/** Says how far a part is, at most once in so many seconds. */
-function every(seconds: number, report: LanguageCardOptions["report"]): (what: string) => Progress {
-  let last = Date.now();
-  return (what) => (done, total) => {
-    if (Date.now() - last < 1000 * seconds && done < total) return;
-    last = Date.now();
-    report?.(`${what}: ${done}/${total}`);
   };
 }

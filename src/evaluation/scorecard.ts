@@ -43,20 +43,23 @@ export interface ScorecardOptions {
   readonly fresh: Omit<SpeedRequest, "images">;
   /** Whose CLIP pair compares paintings. Default the model's own. */
   readonly judge?: SeedTokenizer;
-  readonly report?: (line: string) => void;
+  /** Called when a section begins, and while it lasts if its parts can be counted. */
+  readonly onProgress?: CardProgress;
 }
+
+/** `label` is what is measured now: `done` of `total` parts, if they can be counted. */
+export type CardProgress = (label: string, done?: number, total?: number) => void;
 
 export async function scorecard(
   tokenizer: SeedTokenizer,
   sections: readonly Section[],
   options: ScorecardOptions,
 ): Promise<Record<string, unknown>> {
-  const { atlas, count, pictures, stylePictures, codesCount, judge, report } = options;
+  const { atlas, count, pictures, stylePictures, codesCount, judge, onProgress } = options;
   const nouns = nounList(options.nouns);
   const size = tokenizer.config.vision.imageSize;
   const source = (split: "train" | "test" | "held-out-style" | "held-out-pairs"): SceneSource =>
     createSceneSource(atlas, { size, nouns, split, questions: false });
-  const done = (what: string): void => report?.(`${what} done`);
   const scores: Record<string, unknown> = { nouns: nouns.filter((n) => !isHeldOutConcept(n)).length };
 
   const baseline = sections.some((section) => section === "retrieval" || section === "reconstruction");
@@ -64,15 +67,16 @@ export async function scorecard(
 
   if (sections.includes("retrieval")) {
     for (const split of ["test", "held-out-style", "held-out-pairs"] as const) {
+      onProgress?.(`retrieval, ${split}`);
       const scenes = firstScenes(source(split), count);
       scores[`retrieval ${split}`] = {
         ...(await retrievalScores(tokenizer, scenes)),
         pixels: pixelRetrieval(scenes, gallery),
       };
-      done(`retrieval ${split}`);
     }
   }
   if (sections.includes("naming")) {
+    onProgress?.("naming");
     const known = nouns.filter((n) => !isHeldOutConcept(n));
     const captions = known.map((noun) => ({ noun, caption: onePhrase(noun) }));
     const gallery = TRAIN_STYLES.flatMap((style) => spritesOf(atlas, known, style));
@@ -87,18 +91,15 @@ export async function scorecard(
         pixels: { ...floor, top1: 100 * floor.top1, top5: 100 * floor.top5 },
       };
     }
-    done("naming");
   }
   if (sections.includes("codebook")) {
-    scores.codebook = { pictures: codesCount, ...(await codebookScores(tokenizer, source("test"), codesCount)) };
-    done("codebook");
+    onProgress?.("codebook", 0, codesCount);
+    scores.codebook = {
+      pictures: codesCount,
+      ...(await codebookScores(tokenizer, source("test"), codesCount, { onProgress })),
+    };
   }
   if (sections.includes("reconstruction")) {
-    let last = 0;
-    const onProgress = (what: string, at: number, total: number): void => {
-      if (Date.now() - last > 10_000) report?.(`reconstruction, ${what}: ${at}/${total}`);
-      if (Date.now() - last > 10_000) last = Date.now();
-    };
     for (const [split, name, n] of [
       ["test", "reconstruction", pictures],
       ["held-out-style", "reconstruction held-out-style", stylePictures],
@@ -106,17 +107,16 @@ export async function scorecard(
       scores[name] = await reconstructionScores(tokenizer, firstScenes(source(split), n), {
         keep: [4, 8, 16],
         gallery,
-        ...(judge ? { judge } : {}),
-        onProgress: (what, at, total) => onProgress(`${split}, ${what}`, at, total),
+        judge,
+        onProgress: (what, at, total) => onProgress?.(`${name}, ${what}`, at, total),
       });
-      done(name);
     }
   }
   if (sections.includes("speed")) {
+    onProgress?.("speed, in a fresh process");
     const images = firstScenes(source("test"), 256).map(imageOf);
     const speed = await speedInFreshProcess({ ...options.fresh, images });
     scores.speed = { ...speed, scenesPerSecond: scenesPerSecond(source("train")) };
-    done("speed");
   }
   return scores;
 }

@@ -173,6 +173,7 @@ describe(
         "tokenize photos/a.png missing.png bad photos/deeper -o rest.txt",
       );
       const said = lines(stderr);
+      expect(said.pop()).toMatch(/^wrote codes of 2 pictures to rest\.txt \(\d+ B\)$/);
       expect(said[0]).toBe("seedling: missing.png: no such file or folder. Check the path.");
       for (const [i, [name, { says }]] of Object.entries(bad).entries()) {
         expect(said[i + 1]).toContain(`seedling: bad/${name}: `);
@@ -258,7 +259,8 @@ describe(
   () => {
     test("one line of codes to one picture, the same for the same seed", async () => {
       const stdin = expected[0]!.join(" ");
-      expect(await seedling("detokenize - -o a.png --seed 7", { stdin })).toMatchObject({ code: 0, stderr: "" });
+      const first = await seedling("detokenize - -o a.png --seed 7", { stdin });
+      expect(first).toMatchObject({ code: 0, stderr: expect.stringMatching(/^wrote a\.png \(\d+ B\)\n$/) });
       const { stdout } = await seedling("detokenize - -o - --seed 7", { stdin });
       expect(stdout).toEqual(await readFile(join(root, "a.png")));
       expect(await sharp(stdout).metadata()).toMatchObject({ format: "png", width: 16, height: 16 });
@@ -293,7 +295,10 @@ describe(
 
     test("packed codes", async () => {
       await seedling("tokenize photos --packed -o two.bin");
-      expect(await seedling("detokenize two.bin --packed -o unpacked")).toMatchObject({ code: 0, stderr: "" });
+      expect(await seedling("detokenize two.bin --packed -o unpacked")).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(/^wrote 2 pictures to unpacked \([\d.]+ kB\)\n$/),
+      });
       expect(names(join(root, "unpacked"))).toEqual(["two-1.png", "two-2.png"]);
       const plain = await seedling("detokenize two.bin -o none");
       expect(plain).toMatchObject({
@@ -322,6 +327,7 @@ describe(
         "seedling: some.txt line 7: expected a list of 32 codes, got 5.",
         "seedling: gone.txt: no such file or folder. Check the path.",
         "seedling: 6 of 8 inputs were skipped.",
+        expect.stringMatching(/^wrote 2 pictures to some \([\d.]+ kB\)$/),
       ]);
       expect(names(join(root, "some"))).toEqual(["some-1.png", "some-5.png"]);
       expect(code).toBe(3);
@@ -334,7 +340,7 @@ describe(
       const two = await seedling("detokenize - -o two.png", { stdin });
       expect(two).toMatchObject({
         code: 2,
-        stderr: "seedling: detokenize: expected one picture for -o two.png, got 2. Name a folder.\n",
+        stderr: "seedling: -o two.png: expected one picture for one file, got 2. Name a folder.\n",
       });
       expect(names()).not.toContain("two.png");
     });
@@ -363,7 +369,7 @@ describe(
         LEFT_OUT,
         expect.stringContaining("bad/text.png: expected a PNG"),
         "seedling: 1 of 3 inputs were skipped.",
-        "wrote sheet.png: 2 pictures",
+        expect.stringMatching(/^wrote a sheet of 2 pictures to sheet\.png \([\d.]+ kB\)$/),
       ]);
       expect(code).toBe(3);
       // 3 columns and 2 rows of 128 px, 8 px between them, a title of 18 px above
@@ -388,13 +394,13 @@ describe(
 
     test("demo: codes and time of each picture, then the sheet", async () => {
       const { code, stdout, stderr } = await seedling("demo photos --steps 1 -o demo.png");
-      expect(stderr).toBe(`${LEFT_OUT}\n`);
+      expect(lines(stderr)).toEqual([LEFT_OUT, expect.stringMatching(/^wrote demo\.png \([\d.]+ kB\)$/)]);
       const said = lines(stdout);
       expect(said[0]).toMatch(/^model ready in \d+\.\d s: 64 codes, /);
       expect(said[1]).toMatch(/^a\.png, \d+ ms$/);
       expect(said[2]).toBe(`  ${expected[0]!.join(" ")}`);
-      expect(said.at(-2)).toBe("wrote demo.png");
-      expect(said.at(-1)).toMatch(/^done in \d+\.\d s altogether$/);
+      expect(said.at(-2)).toMatch(/^2 pictures again from 32, 16, 8, 4 codes in \d+\.\d s$/);
+      expect(said.at(-1)).toMatch(/^done in \d+\.\d s$/);
       expect(code).toBe(0);
       expect(await sharp(join(root, "demo.png")).metadata()).toMatchObject({ width: 6 * 8 + 5 * 128 });
     });

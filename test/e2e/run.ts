@@ -14,8 +14,13 @@ export function childEnv(): NodeJS.ProcessEnv {
 export interface Finished {
   readonly code: number | null;
   readonly stdout: Buffer;
+  /** Without lines of progress, which depend on how busy the machine is. */
   readonly stderr: string;
 }
+
+/** "painting: 2/8 pictures, 1.29/s, 5 s left", "opening seedling-mini, 2 s". */
+const PROGRESS =
+  /^(?!seedling:)[^:\n]+(: [\d.]+( \wB)?(\/[\d.]+)?( \wB)?( \w+)?(, [\d.]+( \wB\/s|\/s| s each))?(, [\w ]+ left)?|, [\d smin]+)\n/gm;
 
 export interface RunOptions {
   readonly cwd: string;
@@ -35,7 +40,7 @@ export async function finished(child: ChildProcessWithoutNullStreams): Promise<F
     stderr += chunk;
   });
   const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  return { code, stdout: Buffer.concat(out), stderr };
+  return { code, stdout: Buffer.concat(out), stderr: stderr.replace(PROGRESS, "") };
 }
 
 export async function run(args: readonly string[], options: RunOptions): Promise<Finished> {

@@ -39,18 +39,38 @@ describe("data", () => {
     "writes shards that load again, and a sheet",
     async () => {
       const { code, stdout, stderr } = await data("shards", "--count", "5", "--per-shard", "3", "--size", String(SIZE));
-      expect({ code, stderr: stderr.split("\n")[0] }).toEqual({
-        code: 0,
-        stderr: expect.stringMatching(/^3\/5 scenes/),
-      });
+      expect({ code, stdout: stdout.toString() }).toEqual({ code: 0, stdout: "" });
+      expect(stderr).toMatch(/^wrote 5 scenes in 2 shards, and contact-sheet\.png, to shards \([\d.]+ kB\)\n$/);
       const made = ["contact-sheet.png", "shard-000000.tar", "shard-000001.tar"];
       expect((await readdir(join(root, "shards"))).sort()).toEqual(made);
-      expect(stdout.toString().trim().split("\n").sort()).toEqual(made.map((name) => join("shards", name)));
       const dataset = await openDataset(join(root, "shards", "*.tar"), { size: SIZE });
       expect([dataset.length, dataset.problems.size]).toEqual([5, 0]);
       expect((await dataset.get(0)).image.width).toBe(SIZE);
       const sheet = await decodeImage(await readFile(join(root, "shards", made[0]!)), "sheet");
       expect(sheet.width).toBeGreaterThan(SIZE * 5);
+
+      // Shards of another run would be read together with the new ones.
+      const small = ["shards", "--count", "2", "--per-shard", "3", "--size", String(SIZE)];
+      expect(await data(...small)).toMatchObject({
+        code: 2,
+        stderr:
+          "seedling: shards: expected a folder without shards, found 2 shards. Name another, or set overwrite to remove them.\n",
+      });
+      expect((await readdir(join(root, "shards"))).sort()).toEqual(made);
+      await writeFile(join(root, "shards", "other.tar"), "");
+      expect(await data(...small, "--overwrite")).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining("found other.tar"),
+      });
+      await rm(join(root, "shards", "other.tar"));
+      const again = await data(...small, "--overwrite", "--json");
+      expect(again).toMatchObject({ code: 0, stderr: "" });
+      const said = again.stdout.toString().trim().split("\n");
+      expect(said.map((line) => JSON.parse(line) as unknown)).toEqual([
+        { file: join("shards", "shard-000000.tar"), bytes: expect.any(Number) },
+        { file: join("shards", "contact-sheet.png"), bytes: expect.any(Number) },
+      ]);
+      expect((await readdir(join(root, "shards"))).sort()).toEqual(made.slice(0, 2));
     },
     TIMEOUT,
   );
@@ -68,7 +88,8 @@ describe("data", () => {
         "--size",
         String(SIZE),
       );
-      child.stderr.once("data", () => child.kill("SIGINT"));
+      while (!existsSync(join(root, "stopped", "shard-000000.tar"))) await new Promise((done) => setTimeout(done, 50));
+      child.kill("SIGINT");
       const { code, stdout, stderr } = await finished(child);
       expect({ code, stdout: stdout.toString() }).toEqual({ code: 130, stdout: "" });
       expect(stderr).toMatch(/seedling: interrupted\n$/);

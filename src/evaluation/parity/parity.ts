@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { CheckpointError, SetupError } from "../../base/errors.ts";
+import { CheckpointError, InputError } from "../../base/errors.ts";
 import { input, Params, paramAttrs, sortNodes, type Tensor } from "../../graph/index.ts";
 import type { Node } from "../../graph/tensor.ts";
 import { fileError } from "../../io/files.ts";
@@ -28,12 +28,12 @@ export interface ParityReport {
 /** The folder itself and the parts that a complete set has. */
 const SECTIONS = ["", "reverse", "v1", "stage1"];
 
-/** @throws SetupError if the folder holds no fixture, CheckpointError if a file of it is damaged or does not fit. */
+/** @throws InputError if the folder holds no fixture, CheckpointError if a file of it is damaged or does not fit. */
 export async function checkParity(folder: string): Promise<ParityReport> {
   const sections = SECTIONS.filter((section) => existsSync(join(folder, section, "config.json")));
   const preprocess = join(folder, "preprocess.safetensors");
   if (sections.length === 0 && !existsSync(preprocess))
-    throw new SetupError(`${folder}: expected a parity fixture (config.json, model and io.safetensors), found none.`);
+    throw new InputError(`${folder}: expected a parity fixture (config.json, model and io.safetensors), found none.`);
   const lines: ParityLine[] = [];
   const runtime = new Runtime({ threads: 1 });
   try {

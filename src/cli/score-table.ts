@@ -1,0 +1,100 @@
+/** The scores of `seedling eval` for people: a heading for each section, and a table of what was compared below it. */
+import { type Cell, formatTable } from "./table.ts";
+
+type Scores = Readonly<Record<string, unknown>>;
+
+/** Names that are shorter, or better known, than the keys of the JSON. */
+const NAMES: Readonly<Record<string, string>> = {
+  imageToText: "i>t",
+  textToImage: "t>i",
+  r1: "R@1",
+  r5: "R@5",
+  r10: "R@10",
+  keptPercent: "kept by the codes, %",
+  objectF1: "object F1",
+  entropyBits: "mean entropy of a code, bits",
+  loadMs: "opening the model, ms",
+  firstMs: "then until the first codes, ms",
+  latencyMs: "one picture, ms",
+  firstMemoryMb: "memory at the first codes, MB",
+  peakMemoryMb: "peak memory, MB",
+};
+
+/** Sections are the members that are objects; single values come first. */
+export function formatScores(scores: Scores): string[] {
+  const single = Object.entries(scores).filter(([, value]) => !isObject(value));
+  const sections = Object.entries(scores).filter(([, value]) => isObject(value)) as [string, Scores][];
+  return [
+    ...formatTable(single.map(([name, value]) => [nameOf(name), shown(value)])),
+    ...sections.flatMap(([name, section]) => ["", name, ...formatSection(section)]),
+  ];
+}
+
+/** Single values first; then what has the same values, as the rows of a table. */
+function formatSection(section: Scores): string[] {
+  const singles: Cell[][] = [];
+  const tables = new Map<string, { readonly header: string[]; readonly rows: [string, number[]][] }>();
+  for (const [name, value] of Object.entries(section)) {
+    if (!isObject(value)) {
+      if (shown(value) !== "") singles.push([nameOf(name), shown(value)]);
+      continue;
+    }
+    for (const [row, members] of rowsOf(nameOf(name), value)) {
+      const leaves = leavesOf(members);
+      const header = leaves.map(([path]) => path);
+      const table = tables.get(header.join()) ?? { header, rows: [] };
+      tables.set(header.join(), table);
+      table.rows.push([row, leaves.map(([, leaf]) => leaf)]);
+    }
+  }
+  const wide: string[] = [];
+  for (const { header, rows } of tables.values()) {
+    const columns = header.map((_, i) => column(rows.map(([, values]) => values[i] ?? 0)));
+    if (rows.length > 1)
+      wide.push(
+        ...formatTable([["", ...header], ...rows.map(([name], r) => [name, ...columns.map((c) => c[r] ?? "")])], "  "),
+      );
+    else for (const [i, path] of header.entries()) singles.push([`${rows[0]?.[0]} ${path}`, columns[i]?.[0] ?? ""]);
+  }
+  return [...formatTable(singles, "  "), ...wide];
+}
+
+/** Rows of a table: the members of `value` if all of them are objects, such as kinds of questions; else `value` itself. */
+function rowsOf(name: string, value: Scores): [string, Scores][] {
+  const members = Object.entries(value);
+  const nested = members.length > 0 && members.every(([, member]) => isObject(member));
+  return nested ? members.map(([member, scores]) => [nameOf(member), scores as Scores]) : [[name, value]];
+}
+
+/** [path, number] of all numbers below; lists, such as examples, are for the JSON only. */
+function leavesOf(value: Scores, before = ""): [string, number][] {
+  return Object.entries(value).flatMap(([name, leaf]): [string, number][] => {
+    const path = `${before}${nameOf(name)}`;
+    if (isObject(leaf)) return leavesOf(leaf, `${path} `);
+    return typeof leaf === "number" ? [[path, leaf]] : [];
+  });
+}
+
+function isObject(value: unknown): value is Scores {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** "fromShuffledCodes" -> "from shuffled codes". */
+function nameOf(key: string): string {
+  return NAMES[key] ?? key.replace(/(?<=[a-z\d])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+/** A number, the mean of a list of numbers, a text; nothing for the rest. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return value;
+  const numbers = (Array.isArray(value) ? value : [value]).filter((x) => typeof x === "number");
+  if (numbers.length === 0) return "";
+  return column([numbers.reduce((a, b) => a + b, 0) / numbers.length])[0] ?? "";
+}
+
+/** Numbers of one kind with equally many digits: counts, shares from 0 to 1, percentages and the like. */
+function column(values: readonly number[]): string[] {
+  const most = Math.max(...values.map(Math.abs));
+  const digits = values.every(Number.isInteger) ? 0 : most >= 1000 ? 0 : most > 1 ? 1 : 3;
+  return values.map((value) => value.toFixed(digits));
+}
