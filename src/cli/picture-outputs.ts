@@ -18,7 +18,6 @@ export class PictureSaver {
   readonly #output: string;
   readonly #isFolder: boolean;
   readonly #used = new Set<string>();
-  #made: Promise<void> | undefined;
   #bytes = 0;
 
   /** `output`: a folder, which is made; a .png file; or - for standard output. */
@@ -47,7 +46,7 @@ export class PictureSaver {
       await writeStdout(png);
       return undefined;
     }
-    if (this.#isFolder) await (this.#made ??= makeFolder(this.#output));
+    if (this.#isFolder) await makeFolder(this.#output);
     const path = this.#isFolder ? join(this.#output, `${name}.png`) : this.#output;
     await writeFileAtomic(path, png);
     return path;
