@@ -7,7 +7,8 @@ const NAMES = ["published", "kmeans", "averages", "kmeans-averages", "all"].map(
 
 const done = NAMES.filter((name) => existsSync(`${run}/${name}/weights.safetensors`));
 const variants = done.map((name) => {
-  const { about, steps, batch } = JSON.parse(readFileSync(`recipes/mini/variants/${name}.json`, "utf8"));
+  const { about, phases } = JSON.parse(readFileSync(`${run}/${name}/recipe.json`, "utf8"));
+  const [{ steps, batch }] = phases;
   const lines = readFileSync(`${run}/${name}/log.jsonl`, "utf8").trim().split("\n").map(JSON.parse);
   const last = (key) => lines.findLast((line) => line[key] !== undefined)[key];
   return {

@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import { assemble } from "../training/chain/assemble.ts";
 import { assembleLanguage } from "../training/chain/assemble-language.ts";
+import { readRecipe } from "../training/index.ts";
 import { whole } from "./options.ts";
 
 export function assembleCommand(): Command {
@@ -9,7 +10,7 @@ export function assembleCommand(): Command {
     .description("Make a model folder of the finished stages of a run")
     .argument("<folder>", "the model folder to write")
     .option("--run <folder>", "run folder of the chain", "runs/mini")
-    .option("--recipe <file>", "any recipe of the chain; it names the sizes", "recipes/mini/clip.json")
+    .option("--recipe <file>", "a recipe whose sizes the model has (default: those that the run folder holds)")
     .addOption(new Option("--paints-from <head>", "which head paints").choices(["image", "text"]).default("image"))
     .addOption(new Option("--dtype <type>", "how weights are stored").choices(["F32", "F16"]).default("F16"))
     .option(
@@ -23,7 +24,7 @@ export function assembleCommand(): Command {
         out: string,
         options: {
           run: string;
-          recipe: string;
+          recipe?: string;
           paintsFrom: "image" | "text";
           dtype: "F32" | "F16";
           untrained?: number;
@@ -32,9 +33,9 @@ export function assembleCommand(): Command {
         },
       ) => {
         const { run: root, recipe, paintsFrom, dtype, untrained, adapter, base } = options;
-        const untrainedSeed = untrained === undefined ? {} : { untrainedSeed: untrained };
-        if (adapter) await assembleLanguage({ adapter, out, ...(base ? { base } : {}) });
-        else await assemble({ root, recipe, out, paintsFrom, dtype, ...untrainedSeed });
+        const sizes = recipe === undefined ? undefined : (await readRecipe(recipe)).sizes;
+        if (adapter) await assembleLanguage({ adapter, out, base });
+        else await assemble({ root, sizes, out, paintsFrom, dtype, untrainedSeed: untrained });
         process.stdout.write(`${out}\n`);
       },
     );

@@ -1,60 +1,47 @@
-/** `seedling train`: runs recipes, one after the other. */
+/** `seedling train`: trains recipes, one after the other. */
+import { basename, dirname } from "node:path";
 import { Command } from "commander";
 import { UsageError } from "../base/errors.ts";
-import type { ProblemKind } from "../data/index.ts";
-import { BUNDLED_MODEL, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
+import { BUNDLED_MODEL } from "../image-tokenizer/seed-tokenizer.ts";
 import type { Device } from "../runtime/index.ts";
 import {
+  type Listener,
   type LogLine,
-  languageTexts,
-  type RunRecipeOptions,
-  type RunTuningOptions,
-  runLmRecipe,
-  runRecipe,
-  runTuningRecipe,
-  sceneData,
-  sceneTalk,
-  stageOf,
-  TUNING_STAGES,
-  userData,
-  userTalk,
+  type RunOptions,
+  readRecipe,
+  runStage,
+  type StageRecipe,
+  scaledRecipe,
+  shortenedRecipe,
 } from "../training/index.ts";
-import { deviceOption } from "./command.ts";
+import { deviceOption, jsonOption, quietOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { whole } from "./options.ts";
+import { real, whole } from "./options.ts";
+import { duration } from "./progress.ts";
+import { Report } from "./report.ts";
+import { builtIn, Problems, trainingSources } from "./training-sources.ts";
 
-const builtIn: RunRecipeOptions["data"] = (data, size, pictures) => sceneData({ ...data, size, pictures });
-
-/** What was left out of a user's pictures: each told once, however many recipes train on them, and counted. */
-class Problems {
-  readonly #told = new Set<string>();
-  readonly #counts = new Map<ProblemKind, number>();
-
-  add(message: string, kind: ProblemKind): void {
-    if (this.#told.has(message)) return;
-    this.#told.add(message);
-    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
-    process.stderr.write(`${message}\n`);
-  }
-
-  /** "left out of --data: 1 broken image, 2 missing caption". */
-  sum(): void {
-    const counts = [...this.#counts].map(([kind, count]) => `${count} ${kind}`);
-    if (counts.length > 0) process.stderr.write(`left out of --data: ${counts.join(", ")}\n`);
-  }
+interface TrainOptions {
+  readonly run?: string;
+  readonly data?: string[];
+  readonly model: string;
+  readonly base?: string;
+  readonly adapter?: string;
+  readonly resume: boolean;
+  readonly steps?: number;
+  readonly scale?: number;
+  readonly device: Device;
+  readonly threads: number;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
 }
 
-const fromUser =
-  (sources: readonly string[], problems: Problems): RunRecipeOptions["data"] =>
-  (_, size) =>
-    userData({ sources, size, onProblem: (message, kind) => problems.add(message, kind) });
-
-/** The command. `data` is what recipes train on. */
-export function trainCommand(data = builtIn): Command {
-  return new Command("train")
-    .description("Run training recipes, e.g. recipes/mini/clip.json; later stages find earlier ones in the run folder")
+/** The command. `scenes` is what recipes train on without --data. */
+export function trainCommand(scenes = builtIn): Command {
+  const command = new Command("train")
+    .description("Train recipes; later stages find earlier ones in the run folder")
     .argument("<recipe...>", "recipe files, in order")
-    .option("--run <folder>", "folder for logs, checkpoints and weights", "runs/mini")
+    .option("--run <folder>", "folder for logs, checkpoints and weights (default: runs/ and the folder of the recipe)")
     .option(
       "--data <sources...>",
       "your own pictures instead of the built-in scenes: folders with captions, tars, globs; for see, see-and-draw and instruct a folder of .jsonl files with codes and captions",
@@ -66,109 +53,96 @@ export function trainCommand(data = builtIn): Command {
     )
     .option(
       "--adapter <folder>",
-      "see, see-and-draw, instruct: what the first recipe goes on from, in place of the run it continues",
+      "see, see-and-draw, instruct: what the first recipe begins with, in place of the stage it continues",
     )
-    .option("--resume", "continue from the newest checkpoint, bit for bit", false)
-    .option("--steps <n>", "fewer steps than the recipe says, to try it out", whole(1))
+    .option("--resume", "continue a run that was stopped, bit for bit", false)
+    .option("--scale <share>", "a share of all steps, cached pictures and scenes, to try a recipe out", real)
+    .option("--steps <n>", "so many steps in every phase, to try a recipe out", whole(1))
     .addOption(deviceOption())
     .option("--threads <n>", "threads of one operation, 0 for as many as cores", whole(0), 0)
-    .option("--json", "one JSON object a line on standard output", false)
-    .addHelpText(
-      "after",
-      "\nThe built-in data needs the icon sets once: npm run icons. Recipes of language models need WordNet too: npm run texts\n",
-    )
-    .action(
-      async (
-        recipes: string[],
-        options: {
-          run: string;
-          data?: string[];
-          model: string;
-          base?: string;
-          adapter?: string;
-          resume: boolean;
-          steps?: number;
-          device: Device;
-          threads: number;
-          json: boolean;
-        },
-      ) => {
-        const problems = new Problems();
-        await interruptible(async (signal) => {
-          signal.addEventListener("abort", () => {
-            process.stderr.write("stopping after this step; a checkpoint is saved, go on with --resume\n");
-          });
-          for (const [i, recipe] of recipes.entries()) {
-            const common = {
-              recipe,
-              root: options.run,
-              resume: options.resume,
-              device: options.device,
-              signal,
-              onLine: (line: LogLine) =>
-                process.stdout.write(`${options.json ? JSON.stringify(line) : formatLine(line)}\n`),
-              ...(options.steps ? { steps: options.steps } : {}),
-              ...(options.threads ? { threads: options.threads } : {}),
-            } as const;
-            const stage = await stageOf(recipe);
-            if (options.adapter && i === 0 && !isTuning(stage))
-              throw new UsageError(`--adapter: expected a recipe of ${TUNING_STAGES.join(", ")} first, got ${stage}.`);
-            const { finished } =
-              stage === "lm-pretrain"
-                ? await runLmRecipe({ ...common, texts: languageTexts })
-                : isTuning(stage)
-                  ? await runTuningRecipe({
-                      ...common,
-                      ...tuning(options),
-                      ...(options.adapter && i === 0 ? { adapter: options.adapter } : {}),
-                    })
-                  : await runRecipe({ ...common, data: options.data ? fromUser(options.data, problems) : data });
-            if (!finished) throw signal.reason;
-          }
-        }).finally(() => problems.sum());
-      },
-    );
-}
-
-function isTuning(stage: unknown): boolean {
-  return TUNING_STAGES.some((one) => one === stage);
-}
-
-/** Where the base and the codes come from: the built-in scenes, or one folder of .jsonl files. */
-function tuning({
-  model,
-  base,
-  data,
-  threads,
-  json,
-}: TuningOptions): Pick<RunTuningOptions, "base" | "talk" | "texts"> {
-  return {
-    ...(base === undefined ? {} : { base }),
-    texts: () => languageTexts({ scenes: 0, nouns: 0, factsTimes: 0, wordNetShare: 1, listed: 0 }),
-    async talk(recipe, root) {
-      const tokenizer = await SeedTokenizer.fromPretrained(model, { threads });
-      const progress = (done: number, of: number): void => {
-        process.stdout.write(`${json ? JSON.stringify({ codes: done, of }) : `codes of ${done}/${of} pictures`}\n`);
+    .addOption(jsonOption('{"step": 50, "loss": 2.31, ...}'))
+    .addOption(quietOption());
+  return withExamples(
+    command,
+    [
+      ["seedling train recipes/mini/clip.json --scale 0.02", "try a recipe out"],
+      ["seedling train recipes/mini/clip.json --resume", "continue after Ctrl-C"],
+    ],
+    "The built-in data needs the icon sets once: npm run icons. Recipes of language models need WordNet too: npm run texts",
+  ).action(async (paths: string[], options: TrainOptions) => {
+    const report = new Report(options);
+    const problems = new Problems(report);
+    const recipes: StageRecipe[] = [];
+    for (const path of paths) recipes.push(tried(await readRecipe(path), options));
+    const [first] = recipes;
+    if (options.adapter !== undefined && !first?.definition.uses?.includes("language model"))
+      throw new UsageError(
+        `--adapter: expected a recipe that tunes a language model first, got ${first?.definition.name}.`,
+      );
+    await interruptible(async (signal) => {
+      const common: RunOptions = {
+        root: options.run ?? defaultRun(paths[0] ?? ""),
+        sources: trainingSources(options, scenes, problems),
+        device: options.device,
+        threads: options.threads,
+        resume: options.resume,
+        signal,
+        ...listener(report, options.json ?? false),
       };
-      try {
-        if (data && data.length > 1) throw new UsageError(`--data: expected one folder of codes, got ${data.length}.`);
-        return await (data ? userTalk(tokenizer, data[0]!) : sceneTalk(tokenizer, recipe, root, progress));
-      } finally {
-        await tokenizer.close();
+      for (const [i, recipe] of recipes.entries()) {
+        const { finished, skipped } = await runStage(recipe, {
+          ...common,
+          adapter: i === 0 ? options.adapter : undefined,
+        });
+        if (skipped) report.note(`${recipe.name} is finished already`);
+        if (!finished) {
+          report.note("continue with the same command and --resume");
+          throw signal.reason;
+        }
       }
+    }, "stopping after this step; a checkpoint is saved; Ctrl-C again ends at once").finally(() => {
+      report.clear();
+      problems.sum();
+    });
+  });
+}
+
+/** The recipe as --scale and --steps shorten it. */
+function tried(recipe: StageRecipe, { scale, steps }: TrainOptions): StageRecipe {
+  if (scale !== undefined && !(scale > 0 && scale <= 1))
+    throw new UsageError(`--scale: expected a share above 0 and at most 1, got ${scale}.`);
+  const scaled = scaledRecipe(recipe, scale ?? 1);
+  return steps === undefined ? scaled : shortenedRecipe(scaled, steps);
+}
+
+/** runs/mini for recipes/mini/clip.json, and for a variant of it. */
+export function defaultRun(recipe: string): string {
+  const folder = dirname(recipe);
+  const own = basename(folder) === "variants" ? dirname(folder) : folder;
+  return `runs/${own === "." ? "recipes" : basename(own)}`;
+}
+
+/** Log lines to standard output, progress and notes to standard error. */
+function listener(report: Report, json: boolean): Required<Listener> & Pick<RunOptions, "onPhase"> {
+  return {
+    onLine(line) {
+      report.clear();
+      process.stdout.write(`${json ? JSON.stringify(line) : formatLine(line)}\n`);
+    },
+    onProgress(what, done, total, unit) {
+      if (done === undefined) report.doing(what);
+      else report.progress(what, done, total, unit);
+    },
+    onNote: (text) => report.note(text),
+    onPhase({ name, about, phases }, phase) {
+      const steps = `${phases[phase - 1]?.steps} steps`;
+      const title = phases.length > 1 ? `${name}, phase ${phase} of ${phases.length}` : name;
+      report.note(`${title}, ${steps}: ${phases[phase - 1]?.about ?? about}`);
     },
   };
 }
 
-interface TuningOptions {
-  readonly model: string;
-  readonly base?: string;
-  readonly data?: readonly string[];
-  readonly threads: number;
-  readonly json: boolean;
-}
-
-/** "step 200/1400  loss 2.31  ...  131/s  12m03s left". */
+/** "step 200/1400  loss 2.31  ...  131/s  12 min 3 s left". */
 export function formatLine(line: LogLine): string {
   const { step, steps, leftSeconds, elapsedSeconds, examplesPerSecond, ...rest } = line;
   const numbers = Object.entries(rest).map(
@@ -182,9 +156,4 @@ export function formatLine(line: LogLine): string {
 
 function short(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toPrecision(4);
-}
-
-function duration(seconds: number): string {
-  const minutes = Math.floor(seconds / 60);
-  return minutes > 0 ? `${minutes}m${String(Math.round(seconds % 60)).padStart(2, "0")}s` : `${Math.round(seconds)}s`;
 }

@@ -8,7 +8,7 @@ import type { Scene, SceneSource, SpritePicture } from "../data/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { splitWords } from "../text/index.ts";
-import { type CodebookHealth, codebookHealth } from "../training/codebook/health.ts";
+import { type CodebookHealth, codebookHealth } from "./metrics/codebook-health.ts";
 import { nearestByPixels } from "./metrics/pixel-neighbors.ts";
 import { cosine, type RetrievalScores, rankedRetrieval, retrieval } from "./metrics/retrieval.ts";
 

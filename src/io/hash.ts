@@ -24,6 +24,22 @@ export async function fileSha256(path: string): Promise<string> {
 
 const PIECE = 2 ** 20;
 
+/**
+ * SHA-256 of several texts and arrays, 16 hexadecimal digits. Each part counts with its kind and length, so that
+ * ("ab", "c") and ("a", "bc") differ.
+ */
+export function hashOf(...parts: readonly (string | Float32Array)[]): string {
+  const hash = sha256();
+  for (const part of parts) {
+    const bytes =
+      typeof part === "string"
+        ? new TextEncoder().encode(part)
+        : new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
+    hash.update(`${typeof part === "string" ? "text" : "f32"} ${bytes.length}:`).update(bytes);
+  }
+  return hash.hex().slice(0, 16);
+}
+
 /** The checksum of zip and PNG, unsigned. */
 export function crc32(bytes: Uint8Array): number {
   return storage.crc32(bytes);

@@ -16,13 +16,25 @@ export interface BpeOptions {
 }
 
 /** @returns the JSON of a tokenizer.json; the same texts give the same vocabulary. */
-export function trainBpe(texts: Iterable<string>, { size, special }: BpeOptions): Record<string, unknown> {
+export function trainBpe(texts: Iterable<string>, options: BpeOptions): Record<string, unknown> {
+  const merges = bpeMerges(texts, options);
+  for (;;) {
+    const { done, value } = merges.next();
+    if (done) return value;
+  }
+}
+
+/** `trainBpe` in small steps, for a caller that does other things meanwhile: yields how many tokens there are so far. */
+export function* bpeMerges(
+  texts: Iterable<string>,
+  { size, special }: BpeOptions,
+): Generator<number, Record<string, unknown>> {
   const least = special.length + 256;
   if (size < least) throw new UsageError(`trainBpe: expected a size of at least ${least}, got ${size}.`);
   const letters = byteLetters();
   const tokens = [...letters].sort();
   const ids = new Map(tokens.map((token, i) => [token, i]));
-  const words = [...countWords(texts)].map(([word, count]) => ({
+  const words = [...(yield* countWords(texts, special.length + 256))].map(([word, count]) => ({
     ids: [...utf8(word)].map((byte) => ids.get(letters[byte]!)!),
     count,
   }));
@@ -35,6 +47,7 @@ export function trainBpe(texts: Iterable<string>, { size, special }: BpeOptions)
     merges.push([left, right]);
     tokens.push(left + right);
     pairs.merge(best, tokens.length - 1);
+    yield special.length + tokens.length;
   }
   const vocab = Object.fromEntries([...special, ...tokens].map((token, id) => [token, id]));
   const added = special.map((content, id) => ({
@@ -60,9 +73,12 @@ export function trainBpe(texts: Iterable<string>, { size, special }: BpeOptions)
   };
 }
 
-function countWords(texts: Iterable<string>): Map<string, number> {
+function* countWords(texts: Iterable<string>, tokens: number): Generator<number, Map<string, number>> {
   const counts = new Map<string, number>();
-  for (const text of texts) for (const [word] of text.matchAll(WORDS)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  for (const text of texts) {
+    for (const [word] of text.matchAll(WORDS)) counts.set(word, (counts.get(word) ?? 0) + 1);
+    yield tokens;
+  }
   return counts;
 }
 

@@ -1,6 +1,6 @@
 /** Text as ids. */
 
-export { type BpeOptions, trainBpe } from "./bpe-training.ts";
+export { type BpeOptions, bpeMerges, trainBpe } from "./bpe-training.ts";
 export {
   CaptionTokenizer,
   type EncodedCaptions,

@@ -15,12 +15,15 @@ const TEMPLATES = { seed: SEED_CHAT, chatml: CHATML } as const;
  * what is not said was chosen on validation scenes with both models that ship (docs/log.md).
  */
 export const describing = z.strictObject({
-  /** Descriptions of a picture. */
-  bestOf: z.int().min(1).max(256).default(16),
-  temperature: z.number().positive().max(10).default(0.8),
-  topP: z.number().positive().max(1).default(0.9),
-  /** How near a text lies to the picture is at most 1; so much is added for each nat of its log likelihood. */
-  likelihood: z.number().min(0).max(1).default(0),
+  bestOf: z.int().min(1).max(256).default(16).describe("descriptions that are sampled"),
+  temperature: z.number().positive().max(10).default(0.8).describe("of their sampling"),
+  topP: z.number().positive().max(1).default(0.9).describe("of their sampling"),
+  likelihood: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe("what a nat of log likelihood adds to the similarity of text and picture, which is at most 1"),
 });
 
 export type Describing = z.infer<typeof describing>;

@@ -1,14 +1,27 @@
-/** Training: stages, the loop, recipes. */
-export { codebookHealth } from "./codebook/health.ts";
-export { sceneTalk, userTalk } from "./data/described-pictures.ts";
+/** Training: stages and their registry, recipes and chains, the loop. */
+export { codebookHealth } from "../evaluation/metrics/codebook-health.ts";
+export { type AssembleOptions, assemble } from "./chain/assemble.ts";
+export { assembleLanguage } from "./chain/assemble-language.ts";
+export { disassemble } from "./chain/disassemble.ts";
+export { findRecipe, readModelSizes, readRecipe } from "./chain/read-recipe.ts";
+export { type RunOptions, runStage, type StageResult } from "./chain/run-stage.ts";
+export { type DescribedPictures, ownCodes, sceneCodes } from "./data/described-pictures.ts";
 export { languageTexts } from "./data/language-texts.ts";
-export { type UserDataOptions, userData } from "./data/own-pictures.ts";
-export type { Picture, Pictures } from "./data/pictures.ts";
+export { type OwnPicturesOptions, ownPictures } from "./data/own-pictures.ts";
+export type { Picture, Pictures, TrainingData } from "./data/pictures.ts";
 export { sceneData, scenePictures } from "./data/scenes.ts";
+export type { Sources } from "./data/sources.ts";
 export type { LanguageTexts } from "./data/text-sequences.ts";
-export { stageOf, TUNING_STAGES, type TuningRecipe } from "./lm-recipe.ts";
-export { type LogLine, type LoopOptions, type LoopResult, type Stage, trainLoop } from "./loop/loop.ts";
-export { loadRecipe, type Recipe } from "./recipe.ts";
-export { runLmRecipe } from "./run-lm-recipe.ts";
-export { type RunRecipeOptions, runRecipe, type TrainingData } from "./run-recipe.ts";
-export { type PictureTalk, type RunTuningOptions, runTuningRecipe } from "./run-tuning-recipe.ts";
+export {
+  type Listener,
+  type LogLine,
+  type LoopOptions,
+  type LoopResult,
+  type Stage,
+  trainLoop,
+  type Work,
+} from "./loop/loop.ts";
+export { type ModelSizes, parseModelSizes } from "./recipe/model-sizes.ts";
+export { type StageRecipe, scaledRecipe, shortenedRecipe, splitRecipe, stageRecipe } from "./recipe/stage-recipe.ts";
+export { type BuiltStage, defineStage, type StageContext, type StageDefinition } from "./stages/definition.ts";
+export { STAGES } from "./stages/registry.ts";

@@ -148,12 +148,17 @@ describe("train and assemble", () => {
       const args = [...STAGES.map(recipe), "--run", "run", "--data", "photos", "--threads", "1", "--json"];
       const { code, stdout, stderr } = await seedling("train", ...args);
       expect({ code, stderr }).toMatchObject({ code: 0 });
-      // Each once, although five recipes opened the folder; and how many there were.
-      const said = stderr.trim().split("\n");
-      expect(said).toHaveLength(3);
-      expect(said[0]).toBe(`${join("photos", "0.png")}: no caption. Put it into 0.txt beside the picture.`);
-      expect(said[1]).toMatch(/^photos.broken\.png: .+\.$/);
-      expect(said[2]).toBe("left out of --data: 1 missing caption, 1 broken image");
+      // Each once, although five recipes train on the folder; and how many there were.
+      const problems = stderr
+        .trim()
+        .split("\n")
+        .filter((line) => line.startsWith("seedling: "));
+      expect(problems).toHaveLength(3);
+      expect(problems[0]).toBe(
+        `seedling: ${join("photos", "0.png")}: no caption. Put it into 0.txt beside the picture.`,
+      );
+      expect(problems[1]).toMatch(/^seedling: photos.broken\.png: .+\.$/);
+      expect(problems[2]).toBe("seedling: left out of --data: 1 missing caption, 1 broken image");
       const logged = stdout
         .toString()
         .trim()
@@ -163,7 +168,7 @@ describe("train and assemble", () => {
       for (const stage of STAGES)
         expect((await stat(join(root, "run", stage, "weights.safetensors"))).size).toBeGreaterThan(100);
 
-      const made = await seedling("assemble", "model", "--run", "run", "--recipe", recipe("codebook"));
+      const made = await seedling("assemble", "model", "--run", "run");
       expect({ ...made, stdout: made.stdout.toString() }).toEqual({ code: 0, stdout: "model\n", stderr: "" });
       const codes = await seedling("tokenize", "photos/1.png", "--model", "model", "--threads", "1", "--json");
       expect(codes.code, codes.stderr).toBe(0);
@@ -176,7 +181,7 @@ describe("train and assemble", () => {
         stdout: "apart: clip, causal-qformer, codebook, vae, diffusion\n",
         stderr: "",
       });
-      const again = await seedling("assemble", "model-again", "--run", "apart", "--recipe", recipe("codebook"));
+      const again = await seedling("assemble", "model-again", "--run", "apart");
       expect(again.code, again.stderr).toBe(0);
       const hash = (folder: string): Promise<Buffer> => readFile(join(root, folder, "model.safetensors"));
       expect((await hash("model-again")).equals(await hash("model"))).toBe(true);
@@ -222,10 +227,15 @@ describe("train and assemble", () => {
         expect(ended.stderr.trim()).not.toContain("\n");
       };
       await ends(3, /^seedling: wrong\.json: top level: Unrecognized key: "learnRate"\. See/, "train", "wrong.json");
-      await ends(3, /^seedling: none\.json: expected a recipe file, found none\./, "train", "none.json");
-      const on = (folder: string) => ["--data", folder, "--run", "other"];
+      await ends(
+        3,
+        /^seedling: none\.json: expected a recipe or the folder of a chain, found none\./,
+        "train",
+        "none.json",
+      );
+      const on = (folder: string) => ["--data", folder, "--run", "other", "-q"];
       await ends(3, /^seedling: "empty": no picture with a caption\./, "train", recipe("clip"), ...on("empty"));
-      await ends(4, /tokenizer of stage clip, found none\. Run/, "train", recipe("vae"), ...on("good"));
+      await ends(4, /tokenizer of stage clip, found none\. Run/, "train", recipe("diffusion"), ...on("good"));
       await ends(
         2,
         /^seedling: --adapter: expected a recipe of see, .* got clip\./,

@@ -60,7 +60,7 @@ try {
       logEvery: 1,
       saveEvery: 3,
       evaluateEvery: 100,
-      identity: "counting-1",
+      identity: { recipe: "counting-1" },
       resume,
       signal,
       onLine: (line) => process.stdout.write(`${JSON.stringify(line)}\n`),

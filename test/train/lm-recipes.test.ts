@@ -9,8 +9,15 @@ import { encodeChat, LmTokenizer, SEED_CHAT } from "../../src/text/index.ts";
 import { DESCRIBING, readLmManifest, writeLmManifest } from "../../src/text/lm-manifest.ts";
 import { assembleLanguage } from "../../src/training/chain/assemble-language.ts";
 import { REQUESTS } from "../../src/training/data/picture-sequences.ts";
-import { type LogLine, type LoopResult, runLmRecipe, runTuningRecipe } from "../../src/training/index.ts";
-import { loadTuningRecipe } from "../../src/training/lm-recipe.ts";
+import {
+  type LogLine,
+  type RunOptions,
+  readRecipe,
+  runStage,
+  type StageResult,
+  shortenedRecipe,
+} from "../../src/training/index.ts";
+import { learnedFrom } from "../../src/training/recipe/training-keys.ts";
 import { type Adapter, readPeftFolder, writePeftFolder } from "../../src/weights/index.ts";
 
 const recipe = fileURLToPath(new URL("../recipes/lm-pretrain.json", import.meta.url));
@@ -24,6 +31,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
+/** Trains the recipe at `path`. */
+async function run(path: string, options: Partial<RunOptions> & { readonly steps?: number }): Promise<StageResult> {
+  const { steps, ...rest } = options;
+  const recipe = await readRecipe(path);
+  const settings = { root, sources: {}, threads: 1, ...rest };
+  return runStage(steps === undefined ? recipe : shortenedRecipe(recipe, steps), settings);
+}
+
 test("pretraining makes a Hugging Face folder that speaks as its texts do, better than counting", async () => {
   const lines: LogLine[] = [];
   const plain = all.map((text) => ({ given: "", text }));
@@ -31,7 +46,7 @@ test("pretraining makes a Hugging Face folder that speaks as its texts do, bette
   const onLine = (line: LogLine): void => {
     lines.push(line);
   };
-  const { finished } = await runLmRecipe({ recipe, root, texts, threads: 1, onLine });
+  const { finished } = await run(recipe, { sources: { texts }, onLine });
   expect(finished).toBe(true);
   const number = (name: string): number => Number(lines.find((line) => line[name] !== undefined)![name]);
   expect(number("validation/perplexity")).toBeLessThan(number("trigramPerplexity"));
@@ -59,7 +74,7 @@ test("it goes on with texts behind lists of their words, and learns to say what 
     lines.push(line);
   };
   const path = fileURLToPath(new URL("../recipes/lm-read.json", import.meta.url));
-  await runLmRecipe({ recipe: path, root, texts, threads: 1, onLine });
+  await run(path, { sources: { texts }, onLine });
   const last = lines.findLast((line) => line["validation/nats"] !== undefined)!;
   expect(last["validation/nats"]).toBeLessThan(0.1);
   expect(last["validation/wrongListNats"]).toBeGreaterThan(1);
@@ -69,10 +84,15 @@ test("it goes on with texts behind lists of their words, and learns to say what 
   const json = JSON.parse(await readFile(path, "utf8"));
   const copy = join(root, "copy", "model");
   await cp(join(root, "lm-pretrain", "model"), copy, { recursive: true });
-  const onward = async (changes: object, options: object = {}): Promise<LoopResult> => {
+  await cp(join(root, "lm-pretrain", "weights.safetensors"), join(root, "copy", "weights.safetensors"));
+  const onward = async (changes: object, options: Partial<RunOptions> = {}): Promise<StageResult> => {
     const other = join(root, "other.json");
     await writeFile(other, JSON.stringify({ ...json, name: "other", continues: "copy", ...changes }));
-    return runLmRecipe({ recipe: other, root, texts, threads: 1, steps: 1, ...options });
+    return run(other, { sources: { texts }, steps: 1, ...options });
+  };
+  const onwardAnew = async (changes: object, options: Partial<RunOptions> = {}): Promise<StageResult> => {
+    await rm(join(root, "other"), { recursive: true });
+    return onward(changes, options);
   };
   const words = async (from: string): Promise<string> => readFile(join(root, from, "model", "tokenizer.json"), "utf8");
   await mkdir(join(root, "other", "model"), { recursive: true });
@@ -80,20 +100,24 @@ test("it goes on with texts behind lists of their words, and learns to say what 
   expect((await onward({})).finished).toBe(true);
   expect(await words("other")).toBe(await words("copy"));
 
-  const weights = await readFile(join(copy, "model.safetensors"));
+  const weights = await readFile(join(root, "copy", "weights.safetensors"));
   weights[weights.length - 2]! ^= 1; // another model than the one that the run has begun with
-  await writeFile(join(copy, "model.safetensors"), weights);
-  await expect(onward({}, { resume: true })).rejects.toThrow("other");
+  await writeFile(join(root, "copy", "weights.safetensors"), weights);
+  await expect(onward({}, { resume: true })).rejects.toThrow(
+    "other: expected a run with the same weights to begin with",
+  );
 
   const listless = async () => ({ train: listed, heldOut: listed.map(({ text }) => ({ given: "", text })) });
-  await expect(onward({}, { texts: listless })).rejects.toThrow(
+  await expect(onwardAnew({}, { sources: { texts: listless } })).rejects.toThrow(
     "other.json: texts.readLists: expected held-out scenes",
   );
-  await expect(onward({ lm: { ...json.lm, width: 16 } })).rejects.toThrow("got hidden_size 16, there 32");
-  await expect(onward({ lm: { ...json.lm, heads: 4 } })).rejects.toThrow("got num_attention_heads 4, there 2");
-  await expect(onward({ lm: { ...json.lm, vocabulary: 5 } })).rejects.toThrow("lm.vocabulary: expected at least the");
-  await expect(onward({ continues: "nothing" })).rejects.toThrow("model.safetensors: expected the weights");
-  await expect(onward({ continues: "other" })).rejects.toThrow("continues: expected another run, got this one");
+  await expect(onwardAnew({ lm: { ...json.lm, width: 16 } })).rejects.toThrow("got hidden_size 16, there 32");
+  await expect(onwardAnew({ lm: { ...json.lm, heads: 4 } })).rejects.toThrow("got num_attention_heads 4, there 2");
+  await expect(onwardAnew({ lm: { ...json.lm, vocabulary: 5 } })).rejects.toThrow(
+    "lm.vocabulary: expected at least the",
+  );
+  await expect(onwardAnew({ continues: "nothing" })).rejects.toThrow("weights.safetensors: expected the weights");
+  await expect(onwardAnew({ continues: "other" })).rejects.toThrow("continues: expected another run, got this one");
 }, 120_000);
 
 const CODES = 24;
@@ -109,7 +133,7 @@ const rows = COLORS.flatMap((color, c) =>
 
 test("a frozen model learns to say what codes show, then to draw and to talk, and opens with its adapter", async () => {
   const lines: LogLine[] = [];
-  const talk = async () => ({
+  const describedPictures = async () => ({
     train: rows,
     validation: rows,
     identity: "rows",
@@ -126,7 +150,7 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
   };
   const path = (name: string): string => fileURLToPath(new URL(`../recipes/${name}.json`, import.meta.url));
   const tuned = (name: string, steps: number) =>
-    runTuningRecipe({ recipe: path(name), root, talk, texts, threads: 1, onLine, steps });
+    run(path(name), { sources: { describedPictures, texts }, onLine, steps });
   await tuned("see", 500);
   const base = join(root, "lm-pretrain", "model");
   const { length } = (await LmTokenizer.open(base)).encode("a green star");
@@ -136,22 +160,22 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
   expect(last()["validation/nats"]).toBeLessThan(0.85 * blind);
   expect(last()["validation/wrongPictureNats"]).toBeGreaterThan(1.2 * Number(last()["validation/seenNats"]));
   await expect(
-    runTuningRecipe({ recipe: path("see-and-draw"), root, talk, threads: 1, steps: 1 }), // no plain texts
+    run(path("see-and-draw"), { sources: { describedPictures }, steps: 1 }), // no plain texts
   ).rejects.toThrow("see-and-draw.json: textShare: expected plain texts to learn from, got none.");
   const often = join(root, "often.json");
   await writeFile(often, JSON.stringify({ ...JSON.parse(await readFile(path("see"), "utf8")), manyShare: 1 }));
   const oftenAbout = (many?: readonly number[]) =>
-    runTuningRecipe({
-      recipe: often,
-      root: join(root, "often"),
-      base,
-      talk: async () => ({ ...(await talk()), ...(many ? { many: () => many } : {}) }),
-      texts,
-      threads: 1,
+    run(often, {
+      root: join(root, `often-${many}`),
+      sources: {
+        base,
+        describedPictures: async () => ({ ...(await describedPictures()), ...(many && { many: () => many }) }),
+        texts,
+      },
       steps: 1,
     });
   await expect(oftenAbout()).rejects.toThrow("often.json: manyShare: expected built-in scenes");
-  await expect(oftenAbout([])).rejects.toThrow("often.json: manyShare: none of the scenes has three kinds of things");
+  await expect(oftenAbout([])).rejects.toThrow("often.json: manyShare: none of the scenes has three kinds of objects");
   const [first, second] = [await oftenAbout([0]), await oftenAbout([1])];
   expect([...first.weights]).not.toEqual([...second.weights]); // one learned from the first row only, one from the second
   await tuned("see-and-draw", 60);
@@ -174,7 +198,8 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
   const instruct = JSON.parse(await readFile(path("instruct"), "utf8"));
   const alone = join(root, "alone.json");
   const stored = await readPeftFolder(adapter);
-  const fromAdapter = async (changes: object, from = base, odd?: Partial<Adapter>): Promise<LoopResult> => {
+  const fromAdapter = async (changes: object, from = base, odd?: Partial<Adapter>): Promise<StageResult> => {
+    await rm(join(root, "alone"), { recursive: true, force: true });
     await writeFile(alone, JSON.stringify({ ...instruct, peakRate: 1e-7, averageDecay: 0, ...changes }));
     const folder = odd ? join(root, "odd-adapter") : adapter;
     if (odd) {
@@ -182,8 +207,8 @@ test("a frozen model learns to say what codes show, then to draw and to talk, an
       const { baseHash: _, ...rest } = stored;
       await writePeftFolder(folder, { ...rest, ...odd });
     }
-    const there = { recipe: alone, root: join(root, "alone"), base: from, adapter: folder };
-    return runTuningRecipe({ ...there, talk, texts, threads: 1, steps: 1, onLine });
+    const there = { root: join(root, "alone"), adapter: folder, sources: { base: from, describedPictures, texts } };
+    return run(alone, { ...there, steps: 1, onLine });
   };
   const before = last();
   const own = { ...DESCRIBING, bestOf: 3, likelihood: 0.1 };
@@ -233,7 +258,8 @@ test("codes may be a projection of the codebook, and come out as rows like other
   await writeFile(path, JSON.stringify({ ...json, name: "projected", codeWords: "projection", averageDecay: 0 }));
   const vectors = Float32Array.from({ length: CODES * 4 }, (_, i) => Math.sin(i));
   const pictures = { train: rows, validation: rows, identity: "rows", codes: CODES, codebook: "0".repeat(16), vectors };
-  const { weights } = await runTuningRecipe({ recipe: path, root, talk: async () => pictures, threads: 1, steps: 20 });
+  const sources = { describedPictures: async () => pictures };
+  const { weights } = await run(path, { sources, steps: 20 });
   expect([...weights.keys()].filter((key) => key.startsWith("model.embed_tokens")).sort()).toEqual([
     "model.embed_tokens.code_projection.bias",
     "model.embed_tokens.code_projection.weight",
@@ -250,7 +276,7 @@ test("codes may be a projection of the codebook, and come out as rows like other
 
   const onward = { ...json, name: "rows-of-projected", continues: "projected", peakRate: 1e-7, averageDecay: 0 };
   await writeFile(path, JSON.stringify(onward));
-  const next = await runTuningRecipe({ recipe: path, root, talk: async () => pictures, threads: 1, steps: 1 });
+  const next = await run(path, { sources, steps: 1 });
   const rowsNow = next.weights.get("model.embed_tokens.added")!;
   expect(rowsNow.length).toBe((CODES + 2) * 32);
   expect(rowsNow[7 * 32 + 5]).toBeCloseTo(expected, 5);
@@ -261,7 +287,7 @@ test("how pictures are described belongs to no run's identity, and what is learn
   const json = JSON.parse(await readFile(new URL("../recipes/see.json", import.meta.url), "utf8"));
   const identity = async (changes: object): Promise<string> => {
     await writeFile(path, JSON.stringify({ ...json, ...changes }));
-    return (await loadTuningRecipe(path)).identity;
+    return JSON.stringify(learnedFrom((await readRecipe(path)).phases[0]!));
   };
   const plain = await identity({});
   expect(await identity({ describing: { bestOf: 7 }, about: "something else", saveEvery: 1 })).toBe(plain);
@@ -272,5 +298,5 @@ test("an unknown key and a missing one are named", async () => {
   const path = join(root, "wrong.json");
   await writeFile(path, JSON.stringify({ stage: "lm-pretrain", tokens: 5 }));
   const texts = async () => ({ train: [], heldOut: [] });
-  await expect(runLmRecipe({ recipe: path, root, texts })).rejects.toThrow(/wrong\.json: .*See docs\/recipes\.md/);
+  await expect(run(path, { sources: { texts } })).rejects.toThrow(/wrong\.json: .*See docs\/recipes\.md/);
 });

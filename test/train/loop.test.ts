@@ -41,7 +41,7 @@ function train(stage: Stage, options: Partial<LoopOptions> & { steps: number; ra
     logEvery: 1,
     saveEvery: 1000,
     evaluateEvery: 1000,
-    identity: "test",
+    identity: { recipe: "test" },
     resume: false,
     onLine: (line) => lines.push(line),
     ...rest,
@@ -176,8 +176,8 @@ describe("what goes wrong", () => {
   test("the run folder of another recipe is refused", async () => {
     const run = join(root, "other");
     await train(slope(), { run, steps: 2 });
-    await expect(train(slope(), { run, steps: 2, identity: "changed", resume: true })).rejects.toThrow(
-      /checkpoint-2: expected a run of this recipe, got another one's\. Use another run folder\.$/,
+    await expect(train(slope(), { run, steps: 2, identity: { recipe: "changed" }, resume: true })).rejects.toThrow(
+      /checkpoint-2: expected a run with the same recipe, got one with another\. Remove the folder/,
     );
   });
 });

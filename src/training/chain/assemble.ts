@@ -1,38 +1,39 @@
 /** The finished stages of a run as one model folder that everything else opens. */
 import { join } from "node:path";
-import { SetupError } from "../../base/errors.ts";
+import { InputError, SetupError } from "../../base/errors.ts";
 import { Params, paramAttrs } from "../../graph/index.ts";
 import { seedGraphs, unetGraph, vaeDecoderGraph } from "../../image-tokenizer/graphs.ts";
-import { makeFolder, writeFileAtomic } from "../../io/files.ts";
+import { exists, makeFolder, writeFileAtomic } from "../../io/files.ts";
 import type { SeedlingConfig } from "../../models/config.ts";
 import { TEMPERATURES } from "../../models/contrastive.ts";
 import { initialValues } from "../../nn/index.ts";
 import { CaptionTokenizer } from "../../text/index.ts";
 import { readJsonFile, type TensorToWrite, writeSafetensors } from "../../weights/index.ts";
-import { loadRecipe } from "../recipe.ts";
-import { loadWeights } from "../run-recipe.ts";
+import { loadWeights, weightsFile } from "../loop/weights-file.ts";
+import type { ModelSizes } from "../recipe/model-sizes.ts";
+import { STAGES } from "../stages/registry.ts";
+import { readModelSizes } from "./read-recipe.ts";
 
 export interface AssembleOptions {
-  /** Folder of the chain. */
+  /** Run folder. */
   readonly root: string;
-  /** Any recipe of the chain: it names the sizes. */
-  readonly recipe: string;
+  /** The model folder to write. */
   readonly out: string;
-  /** Which head paints; only that one is stored. */
+  /** Default: those of the run folder. */
+  readonly sizes?: ModelSizes;
+  /** The head that conditions the diffusion model; only that one is stored. */
   readonly paintsFrom: "image" | "text";
   readonly dtype: "F32" | "F16";
   /** Random weights of this seed instead of trained ones: the baseline of every score. */
   readonly untrainedSeed?: number;
 }
 
-const STAGES = ["clip", "causal-qformer", "codebook", "vae", "diffusion"] as const;
-
-/** Writes the folder. @throws SetupError naming the stage whose weights are missing. */
+/** Writes the folder. @throws SetupError naming a stage whose weights are missing */
 export async function assemble(options: AssembleOptions): Promise<void> {
   const { root, out, dtype, untrainedSeed } = options;
   const tokenizerJson = await readJsonFile(join(root, "tokenizer.json"), 16e6);
   const tokenizer = new CaptionTokenizer(tokenizerJson as Record<string, unknown>);
-  const { sizes } = await loadRecipe(options.recipe);
+  const sizes = options.sizes ?? (await sizesOf(root));
   const config: SeedlingConfig = { ...sizes.config(tokenizer.size), paintsFrom: options.paintsFrom };
   const trained = untrainedSeed === undefined ? await trainedWeights(root) : undefined;
   const [model, unet, vae] = [new Params(), new Params(), new Params()];
@@ -42,7 +43,7 @@ export async function assemble(options: AssembleOptions): Promise<void> {
 
   const write = async (name: string, params: Params, besides: readonly string[] = []): Promise<void> => {
     const tensors: TensorToWrite[] = [...params.declared().values()].map(paramAttrs).map(({ path, shape, init }) => {
-      const data = trained ? trained.get(path) : initialValues(path, shape, init, untrainedSeed!);
+      const data = trained ? trained.get(path) : initialValues(path, shape, init, untrainedSeed ?? 0);
       if (!data) throw new SetupError(`${root}: expected trained weights of ${path}, found none. Run all stages.`);
       return { name: path, dtype, shape, data };
     });
@@ -78,9 +79,18 @@ export async function assemble(options: AssembleOptions): Promise<void> {
   });
 }
 
+async function sizesOf(root: string): Promise<ModelSizes> {
+  const path = join(root, "model.json");
+  if (!(await exists(path)))
+    throw new InputError(
+      `${path}: expected the sizes of the model, found none. Name the recipe that it was trained by.`,
+    );
+  return readModelSizes(path);
+}
+
 async function trainedWeights(root: string): Promise<Map<string, Float32Array>> {
   const all = new Map<string, Float32Array>();
-  for (const stage of STAGES)
-    for (const [name, data] of await loadWeights(join(root, stage, "weights.safetensors"))) all.set(name, data);
+  for (const { name } of STAGES.filter(({ owns }) => owns.length > 0))
+    for (const [path, data] of await loadWeights(weightsFile(join(root, name)))) all.set(path, data);
   return all;
 }

@@ -1,13 +1,24 @@
-/** k-means on rows of floats, to start a codebook where the data is. Lloyd 1982, k-means++-free: random rows as start. */
+/** k-means on rows of floats, to start a codebook where the data is. Lloyd 1982, from random rows. */
 import type { Rng } from "../../base/rng.ts";
+import { Breath } from "../loop/breath.ts";
+import type { Work } from "../loop/loop.ts";
 
-/** Index of the nearest of `centers` for each of the rows, and the centers' squared lengths are taken once. */
-export function nearest(rows: Float32Array, centers: Float32Array, width: number): Int32Array {
+/** Rows between two looks at the clock. */
+const PIECE = 64;
+
+/** Index of the nearest center of each row. rows: f32 [n,width], centers: f32 [k,width] -> i32 [n]. */
+export async function nearest(
+  rows: Float32Array,
+  centers: Float32Array,
+  width: number,
+  breath = new Breath(),
+): Promise<Int32Array> {
   const [n, k] = [rows.length / width, centers.length / width];
   const lengths = new Float64Array(k);
-  for (let c = 0; c < k; c++) for (let d = 0; d < width; d++) lengths[c] = lengths[c]! + centers[c * width + d]! ** 2;
+  for (let c = 0; c < k; c++) for (let d = 0; d < width; d++) lengths[c]! += centers[c * width + d]! ** 2;
   const out = new Int32Array(n);
   for (let i = 0; i < n; i++) {
+    if (i % PIECE === 0) await breath.take();
     let best = Infinity;
     for (let c = 0; c < k; c++) {
       let dot = 0;
@@ -22,28 +33,38 @@ export function nearest(rows: Float32Array, centers: Float32Array, width: number
   return out;
 }
 
-/** @returns f32 [k,width]. A center that loses all its rows starts again at a random row. */
-export function kmeans(rows: Float32Array, width: number, k: number, rounds: number, rng: Rng): Float32Array {
+/**
+ * Centers of the rows, f32 [k,width]. A center that loses all its rows starts again at a random row.
+ * @throws the reason of `signal` soon after it is aborted
+ */
+export async function kmeans(
+  rows: Float32Array,
+  { width, centers: k, rounds, rng }: { width: number; centers: number; rounds: number; rng: Rng },
+  { signal, onProgress }: Work = {},
+): Promise<Float32Array> {
   const n = rows.length / width;
   const centers = new Float32Array(k * width);
+  const breath = new Breath(signal);
   const restart = (c: number): void => {
     const i = rng.int(n);
     centers.set(rows.subarray(i * width, (i + 1) * width), c * width);
   };
   for (let c = 0; c < k; c++) restart(c);
   for (let round = 0; round < rounds; round++) {
-    const owner = nearest(rows, centers, width);
+    onProgress?.("k-means", round, rounds, "rounds");
+    const owner = await nearest(rows, centers, width, breath);
     const sums = new Float64Array(k * width);
     const counts = new Float64Array(k);
     for (let i = 0; i < n; i++) {
       const c = owner[i]!;
-      counts[c] = counts[c]! + 1;
-      for (let d = 0; d < width; d++) sums[c * width + d] = sums[c * width + d]! + rows[i * width + d]!;
+      counts[c]! += 1;
+      for (let d = 0; d < width; d++) sums[c * width + d]! += rows[i * width + d]!;
     }
     for (let c = 0; c < k; c++) {
       if (counts[c] === 0) restart(c);
       else for (let d = 0; d < width; d++) centers[c * width + d] = sums[c * width + d]! / counts[c]!;
     }
   }
+  onProgress?.("k-means", rounds, rounds, "rounds");
   return centers;
 }

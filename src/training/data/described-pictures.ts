@@ -1,43 +1,70 @@
-/** What is said of built-in scenes, beside the codes of their pictures: what a language model learns to see and draw from. */
+/** Codes of pictures with what is said of them: what a language model learns to see and draw from. */
 import { join } from "node:path";
+import { hashText } from "../../base/rng.ts";
 import { openAtlas } from "../../data/atlas.ts";
 import { codeShards, type DescribedCodes, describedScenes, readCodeFolder } from "../../data/described-codes.ts";
 import { everydayNouns, nounTable } from "../../data/nouns.ts";
 import { createSceneSource, type SceneSource } from "../../data/scenes.ts";
 import type { SeedTokenizer } from "../../image-tokenizer/seed-tokenizer.ts";
-import type { TuningRecipe } from "../lm-recipe.ts";
-import type { PictureTalk } from "../run-tuning-recipe.ts";
-import { hashOf } from "./feature-cache.ts";
+import { hashOf } from "../../io/hash.ts";
+import type { Work } from "../loop/loop.ts";
+import type { DescribedData } from "../recipe/described-keys.ts";
 
-/** Kinds of things in a picture that has many. */
+export interface DescribedPictures {
+  readonly train: readonly DescribedCodes[];
+  readonly validation: readonly DescribedCodes[];
+  /** Indices of the training rows whose pictures show three kinds of objects or more; unknown for own codes. */
+  readonly many?: () => readonly number[];
+  /** Names the rows: part of the identity of a run. */
+  readonly identity: string;
+  /** Size of the codebook. */
+  readonly codes: number;
+  /** The codebook's vectors, f32 [codes,E]. */
+  readonly vectors: Float32Array;
+  /** Hash of the codebook's vectors. */
+  readonly codebook: string;
+}
+
+/** Kinds of objects in a picture that has many. */
 const MANY = 3;
 
-/** Tokenizes scenes, once for each tokenizer; the codes stay in the run folder. */
-export async function sceneTalk(
+/** Tokenizes scenes, once for each tokenizer; their codes are kept in the run folder. */
+export async function sceneCodes(
   tokenizer: SeedTokenizer,
-  { nouns, scenes, validation }: TuningRecipe["data"],
+  { nouns, scenes, validation }: DescribedData,
   root: string,
-  onProgress?: (done: number, total: number) => void,
-): Promise<PictureTalk> {
-  const atlas = await openAtlas();
+  { signal, onProgress }: Work = {},
+): Promise<DescribedPictures> {
+  const atlas = await openAtlas({ progress: (done, total) => onProgress?.("drawing icons", done, total, "icons") });
   const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
   const size = tokenizer.config.vision.imageSize;
   const { codebookSize, codebookHash } = tokenizer;
   const rows = async (split: "train" | "validation", count: number): Promise<DescribedCodes[]> => {
     const source = createSceneSource(atlas, { size, nouns: list, split });
+    const what = `coding ${split} pictures`;
     return codeShards({
       folder: join(root, "codes", hashOf("codes-1", codebookHash, split, String(size), source.nouns.join())),
       count,
       codebookSize,
-      make: (start, size) => describedScenes((images) => tokenizer.encode(images), source, start, size),
-      ...(onProgress ? { onProgress } : {}),
+      make: (start, size) => {
+        let done = start;
+        const encode: SeedTokenizer["encode"] = (images, options) => {
+          signal?.throwIfAborted();
+          onProgress?.(what, done, count, "pictures");
+          done += images.length;
+          return tokenizer.encode(images, options);
+        };
+        return describedScenes(encode, source, start, size);
+      },
+      onProgress: (done) => onProgress?.(what, done, count, "pictures"),
     });
   };
   const train = await rows("train", scenes);
   return {
     train,
     validation: await rows("validation", validation),
-    many: () => manyThings(createSceneSource(atlas, { size: 8, nouns: list, split: "train" }), train.length), // nobody looks
+    // The pixels are not looked at, so they are few.
+    many: () => manyObjects(createSceneSource(atlas, { size: 8, nouns: list, split: "train" }), train.length),
     identity: `scenes ${scenes} ${list.length}`,
     codes: codebookSize,
     vectors: tokenizer.codebook,
@@ -45,24 +72,34 @@ export async function sceneTalk(
   };
 }
 
-/** Which of the first scenes show three kinds of things or more. */
-export function manyThings(source: SceneSource, count: number): number[] {
+/** Which of the first scenes show three kinds of objects or more. */
+export function manyObjects(source: SceneSource, count: number): number[] {
   const kinds = (i: number): number => new Set(source.scene(i).objects.map(({ noun }) => noun)).size;
   return Array.from({ length: count }, (_, i) => i).filter((i) => kinds(i) >= MANY);
 }
 
-/** A user's own codes with captions: .jsonl files in a folder; one line in twenty is kept for validation. */
-export async function userTalk(tokenizer: SeedTokenizer, folder: string): Promise<PictureTalk> {
+/** One picture in twenty is held out, with everything that is said of it. */
+function isHeldOut({ codes }: DescribedCodes): boolean {
+  return hashText(codes.join(" ")) % 20 === 0;
+}
+
+/** Own codes with captions: the .jsonl files of a folder. All lines of one picture are either learned or held out. */
+export async function ownCodes(tokenizer: SeedTokenizer, folder: string): Promise<DescribedPictures> {
   const { codebookSize, codebookHash } = tokenizer;
   const rows = await readCodeFolder(folder, codebookSize);
-  const held = rows.filter((_, i) => i % 20 === 19);
-  const train = rows.filter((_, i) => i % 20 !== 19);
   return {
-    train,
-    validation: held.length > 0 ? held : train,
+    ...splitByPicture(rows),
     identity: hashOf(JSON.stringify(rows)),
     codes: codebookSize,
     vectors: tokenizer.codebook,
     codebook: codebookHash,
   };
+}
+
+/** With too few pictures to hold any out, validation is on the training pictures. */
+export function splitByPicture(rows: readonly DescribedCodes[]): Pick<DescribedPictures, "train" | "validation"> {
+  const held = rows.filter(isHeldOut);
+  const train = rows.filter((row) => !isHeldOut(row));
+  if (held.length === 0 || train.length === 0) return { train: rows, validation: rows };
+  return { train, validation: held };
 }

@@ -1,30 +1,30 @@
 /**
- * Frozen features, computed once and kept on disk as float16: what learns later trains at its own speed.
- * A cache is a folder of safetensors shards named by the hash of everything the numbers depend on.
+ * Frozen features, computed once and kept on disk as float16, so that a later stage trains at the speed of what learns.
+ * A cache is a folder of safetensors shards named by the hash of everything that the numbers depend on.
  */
-import { createHash } from "node:crypto";
 import { type FileHandle, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { SetupError } from "../../base/errors.ts";
 import { permutation, Rng } from "../../base/rng.ts";
 import { fileError, makeFolder, writeFileAtomic } from "../../io/files.ts";
+import { hashOf } from "../../io/hash.ts";
 import type { Value, Values } from "../../runtime/index.ts";
 import { float16ArrayToFloat32, openSafetensors, type TensorToWrite, writeSafetensors } from "../../weights/index.ts";
+import type { Work } from "../loop/loop.ts";
 import { type Picture, type Pictures, take } from "./pictures.ts";
+import { joinRows } from "./rows.ts";
 
 const SHARD = 2000;
 const CHUNK = 100;
 
-export interface CacheOptions {
+export interface CacheOptions extends Work {
   readonly folder: string;
   readonly pictures: Pictures;
   readonly count: number;
-  /** Everything else the features depend on: weights, preprocessing. */
+  /** Everything that the features depend on besides the pictures: weights, preprocessing. */
   readonly key: string;
   /** Features of pictures, first axis = pictures. */
   readonly compute: (pictures: readonly Picture[]) => Promise<Values>;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 interface Shard {
@@ -38,17 +38,9 @@ export interface CachedBatch {
   readonly captions: readonly string[];
 }
 
-/** SHA-256 of several texts and arrays, 16 hex digits. */
-export function hashOf(...parts: readonly (string | Float32Array)[]): string {
-  const hash = createHash("sha256");
-  for (const part of parts)
-    hash.update(typeof part === "string" ? part : new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
-  return hash.digest("hex").slice(0, 16);
-}
-
-/** Computes what is missing and opens the cache. A run that is stopped half-way continues with the next shard. */
+/** Computes what is missing and opens the cache. After an interruption, finished shards are not computed again. */
 export async function cacheFeatures(options: CacheOptions): Promise<FeatureCache> {
-  const { pictures, count, compute, signal, onProgress } = options;
+  const { pictures, count, onProgress } = options;
   const folder = join(options.folder, hashOf(pictures.identity, options.key, String(count)));
   await makeFolder(folder);
   const shards: Shard[] = [];
@@ -56,57 +48,38 @@ export async function cacheFeatures(options: CacheOptions): Promise<FeatureCache
     const name = join(folder, `shard-${String(start / SHARD).padStart(5, "0")}`);
     let shard = await openShard(name);
     if (!shard) {
-      await writeShard(
-        name,
-        start,
-        Math.min(SHARD, count - start),
-        { pictures, compute, ...(signal ? { signal } : {}) },
-        (done) => onProgress?.(start + done, count),
-      );
+      await writeShard(name, start, Math.min(SHARD, count - start), options);
       shard = await openShard(name);
     }
     if (!shard) throw new SetupError(`${name}: written, but it cannot be read back. Check the disk and ulimit -n.`);
     shards.push(shard);
-    onProgress?.(Math.min(start + SHARD, count), count);
+    onProgress?.(WHAT, Math.min(start + SHARD, count), count, "pictures");
   }
   return new FeatureCache(shards, count, pictures.block);
 }
 
-async function writeShard(
-  name: string,
-  start: number,
-  size: number,
-  { pictures, compute, signal }: Pick<CacheOptions, "pictures" | "compute" | "signal">,
-  onProgress: (done: number) => void,
-): Promise<void> {
+const WHAT = "computing features";
+
+async function writeShard(name: string, start: number, size: number, options: CacheOptions): Promise<void> {
+  const { pictures, compute, signal, onProgress, count } = options;
   const captions: string[] = [];
   const parts: Values[] = [];
   for (let at = 0; at < size; at += CHUNK) {
     signal?.throwIfAborted();
+    onProgress?.(WHAT, start + at, count, "pictures");
     const chunk = await take(pictures, start + at, Math.min(CHUNK, size - at));
     captions.push(...chunk.map((p) => p.caption));
     parts.push(await compute(chunk));
-    onProgress(at + chunk.length);
   }
   const tensors: TensorToWrite[] = Object.keys(parts[0]!).map((key) => {
     const values = parts.map((part) => part[key]!);
-    return { name: key, dtype: "F16", shape: [size, ...values[0]!.shape.slice(1)], data: () => join32(values) };
+    return { name: key, dtype: "F16", shape: [size, ...values[0]!.shape.slice(1)], data: () => joinRows(values) };
   });
   await rm(`${name}.safetensors`, { force: true }).catch((error: unknown) => {
     throw fileError(error, `${name}.safetensors`);
   });
   await writeFileAtomic(`${name}.json`, JSON.stringify(captions));
   await writeSafetensors(`${name}.safetensors`, tensors);
-}
-
-function join32(values: readonly Value[]): Float32Array {
-  const out = new Float32Array(values.reduce((sum, v) => sum + v.data.length, 0));
-  let at = 0;
-  for (const { data } of values) {
-    out.set(data, at);
-    at += data.length;
-  }
-  return out;
 }
 
 async function openShard(name: string): Promise<Shard | undefined> {
@@ -156,6 +129,19 @@ export class FeatureCache {
 
   shuffledBatch(start: number, count: number, names?: readonly string[]): Promise<CachedBatch> {
     return this.batch(this.shuffledIndices(start, count), names);
+  }
+
+  /** Examples start..start+count in their order. */
+  range(start: number, count: number, names?: readonly string[]): Promise<CachedBatch> {
+    return this.batch(
+      Array.from({ length: count }, (_, i) => start + i),
+      names,
+    );
+  }
+
+  /** Captions of the first examples, at most `most`. */
+  async captions(most: number): Promise<readonly string[]> {
+    return (await this.range(0, Math.min(most, this.count), [])).captions;
   }
 
   /** Features (all, or those named) and captions of some examples. */

@@ -2,10 +2,11 @@
  * What the frozen features depend on, as hashes: features that were cached under another key are not used.
  * Everything that changes the numbers belongs in here, but for the pictures, whose identity stands beside.
  */
+
+import { hashOf } from "../../io/hash.ts";
 import type { SeedlingConfig } from "../../models/config.ts";
 import type { PixelVaeConfig } from "../../models/pixel-vae.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
-import { hashOf } from "./feature-cache.ts";
 
 type Weights = ReadonlyMap<string, Float32Array>;
 

@@ -5,25 +5,23 @@ import { openAtlas } from "../../data/atlas.ts";
 import { everydayNouns, nounTable } from "../../data/nouns.ts";
 import { createSceneSource, type Scene } from "../../data/scenes.ts";
 import { isHeldOutText, nounFacts, wordNetTexts } from "../../data/texts.ts";
-import type { LmPretrainRecipe } from "../lm-recipe.ts";
+import { Breath } from "../loop/breath.ts";
+import type { Work } from "../loop/loop.ts";
+import type { TextsData } from "../recipe/text-keys.ts";
 import type { LanguageText, LanguageTexts } from "./text-sequences.ts";
 
-/** Pixels are not looked at, so they are as few as can be. */
+/** The pixels are not looked at, so they are few. */
 const SIZE = 8;
 
-export async function languageTexts({
-  scenes,
-  nouns,
-  factsTimes,
-  wordNetShare,
-  listed,
-  mostQuestions,
-}: Omit<LmPretrainRecipe["texts"], "readLists">): Promise<LanguageTexts> {
+export async function languageTexts(
+  { scenes, nouns, factsTimes, wordNetShare, listed, mostQuestions }: Omit<TextsData, "readLists">,
+  work: Work = {},
+): Promise<LanguageTexts> {
   const glosses = await wordNetTexts();
   const plain = (text: string): LanguageText => ({ given: "", text });
   const some = glosses.filter((_, i) => i % 1000 < 1000 * wordNetShare).map(plain);
   const facts = nounFacts().map(plain);
-  const said = scenes > 0 ? await sceneTexts(scenes, nouns, listed, mostQuestions) : [];
+  const said = scenes > 0 ? await sceneTexts({ scenes, nouns, listed, mostQuestions }, work) : [];
   const all = [...some, ...said];
   const heldOut = ({ given, text }: LanguageText): boolean => isHeldOutText(given + text);
   return {
@@ -33,21 +31,33 @@ export async function languageTexts({
 }
 
 async function sceneTexts(
-  count: number,
-  nouns: number,
-  listed: number,
-  mostQuestions?: number,
+  { scenes: count, nouns, listed, mostQuestions }: Pick<TextsData, "scenes" | "nouns" | "listed" | "mostQuestions">,
+  { signal, onProgress }: Work,
 ): Promise<LanguageText[]> {
   const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
-  const source = createSceneSource(await openAtlas(), { size: SIZE, nouns: list, split: "train" });
-  return Array.from({ length: count }, (_, seed) => {
+  const source = createSceneSource(
+    await openAtlas({ progress: (done, total) => onProgress?.("drawing icons", done, total, "icons") }),
+    {
+      size: SIZE,
+      nouns: list,
+      split: "train",
+    },
+  );
+  const breath = new Breath(signal);
+  const texts: LanguageText[] = [];
+  for (let seed = 0; seed < count; seed++) {
     const rng = new Rng(hashText(`listed/${seed}`));
     const scene = source.scene(seed);
     const text = sceneText(mostQuestions === undefined ? scene : withQuestions(scene, mostQuestions, rng));
-    return rng.next() < listed
-      ? { given: `${wordList(scene, source.scene(rng.int(count)), rng)}:`, text: ` ${text}` }
-      : { given: "", text };
-  });
+    texts.push(
+      rng.next() < listed
+        ? { given: `${wordList(scene, source.scene(rng.int(count)), rng)}:`, text: ` ${text}` }
+        : { given: "", text },
+    );
+    await breath.take();
+    onProgress?.("describing scenes", seed + 1, count, "scenes");
+  }
+  return texts;
 }
 
 /** The scene with so many of its questions, drawn from all and in their order. */

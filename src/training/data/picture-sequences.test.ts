@@ -48,7 +48,7 @@ test("conversations learn answers and pictures that were asked for, in either te
 });
 
 test("some rows are taken oftener than they come", async () => {
-  const first = { ...common, stage: "see", drawShare: 0, oftener: { places: [1], share: 0.6 } } as const;
+  const first = { ...common, stage: "see", drawShare: 0, oftener: { indices: [1], share: 0.6 } } as const;
   const said = await Promise.all(Array.from({ length: 100 }, (_, i) => learned(pictureTexts(first), i)));
   const often = said.filter((one) => one === "cat 7.").length;
   expect(often).toBeGreaterThan(70); // 80 expected, 50 without

@@ -44,10 +44,10 @@ export interface PictureTextsOptions {
   /** Share of sequences in which the model draws; none in stage `see`. */
   readonly drawShare: number;
   /** Share of conversations about a picture that begin with the request to describe it. Default 0.5. */
-  readonly describeShare?: number;
+  readonly describeShare?: number | undefined;
   readonly seed: number;
-  /** Places of rows from which this share of sequences about pictures is taken; the rest goes through all rows in turn. */
-  readonly oftener?: { readonly places: readonly number[]; readonly share: number };
+  /** Rows from which this share of the sequences about pictures is drawn; the rest goes through all rows in turn. */
+  readonly oftener?: { readonly indices: readonly number[]; readonly share: number };
   /**
    * Every row comes with the codes of the next one: a model that looks is worse at these texts than at the right ones, and
    * a model that has learned only how captions are spoken is not. Default false.
@@ -70,7 +70,7 @@ export function pictureTexts(options: PictureTextsOptions): Sequences {
       if (plain && rng.next() < plain.share)
         return encodePieces(options.tokenizer, [{ text: plain.texts[rng.int(plain.texts.length)]!, learned: true }]);
       const chosen = oftener && rng.next() < oftener.share;
-      const row = rows[chosen ? oftener.places[rng.int(oftener.places.length)]! : order.at(index)]!;
+      const row = rows[chosen ? oftener.indices[rng.int(oftener.indices.length)]! : order.at(index)]!;
       if (stage === "instruct") return conversation(row, rows[rng.int(rows.length)]!, rng, options);
       return stage === "see-and-draw" && rng.next() < options.drawShare ? drawn(row, options) : seen(row, options);
     },

@@ -1,15 +1,15 @@
-/** What every stage trains on: pictures with captions, reached by a number that grows for ever. */
+/** Pictures with captions, indexed by an unbounded counter. */
 import type { RgbImage } from "../../image/index.ts";
 
 export interface Picture {
   readonly image: RgbImage;
   readonly caption: string;
-  /** Where things are, if that is known; later ones are drawn over earlier ones. */
-  readonly things?: readonly Thing[];
+  /** Where its objects are, if that is known; later ones are drawn over earlier ones. */
+  readonly objects?: readonly BoxedObject[];
 }
 
-/** A thing and the box that holds it, in pixels; (x, y) is the top left corner. */
-export interface Thing {
+/** An object and its bounding box, in pixels; (x, y) is the top left corner. */
+export interface BoxedObject {
   readonly name: string;
   readonly x: number;
   readonly y: number;
@@ -18,14 +18,29 @@ export interface Thing {
 }
 
 export interface Pictures {
-  /** Says what the pictures are: part of the identity of a run and of cached features. */
+  /** Names the pictures: part of the identity of a run and of cached features. */
   readonly identity: string;
+  /** How many different pictures there are; absent for an unbounded source. */
+  readonly count?: number;
   /** Pictures in a row that belong into one batch; shuffling keeps them together. Default 1. */
   readonly block?: number;
-  /** What things can be called, for pictures that know where things are. */
+  /** Names of all objects, for pictures whose objects' positions are known. */
   readonly names?: readonly string[];
-  /** Picture number `index`; any index is valid, sources of finite length begin again in another order. */
+  /** Picture number `index`; any index is valid, a finite source begins again in another order. */
   get(index: number): Picture | Promise<Picture>;
+}
+
+/** What a stage of pictures trains on and is measured by. */
+export interface TrainingData {
+  readonly train: Pictures;
+  readonly validation: Pictures;
+  /** Texts whose words make the vocabulary. */
+  readonly words: () => Iterable<string>;
+}
+
+/** `wanted` pictures, or as many as there are. */
+export function atMost(pictures: Pictures, wanted: number): number {
+  return Math.min(wanted, pictures.count ?? wanted);
 }
 
 export function take(pictures: Pictures, start: number, count: number): Promise<Picture[]> {

@@ -2,23 +2,22 @@
 import { openAtlas } from "../../data/atlas.ts";
 import { everydayNouns, nounTable } from "../../data/nouns.ts";
 import { createSceneSource, type SceneSource } from "../../data/scenes.ts";
-import type { TrainingData } from "../run-recipe.ts";
-import type { Picture, Pictures } from "./pictures.ts";
+import type { Work } from "../loop/loop.ts";
+import type { Picture, Pictures, TrainingData } from "./pictures.ts";
 
 const VOCABULARY_SCENES = 20_000;
 
-export interface SceneDataOptions {
+export interface SceneDataOptions extends Work {
   /** The first n everyday nouns; 0 for the full table. */
   readonly nouns: number;
   /** Side of the pictures, px. */
   readonly size: number;
-  /** Pictures that a run sees, and the share of them at its start that show one kind of thing only. */
+  /** Pictures that a run sees, and the share of them at its start that show one kind of object only. */
   readonly pictures: number;
   readonly warmupShare?: number | undefined;
-  /** Training pictures in a row that only their things tell apart, and how often a drawing is drawn anew. */
+  /** Training pictures in a row that only their objects tell apart, and how often a drawing is drawn anew. */
   readonly likeness?: number | undefined;
   readonly redrawn?: number | undefined;
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Scenes by seed: the first `simple.count` from an easier source. */
@@ -45,8 +44,8 @@ export function scenePictures(
 
 function toPicture(source: SceneSource, index: number): Picture {
   const { pixels, caption, size, objects } = source.scene(index % source.seeds);
-  const things = objects.map(({ noun: name, x, y, w, h }) => ({ name, x, y, w, h }));
-  return { image: { width: size, height: size, data: pixels }, caption, things };
+  const boxes = objects.map(({ noun: name, x, y, w, h }) => ({ name, x, y, w, h }));
+  return { image: { width: size, height: size, data: pixels }, caption, objects: boxes };
 }
 
 export async function sceneData({
@@ -58,7 +57,7 @@ export async function sceneData({
   redrawn = 0,
   onProgress,
 }: SceneDataOptions): Promise<TrainingData> {
-  const atlas = await openAtlas(onProgress ? { progress: onProgress } : {});
+  const atlas = await openAtlas({ progress: (done, total) => onProgress?.("drawing icons", done, total, "icons") });
   const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
   const common = { size, nouns: list, questions: false } as const;
   const training = { ...common, split: "train", likeness, redrawn } as const;

@@ -1,14 +1,15 @@
-/** What a language model learns from texts and is measured by: packed one behind the other, or one by one behind lists. */
+/** What a language model learns from and is measured by: packed texts, or one text a sequence, after a list of its words. */
 import { InputError } from "../../base/errors.ts";
 import { Trigram } from "../../evaluation/metrics/trigram.ts";
+import { hashOf } from "../../io/hash.ts";
 import type { LmTokenizer } from "../../text/index.ts";
 import type { Sequences } from "../language/lm-stage.ts";
-import type { LmPretrainRecipe } from "../lm-recipe.ts";
-import { hashOf } from "./feature-cache.ts";
+import { Breath } from "../loop/breath.ts";
+import type { Work } from "../loop/loop.ts";
 import { packedTexts } from "./packed-texts.ts";
 import { type EncodedText, wholeTexts } from "./whole-texts.ts";
 
-/** A text, and the list of words that stands before it; "" where there is none. */
+/** A text, and the list of words that precedes it; "" where there is none. */
 export interface LanguageText {
   readonly given: string;
   readonly text: string;
@@ -24,24 +25,32 @@ export interface LmSequences {
   readonly train: Sequences;
   readonly validation: Sequences & { readonly count: number };
   readonly beside: Readonly<Record<string, Sequences>>;
-  /** What is known before anything is learned. */
+  /** Numbers that are known before training. */
   readonly baseline: Readonly<Record<string, number>>;
 }
 
-/** Texts one behind the other, beside what a trigram model reaches; or one by one behind lists, beside the wrong lists. */
-export function sequencesOf(
+interface SequencesOptions extends Work {
+  /** Tokens of a sequence. */
+  readonly length: number;
+  readonly seed: number;
+  /** Held-out sequences that are measured, at most. */
+  readonly validation: number;
+  readonly readLists: boolean;
+  /** The recipe's file, for messages. */
+  readonly where: string;
+}
+
+/** Packed texts, and what a trigram model reaches on them; with `readLists` one text a sequence, and wrong lists beside. */
+export async function sequencesOf(
   texts: LanguageTexts,
   tokenizer: LmTokenizer,
-  { length, seed, validation, texts: { readLists } }: LmPretrainRecipe,
-  where: string,
-): LmSequences {
+  options: SequencesOptions,
+): Promise<LmSequences> {
+  const { length, seed, validation, readLists, where } = options;
   const identity = hashOf(JSON.stringify(texts.train));
   const end = tokenizer.eos!;
-  const encode = ({ given, text }: LanguageText): EncodedText => ({
-    given: tokenizer.encode(given),
-    said: tokenizer.encode(text),
-  });
-  const [learned, heldOut] = [texts.train.map(encode), texts.heldOut.map(encode)];
+  const learned = await encoded(texts.train, tokenizer, options);
+  const heldOut = await encoded(texts.heldOut, tokenizer, options);
   if (readLists) {
     const listed = heldOut.filter(({ given }) => given.length > 0);
     const plain = heldOut.filter(({ given }) => given.length === 0);
@@ -54,8 +63,8 @@ export function sequencesOf(
       train: wholeTexts(learned, { ...common, identity }),
       validation: { ...wholeTexts(listed, common), count: listed.length },
       beside: {
-        ...(listed.length > 1 ? { wrongList: wholeTexts(listed, { ...common, wrongGiven: true }) } : {}),
-        ...(plain.length > 0 ? { text: wholeTexts(plain, common) } : {}),
+        ...(listed.length > 1 && { wrongList: wholeTexts(listed, { ...common, wrongGiven: true }) }),
+        ...(plain.length > 0 && { text: wholeTexts(plain, common) }),
       },
       baseline: { texts: learned.length },
     };
@@ -75,6 +84,22 @@ export function sequencesOf(
       ...trigramBaseline(whole(learned), measured, tokenizer.size, end),
     },
   };
+}
+
+async function encoded(
+  texts: readonly LanguageText[],
+  tokenizer: LmTokenizer,
+  { signal, onProgress }: Work,
+): Promise<EncodedText[]> {
+  const breath = new Breath(signal);
+  const all: EncodedText[] = [];
+  for (const { given, text } of texts) {
+    all.push({ given: tokenizer.encode(given), said: tokenizer.encode(text) });
+    if (all.length % 64 > 0) continue;
+    await breath.take();
+    onProgress?.("tokenizing", all.length, texts.length, "texts");
+  }
+  return all;
 }
 
 /** What counting alone reaches on the held-out texts. */

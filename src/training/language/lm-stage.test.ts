@@ -65,7 +65,7 @@ async function train(options: Partial<LmStageOptions>): Promise<LoopResult & { n
   const result = await trainLoop(stage, {
     run: join(run, String(Math.random())),
     runtime,
-    identity: "test",
+    identity: { recipe: "test" },
     seed: 1,
     batch: 8,
     accumulate: 1,

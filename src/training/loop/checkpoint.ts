@@ -1,21 +1,21 @@
 /**
  * Checkpoints of a run: parameters, moments, averages and the step, in one folder that appears whole or not at all.
- * Everything random in a run is drawn from its seed and the step, so the step is also the state of the generator and
- * the place in the data; resuming gives the same bits as never having stopped.
+ * All randomness of a run is drawn from its seed and the step, so the step is also the state of the generator and the
+ * position in the data: a resumed run ends with the same bits as an uninterrupted one.
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { CheckpointError, InputError } from "../../base/errors.ts";
+import { CheckpointError } from "../../base/errors.ts";
 import { placeError } from "../../io/files.ts";
 import type { Kind, Training } from "../../runtime/index.ts";
 import { openSafetensors, type TensorToWrite, writeSafetensors } from "../../weights/index.ts";
+import { expectSameRun, type Identity } from "./identity.ts";
 
 export interface RunState {
   /** Steps done. */
   readonly step: number;
-  /** Hash of recipe and data: a run resumes only what it started. */
-  readonly identity: string;
+  readonly identity: Identity;
   /** Seconds of training before this point. */
   readonly elapsedSeconds: number;
 }
@@ -23,7 +23,7 @@ export interface RunState {
 const KEPT = 2;
 const PREFIX = "checkpoint-";
 const TEMPORARY = ".tmp-";
-/** Names of what a stage itself remembers. */
+/** Prefix of the names of the state that a stage keeps itself. */
 const EXTRA = "stage/";
 
 function kinds(averages: boolean): Kind[] {
@@ -38,8 +38,8 @@ export async function listCheckpoints(run: string): Promise<number[]> {
 }
 
 /**
- * Writes `run/checkpoint-<step>`. Once it is whole, it and the one before stay; older ones, those of an earlier run that
- * had come further, and what a killed process left half-written go.
+ * Writes `run/checkpoint-<step>`. Once it is complete, it and the one before are kept; older ones, later ones of an earlier
+ * run in the same folder, and what a killed process left half-written are removed.
  */
 export async function saveCheckpoint(
   run: string,
@@ -84,12 +84,15 @@ async function sweep(run: string, last: number): Promise<void> {
   for (const name of [...stale, ...left]) await rm(join(run, name), { recursive: true, force: true });
 }
 
-/** Loads the newest checkpoint that is whole into `training`. Undefined if the run has none. */
+/**
+ * Loads the newest complete checkpoint into `training`. Undefined if the run has none.
+ * @throws InputError if it belongs to another run: another recipe, other data, other frozen weights
+ */
 export async function resumeCheckpoint(
   run: string,
   training: Training,
   averages: boolean,
-  identity: string,
+  identity: Identity,
 ): Promise<(RunState & { readonly extra: ReadonlyMap<string, Float32Array> }) | undefined> {
   for (const step of (await listCheckpoints(run)).reverse()) {
     const folder = join(run, `${PREFIX}${step}`);
@@ -97,10 +100,9 @@ export async function resumeCheckpoint(
     try {
       state = JSON.parse(await readFile(join(folder, "state.json"), "utf8")) as RunState;
     } catch {
-      continue; // left half-deleted by a kill; the one before is whole
+      continue; // half deleted when the process was killed; the one before is complete
     }
-    if (state.identity !== identity)
-      throw new InputError(`${folder}: expected a run of this recipe, got another one's. Use another run folder.`);
+    expectSameRun(folder, state.identity, identity);
     const file = await openSafetensors(join(folder, "state.safetensors"));
     const extra = new Map<string, Float32Array>();
     try {

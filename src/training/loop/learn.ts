@@ -1,4 +1,4 @@
-/** Which parameters learn, and with what settings. The models know nothing of it. */
+/** Which parameters learn, and with which settings. Models do not know. */
 import { InputError, UsageError } from "../../base/errors.ts";
 import { type Params, paramAttrs } from "../../graph/index.ts";
 import { initialValues } from "../../nn/index.ts";
@@ -13,9 +13,9 @@ export interface LearnOptions {
   /** For tensors of two and more axes; vectors and scalars never decay. */
   readonly weightDecay: number;
   /** First values from elsewhere (an earlier stage). */
-  readonly start?: ReadonlyMap<string, Float32Array>;
+  readonly start?: ReadonlyMap<string, Float32Array> | undefined;
   /** Factor on the rate of a parameter; 0 for one that is moved by other means. Default 1. */
-  readonly rateScale?: (path: string) => number;
+  readonly rateScale?: ((path: string) => number) | undefined;
 }
 
 export function matchesPrefix(path: string, prefixes: readonly string[]): boolean {
@@ -50,7 +50,7 @@ function started(path: string, shape: readonly number[], start: LearnOptions["st
   const expected = shape.reduce((a, b) => a * b, 1);
   if (values && values.length !== expected)
     throw new InputError(
-      `${path}: expected ${expected} numbers [${shape}] to begin with, got ${values.length}. The run that this one continues has other sizes.`,
+      `${path}: expected ${expected} numbers [${shape}] to begin with, got ${values.length}. The weights that this run begins with have other sizes.`,
     );
   return values;
 }

@@ -7,16 +7,17 @@ import { join } from "node:path";
 import { InputError } from "../../base/errors.ts";
 import { hashText, Rng } from "../../base/rng.ts";
 import { Params, type Tensor } from "../../graph/index.ts";
-import { makeFolder, placeError, writeFileAtomic } from "../../io/files.ts";
+import { exists, makeFolder, placeError, writeFileAtomic } from "../../io/files.ts";
 import type { AdamW, Runtime, Training, Values, WeightSource } from "../../runtime/index.ts";
 import { resumeCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import type { Identity } from "./identity.ts";
 import { learnables } from "./learn.ts";
 import { rateAt, type Schedule } from "./schedule.ts";
 
-/** What a stage has to say after a step: numbers, averaged until the next log line, and a warning that is logged at once. */
+/** What a stage reports after a step: numbers, averaged until the next log line, and a warning that is logged at once. */
 export interface StepNews {
   readonly metrics?: Readonly<Record<string, number>>;
-  readonly warning?: string;
+  readonly warning?: string | undefined;
 }
 
 /** One kind of training: a graph, what learns of it, and its batches. */
@@ -34,20 +35,35 @@ export interface Stage {
   readonly frozen?: WeightSource;
   /** First values from an earlier stage. */
   readonly start?: ReadonlyMap<string, Float32Array>;
-  /** Feeds of one micro-batch. All chance comes from `rng`, which is drawn from the seed of the run and the place. */
+  /** Feeds of one micro-batch. All randomness comes from `rng`, whose seed is that of the run and the number `micro`. */
   batch(micro: number, size: number, rng: Rng): Values | Promise<Values>;
-  /** Called before the first step of a new run (k-means start of a codebook). */
-  prepare?(training: Training, batch: number): Promise<void>;
+  /** Called before the first step of a new run (k-means start of a codebook). Long work reports progress and stops on `signal`. */
+  prepare?(training: Training, batch: number, work: Work): Promise<void>;
   /** Called after each step with the outputs of its last micro-batch (revival of dead codes). */
   afterStep?(step: number, outputs: Values, training: Training, rng: Rng): Promise<StepNews>;
-  /** What the stage itself remembers from step to step, saved with every checkpoint. */
+  /** State that the stage keeps from step to step, saved with every checkpoint. */
   state?(): ReadonlyMap<string, Float32Array>;
   restore?(state: ReadonlyMap<string, Float32Array>): void;
   /** Scores on validation data with the weights as they are. */
   evaluate?(weights: ReadonlyMap<string, Float32Array>, step: number): Promise<Readonly<Record<string, number>>>;
 }
 
-export interface LoopOptions {
+/** What a caller may listen to. */
+export interface Listener {
+  /** A line of the log: means since the last one, scores, or a warning. */
+  readonly onLine?: (line: LogLine) => void;
+  /** What is done now, and how much of it where that can be counted, in `unit`s ("steps", "pictures"). */
+  readonly onProgress?: (what: string, done?: number, total?: number, unit?: string) => void;
+  /** Something worth a line. */
+  readonly onNote?: (text: string) => void;
+}
+
+/** Long work that can be stopped and reports how far it is. */
+export interface Work extends Listener {
+  readonly signal?: AbortSignal;
+}
+
+export interface LoopOptions extends Work {
   /** Folder for log and checkpoints. */
   readonly run: string;
   readonly runtime: Runtime;
@@ -62,19 +78,24 @@ export interface LoopOptions {
   readonly logEvery: number;
   readonly saveEvery: number;
   readonly evaluateEvery: number;
-  /** Hash of recipe and data. */
-  readonly identity: string;
+  readonly identity: Identity;
   readonly resume: boolean;
-  readonly signal?: AbortSignal;
-  readonly onLine?: (line: LogLine) => void;
 }
+
+/** File of a run folder that holds the log, one JSON object a line. */
+export const LOG = "log.jsonl";
 
 export type LogLine = Readonly<Record<string, number | string>>;
 
 export interface LoopResult {
   /** Weights that learned: the moving average if there is one, else as they are. */
   readonly weights: ReadonlyMap<string, Float32Array>;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly step: number;
+  /** Seconds of training, over all resumptions. */
+  readonly seconds: number;
+  /** Scores of the last evaluation, if there was one. */
+  readonly scores: Readonly<Record<string, number>>;
   /** False if the run was stopped before its end; it can be resumed. */
   readonly finished: boolean;
 }
@@ -84,30 +105,21 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
   await makeFolder(run);
   const params = stage.params?.(batch) ?? new Params();
   const { loss, metrics } = stage.build(params, batch);
-  const start = stage.start ? { start: stage.start } : {};
-  const rateScale = stage.rateScale ? { rateScale: (path: string) => stage.rateScale!(path) } : {};
   const learn = learnables(params, {
     prefixes: stage.learns,
     seed: options.seed,
     weightDecay: options.weightDecay,
-    ...start,
-    ...rateScale,
+    start: stage.start,
+    rateScale: stage.rateScale?.bind(stage),
   });
-  const training = await runtime.train({
-    loss,
-    ...(metrics ? { metrics } : {}),
-    learn,
-    ...(stage.frozen ? { weights: stage.frozen } : {}),
-    optimizer,
-    accumulate,
-  });
+  const training = await runtime.train({ loss, metrics, learn, weights: stage.frozen, optimizer, accumulate });
   const averages = optimizer.averageDecay > 0;
   const weights = async (): Promise<Map<string, Float32Array>> => {
     const data = await training.read(averages ? "average" : "param");
     return new Map(learn.map(({ path }, i) => [path, data[i]!]));
   };
   const log = async (line: LogLine): Promise<void> => {
-    const path = join(run, "log.jsonl");
+    const path = join(run, LOG);
     await appendFile(path, `${JSON.stringify(line)}\n`).catch((error: unknown) => {
       throw placeError(error, path);
     });
@@ -116,10 +128,10 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
 
   try {
     const resumed = options.resume ? await resumeCheckpoint(run, training, averages, options.identity) : undefined;
-    if (options.resume) await forgetAfter(join(run, "log.jsonl"), resumed?.step ?? 0);
+    if (options.resume) await forgetAfter(join(run, LOG), resumed?.step ?? 0);
+    else if (await exists(join(run, LOG))) await writeFileAtomic(join(run, LOG), "");
     if (resumed) stage.restore?.(resumed.extra);
-
-    if (!resumed) await stage.prepare?.(training, batch);
+    else await stage.prepare?.(training, batch, options);
     let step = resumed?.step ?? 0;
     let saved = resumed?.step;
     const begun = performance.now() / 1000 - (resumed?.elapsedSeconds ?? 0);
@@ -130,6 +142,7 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
       await saveCheckpoint(run, training, averages, state, stage.state?.());
       saved = step;
     };
+    let scores: Readonly<Record<string, number>> = {};
 
     // The next batch is made while the worker computes with this one.
     const micro = (index: number): Promise<Values> =>
@@ -172,22 +185,29 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
       }
       if (step % options.saveEvery === 0 || last) await save();
       if (stage.evaluate && (step % options.evaluateEvery === 0 || last)) {
-        await log({ step, ...prefixed("validation/", await stage.evaluate(await weights(), step)) });
+        options.onProgress?.(`evaluating ${stage.name}`);
+        scores = await stage.evaluate(await weights(), step);
+        await log({ step, ...prefixed("validation/", scores) });
         window.restart();
       }
+      options.onProgress?.(`training ${stage.name}`, step, schedule.steps, "steps");
     }
     const finished = step >= schedule.steps;
-    if (!finished) await save();
-    return { weights: await weights(), step, finished };
+    if (!finished) {
+      await save();
+      options.onNote?.(`saved ${stage.name} at step ${step} of ${schedule.steps}`);
+    }
+    const shapes = new Map(learn.map(({ path, shape }) => [path, shape]));
+    return { weights: await weights(), shapes, step, finished, seconds: elapsed(), scores };
   } finally {
     await training.close();
   }
 }
 
-/** Lines of steps that are trained again would stand in the log twice. A line that is no JSON (cut off) goes too. */
+/** Removes the lines of steps that are trained again, and a line that was cut off. */
 async function forgetAfter(path: string, step: number): Promise<void> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT") throw placeError(error, path); // a log that cannot be read is not written anew
+    if (error.code !== "ENOENT") throw placeError(error, path); // a log that cannot be read is not replaced
     return "";
   });
   const kept = text.split("\n").filter((line) => {
@@ -200,7 +220,7 @@ async function forgetAfter(path: string, step: number): Promise<void> {
   await writeFileAtomic(path, kept.map((line) => `${line}\n`).join(""));
 }
 
-/** A run whose loss is lost: nothing after this step can be of use. */
+/** Training that diverged: nothing after this step is of use. */
 function diverged(stage: string, loss: number, step: number, saved: number | undefined): InputError {
   const kept = saved === undefined ? "no checkpoint was saved yet" : `checkpoint-${saved} is kept`;
   return new InputError(`${stage}: expected a finite loss, got ${loss} at step ${step}; ${kept}. Lower peakRate.`);

@@ -4,12 +4,12 @@ import { input, Params, paramAttrs, type Tensor } from "../../graph/index.ts";
 import type { QFormerConfig } from "../../models/qformer.ts";
 import { initialValues } from "../../nn/index.ts";
 import { evaluate } from "../../runtime/reference.ts";
-import { recoverLoss, recoverTokens } from "./feature-reconstruction.ts";
+import { featureReconstructionLoss, reconstructTokens } from "./feature-reconstruction.ts";
 
 const config: QFormerConfig = { hidden: 8, heads: 2, layers: 2, intermediate: 8, causal: true };
 const y = input("y", [2, 32, 8]);
 const tokens = input("tokens", [2, 5, 6]);
-const lossOf = (p: Params): Tensor => recoverLoss(recoverTokens(p, y, 5, 6, config), tokens);
+const lossOf = (p: Params): Tensor => featureReconstructionLoss(reconstructTokens(p, y, 5, 6, config), tokens);
 const wave = (length: number): number[] => Array.from({ length }, (_, i) => Math.sin(i * i));
 
 function values(p: Params, outputs: Tensor[], scale = 1): number[][] {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { input, Params, paramAttrs } from "../../graph/index.ts";
 import { initialValues } from "../../nn/index.ts";
 import { evaluate } from "../../runtime/reference.ts";
-import { captionWordsLoss, wordShares, wordWeights } from "./word-classification.ts";
+import { wordClassificationLoss, wordShares, wordWeights } from "./word-classification.ts";
 
 // [CLS] 2, [SEP] 3, [PAD] 0; words 4..7.
 const ids = Int32Array.of(2, 4, 5, 3, 2, 4, 4, 3, 2, 4, 6, 3);
@@ -23,7 +23,7 @@ test("shares of a caption's words sum to 1, each word once", () => {
 
 test("one place that is sure of a word is enough, however many see nothing", () => {
   const p = new Params();
-  const loss = captionWordsLoss(p, input("tokens", [1, 5, 2]), input("shares", [1, 2]));
+  const loss = wordClassificationLoss(p, input("tokens", [1, 5, 2]), input("shares", [1, 2]));
   const sure = 40; // what the first place says for the first word, and against it where the sign is turned
   const params = (path: string): Float32Array => {
     if (path.endsWith("words.weight")) return Float32Array.of(sure, 0, 0, 0);
@@ -40,7 +40,7 @@ test("one place that is sure of a word is enough, however many see nothing", () 
 
 test("the loss is the cross entropy with the shares", () => {
   const p = new Params();
-  const loss = captionWordsLoss(p, input("tokens", [1, 2, 4]), input("shares", [1, 3]));
+  const loss = wordClassificationLoss(p, input("tokens", [1, 2, 4]), input("shares", [1, 3]));
   const params = (path: string): Float32Array => {
     const { shape, init } = paramAttrs(p.declared().get(path)!);
     return path.endsWith("words.weight") ? new Float32Array(12) : initialValues(path, shape, init, 1);

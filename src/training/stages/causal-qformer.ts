@@ -1,7 +1,8 @@
 /**
- * Stage `causal-qformer` (the paper's stage 1): 32 queries read the frozen tower's tokens, the last of them is
+ * Stage `causal-qformer` (the paper's stage 1): 32 queries read the frozen tower's tokens, and the last of them is
  * contrasted with the caption. Trains on cached tokens. arXiv 2307.08041 section 3.1.
  */
+import { z } from "zod";
 import { retrieval, unitRows } from "../../evaluation/metrics/retrieval.ts";
 import { input, Params } from "../../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
@@ -11,94 +12,145 @@ import { causalEmbeddings, visionNorm } from "../../models/seed-tokenizer.ts";
 import { mapWeights, type Runtime, type Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
+import { batches, joinRows } from "../data/rows.ts";
 import type { Stage } from "../loop/loop.ts";
-import { RECOVER, recoverLoss, recoverTokens } from "../losses/feature-reconstruction.ts";
-import { placesLoss } from "../losses/patch-labels.ts";
+import { featureReconstructionLoss, RECONSTRUCTION, reconstructTokens } from "../losses/feature-reconstruction.ts";
+import { PATCH_LABELS, patchLabelsLoss } from "../losses/patch-labels.ts";
 import { stage1Loss } from "../losses/stage1.ts";
-import { CaptionWords, captionWordsLoss } from "../losses/word-classification.ts";
-import { joinRows, type LossTerm, termMetrics, weightedSum } from "./clip.ts";
+import { type LossTerm, termMetrics, weightedSum } from "../losses/terms.ts";
+import { WordTargets, wordClassificationLoss } from "../losses/word-classification.ts";
+import { cachedPictureData } from "../recipe/picture-keys.ts";
+import { key, share, trainingKeys, weight } from "../recipe/training-keys.ts";
+import { defineStage } from "./definition.ts";
+import { clipFeatures, withPatchLabels } from "./frozen-features.ts";
+import { labeledNames } from "./labeled-names.ts";
+import { cachedFeatures, openCaptionedPictures } from "./picture-stage.ts";
 
-export const QFORMER_PREFIXES = ["ln_vision", "query_tokens", "Qformer", "vision_proj", "text_proj", "temp"] as const;
+const weights = z.strictObject({
+  contrast: key(weight.default(1), "of the contrast of the last embedding and the caption"),
+  featureReconstruction: key(
+    weight.default(0),
+    "ours: of rebuilding the frozen tower's tokens from all 32 embeddings; without it the codes of a picture become alike",
+  ),
+  wordClassification: key(weight.default(0), "ours: of naming the words of the caption, each embedding for itself"),
+  patchLabels: key(
+    weight.default(0),
+    "ours: of naming the object that covers each patch, from the rebuilt tokens; scenes only",
+  ),
+});
 
-export interface QFormerStageOptions {
+/** Name prefixes that it trains and a model keeps. */
+const OWN = ["ln_vision", "query_tokens", "Qformer", "vision_proj", "text_proj", "temp"] as const;
+/** Name prefix of the word classes, which no model keeps. */
+const WORD_CLASSES = "naming";
+
+export const causalQformer = defineStage({
+  name: "causal-qformer",
+  about: "32 causal queries on the frozen tower; the last embedding says what the caption says.",
+  paper: "stage 1 (arXiv 2307.08041, section 3.1)",
+  recipe: z.strictObject({
+    ...trainingKeys,
+    data: cachedPictureData,
+    smoothing: key(share.default(0.1), "label smoothing of the contrast; published 0.1"),
+    weights: key(weights.prefault({}), "weights of the terms of the loss; published: the contrast alone"),
+  }),
+  needs: ["clip"],
+  owns: OWN,
+  async build(c) {
+    const opened = await openCaptionedPictures(c);
+    const { data, tokenizer, config, size } = opened;
+    const names = labeledNames(c, data, c.recipe.weights.patchLabels);
+    const clip = await clipFeatures(c, opened);
+    const labeled = names.length > 0 ? withPatchLabels(clip, names, size / config.vision.patchSize) : clip;
+    const caches = await cachedFeatures(c, data, labeled, clip);
+    const { smoothing, weights } = c.recipe;
+    return {
+      stage: qformerStage({
+        config,
+        ...caches,
+        tokenizer,
+        runtime: c.runtime,
+        smoothing,
+        weights,
+        names: names.length,
+      }),
+    };
+  },
+});
+
+interface QFormerStageOptions {
   readonly config: SeedlingConfig;
-  /** Caches with `tokens`. */
+  /** Caches with `tokens`, and `patches` for patch labels. */
   readonly train: FeatureCache;
   readonly validation: FeatureCache;
   readonly tokenizer: CaptionTokenizer;
   readonly runtime: Runtime;
-  /** Label smoothing; published 0.1. */
   readonly smoothing: number;
-  /** Weight of recovering the tower's tokens from all 32 embeddings; 0 as published. */
-  readonly recover: number;
-  /** Weight of naming the caption's words, each embedding for itself; 0 as published. */
-  readonly words: number;
-  /** Weight of naming the thing at each place from the recovered tokens, and how many names there are; 0 as published. */
-  readonly places: number;
-  readonly things: number;
+  readonly weights: z.output<typeof weights>;
+  /** How many names patch labels have; 0 without them. */
+  readonly names: number;
 }
 
-/** Name prefixes of the words' classes and of the things': only trained with, as `recover`. */
-const NAMING = "naming";
-export const PLACES = "places";
-
-export function qformerStage(options: QFormerStageOptions): Stage {
-  const { config, train, tokenizer, smoothing, recover, words, places, things } = options;
+function qformerStage(options: QFormerStageOptions): Stage {
+  const { config, train, tokenizer, smoothing, weights, names } = options;
   const seed = seedConfig(config);
   const L = config.textEncoder.maxPositions;
   const S = vitTokens(seed.vision);
-  const named = new CaptionWords(
-    tokenizer,
-    L,
-    async (count) => (await train.batch(firstOf(train, count), [])).captions,
-  );
+  const labels = names > 0;
+  const [reconstructs, classifies] = [weights.featureReconstruction > 0, weights.wordClassification > 0];
+  const words = new WordTargets(tokenizer, L, (count) => train.captions(count));
   return {
     name: "causal-qformer",
     learns: [
-      ...QFORMER_PREFIXES,
-      ...(recover > 0 || places > 0 ? [RECOVER] : []),
-      ...(words > 0 ? [NAMING] : []),
-      ...(places > 0 ? [PLACES] : []),
+      ...OWN,
+      ...(reconstructs || labels ? [RECONSTRUCTION] : []),
+      ...(classifies ? [WORD_CLASSES] : []),
+      ...(labels ? [PATCH_LABELS] : []),
     ],
     build(p, B) {
       const tokens = input("tokens", [B, S, seed.vision.width]);
       const textIds = input("ids", [B, L], "i32");
       const textMask = input("mask", [B, L], "i32");
-      const all = recover > 0 || words > 0 || places > 0;
-      const { loss: contrastLoss, y } = stage1Loss(p, { tokens, textIds, textMask }, seed, { smoothing, all });
-      const terms: LossTerm[] = [["contrastLoss", contrastLoss, 1]];
-      if (recover > 0 || places > 0) {
-        const rebuilt = recoverTokens(p.at(RECOVER), y, S, seed.vision.width, seed.qformer);
-        if (recover > 0) terms.push(["recoverLoss", recoverLoss(rebuilt, tokens), recover]);
-        if (places > 0) {
-          const labels = input("places", [B, S - 1]);
-          terms.push(["placesLoss", placesLoss(p.at(PLACES), rebuilt, labels, things), places]);
+      const all = reconstructs || classifies || labels;
+      const { loss: contrast, y } = stage1Loss(p, { tokens, textIds, textMask }, seed, { smoothing, all });
+      const terms: LossTerm[] = [["contrast", contrast, weights.contrast]];
+      if (reconstructs || labels) {
+        const rebuilt = reconstructTokens(p.at(RECONSTRUCTION), y, S, seed.vision.width, seed.qformer);
+        if (reconstructs)
+          terms.push([
+            "featureReconstruction",
+            featureReconstructionLoss(rebuilt, tokens),
+            weights.featureReconstruction,
+          ]);
+        if (labels) {
+          const named = patchLabelsLoss(p.at(PATCH_LABELS), rebuilt, input("patches", [B, S - 1]), names);
+          terms.push(["patchLabels", named, weights.patchLabels]);
         }
       }
-      if (words > 0)
-        terms.push(["wordsLoss", captionWordsLoss(p.at(NAMING), y, input("words", [B, tokenizer.size])), words]);
+      if (classifies) {
+        const named = wordClassificationLoss(p.at(WORD_CLASSES), y, input("words", [B, tokenizer.size]));
+        terms.push(["wordClassification", named, weights.wordClassification]);
+      }
       return { loss: weightedSum(terms), metrics: termMetrics(terms) };
     },
     async batch(micro, count) {
-      const names = ["tokens", ...(places > 0 ? ["places"] : [])];
-      const { values, captions } = await train.shuffledBatch(micro * count, count, names);
+      const { values, captions } = await train.shuffledBatch(micro * count, count, [
+        "tokens",
+        ...(labels ? ["patches"] : []),
+      ]);
       const { ids, mask } = tokenizer.encode(captions, L);
       return {
         ...values,
         ids: { shape: [count, L], data: ids },
         mask: { shape: [count, L], data: mask },
-        ...(words > 0 ? { words: await named.shares(ids, count) } : {}),
+        ...(classifies && { words: await words.shares(ids, count) }),
       };
     },
     evaluate: (weights) => qformerScores(weights, options),
   };
 }
 
-/** Which examples are the first ones of a cache, at most so many. */
-export function firstOf({ count }: FeatureCache, most: number): number[] {
-  return Array.from({ length: Math.min(count, most) }, (_, i) => i);
-}
-
+/** Retrieval on validation pictures. */
 async function qformerScores(
   weights: ReadonlyMap<string, Float32Array>,
   { config, validation, tokenizer, runtime }: QFormerStageOptions,
@@ -113,12 +165,8 @@ async function qformerScores(
   const program = await runtime.compile(outputs, mapWeights(weights));
   const parts: Values[] = [];
   const captions: string[] = [];
-  for (let at = 0; at < validation.count; at += 100) {
-    const count = Math.min(100, validation.count - at);
-    const batch = await validation.batch(
-      Array.from({ length: count }, (_, i) => at + i),
-      ["tokens"],
-    );
+  for (const { start, size: count } of batches(validation.count, 100)) {
+    const batch = await validation.range(start, count, ["tokens"]);
     const { ids, mask } = tokenizer.encode(batch.captions, L);
     captions.push(...batch.captions);
     parts.push(

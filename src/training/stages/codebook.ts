@@ -2,148 +2,193 @@
  * Stage `codebook` (the paper's stage 2): codebook, reconstruction decoder and Reverse Q-Formers learn on the outputs of
  * the frozen Causal Q-Former. arXiv 2307.08041 section 3.2.
  *
- * The published codebook learns by gradient from a uniform start, and on little data most of its codes die. So three
- * remedies are switches here: a k-means start, moving averages instead of the gradient (van den Oord et al. 2017,
- * appendix A.1), and revival of codes that nothing chose for a while.
+ * The published codebook learns by gradient from a uniform start, and on little data most of its codes die. Three remedies
+ * are settings: a k-means start, moving averages instead of the gradient (van den Oord et al. 2017, appendix A.1), and
+ * revival of codes that were not used for a while.
  */
-
+import { z } from "zod";
 import { Rng } from "../../base/rng.ts";
 import { dot } from "../../base/vectors.ts";
+import { codebookHealth } from "../../evaluation/metrics/codebook-health.ts";
 import { retrieval, unitRows } from "../../evaluation/metrics/retrieval.ts";
-import { input, Params, type Tensor } from "../../graph/index.ts";
+import { input, Params } from "../../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
 import { imageFeature } from "../../models/contrastive.ts";
 import { vitTokens } from "../../models/eva-vit.ts";
 import { decodeVectors, QUERIES, quantize, reconstructEmbeddings } from "../../models/seed-tokenizer.ts";
-import { mapWeights, type Runtime, type Training, type Values } from "../../runtime/index.ts";
+import { mapWeights, type Runtime, type Training, type Value, type Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
-import { CodeWindow, codebookHealth, UsageAlarm } from "../codebook/health.ts";
+import { CODEBOOK, CodebookKeeper } from "../codebook/keeper.ts";
 import { kmeans } from "../codebook/kmeans.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
-import type { Stage, StepNews } from "../loop/loop.ts";
-import { RECOVER, recoverTokens } from "../losses/feature-reconstruction.ts";
-import { placesLoss } from "../losses/patch-labels.ts";
-import { type Stage2Targets, type Stage2Term, stage2Loss } from "../losses/stage2.ts";
-import { CaptionWords, captionWordsLoss } from "../losses/word-classification.ts";
-import { firstOf, PLACES } from "./causal-qformer.ts";
-import { joinRows } from "./clip.ts";
+import { batches, joinRows } from "../data/rows.ts";
+import type { Stage, Work } from "../loop/loop.ts";
+import { RECONSTRUCTION, reconstructTokens } from "../losses/feature-reconstruction.ts";
+import { PATCH_LABELS, patchLabelsLoss } from "../losses/patch-labels.ts";
+import { STAGE2_WEIGHTS, stage2Loss } from "../losses/stage2.ts";
+import { WordTargets, wordClassificationLoss } from "../losses/word-classification.ts";
+import { cachedPictureData } from "../recipe/picture-keys.ts";
+import { key, share, trainingKeys, weight } from "../recipe/training-keys.ts";
+import { defineStage, type Weights } from "./definition.ts";
+import { causalFeatures, clipFeatures, withPatchLabels } from "./frozen-features.ts";
+import { labeledNames } from "./labeled-names.ts";
+import { cachedFeatures, openCaptionedPictures } from "./picture-stage.ts";
 
-export const CODEBOOK = "quantize.embedding.weight";
+const weights = z.strictObject({
+  codebook: key(weight.default(STAGE2_WEIGHTS.codebook), "of the codebook and commitment; published 5"),
+  reconstruction: key(
+    weight.default(STAGE2_WEIGHTS.reconstruction),
+    "of the cosine between embeddings before and after; published 2",
+  ),
+  image: key(weight.default(STAGE2_WEIGHTS.image), "of the error of the image embedding; published 0.5"),
+  text: key(weight.default(STAGE2_WEIGHTS.text), "of the error of the text features; published 0.5"),
+  contrast: key(
+    weight.default(0),
+    "ours: the reconstructed last embedding has to find its caption among those of the batch",
+  ),
+  wordClassification: key(
+    weight.default(0),
+    "ours: each code names words of the caption for itself, whatever its position",
+  ),
+  patchLabels: key(
+    weight.default(0),
+    "ours: the tokens that stage 1 rebuilds still name the object that covers each patch; scenes only",
+  ),
+});
 
-export interface CodebookStageOptions {
+const settings = {
+  start: key(
+    z.enum(["uniform", "kmeans"]).default("uniform"),
+    "how codes begin: `uniform` as published, or at the means of the data; without effect in a later phase",
+  ),
+  learn: key(
+    z.enum(["gradient", "ema"]).default("gradient"),
+    "how codes learn: `gradient` as published, or moving averages",
+  ),
+  emaDecay: key(share.default(0.99), "decay of the moving averages"),
+  reviveAfter: key(z.int().min(0).default(0), "steps without use after which a code starts again; 0 for never"),
+  targets: key(
+    z.array(z.enum(["image", "text"])).default(["image", "text"]),
+    "what a Reverse Q-Former learns to predict: the image embedding, the text features, or both",
+  ),
+  weights: key(weights.prefault({}), "weights of the terms of the loss"),
+};
+
+const COMMON = ["quantize", "encode_task_layer", "decode_task_layer", "pos_embed", "blocks"] as const;
+const IMAGE_HEAD = ["pos_embed_image", "blocks_image", "distill_image_proj"] as const;
+const REVERSE_IMAGE = ["Reverse_Qformer", "reverse_tokens"] as const;
+const DOWN_IMAGE = ["image_down"] as const;
+const TEXT_HEAD = [
+  "pos_embed_text",
+  "blocks_text",
+  "Reverse_Qformer_text",
+  "reverse_tokens_text",
+  "distill_text_proj",
+] as const;
+/** Name prefix of the word classes, which no model keeps. */
+const WORD_CLASSES = "code_naming";
+
+type Target = "image" | "text";
+
+/** Name prefixes of what stage 2 trains with these heads. */
+function prefixes(config: SeedlingConfig, targets: readonly Target[]): string[] {
+  const image = [...IMAGE_HEAD, ...(config.image.head.kind === "down" ? DOWN_IMAGE : REVERSE_IMAGE)];
+  return [...COMMON, ...targets.flatMap((target) => (target === "image" ? image : TEXT_HEAD))];
+}
+
+export const codebook = defineStage({
+  name: "codebook",
+  about: "Codebook, reconstruction decoder and Reverse Q-Formers, on the frozen Causal Q-Former.",
+  paper: "stage 2 (arXiv 2307.08041, section 3.2)",
+  recipe: z.strictObject({ ...trainingKeys, data: cachedPictureData, ...settings }),
+  needs: ["clip", "causal-qformer"],
+  owns: [...COMMON, ...IMAGE_HEAD, ...REVERSE_IMAGE, ...DOWN_IMAGE, ...TEXT_HEAD],
+  async build(c) {
+    const opened = await openCaptionedPictures(c);
+    const { data, tokenizer, config, size } = opened;
+    const { recipe } = c;
+    const names = labeledNames(c, data, recipe.weights.patchLabels);
+    const features = await causalFeatures(c, opened, await clipFeatures(c, opened));
+    const labeled = names.length > 0 ? withPatchLabels(features, names, size / config.vision.patchSize) : features;
+    const caches = await cachedFeatures(c, data, labeled, features);
+    const { start, learn, emaDecay, reviveAfter, targets, weights, seed } = recipe;
+    const stage = codebookStage({
+      ...{ config, learn, emaDecay, reviveAfter, targets, weights, seed, tokenizer, ...caches },
+      start: c.start ? "continued" : start,
+      names: names.length,
+      runtime: c.runtime,
+      frozen: await c.weights("causal-qformer"),
+    });
+    return { stage };
+  },
+});
+
+interface CodebookStageOptions {
   readonly config: SeedlingConfig;
-  /** Caches with `y` (causal embeddings), `caption` (stage 1's feature), and for the heads that learn `image`, `text`. */
+  /** Caches with `y` (causal embeddings), `caption` (stage 1's feature), those of the targets, `patches` for patch labels. */
   readonly train: FeatureCache;
   readonly validation: FeatureCache;
   readonly seed: number;
-  /** "uniform" as published, "kmeans", or "continued": as an earlier run left it. */
+  /** "continued": as the weights that the run begins with have it. */
   readonly start: "uniform" | "kmeans" | "continued";
-  /** "gradient" as published, or "ema". */
   readonly learn: "gradient" | "ema";
-  /** Decay of the moving averages per step. */
   readonly emaDecay: number;
-  /** Steps without use after which a code starts again at a vector of the batch; 0 for never. */
   readonly reviveAfter: number;
-  /** Targets that learn. */
-  readonly targets: readonly ("image" | "text")[];
-  readonly weights: Readonly<Record<Stage2Term | CodeTerm, number>>;
+  readonly targets: readonly Target[];
+  readonly weights: z.output<typeof weights>;
   readonly tokenizer: CaptionTokenizer;
-  /** How many names things have, for the term `places`. */
-  readonly things: number;
+  /** How many names patch labels have; 0 without them. */
+  readonly names: number;
   readonly runtime: Runtime;
-  /** Weights of stage 1: its projection says what the last embedding means. */
-  readonly frozen: ReadonlyMap<string, Float32Array>;
+  /** Weights of stage 1, whose projection says what the last embedding means. */
+  readonly frozen: Weights;
 }
 
-/**
- * Ours, off as published. `words`: the vector of each code names words of the caption for itself, with the same weights
- * at all 32 places, so that a code means the same wherever it stands. `places`: what stage 1 recovers from the embeddings
- * rebuilt from codes still names the thing at each place.
- */
-export type CodeTerm = "words" | "places";
-
-/** Name prefix of the words' classes: only trained with. */
-const CODE_NAMING = "code_naming";
-
-export const CODEBOOK_PREFIXES = ["quantize", "encode_task_layer", "decode_task_layer", "pos_embed", "blocks"] as const;
-const HEADS = {
-  image: ["pos_embed_image", "blocks_image", "distill_image_proj"],
-  text: ["pos_embed_text", "blocks_text", "Reverse_Qformer_text", "reverse_tokens_text", "distill_text_proj"],
-} as const;
-
-/** Name prefixes of all that stage 2 can train: with either head, of either kind. */
-export const STAGE2_PREFIXES = [
-  ...CODEBOOK_PREFIXES,
-  ...HEADS.image,
-  "Reverse_Qformer",
-  "reverse_tokens",
-  "image_down",
-  ...HEADS.text,
-] as const;
-
-/** Name prefixes of what stage 2 trains with these heads. */
-export function codebookPrefixes(config: SeedlingConfig, targets: readonly ("image" | "text")[]): string[] {
-  const imageHead = config.image.head.kind === "down" ? ["image_down"] : ["Reverse_Qformer", "reverse_tokens"];
-  return [
-    ...CODEBOOK_PREFIXES,
-    ...targets.flatMap((t) => (t === "image" ? [...HEADS.image, ...imageHead] : HEADS.text)),
-  ];
-}
-
-export function codebookStage(options: CodebookStageOptions): Stage {
-  const { config, train, targets, weights, tokenizer, things } = options;
+function codebookStage(options: CodebookStageOptions): Stage {
+  const { config, train, targets, weights, tokenizer, names } = options;
   const seed = seedConfig(config);
   const L = config.textEncoder.maxPositions;
   const S = vitTokens(seed.vision);
-  const named = new CaptionWords(
-    tokenizer,
-    L,
-    async (count) => (await train.batch(firstOf(train, count), [])).captions,
-  );
   const [K, E, D] = [config.codebook.codes, config.codebook.width, config.qformer.hidden];
+  const [contrasts, classifies, labels] = [weights.contrast > 0, weights.wordClassification > 0, names > 0];
+  const words = new WordTargets(tokenizer, L, (count) => train.captions(count));
   const keeper = new CodebookKeeper(K, E, options);
-  const cached = [
-    "y",
-    ...targets,
-    ...(weights.contrast > 0 ? ["caption"] : []),
-    ...(weights.places > 0 ? ["places"] : []),
-  ];
+  const cached = ["y", ...targets, ...(contrasts ? ["caption"] : []), ...(labels ? ["patches"] : [])];
   const feeds = async (start: number, count: number): Promise<Values> => {
     const { values, captions } = await train.shuffledBatch(start, count, cached);
-    if (weights.words === 0) return values;
-    return { ...values, words: await named.shares(tokenizer.encode(captions, L).ids, count) };
+    if (!classifies) return values;
+    return { ...values, words: await words.shares(tokenizer.encode(captions, L).ids, count) };
   };
   return {
     name: "codebook",
-    learns: [...codebookPrefixes(config, targets), ...(weights.words > 0 ? [CODE_NAMING] : [])],
+    learns: [...prefixes(config, targets), ...(classifies ? [WORD_CLASSES] : [])],
     frozen: mapWeights(options.frozen),
     rateScale: (path) => (path === CODEBOOK && options.learn === "ema" ? 0 : 1),
     build(p, B) {
-      const goals: Stage2Targets = {
-        ...(targets.includes("image") ? { imageEmbedding: input("image", [B, config.image.width]) } : {}),
-        ...(targets.includes("text")
-          ? { textFeatures: input("text", [B, config.text.tokens, config.text.width]) }
-          : {}),
-        ...(weights.contrast > 0 ? { captions: input("caption", [B, config.contrastiveWidth]) } : {}),
+      const teachers = {
+        ...(targets.includes("image") && { imageEmbedding: input("image", [B, config.image.width]) }),
+        ...(targets.includes("text") && { textFeatures: input("text", [B, config.text.tokens, config.text.width]) }),
+        ...(contrasts && { captions: input("caption", [B, config.contrastiveWidth]) }),
       };
-      const { loss, parts, ids, z, zq, rebuilt } = stage2Loss(p, input("y", [B, 32, D]), goals, seed, weights);
-      const ours: Partial<Record<CodeTerm, Tensor>> = {};
-      if (weights.words > 0) {
-        const words = captionWordsLoss(p.at(CODE_NAMING), zq, input("words", [B, tokenizer.size]));
-        ours.words = words.mul(weights.words);
+      const { loss, parts, ids, z, zq, rebuilt } = stage2Loss(p, input("y", [B, QUERIES, D]), teachers, seed, weights);
+      let whole = loss;
+      const metrics = Object.fromEntries(Object.entries(parts).map(([term, part]) => [`${term}Loss`, part]));
+      if (classifies) {
+        const named = wordClassificationLoss(p.at(WORD_CLASSES), zq, input("words", [B, tokenizer.size]));
+        metrics.wordClassificationLoss = named.mul(weights.wordClassification);
+        whole = whole.add(metrics.wordClassificationLoss);
       }
-      if (weights.places > 0) {
-        const tokens = recoverTokens(p.at(RECOVER), rebuilt, S, seed.vision.width, seed.qformer);
-        const places = placesLoss(p.at(PLACES), tokens, input("places", [B, S - 1]), things);
-        ours.places = places.mul(weights.places);
+      if (labels) {
+        const tokens = reconstructTokens(p.at(RECONSTRUCTION), rebuilt, S, seed.vision.width, seed.qformer);
+        const named = patchLabelsLoss(p.at(PATCH_LABELS), tokens, input("patches", [B, S - 1]), names);
+        metrics.patchLabelsLoss = named.mul(weights.patchLabels);
+        whole = whole.add(metrics.patchLabelsLoss);
       }
-      const losses = Object.entries({ ...parts, ...ours }).map(([term, part]) => [`${term}Loss`, part]);
-      const whole = Object.values(ours).reduce((sum, term) => sum.add(term), loss);
-      return { loss: whole, metrics: { ...Object.fromEntries(losses), ids, z } };
+      return { loss: whole, metrics: { ...metrics, ids, z } };
     },
     batch: (micro, count) => feeds(micro * count, count),
-    async prepare(training, batch) {
-      if (options.start === "kmeans") await startAtMeans(training, batch);
+    async prepare(training, batch, work) {
+      if (options.start === "kmeans") await startAtMeans(training, batch, work);
       if (options.learn === "ema") keeper.begin(await training.readOne("param", CODEBOOK), (batch * QUERIES) / K);
     },
     afterStep: (step, outputs, training, rng) => keeper.afterStep(step, outputs, training, rng),
@@ -152,35 +197,35 @@ export function codebookStage(options: CodebookStageOptions): Stage {
     evaluate: (weights) => codebookScores(weights, options),
   };
 
-  async function startAtMeans(training: Training, batch: number): Promise<void> {
-    const rows: Float32Array[] = [];
+  /** k-means on two vectors a code. */
+  async function startAtMeans(training: Training, batch: number, work: Work): Promise<void> {
+    const vectors: Value[] = [];
     for (let i = 0; i * batch * QUERIES < 2 * K; i++) {
-      const out = await training.forward(await feeds(i * batch, batch));
-      rows.push(out.z!.data as Float32Array);
+      work.signal?.throwIfAborted();
+      work.onProgress?.("collecting vectors", i * batch * QUERIES, 2 * K, "vectors");
+      vectors.push((await training.forward(await feeds(i * batch, batch))).z!);
     }
-    const all = new Float32Array(rows.length * rows[0]!.length);
-    for (const [i, r] of rows.entries()) all.set(r, i * r.length);
-    await training.writeOne("param", CODEBOOK, kmeans(all, E, K, 8, new Rng(options.seed)));
+    const settings = { width: E, centers: K, rounds: 8, rng: new Rng(options.seed) };
+    await training.writeOne("param", CODEBOOK, await kmeans(joinRows(vectors), settings, work));
   }
 }
 
-/** On validation pictures: retrieval of captions by what the codes give back and by the embeddings, health of the codes. */
+/** On validation pictures: retrieval of captions by codes and by embeddings, and the health of the codes. */
 async function codebookScores(
-  weights: ReadonlyMap<string, Float32Array>,
+  weights: Weights,
   { config, validation, runtime, frozen }: CodebookStageOptions,
 ): Promise<Record<string, number>> {
   const seed = seedConfig(config);
   const p = new Params();
-  const y = input("y", ["B", 32, config.qformer.hidden]);
+  const y = input("y", ["B", QUERIES, config.qformer.hidden]);
   const { zq, ids } = quantize(p, y, seed);
   const rebuilt = reconstructEmbeddings(p, decodeVectors(p, zq, seed), seed);
   const outputs = { ids, before: imageFeature(p, y, seed), after: imageFeature(p, rebuilt, seed) };
   const program = await runtime.compile(outputs, mapWeights(new Map([...frozen, ...weights])));
   const parts: Values[] = [];
   const names: string[] = [];
-  for (let at = 0; at < validation.count; at += 100) {
-    const rows = Array.from({ length: Math.min(100, validation.count - at) }, (_, i) => at + i);
-    const { values, captions } = await validation.batch(rows, ["y", "caption"]);
+  for (const { start, size } of batches(validation.count, 100)) {
+    const { values, captions } = await validation.range(start, size, ["y", "caption"]);
     parts.push({ ...(await program.run({ y: values.y! })), caption: values.caption! });
     names.push(...captions);
   }
@@ -199,99 +244,4 @@ async function codebookScores(
     leastEntropyBits: Math.min(...health.entropyBits),
     mostEntropyBits: Math.max(...health.entropyBits),
   };
-}
-
-/** Moving averages, revival and health of the codebook from step to step. */
-class CodebookKeeper {
-  readonly #K: number;
-  readonly #E: number;
-  readonly #options: CodebookStageOptions;
-  readonly #window = new CodeWindow(50);
-  readonly #alarm = new UsageAlarm();
-  #lastUsed: Float32Array;
-  #counts: Float32Array;
-  #sums: Float32Array;
-
-  constructor(K: number, E: number, options: CodebookStageOptions) {
-    this.#K = K;
-    this.#E = E;
-    this.#options = options;
-    this.#lastUsed = new Float32Array(K);
-    this.#counts = new Float32Array(K);
-    this.#sums = new Float32Array(K * E);
-  }
-
-  /** The averages begin at the codes as they are, each with the weight of the vectors that it gets in a step on average. */
-  begin(table: Float32Array, share: number): void {
-    this.#counts.fill(share);
-    this.#sums = table.map((value) => value * share);
-  }
-
-  /** The window and the alarm too, so that a run that goes on logs and warns as if it had never stopped. */
-  state(): Map<string, Float32Array> {
-    return new Map([
-      ["window", this.#window.state()],
-      ["alarm", this.#alarm.state(this.#K)],
-      ["lastUsed", this.#lastUsed],
-      ["counts", this.#counts],
-      ["sums", this.#sums],
-    ]);
-  }
-
-  restore(state: ReadonlyMap<string, Float32Array>): void {
-    const [window, alarm] = [state.get("window"), state.get("alarm")];
-    if (window) this.#window.restore(window);
-    if (alarm) this.#alarm.restore(alarm, this.#K);
-    this.#lastUsed = state.get("lastUsed") ?? this.#lastUsed;
-    this.#counts = state.get("counts") ?? this.#counts;
-    this.#sums = state.get("sums") ?? this.#sums;
-  }
-
-  async afterStep(step: number, outputs: Values, training: Training, rng: Rng): Promise<StepNews> {
-    const { learn, reviveAfter } = this.#options;
-    const ids = outputs.ids!.data as Int32Array;
-    const z = outputs.z!.data as Float32Array;
-    this.#window.add(ids);
-    for (const id of ids) this.#lastUsed[id] = step;
-    const dead: number[] = [];
-    if (reviveAfter > 0) for (let k = 0; k < this.#K; k++) if (step - this.#lastUsed[k]! > reviveAfter) dead.push(k);
-    if (learn === "ema" || dead.length > 0) {
-      const table = await training.readOne("param", CODEBOOK);
-      if (learn === "ema") this.#average(table, ids, z);
-      for (const k of dead) this.#revive(table, k, step, z, rng);
-      await training.writeOne("param", CODEBOOK, table);
-    }
-    const { usage, perplexity, entropyBits } = this.#window.health(this.#K);
-    const warning = this.#window.full ? this.#alarm.check(usage) : undefined;
-    const [leastEntropyBits, mostEntropyBits] = [Math.min(...entropyBits), Math.max(...entropyBits)];
-    const metrics = { usage, perplexity, leastEntropyBits, mostEntropyBits, revived: dead.length };
-    return { metrics, ...(warning && { warning }) };
-  }
-
-  #average(table: Float32Array, ids: Int32Array, z: Float32Array): void {
-    const [K, E, decay] = [this.#K, this.#E, this.#options.emaDecay];
-    const counts = new Float32Array(K);
-    const sums = new Float32Array(K * E);
-    for (const [i, k] of ids.entries()) {
-      counts[k] = counts[k]! + 1;
-      for (let d = 0; d < E; d++) sums[k * E + d] = sums[k * E + d]! + z[i * E + d]!;
-    }
-    for (let k = 0; k < K; k++) {
-      this.#counts[k] = decay * this.#counts[k]! + (1 - decay) * counts[k]!;
-      for (let d = 0; d < E; d++) {
-        const at = k * E + d;
-        this.#sums[at] = decay * this.#sums[at]! + (1 - decay) * sums[at]!;
-        if (this.#counts[k]! > 1e-4) table[at] = this.#sums[at]! / this.#counts[k]!;
-      }
-    }
-  }
-
-  #revive(table: Float32Array, k: number, step: number, z: Float32Array, rng: Rng): void {
-    const E = this.#E;
-    const row = rng.int(z.length / E);
-    table.set(z.subarray(row * E, (row + 1) * E), k * E);
-    this.#sums.set(z.subarray(row * E, (row + 1) * E), k * E);
-    this.#counts[k] = 1;
-    this.#lastUsed[k] = step;
-  }
 }

@@ -1,4 +1,4 @@
-/** What a diffusion model paints while it learns: validation pictures from their captions and from their embeddings. */
+/** Samples of a diffusion model while it learns: validation pictures from their captions and from their embeddings. */
 import { join } from "node:path";
 import { contactSheet } from "../../data/sheet.ts";
 import { noiseLatents, sample } from "../../diffusion/index.ts";
@@ -9,21 +9,14 @@ import { writeFileAtomic } from "../../io/files.ts";
 import type { SeedlingConfig } from "../../models/config.ts";
 import { type PixelVaeConfig, pixelVaeFactor } from "../../models/pixel-vae.ts";
 import type { UnetConfig } from "../../models/unet.ts";
-import { mapWeights, type Runtime, type Value, type Values } from "../../runtime/index.ts";
-import { type Picture, type Pictures, take } from "../data/pictures.ts";
+import { mapWeights, type Runtime, type Value } from "../../runtime/index.ts";
+import { type Pictures, take } from "../data/pictures.ts";
+import { joinRows } from "../data/rows.ts";
 import type { Stage } from "../loop/loop.ts";
-import { joinRows } from "./clip.ts";
+import type { ClipFeatures } from "./frozen-features.ts";
 
 /** Pictures and denoising steps: few, as training waits for them. */
 const [COUNT, STEPS] = [8, 10];
-
-/** The frozen CLIP pair. */
-export interface Clip {
-  /** `image` f32 [B,E], each of root mean square 1, and `text` f32 [B,L,D]. */
-  readonly compute: (pictures: readonly Picture[]) => Promise<Values>;
-  /** `text` f32 [B,L,D]. */
-  readonly text: (captions: readonly string[]) => Promise<Values>;
-}
 
 export interface SampleOptions {
   /** Where the sheets go. */
@@ -36,24 +29,24 @@ export interface SampleOptions {
   readonly decoder: ReadonlyMap<string, Float32Array>;
   /** Content of scheduler.json. */
   readonly scheduler: unknown;
-  readonly clip: Clip;
+  readonly clip: ClipFeatures;
   readonly validation: Pictures;
 }
 
 /**
- * An `evaluate` for the diffusion stage. It writes `samples-<step>.png` (originals, painted from the text, painted from
- * the image embedding) and returns the mean cosine of the CLIP embeddings of painted pictures and originals.
+ * An `evaluate` for the diffusion stage. It writes `samples-<step>.png` (originals, samples from the text, samples from
+ * the image embedding) and returns the mean cosine of the CLIP embeddings of samples and originals.
  */
 export async function sampleSheets(options: SampleOptions): Promise<NonNullable<Stage["evaluate"]>> {
   const { folder, runtime, config, unet, vae, clip } = options;
   const { scheduler, guidanceScale } = parseSampling(options.scheduler, "scheduler");
   const originals = await take(options.validation, 0, COUNT);
-  const told = await clip.compute(originals);
+  const conditioning = await clip.compute(originals);
   const nothing = {
     text: (await clip.text(originals.map(() => ""))).text!,
-    image: { ...told.image!, data: new Float32Array(told.image!.data.length) },
+    image: { ...conditioning.image!, data: new Float32Array(conditioning.image!.data.length) },
   };
-  const context = { text: stack(told.text!, nothing.text), image: stack(nothing.image, told.image!) };
+  const context = { text: stack(conditioning.text!, nothing.text), image: stack(nothing.image, conditioning.image!) };
   const negativeContext = { text: stack(nothing.text, nothing.text), image: stack(nothing.image, nothing.image) };
   const seeds = Array.from({ length: 2 * COUNT }, (_, i) => i % COUNT);
   const { inChannels: C, sampleSize: side } = unet;
@@ -62,7 +55,7 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
   return async (weights, step) => {
     const program = await runtime.compile(unetGraph(unet, config), mapWeights(weights));
     const { data } = await sample({
-      unet: async (x, t, hints) => (await program.run({ ...hints, x, t })).clean!.data as Float32Array,
+      unet: async (x, t, condition) => (await program.run({ ...condition, x, t })).clean!.data as Float32Array,
       scheduler,
       steps: STEPS,
       latents: noiseLatents(seeds, [C, side, side]),
@@ -73,14 +66,14 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
     const decoder = await runtime.compile(vaeDecoderGraph(vae, size), mapWeights(options.decoder));
     const latents = { shape: [seeds.length, C, side, side], data };
     const { pixels } = await decoder.run({ latents }).finally(() => decoder.close());
-    const painted = seeds.map((_, i) => ({
+    const samples = seeds.map((_, i) => ({
       image: fromTensor(pixels!.data as Float32Array, size, size, i),
       caption: i < COUNT ? "from the text" : "from the image embedding",
     }));
-    const sheet = await contactSheet([...originals, ...painted], { columns: COUNT, zoom: 2 });
+    const sheet = await contactSheet([...originals, ...samples], { columns: COUNT, zoom: 2 });
     await writeFileAtomic(join(folder, `samples-${String(step).padStart(6, "0")}.png`), sheet);
-    const seen = (await clip.compute(painted)).image!;
-    const cosines = seeds.map((seed, i) => meanProduct(row(seen, i), row(told.image!, seed)));
+    const seen = (await clip.compute(samples)).image!;
+    const cosines = seeds.map((seed, i) => meanProduct(row(seen, i), row(conditioning.image!, seed)));
     return { cosineFromText: mean(cosines.slice(0, COUNT)), cosineFromImage: mean(cosines.slice(COUNT)) };
   };
 }

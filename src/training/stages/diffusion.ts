@@ -1,53 +1,90 @@
 /**
- * Stage `diffusion`: a UNet that paints from text features (as v1's Stable Diffusion does), from an image embedding (as
- * v2's unCLIP does) or from nothing, so that guidance works. Frozen afterwards. Ho et al. 2020; Ho & Salimans 2022.
+ * Stage `diffusion`: a UNet learns to denoise latents given text features (as v1's Stable Diffusion), an image embedding
+ * (as v2's unCLIP), or neither, so that guidance works. Frozen afterwards. Ho et al. 2020; Ho & Salimans 2022.
  *
  * It predicts the clean latents, which a small model learns faster than the noise.
  */
-
-import type { Rng } from "../../base/rng.ts";
+import { z } from "zod";
 import { NoiseSchedule, type NoiseScheduleConfig } from "../../diffusion/noise-schedule.ts";
-import { input, type Params, type Tensor } from "../../graph/index.ts";
+import { input, type Tensor } from "../../graph/index.ts";
 import type { SeedlingConfig } from "../../models/config.ts";
 import { type UnetConfig, unet } from "../../models/unet.ts";
-import type { Values } from "../../runtime/index.ts";
+import type { Value } from "../../runtime/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import type { Stage } from "../loop/loop.ts";
+import { cachedPictureData } from "../recipe/picture-keys.ts";
+import { key, share, trainingKeys } from "../recipe/training-keys.ts";
+import { defineStage } from "./definition.ts";
+import { sampleSheets } from "./diffusion-samples.ts";
+import { clipFeatures, latentFeatures } from "./frozen-features.ts";
+import { cachedPart, openCaptionedPictures } from "./picture-stage.ts";
 
-export const UNET_PREFIX = "unet";
+const PREFIX = "unet";
 
-export interface DiffusionStageOptions {
+export const diffusion = defineStage({
+  name: "diffusion",
+  about: "A UNet that denoises latents given text features, an image embedding, or neither; then frozen.",
+  paper: "stands for Stable Diffusion (arXiv 2307.08041, section 3.2)",
+  recipe: z.strictObject({
+    ...trainingKeys,
+    data: cachedPictureData,
+    textShare: key(share.default(0.45), "share of examples with text features only"),
+    imageShare: key(share.default(0.45), "share of examples with the image embedding only; the rest has neither"),
+    maxWeight: key(z.number().positive().default(5), "largest weight of an example, as in min-SNR (Hang et al. 2023)"),
+  }),
+  needs: ["clip", "vae"],
+  owns: [PREFIX],
+  async build(c) {
+    const opened = await openCaptionedPictures(c);
+    const { data, sizes, config } = opened;
+    const { unet, vae, scheduler } = sizes;
+    const { textShare, imageShare, maxWeight } = c.recipe;
+    const clip = await clipFeatures(c, opened);
+    const features = await cachedPart(c, data.train, c.recipe.data.cached, await latentFeatures(c, opened, clip));
+    const { text: empty } = await clip.text([""]);
+    const { noise } = scheduler as { readonly noise: NoiseScheduleConfig };
+    const stage = diffusionStage({
+      ...{ config, unet, noise, features, textShare, imageShare, maxWeight },
+      emptyText: empty!.data as Float32Array,
+    });
+    const { folder, runtime } = c;
+    const decoder = await c.weights("vae");
+    const { validation } = data;
+    const evaluate = await sampleSheets({ folder, runtime, config, unet, vae, decoder, scheduler, clip, validation });
+    return { stage: { ...stage, evaluate } };
+  },
+});
+
+interface DiffusionStageOptions {
   readonly config: SeedlingConfig;
   readonly unet: UnetConfig;
   readonly noise: NoiseScheduleConfig;
   /** Features of the pictures: `latents`, `text` and `image`. */
   readonly features: FeatureCache;
-  /** Features of the empty caption, f32 [L,D]: what "no text" means. */
+  /** Features of the empty caption, f32 [L,D]: text conditioning on nothing. */
   readonly emptyText: Float32Array;
-  /** Shares of examples that see the text only and the image embedding only; the rest sees nothing. */
   readonly textShare: number;
   readonly imageShare: number;
-  /** Largest weight of an example, as in min-SNR (Hang et al. 2023). */
   readonly maxWeight: number;
 }
 
-export function diffusionStage(options: DiffusionStageOptions): Stage {
+function diffusionStage(options: DiffusionStageOptions): Stage {
   const { config, unet: sizes, features, emptyText } = options;
   const schedule = new NoiseSchedule({ ...options.noise, predictionType: "sample" });
   const [C, side] = [sizes.inChannels, sizes.sampleSize];
   const { tokens: L, width: D } = config.text;
   const E = config.image.width;
-  const place = C * side * side;
+  const latentLength = C * side * side;
   return {
     name: "diffusion",
-    learns: [UNET_PREFIX],
-    build(p: Params, B: number) {
+    learns: [PREFIX],
+    build(p, B) {
       const clean = input("clean", [B, C, side, side]);
       const noise = input("noise", [B, C, side, side]);
       const column = (name: string): Tensor => input(name, [B, 1, 1, 1]);
       const noisy = clean.mul(column("signalLevel")).add(noise.mul(column("noiseLevel")));
       const answer = unet(
-        p.at(UNET_PREFIX),
+        p.at(PREFIX),
         noisy,
         input("t", [B]),
         input("text", [B, L, D]),
@@ -57,16 +94,16 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
       const errors = answer.sub(clean).square().mean([1, 2, 3]); // [B]
       return { loss: errors.mul(input("weight", [B])).mean(), metrics: { squaredError: errors.mean() } };
     },
-    async batch(micro: number, B: number, rng: Rng): Promise<Values> {
+    async batch(micro, B, rng) {
       const { values } = await features.shuffledBatch(micro * B, B, ["latents", "text", "image"]);
       const text = values.text!.data as Float32Array;
       const image = values.image!.data as Float32Array;
-      const noise = new Float32Array(B * place);
-      const [t, signal, sigma, weight] = [0, 0, 0, 0].map(() => new Float32Array(B)) as Float32Array[] as [
-        Float32Array,
-        Float32Array,
-        Float32Array,
-        Float32Array,
+      const noise = new Float32Array(B * latentLength);
+      const [t, signal, sigma, weight] = [
+        new Float32Array(B),
+        new Float32Array(B),
+        new Float32Array(B),
+        new Float32Array(B),
       ];
       rng.fillNormal(noise);
       for (let b = 0; b < B; b++) {
@@ -80,7 +117,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
         if (mode < options.textShare || mode >= options.textShare + options.imageShare)
           image.fill(0, b * E, (b + 1) * E);
       }
-      const column = (data: Float32Array): Values[string] => ({ shape: [B, 1, 1, 1], data });
+      const column = (data: Float32Array): Value => ({ shape: [B, 1, 1, 1], data });
       return {
         clean: values.latents!,
         noise: { shape: [B, C, side, side], data: noise },

@@ -1,11 +1,12 @@
 /**
- * Stage `vae`: the autoencoder whose latents the diffusion model paints; frozen afterwards. It stands for Stable
+ * Stage `vae`: the autoencoder in whose latents the diffusion model works; frozen afterwards. It stands for Stable
  * Diffusion's. Squared error of the pixels and a weak pull of the latents to a unit normal. Rombach et al. 2022, 3.1.
  */
 import { join } from "node:path";
+import { z } from "zod";
 import { contactSheet } from "../../data/sheet.ts";
-import { input, type Params } from "../../graph/index.ts";
-import { fromTensor, toTensor } from "../../image/index.ts";
+import { input } from "../../graph/index.ts";
+import { fromTensor } from "../../image/index.ts";
 import { vaeDecoderGraph, vaeEncoderGraph } from "../../image-tokenizer/graphs.ts";
 import { writeFileAtomic } from "../../io/files.ts";
 import {
@@ -16,20 +17,42 @@ import {
   scalingFactor,
 } from "../../models/pixel-vae.ts";
 import { mse } from "../../nn/index.ts";
-import { mapWeights, type Runtime, type Training, type Value, type Values } from "../../runtime/index.ts";
-import { type Picture, type Pictures, take } from "../data/pictures.ts";
+import { mapWeights, type Runtime, type Training, type Values } from "../../runtime/index.ts";
+import { atMost, type Picture, type Pictures, take } from "../data/pictures.ts";
+import { plainPixels } from "../data/pixels.ts";
+import { batches } from "../data/rows.ts";
 import type { Stage, StepNews } from "../loop/loop.ts";
+import { pictureData } from "../recipe/picture-keys.ts";
+import { key, trainingKeys, weight } from "../recipe/training-keys.ts";
+import { defineStage } from "./definition.ts";
+import { openPictures } from "./picture-stage.ts";
 
-export const VAE_PREFIX = "vae";
+const PREFIX = "vae";
 
-/** Pixels as the autoencoder sees them, f32 [B,3,Y,X] within 0..1. */
-export function plainPixels(pictures: readonly Picture[], size: number): Value {
-  const images = pictures.map((p) => p.image);
-  const data = toTensor(images, { mean: [0, 0, 0], std: [1, 1, 1] });
-  return { shape: [images.length, 3, size, size], data };
-}
+export const vae = defineStage({
+  name: "vae",
+  about: "The autoencoder in whose latents the diffusion model works; then frozen.",
+  paper: "stands for Stable Diffusion's autoencoder (arXiv 2307.08041, section 3.2)",
+  recipe: z.strictObject({
+    ...trainingKeys,
+    data: pictureData,
+    divergence: key(weight.default(2e-4), "weight of the divergence of the latents from a unit normal"),
+  }),
+  needs: [],
+  owns: [PREFIX],
+  async build(c) {
+    const { sizes, size, data } = await openPictures(c);
+    const { train, validation } = data;
+    const validationCount = atMost(validation, c.recipe.data.validation);
+    const { folder, runtime } = c;
+    const { divergence } = c.recipe;
+    return {
+      stage: vaeStage({ vae: sizes.vae, size, train, validation, validationCount, divergence, runtime, folder }),
+    };
+  },
+});
 
-export interface VaeStageOptions {
+interface VaeStageOptions {
   readonly vae: PixelVaeConfig;
   /** Side of the pictures, px. */
   readonly size: number;
@@ -39,22 +62,22 @@ export interface VaeStageOptions {
   /** Weight of the divergence from a unit normal, per number of the latents. */
   readonly divergence: number;
   readonly runtime: Runtime;
-  /** Where sheets go: pictures and what came back. */
+  /** For sheets of pictures and their reconstructions. */
   readonly folder: string;
 }
 
 const SHOWN = 8;
 
-export function vaeStage(options: VaeStageOptions): Stage {
+function vaeStage(options: VaeStageOptions): Stage {
   const { vae, size, train } = options;
   const [C, side] = [vae.latentChannels, size / pixelVaeFactor(vae)];
   const scale = new LatentScale();
   return {
     name: "vae",
-    learns: [VAE_PREFIX],
+    learns: [PREFIX],
     rateScale: (path) => (path === SCALE ? 0 : 1),
-    build(root: Params, B: number) {
-      const p = root.at(VAE_PREFIX);
+    build(root, B) {
+      const p = root.at(PREFIX);
       const pixels = input("pixels", [B, 3, size, size]);
       const { mean, logVariance } = pixelVaeEncode(p, pixels, vae);
       const drawn = mean.add(
@@ -89,7 +112,7 @@ export function vaeStage(options: VaeStageOptions): Stage {
   };
 }
 
-const SCALE = `${VAE_PREFIX}.scaling_factor`;
+const SCALE = `${PREFIX}.scaling_factor`;
 
 /** Keeps `scaling_factor` at what brings the latents of the last hundred steps to unit variance. */
 class LatentScale {
@@ -113,7 +136,7 @@ class LatentScale {
   }
 }
 
-/** Mean signal-to-noise ratio of validation pictures that went through, dB, and a sheet of the first ones. */
+/** Mean peak signal-to-noise ratio of reconstructed validation pictures, dB, and a sheet of the first ones. */
 async function vaeScores(
   weights: ReadonlyMap<string, Float32Array>,
   step: number,
@@ -123,8 +146,8 @@ async function vaeScores(
   const decode = await runtime.compile(vaeDecoderGraph(vae, size), mapWeights(weights));
   let [decibels, square, numbers] = [0, 0, 0];
   const shown: Picture[] = [];
-  for (let at = 0; at < validationCount; at += 50) {
-    const pictures = await take(validation, at, Math.min(50, validationCount - at));
+  for (const { start, size: count } of batches(validationCount, 50)) {
+    const pictures = await take(validation, start, count);
     const pixels = plainPixels(pictures, size);
     const { latents } = await encode.run({ pixels });
     const back = (await decode.run({ latents: latents! })).pixels!.data as Float32Array;
@@ -136,7 +159,7 @@ async function vaeScores(
     }
     for (const x of latents!.data) square += x * x;
     numbers += latents!.data.length;
-    if (at === 0)
+    if (start === 0)
       for (const [b, { image }] of pictures.slice(0, SHOWN).entries())
         shown.push({ image, caption: "" }, { image: fromTensor(back, size, size, b), caption: "" });
   }

@@ -1,41 +1,5 @@
-/** How well a codebook is used, over a sliding window of codes. */
-
-export interface CodebookHealth {
-  /** Share of codes seen at least once, 0..1. */
-  readonly usage: number;
-  /** exp of the entropy of the code distribution, 1..K. */
-  readonly perplexity: number;
-  /** Entropy of the codes at each of the 32 positions, bits. */
-  readonly entropyBits: readonly number[];
-  /** Different codes in one picture, mean, 1..32: positions that all say the same are as good as one. */
-  readonly distinct: number;
-}
-
-/** Health of codes i32 [N,32] (flat) out of K. */
-export function codebookHealth(ids: Int32Array, codes: number, positions = 32): CodebookHealth {
-  const all = new Float64Array(codes);
-  const each = Array.from({ length: positions }, () => new Float64Array(codes));
-  let [distinct, pictures] = [0, 0];
-  for (let at = 0; at + positions <= ids.length; at += positions, pictures++)
-    distinct += new Set(ids.subarray(at, at + positions)).size;
-  for (const [i, id] of ids.entries()) {
-    all[id] = all[id]! + 1;
-    const row = each[i % positions]!;
-    row[id] = row[id]! + 1;
-  }
-  const used = all.reduce((sum, n) => sum + Number(n > 0), 0);
-  return {
-    usage: used / codes,
-    perplexity: 2 ** entropyBits(all),
-    entropyBits: each.map(entropyBits),
-    distinct: distinct / Math.max(pictures, 1),
-  };
-}
-
-function entropyBits(counts: Float64Array): number {
-  const total = counts.reduce((a, b) => a + b, 0);
-  return counts.reduce((sum, n) => (n > 0 ? sum - (n / total) * Math.log2(n / total) : sum), 0);
-}
+/** Watches how much of the codebook is in use while it learns. */
+import { type CodebookHealth, codebookHealth } from "../../evaluation/metrics/codebook-health.ts";
 
 /** The codes of the last steps. */
 export class CodeWindow {
@@ -78,7 +42,7 @@ export class CodeWindow {
   }
 }
 
-/** Warns when fewer codes are in use than there were: a codebook that begins to collapse seldom recovers by itself. */
+/** Warns when fewer codes are in use than before: a codebook that begins to collapse seldom recovers by itself. */
 export class UsageAlarm {
   #best = 0;
   #warned = false;
@@ -93,7 +57,7 @@ export class UsageAlarm {
     this.#warned = warned !== 0;
   }
 
-  /** What to say about this usage (0..1), once for each fall below half of the best so far. */
+  /** A warning about this usage (0..1), once for each fall below half of the best so far. */
   check(usage: number): string | undefined {
     this.#best = Math.max(this.#best, usage);
     const fallen = usage < this.#best / 2;

@@ -1,0 +1,233 @@
+/** Trains one stage: its phases one after the other, each from the averaged weights of the one before. */
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { InputError, SetupError } from "../../base/errors.ts";
+import { exists, makeFolder, writeFileAtomic } from "../../io/files.ts";
+import { fileSha256, hashOf } from "../../io/hash.ts";
+import { readJsonFile } from "../../io/json-file.ts";
+import { type Device, Runtime } from "../../runtime/index.ts";
+import type { Sources } from "../data/sources.ts";
+import { listCheckpoints } from "../loop/checkpoint.ts";
+import { expectSameRun, type Identity } from "../loop/identity.ts";
+import { type LoopResult, trainLoop, type Work } from "../loop/loop.ts";
+import { loadWeights, saveWeights, weightsFile } from "../loop/weights-file.ts";
+import { type ModelSizes, parseModelSizes } from "../recipe/model-sizes.ts";
+import type { StageRecipe } from "../recipe/stage-recipe.ts";
+import { learnedFrom, loopSettings } from "../recipe/training-keys.ts";
+import type { StageContext, Weights } from "../stages/definition.ts";
+import { commit, machine } from "./provenance.ts";
+import { isFinished, type RunRecord, readRunRecord, writeRunRecord } from "./run-record.ts";
+
+export interface RunOptions extends Work {
+  /** Run folder: each stage has a folder in it and finds earlier stages there. */
+  readonly root: string;
+  readonly sources: Sources;
+  /** Default "cpu". */
+  readonly device?: Device;
+  /** Threads of one operation. Default: as many as there are cores. */
+  readonly threads?: number;
+  /** Continues a run that was stopped, and leaves a finished one as it is. Default false: such a run is refused. */
+  readonly resume?: boolean;
+  /** An adapter folder that the first phase begins with, in place of the stage that it continues. */
+  readonly adapter?: string;
+  /** Called when a phase begins. `phase` counts from 1. */
+  readonly onPhase?: (recipe: StageRecipe, phase: number) => void;
+}
+
+export interface StageResult {
+  /** Weights that learned. */
+  readonly weights: Weights;
+  /** Steps of the last phase that was trained. */
+  readonly step: number;
+  /** False if the run was stopped before its end; it can be resumed. */
+  readonly finished: boolean;
+  /** The stage had been trained before. */
+  readonly skipped: boolean;
+}
+
+/**
+ * @throws InputError if the folder holds a run and `resume` is not set, or if that run depends on something that has changed
+ * since: the recipe, the data, the tokenizer, frozen weights; SetupError if an earlier stage is missing
+ */
+export async function runStage(recipe: StageRecipe, options: RunOptions): Promise<StageResult> {
+  const stageFolder = join(options.root, recipe.name);
+  const count = recipe.phases.length;
+  await makeFolder(options.root);
+  let record = await readRunRecord(stageFolder);
+  if (!options.resume) await expectNew(stageFolder, recipe, record);
+  if (record) await expectSameFinished(recipe, record, options);
+  if (isFinished(record))
+    return { weights: await loadWeights(weightsFile(stageFolder)), step: 0, finished: true, skipped: true };
+  await makeFolder(stageFolder);
+  if (recipe.sizes) await shareSizes(options.root, recipe.sizes);
+  await writeFileAtomic(join(stageFolder, "recipe.json"), `${JSON.stringify(written(recipe), null, 2)}\n`);
+  record ??= { format: "seedling-run-1", stage: recipe.definition.name, phases: count, finished: [] };
+  let result: LoopResult | undefined;
+  for (let i = record.finished.length; i < count; i++) {
+    options.onPhase?.(recipe, i + 1);
+    const trained = await runPhase(recipe, i, options);
+    result = trained.result;
+    if (!result.finished) return { ...result, skipped: false };
+    const { step: steps, seconds, scores } = result;
+    const now = { finishedAt: new Date().toISOString(), commit: await commit(), machine: machine() };
+    record = {
+      ...record,
+      finished: [...record.finished, { identity: trained.identity, steps, seconds, scores, ...now }],
+    };
+    await writeRunRecord(stageFolder, record);
+  }
+  if (!result) throw new InputError(`${recipe.where}: expected at least one phase, got none.`);
+  return { ...result, skipped: false };
+}
+
+async function runPhase(
+  recipe: StageRecipe,
+  index: number,
+  options: RunOptions,
+): Promise<{ readonly result: LoopResult; readonly identity: Identity }> {
+  const { root, sources, device, threads, signal, onLine, onProgress, onNote, resume = false } = options;
+  const settings = recipe.phases[index]!;
+  const stageFolder = join(root, recipe.name);
+  const folder = phaseFolder(recipe, root, index);
+  const reads: Record<string, string> = { ...knownIdentity(recipe, index, sources) };
+  const resources: { close(): Promise<void> }[] = [];
+  const runtime = new Runtime({ device, threads: threads || availableParallelism() });
+  try {
+    await makeFolder(folder);
+    const start = await startOf(recipe, index, options);
+    if (start) reads[BEGUN_WITH] = start.hash;
+    const context: StageContext<typeof settings> = {
+      ...{ recipe: settings, where: recipe.where, runtime, root, stageFolder, folder, sources, start },
+      ...{ signal, onLine, onProgress, onNote },
+      examples: settings.steps * settings.batch * settings.accumulate,
+      adapter: index === 0 ? options.adapter : undefined,
+      sizes() {
+        if (recipe.sizes) return recipe.sizes;
+        throw new SetupError(`${recipe.where}: expected a model.json beside it, found none. Name one with "model".`);
+      },
+      async weights(stage) {
+        const path = weightsFile(join(root, stage));
+        const weights = await loadWeights(path);
+        reads[weightsOf(stage)] = await hashOfFile(path);
+        return weights;
+      },
+      dependsOn(what, hash) {
+        reads[what] = hash;
+      },
+      closing(resource) {
+        resources.push(resource);
+        return resource;
+      },
+    };
+    onProgress?.(`preparing ${title(recipe, index)}`);
+    const { stage, baseline, finish } = await recipe.definition.build(context);
+    if (baseline) onLine?.(baseline);
+    const identity: Identity = reads;
+    onProgress?.(`compiling ${title(recipe, index)}`);
+    const result = await trainLoop(
+      { ...stage, start: stage.start ?? start?.weights },
+      { run: folder, runtime, identity, ...loopSettings(settings), resume, signal, onLine, onProgress, onNote },
+    );
+    if (result.finished) {
+      await finish?.(result);
+      await saveWeights(finishedWeights(recipe, root, index), result);
+    }
+    return { result, identity };
+  } finally {
+    await Promise.all(resources.map((resource) => resource.close()));
+    await runtime.close();
+  }
+}
+
+const BEGUN_WITH = "weights to begin with";
+const weightsOf = (stage: string): string => `weights of ${stage}`;
+const hashOfFile = async (path: string): Promise<string> => (await fileSha256(path)).slice(0, 16);
+
+/** "codebook", "clip, phase 2 of 3". */
+export function title({ name, phases }: StageRecipe, index: number): string {
+  return phases.length > 1 ? `${name}, phase ${index + 1} of ${phases.length}` : name;
+}
+
+/** Log, checkpoints and samples of a phase. */
+export function phaseFolder({ name, phases }: StageRecipe, root: string, index: number): string {
+  return phases.length > 1 ? join(root, name, `phase-${index + 1}`) : join(root, name);
+}
+
+/** The weights of the last phase are those of the stage. */
+function finishedWeights(recipe: StageRecipe, root: string, index: number): string {
+  const last = index === recipe.phases.length - 1;
+  return weightsFile(last ? join(root, recipe.name) : phaseFolder(recipe, root, index));
+}
+
+function startFile(recipe: StageRecipe, index: number, { root, adapter }: RunOptions): string | undefined {
+  if (index > 0) return finishedWeights(recipe, root, index - 1);
+  return recipe.continues === undefined || adapter !== undefined
+    ? undefined
+    : weightsFile(join(root, recipe.continues));
+}
+
+async function startOf(
+  recipe: StageRecipe,
+  index: number,
+  options: RunOptions,
+): Promise<{ readonly folder: string; readonly weights: Weights; readonly hash: string } | undefined> {
+  const path = startFile(recipe, index, options);
+  if (path === undefined) return undefined;
+  const folder = join(options.root, index > 0 ? recipe.name : (recipe.continues ?? recipe.name));
+  return { folder, weights: await loadWeights(path), hash: await hashOfFile(path) };
+}
+
+/** The part of a phase's identity that is known without opening any data. */
+function knownIdentity(recipe: StageRecipe, index: number, { identity }: Sources): Identity {
+  return {
+    recipe: hashOf(recipe.definition.name, JSON.stringify(learnedFrom(recipe.phases[index]!))),
+    ...(recipe.sizes && { "model sizes": recipe.sizes.identity }),
+    ...(identity !== undefined && { "data source": identity }),
+  };
+}
+
+/** @throws InputError if a finished phase depends on something that has changed, as far as that is known without opening data */
+async function expectSameFinished(recipe: StageRecipe, record: RunRecord, options: RunOptions): Promise<void> {
+  const folder = join(options.root, recipe.name);
+  if (record.phases !== recipe.phases.length)
+    throw new InputError(
+      `${folder}: expected a run of ${recipe.phases.length} phases, got one of ${record.phases}. Remove the folder to train it again, or name another run folder.`,
+    );
+  for (const [i, { identity }] of record.finished.entries()) {
+    const now: Record<string, string> = { ...identity, ...knownIdentity(recipe, i, options.sources) };
+    for (const name of Object.keys(identity)) {
+      const stage = /^weights of (.+)$/.exec(name)?.[1];
+      const path =
+        name === BEGUN_WITH ? startFile(recipe, i, options) : stage && weightsFile(join(options.root, stage));
+      if (path && (await exists(path))) now[name] = await hashOfFile(path);
+    }
+    expectSameRun(phaseFolder(recipe, options.root, i), identity, now);
+  }
+}
+
+/** @throws InputError if something was trained in the folder already */
+async function expectNew(folder: string, recipe: StageRecipe, record: RunRecord | undefined): Promise<void> {
+  const steps = await Promise.all(
+    recipe.phases.map((_, i) => listCheckpoints(phaseFolder(recipe, join(folder, ".."), i))),
+  );
+  if (!record && steps.flat().length === 0) return;
+  const found = isFinished(record) ? "a finished one" : "one that was stopped";
+  throw new InputError(
+    `${folder}: expected a new run, got ${found}. Resume it, remove the folder to train it again, or name another run folder.`,
+  );
+}
+
+/** All stages of a run share one model. @throws InputError if the run has another */
+async function shareSizes(root: string, { json, identity }: ModelSizes): Promise<void> {
+  const path = join(root, "model.json");
+  if (await exists(path)) {
+    const found = parseModelSizes(await readJsonFile(path), path);
+    if (found.identity !== identity)
+      throw new InputError(`${path}: expected the sizes of this recipe's model, got others. Name another run folder.`);
+  } else await writeFileAtomic(path, `${JSON.stringify(json, null, 2)}\n`);
+}
+
+/** The recipe as it is trained. */
+function written({ definition, name, about, paper, continues, phases }: StageRecipe): object {
+  return { stage: definition.name, name, about, paper, continues, phases };
+}

@@ -1,0 +1,21 @@
+/** Where a training gets what it learns from: the caller decides, stages ask. */
+import type { Work } from "../loop/loop.ts";
+import type { DescribedData } from "../recipe/described-keys.ts";
+import type { PictureData } from "../recipe/picture-keys.ts";
+import type { TextsData } from "../recipe/text-keys.ts";
+import type { DescribedPictures } from "./described-pictures.ts";
+import type { TrainingData } from "./pictures.ts";
+import type { LanguageTexts } from "./text-sequences.ts";
+
+export interface Sources {
+  /** Names the data as a whole, for instance by a hash: stages that were trained on other data are not used. */
+  readonly identity?: string;
+  /** Pictures with captions. @param examples how many a run will see */
+  readonly pictures?: (data: PictureData, size: number, examples: number, work: Work) => Promise<TrainingData>;
+  /** Plain texts. */
+  readonly texts?: (texts: TextsData, work: Work) => Promise<LanguageTexts>;
+  /** Codes of pictures with what is said of them. @param root the run folder, where codes may be kept */
+  readonly describedPictures?: (data: DescribedData, root: string, work: Work) => Promise<DescribedPictures>;
+  /** The frozen language model: folder, GGUF file or name on the Hub. Default: what the recipe says, in the run folder. */
+  readonly base?: string;
+}

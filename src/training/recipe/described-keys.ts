@@ -1,0 +1,19 @@
+/** Keys of the stages that learn from codes of pictures and what is said of them. */
+import { z } from "zod";
+import { count, key } from "./training-keys.ts";
+
+/** `data` of a stage that tunes a language model. */
+export const describedData = key(
+  z.strictObject({
+    nouns: key(z.int().min(0), "built-in scenes: the first n everyday nouns, 0 for the full table of 572"),
+    scenes: key(count, "built-in scenes whose codes are computed once", "count"),
+    validation: key(
+      count.default(200),
+      "scenes, or conversations about your own codes, that measure the perplexity",
+      "count",
+    ),
+  }),
+  "pictures as codes, and what is said of them",
+);
+
+export type DescribedData = z.output<typeof describedData>;

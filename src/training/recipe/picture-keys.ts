@@ -1,0 +1,38 @@
+/** Keys of the stages that learn from captioned pictures. */
+import { z } from "zod";
+import { count, key, share } from "./training-keys.ts";
+
+const dataKeys = {
+  nouns: key(z.int().min(0), "built-in scenes: the first n everyday nouns, 0 for the full table of 572"),
+  warmupShare: key(
+    share.optional(),
+    "built-in scenes: share of the training that begins with pictures of one kind of object",
+  ),
+  likeness: key(
+    count.optional(),
+    "built-in scenes: pictures in a row with one arrangement and background, so that only their objects tell them apart",
+  ),
+  redrawn: key(
+    share.optional(),
+    "built-in scenes: share of the drawings that are drawn anew: turned, in other colors, with dark lines",
+  ),
+  validation: key(count.default(500), "validation pictures; at most as many as there are", "count"),
+};
+
+/** `data` of a stage that reads pictures. */
+export const pictureData = key(z.strictObject(dataKeys), "pictures");
+
+/** `data` of a stage that reads cached features of pictures. */
+export const cachedPictureData = key(
+  z.strictObject({
+    ...dataKeys,
+    cached: key(
+      count,
+      "pictures whose frozen features are computed once and kept on disk; at most as many as there are",
+      "count",
+    ),
+  }),
+  "pictures",
+);
+
+export type PictureData = z.output<typeof pictureData> & { readonly cached?: number };

@@ -1,0 +1,62 @@
+/** Keys of the stages in which a frozen language model learns to see and to draw. */
+import { z } from "zod";
+import { SEED_LORA } from "../../models/lora.ts";
+import { describing } from "../../text/lm-manifest.ts";
+import { describedData } from "./described-keys.ts";
+import { count, key, share, trainingKeys } from "./training-keys.ts";
+
+const lora = z.strictObject({
+  rank: key(count.default(SEED_LORA.rank), "inner width of the low-rank matrices"),
+  alpha: key(z.number().positive().default(SEED_LORA.alpha), "their product is scaled by alpha / rank"),
+  dropout: key(
+    z.number().min(0).max(0.9).default(SEED_LORA.dropout),
+    "share of their inputs that is dropped in training",
+  ),
+});
+
+export const tuningRecipe = z.strictObject({
+  ...trainingKeys,
+  base: key(z.string().default("lm-pretrain/model"), "the frozen model, in the run folder; `--base` names another"),
+  template: key(
+    z.enum(["seed", "chatml"]).default("seed"),
+    "how turns are written: as SEED-LLaMA does, or as the model's own ChatML",
+  ),
+  lora: key(lora.prefault({}), "low-rank matrices at every projection"),
+  length: key(count, "tokens of a sequence; a longer one loses its end"),
+  data: describedData,
+  codeWords: key(
+    z.enum(["rows", "projection"]).default("rows"),
+    "what codes are to the model: new `rows` of its vocabulary (SEED-LLaMA), or a `projection` of the codebook's vectors (SEED-OPT)",
+  ),
+  rowsStart: key(
+    z.enum(["noise", "words"]).default("noise"),
+    "how new rows begin: as noise, or, ours, as the words that go with each code in the training captions, weighed as naive Bayes does",
+  ),
+  rowsRate: key(
+    z.number().positive().default(1),
+    "factor on the learning rate of new rows, each of which is met rarely",
+  ),
+  kindMargin: key(
+    z.number().min(0).default(0),
+    "nats by which codes are raised in training where a word is due, and words where a code is, so that the kinds are told apart with certainty",
+  ),
+  drawShare: key(share.default(0.5), "share of sequences in which the model draws; `see` has none"),
+  describeShare: key(
+    share.optional(),
+    "`instruct`: share of conversations about a picture that begin with the request to describe it; default 0.5",
+  ),
+  manyShare: key(
+    share.default(0),
+    "share of the sequences about pictures that show three kinds of objects or more; the rest is as it comes; built-in scenes only",
+  ),
+  textShare: key(
+    share.default(0),
+    "share of sequences that are plain text, glosses of WordNet, so that the model does not forget other subjects",
+  ),
+  describing: key(
+    describing.optional(),
+    "how the adapter describes pictures unless asked otherwise, written to its seedling.json; not used in training",
+  ),
+});
+
+export type TuningRecipe = z.output<typeof tuningRecipe>;
