@@ -20,12 +20,19 @@ export type BackgroundName = keyof typeof BACKGROUNDS;
 export const BACKGROUND_NAMES = Object.keys(BACKGROUNDS) as BackgroundName[];
 
 export type ColorName = Exclude<BackgroundName, "light blue">;
+export const COLOR_NAMES = BACKGROUND_NAMES.filter((name): name is ColorName => name !== "light blue");
 
 /** A drawing has a color if at least this share of its opaque pixels does. */
 const MAJORITY = 0.62;
 
 /** The color that most of a sprite has. pixels: premultiplied RGBA, u8 [N,4]. */
 export function colorOf(pixels: Uint8Array): ColorName | undefined {
+  const { counts, opaque } = countColors(pixels);
+  for (const [name, count] of counts) if (name && count >= MAJORITY * opaque) return name;
+  return undefined;
+}
+
+function countColors(pixels: Uint8Array): { counts: Map<ColorName | undefined, number>; opaque: number } {
   const counts = new Map<ColorName | undefined, number>();
   let opaque = 0;
   for (let i = 0; i < pixels.length; i += 4) {
@@ -36,8 +43,16 @@ export function colorOf(pixels: Uint8Array): ColorName | undefined {
     const name = nameColor([pixels[i]! * straight, pixels[i + 1]! * straight, pixels[i + 2]! * straight]);
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  for (const [name, count] of counts) if (name && count >= MAJORITY * opaque) return name;
-  return undefined;
+  return { counts, opaque };
+}
+
+const counted = new WeakMap<object, ReturnType<typeof countColors>>();
+
+/** The share (0 to 1) of a sprite's opaque pixels that have a color. half: premultiplied RGBA, u8 [N,4]. */
+export function colorShare(sprite: { readonly half: Uint8Array }, color: ColorName): number {
+  const known = counted.get(sprite) ?? countColors(sprite.half);
+  counted.set(sprite, known);
+  return (known.counts.get(color) ?? 0) / Math.max(known.opaque, 1);
 }
 
 /**

@@ -1,6 +1,15 @@
 export { type Atlas, type AtlasOptions, loadAtlas, openAtlas, type Sprite } from "./atlas.ts";
 export { BACKGROUNDS, type BackgroundName, type ColorName } from "./colors.ts";
 export type { Background } from "./draw.ts";
+export {
+  type HardNegative,
+  hardNegatives,
+  type MinimalPair,
+  type MinimalPairOptions,
+  minimalPairs,
+  NEGATIVE_KINDS,
+  type NegativeKind,
+} from "./hard-negatives.ts";
 export { SCENE_KINDS, type SceneKind } from "./layout.ts";
 export { type Dataset, type DatasetOptions, openDataset, type Sample } from "./loader.ts";
 export { pixelNearestNeighbor, type SpritePicture, singleSprite, spritesOf } from "./naming.ts";
@@ -17,7 +26,14 @@ export {
 } from "./nouns.ts";
 export { manyPhrase, onePhrase } from "./phrases.ts";
 export type { Question } from "./questions.ts";
-export { createSceneSource, type Scene, type SceneObject, type SceneOptions, type SceneSource } from "./scenes.ts";
+export {
+  createSceneSource,
+  type Scene,
+  type SceneObject,
+  type SceneOptions,
+  type ScenePlan,
+  type SceneSource,
+} from "./scenes.ts";
 export { contactSheet, type SheetItem, type SheetOptions } from "./sheet.ts";
 export type { ProblemKind } from "./sources.ts";
 export {

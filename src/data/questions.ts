@@ -1,7 +1,7 @@
 /** Questions about a scene with short answers, for the stages that learn to talk about pictures. */
 
 import type { Rng } from "../base/rng.ts";
-import { centerOf, positionPhrase, type SceneFacts, sizeRatio } from "./captions.ts";
+import { CLEARLY, centerOf, OPPOSITE, positionPhrase, type SceneFacts, sizeRatio } from "./captions.ts";
 import { nounOf } from "./nouns.ts";
 import { isCountable, numberWord, onePhrase, pluralPhrase, takesColor, thePhrase } from "./phrases.ts";
 
@@ -56,7 +56,7 @@ export function askAbout(facts: SceneFacts, nouns: readonly string[], rng: Rng):
   }
   if (facts.kind === "pair") {
     const ratio = sizeRatio(layout);
-    if (ratio > 1.4 || ratio < 1 / 1.4) {
+    if (ratio > CLEARLY || ratio < 1 / CLEARLY) {
       ask("bigger", `which is bigger, the ${names[0]} or the ${names[1]}?`, `the ${ratio > 1 ? names[0] : names[1]}`);
     }
   }
@@ -90,13 +90,6 @@ function askRelation(
   const asked = rng.next() < 0.5 ? relation : OPPOSITE[relation];
   ask("relation", `${verb(one)} ${phrase(one)} ${asked} ${phrase(two)}?`, asked === relation ? "yes" : "no");
 }
-
-const OPPOSITE = {
-  "to the left of": "to the right of",
-  "to the right of": "to the left of",
-  above: "below",
-  below: "above",
-} as const;
 
 /** "a dog", "any sparkles", "any sushi". */
 const anyPhrase = (noun: string): string => onePhrase(noun).replace(/^some /, "any ");

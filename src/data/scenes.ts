@@ -1,27 +1,23 @@
-/** Scenes: pictures of a few everyday things with a caption and questions, made from a seed faster than they are used. */
+/**
+ * Scenes: pictures of a few everyday objects with a caption and questions, made from a seed faster than they are used.
+ * A seed is a plan (what is shown, where, and what is said of it), and a plan is drawn.
+ */
 
 import { UsageError } from "../base/errors.ts";
 import { hashText, Rng } from "../base/rng.ts";
 import { type Atlas, CELL, type Sprite } from "./atlas.ts";
-import { captionOf, type Group } from "./captions.ts";
+import { type CaptionPlan, type Group, planCaption, type SceneFacts, sayCaption } from "./captions.ts";
 import { BACKGROUND_NAMES, type ColorName } from "./colors.ts";
 import { type Background, drawBackground, drawSprite, hiddenShare } from "./draw.ts";
+import { type Combination, heldOutCombinations } from "./held-out.ts";
 import { GROUPS, layOut, type Place, SCENE_KINDS, type SceneKind } from "./layout.ts";
 import { STYLES, type Style, TEST_STYLES, TRAIN_STYLES } from "./nouns.ts";
 import { isCountable } from "./phrases.ts";
 import { askAbout, type Question } from "./questions.ts";
 import { redraw } from "./redraw.ts";
-import {
-  absoluteSeed,
-  isHeldOutColor,
-  isHeldOutConcept,
-  isHeldOutCount,
-  isHeldOutPair,
-  type Split,
-  seedsOf,
-} from "./splits.ts";
+import { absoluteSeed, isHeldOutConcept, type Split, seedsOf } from "./splits.ts";
 
-/** One thing in the picture, in pixels; (x, y) is the top left corner of the box that holds its drawing. */
+/** One object in the picture, in pixels; (x, y) is the top left corner of the box that holds its drawing. */
 export interface SceneObject {
   readonly noun: string;
   readonly style: Style;
@@ -44,6 +40,15 @@ export interface Scene {
   readonly objects: readonly SceneObject[];
   readonly background: Background;
   readonly kind: SceneKind;
+  readonly questions: readonly Question[];
+}
+
+/** Everything about a scene but its pixels. */
+export interface ScenePlan extends SceneFacts {
+  readonly seed: number;
+  /** For each group, which of its copies are mirrored. */
+  readonly flips: readonly (readonly boolean[])[];
+  readonly said: CaptionPlan;
   readonly questions: readonly Question[];
 }
 
@@ -81,11 +86,18 @@ export interface SceneSource {
   readonly nouns: readonly string[];
   /** The same seed gives the same bytes, on every machine. @throws UsageError if the seed is out of range. */
   scene(seed: number): Scene;
+  /** `scene(seed)` is `draw(plan(seed))`. A plan may be changed before it is drawn. */
+  plan(seed: number): ScenePlan;
+  draw(plan: ScenePlan): Scene;
+  /** The sprites that show a noun; empty if its pictures never do. */
+  sprites(noun: string): readonly Sprite[];
+  /** Whether the split may show these together: outside of held-out-pairs, no combination that training never shows. */
+  allows(groups: readonly Combination[]): boolean;
 }
 
 const KINDS: Readonly<Record<SceneKind, number>> = { one: 2, pair: 3, count: 2, "count-and-one": 1, row: 1, grid: 1 };
 /** A background that would hide more than this share of a sprite is drawn again. */
-const MAX_HIDDEN = 0.45;
+export const MAX_HIDDEN = 0.45;
 const MAX_TRIES = 2000;
 
 /**
@@ -97,7 +109,7 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
   const { likeness = 1, redrawn = 0 } = options;
   const styles = new Set<Style>(options.styles ?? (split === "held-out-style" ? [TEST_STYLES[0]] : TRAIN_STYLES));
   checkStyles(split, styles);
-  const combinations = heldOutCombinations(atlas);
+  const isHeldOut = heldOutCombinations(atlas);
   const pool = spritesByNoun(atlas, split, styles, options.nouns);
   const nouns = [...pool.keys()];
   const countable = nouns.filter(isCountable);
@@ -135,7 +147,7 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
     return { kind, background, first: order[place]! };
   }
 
-  function scene(seed: number): Scene {
+  function plan(seed: number): ScenePlan {
     if (!Number.isInteger(seed) || seed < 0 || seed >= seeds) {
       throw new UsageError(`scene: expected a whole seed from 0 to ${seeds - 1} for split ${split}, got ${seed}.`);
     }
@@ -150,7 +162,7 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
       }
       kind = shared ? shared.kind : drawKind(rng);
       groups = drawGroups(kind, rng, tries === 1 ? shared?.first : undefined);
-    } while (combinations.has(groups) !== (split === "held-out-pairs") && split !== "held-out-concepts");
+    } while (isHeldOut(combinationOf(groups)) !== (split === "held-out-pairs") && split !== "held-out-concepts");
 
     const background = drawnBackground(groups, rng, shared?.background);
     const layout = layOut(
@@ -158,29 +170,40 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
       groups.map((group) => group.count),
       rng,
     );
+    const flips = layout.places.map((places) => places.map(() => rng.next() < 0.5));
+    const facts = { kind, groups, layout, background };
+    const said = planCaption(facts, { backgroundMention, colorMention }, rng);
+    return { ...facts, seed, flips, said, questions: questions ? askAbout(facts, nouns, rng) : [] };
+  }
+
+  function draw({ seed, kind, groups, layout, background, flips, said, questions }: ScenePlan): Scene {
     const canvas = new Uint8ClampedArray(size * size * 3);
     drawBackground(canvas, size, background);
     const objects: SceneObject[] = [];
     for (const [i, { sprite, count }] of groups.entries()) {
-      for (const place of layout.places[i]!) {
-        objects.push({ ...drawObject(canvas, size, sprite, place, rng.next() < 0.5), count });
-      }
+      for (const [k, place] of layout.places[i]!.entries())
+        objects.push({ ...drawObject(canvas, size, sprite, place, flips[i]?.[k] === true), count });
     }
-    const caption = captionOf({ kind, groups, layout, background }, { backgroundMention, colorMention }, rng);
-    return {
-      seed,
-      size,
-      pixels: new Uint8Array(canvas.buffer),
-      caption,
-      objects,
-      background,
-      kind,
-      questions: questions ? askAbout({ kind, groups, layout, background }, nouns, rng) : [],
-    };
+    const pixels = new Uint8Array(canvas.buffer);
+    return { seed, size, pixels, caption: sayCaption(said), objects, background, kind, questions };
   }
 
-  return { split, size, seeds, nouns, scene };
+  return {
+    split,
+    size,
+    seeds,
+    nouns,
+    plan,
+    draw,
+    scene: (seed) => draw(plan(seed)),
+    sprites: (noun) => pool.get(noun) ?? [],
+    allows: (groups) => split === "held-out-pairs" || split === "held-out-concepts" || !isHeldOut(groups),
+  };
 }
+
+/** What the rules about held-out combinations see of groups. */
+export const combinationOf = (groups: readonly Group[]): Combination[] =>
+  groups.map(({ sprite: { noun, color }, count }) => ({ noun, color, count }));
 
 function drawObject(
   canvas: Uint8ClampedArray,
@@ -197,7 +220,7 @@ function drawObject(
   const [bx, by, bw, bh] = sprite.box;
   const { noun, style, color } = sprite;
   const x = left + (flip ? CELL - bx - bw : bx) * scale;
-  return { noun, style, ...(color && { color }), x, y: top + by * scale, w: bw * scale, h: bh * scale };
+  return { noun, style, color, x, y: top + by * scale, w: bw * scale, h: bh * scale };
 }
 
 const hasCount = (kind: SceneKind): boolean => kind === "count" || kind === "count-and-one";
@@ -277,37 +300,4 @@ function kindDrawer(
     }
     return usable.at(-1)!;
   };
-}
-
-interface HeldOut {
-  has(groups: readonly Group[]): boolean;
-}
-
-/** The combinations that training never shows. */
-function heldOutCombinations(atlas: Atlas): HeldOut {
-  const colors = heldOutColors(atlas);
-  return {
-    has: (groups) =>
-      groups.some(({ sprite: { noun, color }, count }, i) => {
-        if (count > 1 && isHeldOutCount(noun, count)) return true;
-        if (color && colors.has(`${noun}|${color}`)) return true;
-        return groups.some((other, j) => j < i && isHeldOutPair(noun, other.sprite.noun));
-      }),
-  };
-}
-
-/** Of the (noun, color) marked as held out, those whose noun training shows in other colors at least as often. */
-function heldOutColors(atlas: Atlas): Set<string> {
-  const total = new Map<string, number>();
-  const colored = new Map<string, number>();
-  const count = (map: Map<string, number>, key: string) => map.set(key, (map.get(key) ?? 0) + 1);
-  const marked = new Map<string, string>();
-  for (const { noun, style, color } of atlas.sprites) {
-    if (!(TRAIN_STYLES as readonly Style[]).includes(style)) continue;
-    count(total, noun);
-    if (!color || !isHeldOutColor(noun, color)) continue;
-    marked.set(`${noun}|${color}`, noun);
-    count(colored, `${noun}|${color}`);
-  }
-  return new Set([...marked].filter(([key, noun]) => colored.get(key)! * 2 <= total.get(noun)!).map(([key]) => key));
 }
