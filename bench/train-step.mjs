@@ -75,23 +75,37 @@ function difference(a, b) {
   return largest(a.map((v, i) => v - b[i])) / largest(b);
 }
 
-/** One step of each; then loss, gradient norm and the first moments (0.1 gradient) of every parameter must agree. */
+/** Rounding that nothing is made of: a wrong rule is off by a share of the gradient, not by a thousandth of it. */
+const ROUNDING = 1e-4;
+/** How much further from float64 than PyTorch's own float32 a gradient may lie. */
+const FACTOR = 4;
+
+async function values(side, what, path, Type) {
+  const { base64 } = await side.ask({ do: "read", what, path });
+  return new Type(new Uint8Array(Buffer.from(base64, "base64")).buffer);
+}
+
+/**
+ * One step of each. Loss and norm must agree, and the first moments of every parameter (0.1 gradient) must lie as close
+ * to those in float64 as the peer's do. Where a gradient is a small remainder of large terms, as for words that are rare
+ * in the batch, both sides round by 1e-3 of it and more, each in its own way, so they are not held against each other.
+ */
 async function check(sides, paths) {
   const [mine, peer] = await Promise.all(sides.map((side) => side.ask({ do: "step" })));
   const worst = { loss: difference([mine.loss], [peer.loss]), norm: difference([mine.norm], [peer.norm]), moments: 0 };
   for (const path of paths) {
     if (/\.(key|k_proj)\.bias$/.test(path)) continue; // exactly 0, softmax does not see it: nothing but rounding
-    const [a, b] = await Promise.all(
-      sides.map(async (side) => {
-        const { base64 } = await side.ask({ do: "read", what: "m", path });
-        return new Float32Array(new Uint8Array(Buffer.from(base64, "base64")).buffer);
-      }),
+    const exact = await values(sides[1], "exact", path, Float64Array);
+    const [ours, theirs] = await Promise.all(
+      sides.map(async (side) => difference(Float64Array.from(await values(side, "m", path, Float32Array)), exact)),
     );
-    const d = difference(a, b);
-    if (d > worst.moments) Object.assign(worst, { moments: d, path });
+    if (!(ours < Math.max(ROUNDING, FACTOR * theirs)))
+      throw new Error(`${path}: off float64 by ${ours} of the largest gradient, where PyTorch is off by ${theirs}`);
+    if (ours > worst.moments) Object.assign(worst, { moments: ours, theirs, path });
   }
-  if (!(worst.loss < 1e-5 && worst.norm < 1e-4 && worst.moments < 1e-3))
+  if (!(worst.loss < 1e-5 && worst.norm < 1e-4))
     throw new Error(`the sides do not compute the same: ${JSON.stringify({ mine, peer, worst })}`);
+  console.error(`largest difference to float64: ${JSON.stringify(worst)}`);
   return worst;
 }
 
@@ -138,7 +152,7 @@ function row({ name, rounds, idle, peak, agreement }, peakRate) {
     both(rates.map((rate) => (100 * rate) / peakRate)),
     both(peak),
     both(peak.map((value, i) => value - idle[i].idle)),
-    agreement.moments.toExponential(0),
+    [agreement.moments, agreement.theirs].map((v) => v.toExponential(0)).join(" / "),
   ];
 }
 
@@ -159,7 +173,7 @@ try {
     "% of GEMM peak, ours / PyTorch",
     "peak RSS MiB, ours / PyTorch",
     "of it after start-up",
-    "largest difference of a gradient",
+    "largest difference of a gradient to float64, ours / PyTorch",
   ];
   const body = [
     `${setting({ PyTorch: results[0].version })}.`,

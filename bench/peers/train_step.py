@@ -68,7 +68,7 @@ def causal_qformer(P, feeds, s):
     words = F.embedding(feeds["ids"], P[f"{bert}.embeddings.word_embeddings.weight"])
     h = words + P[f"{bert}.embeddings.position_embeddings.weight"]
     h = layer_norm(P, f"{bert}.embeddings.LayerNorm", h, 1e-12)
-    padding = (feeds["mask"].float()[:, None, None] - 1) * 10000
+    padding = (feeds["mask"].to(words.dtype)[:, None, None] - 1) * 10000
     for j in range(s["layers"]):
         at = f"{bert}.encoder.layer.{j}"
         h = feed_forward(P, at, bert_attention(P, f"{at}.attention", h, h, s["heads"], attn_mask=padding), "")
@@ -102,7 +102,18 @@ class Side:
             **optimizer["torch"],
         )
         self.clip = optimizer["clipNorm"]
+        self.exact = self.exact_moments(MODELS[name], sizes, optimizer)
         return {"idle": idle, "version": torch.__version__}
+
+    def exact_moments(self, model, sizes, optimizer):
+        """First moments after one step, all computed in float64: what both sides are measured against."""
+        P = {key: t.detach().double().requires_grad_() for key, t in self.P.items()}
+        feeds = {key: t.double() if t.is_floating_point() else t for key, t in self.feeds.items()}
+        torch.set_default_dtype(torch.float64)
+        model(P, feeds, sizes).backward()
+        torch.set_default_dtype(torch.float32)
+        torch.nn.utils.clip_grad_norm_(P.values(), self.clip)
+        return {key: t.grad * (1 - optimizer["beta1"]) for key, t in P.items()}
 
     def step(self):
         self.optimizer.zero_grad(set_to_none=True)
@@ -123,7 +134,7 @@ class Side:
 
     def read(self, what, path):
         p = self.P[path]
-        t = p.detach() if what == "param" else self.optimizer.state[p]["exp_avg"]
+        t = {"param": p.detach(), "m": self.optimizer.state[p].get("exp_avg"), "exact": self.exact[path]}[what].contiguous()
         return {"base64": base64.b64encode(t.numpy().tobytes()).decode()}
 
     def memory(self):
