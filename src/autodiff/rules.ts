@@ -55,6 +55,14 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   sigmoid: (n, dy) => [dy.mul(y0(n).sub(y0(n).square()))],
   relu: (n, dy) => [constant(0).less(x0(n)).where(dy, constant(0))],
   gelu: (n, dy) => apply("geluGrad", [x0(n), dy], {}),
+  erfGate: (n, dy) => {
+    // y = u t with t = 1 + erf u, y' = t + u 2/√π exp(-u²); the factor is part of the exponent.
+    const [u, t] = [x0(n), n.outputs[1]!];
+    const bell = constant(Math.log(2 / Math.sqrt(Math.PI)))
+      .sub(u.square())
+      .exp();
+    return [u.mul(bell).add(t).mul(dy)];
+  },
   silu: (n, dy) => {
     const s = x0(n).sigmoid(); // y = x s, y' = s + y (1 - s)
     return [dy.mul(y0(n).sub(y0(n).mul(s)).add(s))];
@@ -99,9 +107,10 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   linear: (n, dy, needs) => {
     const [x, w] = [n.inputs[0]!, n.inputs[1]!];
     const flat = rows(dy);
+    const { alpha } = n.attrs;
     return [
-      needs[0] ? flat.matmul(w).reshape(x.shape) : undefined,
-      needs[1] ? flat.matmul(rows(x), { transA: true }) : undefined,
+      needs[0] ? flat.matmul(w, { alpha }).reshape(x.shape) : undefined,
+      needs[1] ? flat.matmul(rows(x), { transA: true, alpha }) : undefined,
       needs[2] ? (n.inputs[2]!.rank === 1 ? flat.sum(0) : dy) : undefined,
     ];
   },

@@ -3,6 +3,7 @@ export { type Dim, isStatic, type Shape, staticSize } from "./dims.ts";
 export type { DType, Init, OpAttrs, OpName, TensorType } from "./ops.ts";
 export { buildFrom, type Outputs, shapesOf } from "./outputs.ts";
 export { filled, normal, ones, Params, paramAttrs, uniform, zeros } from "./params.ts";
+export { keepForDerivative } from "./passes/keep.ts";
 export { simplify } from "./passes/simplify.ts";
 export {
   concat,

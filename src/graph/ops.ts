@@ -56,6 +56,8 @@ export interface OpAttrs {
   gelu: None;
   /** dy (Φ(x) + x φ(x)), inputs x, dy. */
   geluGrad: None;
+  /** u (1 + erf u), which is √2 gelu(√2 u). Outputs it and 1 + erf u, which its derivative reads. */
+  erfGate: None;
   /** x sigmoid(x). */
   silu: None;
 
@@ -83,8 +85,11 @@ export interface OpAttrs {
 
   /** alpha op(a) op(b) over the last two axes; leading axes broadcast. With matrices perhaps + c, of the result's shape. */
   matmul: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
-  /** x wᵀ + b over the last axis; w [out,in], b [out] (PyTorch's layout) or of the result's shape. Inputs x, w, perhaps b. */
-  linear: None;
+  /**
+   * alpha x wᵀ + b over the last axis; w [out,in], b [out] (PyTorch's layout) or of the result's shape. Inputs x, w,
+   * perhaps b.
+   */
+  linear: { readonly alpha: number };
   /** Over the last axis. */
   softmax: None;
   logSoftmax: None;
@@ -210,6 +215,7 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
     if (!sameShape(x.shape, dy.shape)) expected(`equal shapes`, `${printType(x)} and ${printType(dy)}`);
     return [x];
   },
+  erfGate: (inputs) => [...unary(inputs, {}), ...unary(inputs, {})],
   silu: unary,
   add: binary,
   sub: binary,

@@ -197,7 +197,7 @@ export class Tensor implements TensorType {
   }
   /** this wᵀ + b over the last axis; w [out,in]. */
   linear(w: Tensor, b?: Tensor): Tensor {
-    return only("linear", b ? [this, w, b] : [this, w], {});
+    return only("linear", b ? [this, w, b] : [this, w], { alpha: 1 });
   }
   softmax(): Tensor {
     return only("softmax", [this], {});

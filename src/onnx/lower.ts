@@ -88,13 +88,20 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   relu: direct("Relu"),
   gelu: direct("Gelu"),
   geluGrad: (e, n) => {
-    // With u = x/√2: Φ(x) + x φ(x) = ½ (1 + erf(u) + 2/√π u exp(-u²)); written for the fewest passes over memory.
+    // Φ(x) + x φ(x) with u = x/√2: Φ = ½ (1 + erf u), φ = exp(-u²) / √(2π); written for the fewest passes over memory.
     const [x, dy] = names(e, n) as [string, string];
     const u = e.add("Mul", [x, e.scalar(Math.SQRT1_2)]);
-    const bell = e.add("Exp", [e.add("Neg", [e.add("Mul", [u, u])])]);
-    const slope = e.add("Mul", [e.add("Mul", [u, bell]), e.scalar(2 / Math.sqrt(Math.PI))]);
-    const twice = e.add("Add", [e.add("Add", [e.add("Erf", [u]), slope]), e.scalar(1)]);
-    return e.add("Mul", [e.add("Mul", [twice, dy]), e.scalar(0.5)]);
+    const half = { alpha: { float: 0.5 }, beta: { float: 0.5 } };
+    const share = e.add("HardSigmoid", [e.add("Erf", [u])], half); // a line within -1..1, where erf stays
+    const bell = e.add("Exp", [e.add("Sub", [e.scalar(-Math.log(Math.sqrt(2 * Math.PI))), e.add("Mul", [u, u])])]);
+    return e.add("Mul", [e.add("Add", [e.add("Mul", [x, bell]), share]), dy]);
+  },
+  erfGate: (e, n) => {
+    const u = e.name(n.inputs[0]!);
+    const gate = e.add("Add", [e.add("Erf", [u]), e.scalar(1)]);
+    e.setName(n.outputs[0]!, e.add("Mul", [u, gate]));
+    e.setName(n.outputs[1]!, gate);
+    return undefined;
   },
   silu: (e, n) => {
     const x = e.name(n.inputs[0]!);
@@ -132,15 +139,18 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   },
   linear: (e, n) => {
     const [x, w, b] = n.inputs as readonly [Tensor, Tensor, Tensor?];
+    const { alpha } = n.attrs;
     const rows = toRows(e, x);
     const addend = b && (b.rank === 1 ? e.name(b) : toRows(e, b));
-    const whole = b && b.rank > 1;
-    const quantized = quantizedLinear(e, rows, w, whole ? undefined : addend);
-    const product = quantized
-      ? whole
-        ? e.add("Add", [quantized, addend!])
-        : quantized
-      : e.add("Gemm", [rows, e.name(w), ...(addend ? [addend] : [])], { transB: 1 });
+    const apart = alpha !== 1 || (b && b.rank > 1); // what products of whole numbers do not add themselves
+    let product = quantizedLinear(e, rows, w, apart ? undefined : addend);
+    if (product === undefined) {
+      const flags = { transB: 1, ...(alpha !== 1 && { alpha: { float: alpha } }) };
+      product = e.add("Gemm", [rows, e.name(w), ...(addend ? [addend] : [])], flags);
+    } else if (apart) {
+      if (alpha !== 1) product = e.add("Mul", [product, e.scalar(alpha)]);
+      if (addend) product = e.add("Add", [product, addend]);
+    }
     if (x.rank === 2) return product;
     const flat = [-1, n.outputs[0]!.dim(-1)];
     return reshape(e, product, flat, n.outputs[0]!.shape);

@@ -213,6 +213,7 @@ export const kernels: { readonly [K in ComputedOp]: Kernel<K> } = {
   relu: unary((x) => Math.max(x, 0)),
   gelu: unary((x) => x * normalCdf(x)),
   geluGrad: elementwise((x, dy) => dy! * (normalCdf(x!) + (x! * Math.exp((-x! * x!) / 2)) / Math.sqrt(2 * Math.PI))),
+  erfGate: ([u]) => [u!.data.map((x) => x * (1 + erf(x))), u!.data.map((x) => 1 + erf(x))],
   silu: unary((x) => x * sigmoid(x)),
 
   add: elementwise((a, b) => a! + b!),
@@ -249,10 +250,10 @@ export const kernels: { readonly [K in ComputedOp]: Kernel<K> } = {
       );
     return out;
   },
-  linear: ([x, w, b], [shape]) => {
+  linear: ([x, w, b], [shape], { attrs }) => {
     const [columns, inner] = w!.shape as [number, number];
     const out = b ? broadcastTo(b, shape!) : new Float64Array(size(shape!));
-    addProduct(out, x!.data, swapLastTwo(w!).data, [size(shape!.slice(0, -1)), inner, columns], 1);
+    addProduct(out, x!.data, swapLastTwo(w!).data, [size(shape!.slice(0, -1)), inner, columns], attrs.alpha);
     return out;
   },
   softmax: perRow((row) => {

@@ -4,7 +4,7 @@
  */
 import { gradients } from "../autodiff/index.ts";
 import { SeedlingError, SetupError } from "../base/errors.ts";
-import { paramAttrs, simplify, sortNodes, type Tensor } from "../graph/index.ts";
+import { keepForDerivative, paramAttrs, simplify, sortNodes, type Tensor } from "../graph/index.ts";
 import { emit, type StoredWeight } from "../onnx/index.ts";
 import type { AdamW, Slot } from "./arena.ts";
 import { Channel } from "./channel.ts";
@@ -59,11 +59,12 @@ export class Runtime {
   async train(options: TrainOptions): Promise<Training> {
     const { loss, metrics = {}, learn, weights = noWeights, optimizer, accumulate = 1, profile } = options;
     const onDevice = this.device === "webgpu";
-    const found = gradientsOf(options);
-    const outputs: Record<string, Tensor> = { loss, ...metrics };
-    for (const [i, g] of (onDevice && accumulate > 1 ? summed(found) : found).entries()) outputs[GRADIENT + i] = g;
-    const simple = simplify(Object.values(outputs));
-    const trained = Object.fromEntries(Object.keys(outputs).map((name, i) => [name, simple[i] as Tensor]));
+    const names = ["loss", ...Object.keys(metrics)];
+    const forward = keepForDerivative([loss, ...Object.values(metrics)]);
+    const found = gradientsOf(forward, learn);
+    const all = simplify([...forward, ...(onDevice && accumulate > 1 ? summed(found) : found)]);
+    names.push(...found.map((_, i) => GRADIENT + i));
+    const trained = Object.fromEntries(names.map((name, i) => [name, all[i] as Tensor]));
     const slots = learn.map(({ path, shape, rateScale, weightDecay }) => ({ path, shape, rateScale, weightDecay }));
     const fed = { target: this.device, weight: () => undefined };
     const spec: TrainSpec = {
@@ -95,16 +96,16 @@ export class Runtime {
 }
 
 /** d loss / d parameter of every parameter that learns. */
-function gradientsOf({ loss, metrics = {}, learn }: TrainOptions): Tensor[] {
+function gradientsOf(outputs: readonly Tensor[], learn: TrainOptions["learn"]): Tensor[] {
   const params = new Map<string, Tensor>();
-  for (const { op, outputs } of sortNodes([loss, ...Object.values(metrics)]))
-    for (const t of op === "param" ? outputs : []) params.set(paramAttrs(t).path, t);
+  for (const node of sortNodes(outputs))
+    for (const t of node.op === "param" ? node.outputs : []) params.set(paramAttrs(t).path, t);
   const targets = learn.map(({ path }) => {
     const t = params.get(path);
     if (!t) throw new SeedlingError(`train: expected the parameter ${path} in the graph of the loss, found none.`);
     return t;
   });
-  const found = gradients(loss, targets);
+  const found = gradients(outputs[0]!, targets);
   return learn.map(({ path }, i) => {
     const g = found[i];
     if (!g) throw new SeedlingError(`train: the loss does not depend on ${path}. Leave it out of what learns.`);

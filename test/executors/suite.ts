@@ -197,6 +197,7 @@ export const suite: { readonly [K in OpName]: readonly Case[] } = {
   geluGrad: [
     graph("symbolic", { x: f32("B", 9), dy: f32("B", 9) }, ({ x, dy }) => apply("geluGrad", [x.mul(2), dy], {})),
   ],
+  erfGate: [graph("symbolic", { u: f32("B", 9) }, ({ u }) => apply("erfGate", [u.mul(2)], {}))],
   silu: pointwise((x) => x.mul(5).silu()),
 
   add: binary((a, b) => a.add(b)),
@@ -265,6 +266,9 @@ export const suite: { readonly [K in OpName]: readonly Case[] } = {
     graph("without bias", { x: f32("B", 3), w: f32(4, 3) }, ({ x, w }) => x.linear(w)),
     graph("rank 3", { x: f32("B", "T", 3), w: f32(4, 3), b: f32(4) }, ({ x, w, b }) => x.linear(w, b)),
     graph("addend", { x: f32("B", 2, 3), w: f32(4, 3), c: f32("B", 2, 4) }, ({ x, w, c }) => x.linear(w, c)),
+    graph("alpha", { x: f32("B", 2, 3), w: f32(4, 3), b: f32(4) }, ({ x, w, b }) =>
+      apply("linear", [x, w, b], { alpha: -0.5 }),
+    ),
     graph("vector", { x: f32(3), w: f32(4, 3), b: f32(4) }, ({ x, w, b }) => x.linear(w, b)),
   ],
   softmax: [

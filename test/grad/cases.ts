@@ -88,6 +88,7 @@ export const cases: { readonly [K in OpName]?: readonly Case[] } = {
   sigmoid: pointwise((x) => x.sigmoid()),
   relu: [on("both signs", [2, 5], (x) => x.relu())],
   gelu: pointwise((x) => x.gelu()),
+  erfGate: pointwise((x) => apply("erfGate", [x], {})[0]!),
   silu: pointwise((x) => x.silu()),
 
   add: broadcasting((a, b) => a.add(b)),

@@ -8,7 +8,9 @@ import { apply, concat, constant, type Node, type Tensor } from "../tensor.ts";
 
 /** What a rule may ask of the graph around a node. */
 export interface Surroundings {
+  /** True if one node alone reads this tensor, so that it need not exist when that node is replaced. */
   readOnce(t: Tensor): boolean;
+  /** The result of an operation on these inputs, if the graph has it already. */
   find<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: OpAttrs[K]): Tensor | undefined;
 }
 
@@ -21,8 +23,10 @@ export interface Site<K extends OpName> {
 
 export type Rewrite<K extends OpName> = (site: Site<K>, graph: Surroundings) => Tensor | undefined;
 
+export type Rewrites = { readonly [K in OpName]?: Rewrite<K> };
+
 /** The node that makes `t` as its first output, if it is this operation. */
-function madeBy<K extends OpName>(t: Tensor | undefined, op: K): Node<K> | undefined {
+export function madeBy<K extends OpName>(t: Tensor | undefined, op: K): Node<K> | undefined {
   return t && t.node.op === op && t.index === 0 ? (t.node as unknown as Node<K>) : undefined;
 }
 
@@ -53,9 +57,9 @@ function times(x: Tensor, by: number): Tensor {
 function absorbed(t: Tensor, by: number, graph: Surroundings): Tensor | undefined {
   const moved = madeBy(t, "reshape");
   if (moved && graph.readOnce(t)) return absorbed(moved.inputs[0]!, by, graph)?.reshape(t.shape);
-  const product = madeBy(t, "matmul");
+  const product = madeBy(t, "matmul") ?? madeBy(t, "linear");
   if (!product || !graph.readOnce(t) || product.inputs.length > 2) return undefined;
-  return apply("matmul", product.inputs, { ...product.attrs, alpha: product.attrs.alpha * by })[0];
+  return apply(product.op, product.inputs, { ...product.attrs, alpha: product.attrs.alpha * by } as never)[0];
 }
 
 /** x times a number, if that is cheaper than a pass of its own. */
@@ -76,7 +80,7 @@ function addedTo(sum: Tensor, t: Tensor, sign: 1 | -1, graph: Surroundings): Ten
   const moved = madeBy(t, "reshape");
   if (moved) return addedTo(sum.reshape(moved.inputs[0]!.shape), moved.inputs[0]!, sign, graph)?.reshape(t.shape);
   const layer = madeBy(t, "linear");
-  if (layer && sign === 1 && layer.inputs.length === 2) return apply("linear", [...layer.inputs, sum], {})[0];
+  if (layer && sign === 1 && layer.inputs.length === 2) return apply("linear", [...layer.inputs, sum], layer.attrs)[0];
   const product = madeBy(t, "matmul");
   if (product?.inputs.length !== 2 || t.rank !== 2) return undefined;
   const { alpha } = product.attrs;
@@ -118,7 +122,7 @@ function fewerCopies<K extends "add" | "sub" | "mul" | "div" | "where">(op: K) {
   };
 }
 
-export const rewrites: { readonly [K in OpName]?: Rewrite<K> } = {
+export const rewrites: Rewrites = {
   reshape: ({ inputs: [x], attrs: { shape } }) => {
     if (sameShape(x!.shape, shape)) return x;
     const inner = madeBy(x, "reshape");

@@ -4,6 +4,7 @@ import { Rng } from "../../base/rng.ts";
 import { evaluate } from "../../runtime/reference.ts";
 import type { OpName } from "../ops.ts";
 import { apply, concat, constant, full, input, sortNodes, type Tensor } from "../tensor.ts";
+import { keepForDerivative } from "./keep.ts";
 import { simplify } from "./simplify.ts";
 
 const [a, b] = [input("a", [2, 3, 4]), input("b", [2, 3, 4])];
@@ -137,5 +138,25 @@ describe("simplify", () => {
     const q = apply("conv2d", [input("x", [1, 1, 4, 4]), input("k", [1, 1, 1, 1])], { stride: 1, padding: 0 })[0]!;
     const r = apply("conv2d", q.node.inputs, { stride: 2, padding: 0 })[0]!;
     expect(counts(simplify([q, r])).conv2d).toBe(2);
+  });
+});
+
+describe("keepForDerivative", () => {
+  const [fc1, fc2, bias] = [input("fc1", [6, 3]), input("fc2", [5, 6]), input("bias", [6])];
+  const wide = (): Tensor => rows.linear(fc1, bias).gelu();
+
+  it("gives GELU between two linear layers to the products around it", () => {
+    const y = wide().linear(fc2, input("last", [5]));
+    const [kept] = keepForDerivative([y]) as [Tensor];
+    expect(counts([kept])).toMatchObject({ erfGate: 1, linear: 2 });
+    expect(counts([kept]).gelu).toBeUndefined();
+    for (const [i, x] of numbers([y])[0]!.entries()) expect(numbers([kept])[0]![i]).toBeCloseTo(x, 6); // 1/√2 as f32
+  });
+
+  it("leaves GELU that something else reads", () => {
+    const x = wide();
+    expect(counts(keepForDerivative([x.linear(fc2), x.sum()])).gelu).toBe(1);
+    const first = rows.linear(fc1, bias);
+    expect(counts(keepForDerivative([first.gelu().linear(fc2), first])).gelu).toBe(1);
   });
 });

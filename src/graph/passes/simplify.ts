@@ -7,7 +7,7 @@
  */
 import type { OpAttrs, OpName } from "../ops.ts";
 import { apply, type Node, sortNodes, type Tensor } from "../tensor.ts";
-import { type Rewrite, rewrites } from "./rewrites.ts";
+import { type Rewrite, type Rewrites, rewrites, type Surroundings } from "./rewrites.ts";
 
 /** Rounds after which a graph that still changes is taken as it is: each rule shrinks it, so few need more than four. */
 const ROUNDS = 20;
@@ -16,25 +16,30 @@ const ROUNDS = 20;
 export function simplify(outputs: readonly Tensor[]): Tensor[] {
   let current = [...outputs];
   for (let round = 0; round < ROUNDS; round++) {
-    const graph = new Rebuilt(current);
-    const next = graph.outputs();
-    if (!graph.changed) break;
+    const { outputs: next, changed } = rebuild(current, rewrites);
+    if (!changed) break;
     current = next;
   }
   return current;
 }
 
-/** One walk over a graph. */
-export class Rebuilt {
-  /** Whether any node was replaced. */
+/** One walk over a graph: the outputs made of fewer or better nodes, and whether any node was replaced. */
+export function rebuild(outputs: readonly Tensor[], rules: Rewrites): { outputs: Tensor[]; changed: boolean } {
+  const walk = new Walk(outputs, rules);
+  return { outputs: walk.outputs(), changed: walk.changed };
+}
+
+class Walk implements Surroundings {
   changed = false;
   readonly #from: readonly Tensor[];
+  readonly #rules: Rewrites;
   readonly #new = new Map<Tensor, Tensor>();
   readonly #known = new Map<string, Node>();
   readonly #readers = new Map<Tensor, number>();
 
-  constructor(outputs: readonly Tensor[]) {
+  constructor(outputs: readonly Tensor[], rules: Rewrites) {
     this.#from = outputs;
+    this.#rules = rules;
   }
 
   outputs(): Tensor[] {
@@ -54,7 +59,7 @@ export class Rebuilt {
 
   #rebuild(node: Node): readonly Tensor[] {
     const inputs = node.inputs.map((t) => this.#new.get(t)!);
-    const rule = rewrites[node.op] as Rewrite<OpName> | undefined;
+    const rule = this.#rules[node.op] as Rewrite<OpName> | undefined;
     const better = rule?.({ inputs, attrs: node.attrs, output: node.outputs[0]! }, this);
     if (better) {
       this.changed = true;
@@ -72,12 +77,10 @@ export class Rebuilt {
     return made;
   }
 
-  /** True if one node alone reads this tensor, so that it need not exist when that node is replaced. */
   readOnce(t: Tensor): boolean {
     return this.#readers.get(t) === 1;
   }
 
-  /** The result of an operation on these inputs, if the graph has it already. */
   find<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: OpAttrs[K]): Tensor | undefined {
     return this.#known.get(keyOf(op, inputs, attrs))?.outputs[0];
   }
