@@ -5,7 +5,7 @@ import { InputError, UsageError } from "../base/errors.ts";
 import type { Codes } from "../codes/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import { fileError, readFileBounded, writeFileAtomic } from "../io/files.ts";
-import type { Drawing, DrawOptions, SeedLanguageModel, Turn } from "../language/index.ts";
+import { type Drawing, type DrawOptions, drawRequest, type SeedLanguageModel, type Turn } from "../language/index.ts";
 import { type ChatLine, onePath } from "./chat-line.ts";
 import { printable } from "./language-options.ts";
 import { MAX_PICTURE } from "./picture-inputs.ts";
@@ -28,7 +28,7 @@ export interface ChatSettings extends Omit<DrawOptions, "signal" | "count" | "im
 
 export const HELP = `  words               go to the model; paths of pictures among them are shown to it
   /image <path>       shows it a picture, with what you say next
-  /draw <prompt>      asks it for a picture
+  /draw <prompt>      asks it for a picture, as do plain words: "draw a red apple"
   /save <file>        the last picture as .png, or the conversation as text
   /seed <n>           starts chance again from n
   /reset              forgets the conversation
@@ -62,7 +62,7 @@ export class ChatSession {
   /** Does what a line says; false if it ends the conversation. @throws SeedlingError, and the conversation can go on */
   async take(line: ChatLine, signal: AbortSignal): Promise<boolean> {
     if (line.kind === "words") await this.#words(line.text, line.pictures, signal);
-    else if (line.name === "draw") await this.#draw(line.rest, signal);
+    else if (line.name === "draw") await this.#draw(line.rest, this.#model.request(line.rest), signal);
     else if (line.name === "image") await this.#image(line.rest, signal);
     else if (line.name === "save") await this.#save(line.rest);
     else if (line.name === "seed") this.#setSeed(line.rest);
@@ -78,6 +78,11 @@ export class ChatSession {
       this.#attached = attached;
       if (pictures.length > 0) this.#screen.note(`(${pictures.join(", ")}: goes with what you say next)`);
       return;
+    }
+    const prompt = attached.length === 0 ? drawRequest(text, this.#model.manifest) : undefined;
+    if (prompt !== undefined) {
+      this.#screen.note(`(drawing "${prompt}", as /draw does)`);
+      return this.#draw(prompt, text, signal);
     }
     const turn: Turn = { role: "user", parts: [...attached.map(({ codes }) => ({ codes })), text] };
     const shown = [...attached.map(({ path }) => `[picture ${path}] `), text].join("");
@@ -106,16 +111,16 @@ export class ChatSession {
     return { turn: reply ?? { role: "assistant", parts: [] }, text: text.trim() };
   }
 
-  async #draw(prompt: string, signal: AbortSignal): Promise<void> {
+  /** @param shown what the conversation shows of the request */
+  async #draw(prompt: string, shown: string, signal: AbortSignal): Promise<void> {
     if (prompt === "") throw new UsageError("/draw: expected a prompt, got none. Say what to draw.");
     const settings = { ...this.#settings, seed: this.#seed, signal };
     const [drawing] = await this.#model.draw(prompt, settings);
     const path = await this.#keep(drawing!, signal);
     this.#seed++;
-    const request = this.#model.request(prompt);
     const { codes } = drawing!;
-    this.#turns.push({ role: "user", parts: [request] }, { role: "assistant", parts: [{ codes }] });
-    this.#said.push({ who: "USER", text: request }, { who: "ASSISTANT", text: `[picture ${path}]` });
+    this.#turns.push({ role: "user", parts: [this.#model.request(prompt)] }, { role: "assistant", parts: [{ codes }] });
+    this.#said.push({ who: "USER", text: shown }, { who: "ASSISTANT", text: `[picture ${path}]` });
   }
 
   /** Saves a picture under a name that is not taken, and shows it. */

@@ -1,5 +1,6 @@
 /** A language model that sees and draws. */
 export { DESCRIBING_PENALTY } from "./describe.ts";
+export { drawRequest } from "./draw-request.ts";
 export { Drawing, type DrawnCodes } from "./drawing.ts";
 export {
   type DrawingNote,
