@@ -1,6 +1,7 @@
 /** `seedling ask`: a question about a picture. */
 import { Command } from "commander";
 import { UsageError } from "../base/errors.ts";
+import { jsonOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import {
   addLanguageOptions,
@@ -12,7 +13,7 @@ import {
   withLanguageModel,
 } from "./language-options.ts";
 import { whole } from "./options.ts";
-import { writeStdout } from "./output.ts";
+import { writeJson, writeStdout } from "./output.ts";
 import { findPictures, type PreparedPicture, preparedBatches } from "./picture-inputs.ts";
 import { Report } from "./report.ts";
 
@@ -23,27 +24,23 @@ interface Options extends LanguageOptions, SamplingOptions {
 
 export function askCommand(): Command {
   const command = new Command("ask")
-    .description("the answer to a question about a picture")
+    .description("answer a question about a picture")
     .argument("<picture>", "a file; - for standard input")
     .argument("<question...>", "in your own words, quoted or not")
-    .option("--json", 'a JSON object: {"image":"cat.png","question":"how many?","text":"two"}')
+    .addOption(jsonOption('{"image":"cat.png","question":"how many?","text":"two"}'))
     .option("--max-tokens <n>", "longest answer", whole(1, 100_000), 120);
-  return addLanguageOptions(addSamplingOptions(command, { temperature: 0, topP: 1 }))
-    .addHelpText(
-      "after",
-      `
-Examples:
-  seedling ask cat.png "how many cats are there?"
-  seedling ask cat.png what color is it --beams 4
-  seedling ask - "what is this?" < cat.png`,
-    )
-    .action(ask);
+  return withExamples(addLanguageOptions(addSamplingOptions(command, { temperature: 0, topP: 1 })), [
+    ['seedling ask cat.png "how many cats are there?"'],
+    ["seedling ask cat.png what color is it --beams 4"],
+    ['seedling ask - "what is this?" < cat.png'],
+  ]).action(ask);
 }
 
 async function ask(input: string, words: string[], options: Options): Promise<void> {
+  const { json, maxTokens } = options;
   const report = new Report(options);
   const question = words.join(" ").trim();
-  if (question === "") throw new UsageError("ask: expected a question, got none. Write one behind the picture.");
+  if (question === "") throw new UsageError("ask: expected a question, got none. Write one after the picture.");
   await interruptible((signal) =>
     withLanguageModel(options, async (model) => {
       const pictures: PreparedPicture[] = [];
@@ -55,9 +52,10 @@ async function ask(input: string, words: string[], options: Options): Promise<vo
       report.finish(pictures.length);
       const [picture] = pictures;
       if (!picture) throw new UsageError(`ask: expected a picture, found none in ${input}. Name one.`);
-      const { json, maxTokens } = options;
+      report.doing("answering");
       const text = oneLine(await model.ask(picture.image, question, { ...samplingOf(options), maxTokens, signal }));
-      await writeStdout(`${json ? JSON.stringify({ image: picture.name, question, text }) : text}\n`);
+      report.clear();
+      await (json ? writeJson({ image: picture.name, question, text }) : writeStdout(`${text}\n`));
     }),
   );
 }

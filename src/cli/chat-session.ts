@@ -10,14 +10,21 @@ import { type ChatLine, onePath } from "./chat-line.ts";
 import { printable } from "./language-options.ts";
 import { MAX_PICTURE } from "./picture-inputs.ts";
 
-/** Where a conversation shows itself. */
+/** Where a conversation is shown. */
 export interface ChatScreen {
   /** Words of the model, piece by piece. */
   readonly say: (text: string) => Promise<void>;
   /** A picture that was drawn and saved. */
   readonly show: (path: string, png: Uint8Array, image: RgbImage) => Promise<void>;
+  /** At the end of a reply, and of a drawing that was asked for. */
+  readonly done: (reply: ShownReply) => Promise<void>;
   /** What the program itself has to say. */
   readonly note: (line: string) => void;
+}
+
+export interface ShownReply {
+  readonly text: string;
+  readonly pictures: readonly { readonly file: string; readonly seed: number; readonly codes: Codes }[];
 }
 
 export interface ChatSettings extends Omit<DrawOptions, "signal" | "count" | "images" | "onCodes"> {
@@ -30,7 +37,7 @@ export const HELP = `  words               go to the model; paths of pictures am
   /image <path>       shows it a picture, with what you say next
   /draw <prompt>      asks it for a picture, as do plain words: "draw a red apple"
   /save <file>        the last picture as .png, or the conversation as text
-  /seed <n>           starts chance again from n
+  /seed <n>           starts the seeds of replies again from n
   /reset              forgets the conversation
   /quit               leaves, as Ctrl-D does; Ctrl-C stops a reply`;
 
@@ -81,7 +88,7 @@ export class ChatSession {
     }
     const prompt = attached.length === 0 ? drawRequest(text, this.#model.manifest) : undefined;
     if (prompt !== undefined) {
-      this.#screen.note(`(drawing "${prompt}", as /draw does)`);
+      this.#screen.note(`(drawing "${printable(prompt)}", as /draw does)`);
       return this.#draw(prompt, text, signal);
     }
     const turn: Turn = { role: "user", parts: [...attached.map(({ codes }) => ({ codes })), text] };
@@ -93,21 +100,25 @@ export class ChatSession {
   }
 
   async #reply(turns: readonly Turn[], signal: AbortSignal): Promise<{ turn: Turn; text: string }> {
-    let [text, reply]: [string, Turn | undefined] = ["", undefined];
+    let [said, text, reply]: [string, string, Turn | undefined] = ["", "", undefined];
+    const pictures: ShownReply["pictures"][number][] = [];
     const settings = { ...this.#settings, seed: this.#seed, truncate: true, signal };
     for await (const event of this.#model.chat(turns, settings)) {
       if (event.kind === "text") {
         const piece = text === "" ? printable(event.text).trimStart() : printable(event.text);
+        said += piece;
         text += piece;
         if (piece !== "") await this.#screen.say(piece);
       } else if (event.kind === "image") {
-        const path = await this.#keep(event.drawing, signal);
-        text += `[picture ${path}]`;
+        const file = await this.#keep(event.drawing, signal);
+        text += `[picture ${file}]`;
+        pictures.push({ file, seed: event.drawing.seed, codes: event.drawing.codes });
       } else if (event.kind === "truncated") this.#screen.note(`(the first ${event.turns} turns did not fit any more)`);
       else if (event.kind === "end") reply = event.turn;
     }
     this.#seed++;
     await this.#screen.say("\n");
+    await this.#screen.done({ text: said.trim(), pictures });
     return { turn: reply ?? { role: "assistant", parts: [] }, text: text.trim() };
   }
 
@@ -116,11 +127,13 @@ export class ChatSession {
     if (prompt === "") throw new UsageError("/draw: expected a prompt, got none. Say what to draw.");
     const settings = { ...this.#settings, seed: this.#seed, signal };
     const [drawing] = await this.#model.draw(prompt, settings);
-    const path = await this.#keep(drawing!, signal);
+    if (!drawing) return;
+    const { codes, seed } = drawing;
+    const file = await this.#keep(drawing, signal);
+    await this.#screen.done({ text: "", pictures: [{ file, seed, codes }] });
     this.#seed++;
-    const { codes } = drawing!;
     this.#turns.push({ role: "user", parts: [this.#model.request(prompt)] }, { role: "assistant", parts: [{ codes }] });
-    this.#said.push({ who: "USER", text: shown }, { who: "ASSISTANT", text: `[picture ${path}]` });
+    this.#said.push({ who: "USER", text: shown }, { who: "ASSISTANT", text: `[picture ${file}]` });
   }
 
   /** Saves a picture under a name that is not taken, and shows it. */

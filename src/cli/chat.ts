@@ -4,6 +4,7 @@ import { createInterface, type Interface } from "node:readline";
 import { Command } from "commander";
 import { parseChatLine } from "./chat-line.ts";
 import { type ChatScreen, ChatSession } from "./chat-session.ts";
+import { jsonOption, withExamples } from "./command.ts";
 import { showPicture } from "./inline-picture.ts";
 import { Interrupted } from "./interrupt.ts";
 import {
@@ -15,11 +16,13 @@ import {
   withLanguageModel,
 } from "./language-options.ts";
 import { real, whole } from "./options.ts";
-import { writeStdout } from "./output.ts";
+import { writeJson, writeStdout } from "./output.ts";
+import { expectFolderPlace } from "./places.ts";
 import { Report } from "./report.ts";
 
 interface Options extends LanguageOptions, SamplingOptions {
   readonly output: string;
+  readonly json?: boolean;
   readonly maxTokens: number;
   readonly steps?: number;
   readonly guidance?: number;
@@ -27,31 +30,44 @@ interface Options extends LanguageOptions, SamplingOptions {
 
 export function chatCommand(): Command {
   const command = new Command("chat")
-    .description("a conversation, with pictures in and out")
+    .description("talk with the model, with pictures in and out")
     .option("-o, --output <folder>", "where drawn pictures go", "chat-pictures")
-    .option("--max-tokens <n>", "longest reply", whole(1, 100_000), 256)
-    .option("--steps <n>", "steps of the diffusion model (default: what the model says)", whole(1, 10_000))
-    .option("--guidance <x>", "how closely the painting follows the codes (default: what the model says)", real);
-  return addLanguageOptions(addSamplingOptions(command, { temperature: 1, topP: 0.5 }))
-    .addHelpText(
-      "after",
-      `
-In the conversation a path, typed or dragged into the terminal, shows a picture; /help lists the commands.
-The oldest turns are left out when a conversation becomes too long.
-
-Examples:
-  seedling chat
-  seedling chat --seed 7 -o pictures
-  printf '%s\\n' 'cat.png what is this?' '/draw two cats' | seedling chat`,
+    .addOption(
+      jsonOption('{"text":"a cat","pictures":[{"file":"chat-pictures/picture-1.png","seed":0,"codes":[...]}]}'),
     )
-    .action(chat);
+    .option("--max-tokens <n>", "longest reply", whole(1, 100_000), 256)
+    .option("--steps <n>", "steps of the diffusion model (default: as the model says)", whole(1, 10_000))
+    .option("--guidance <x>", "how closely the diffusion model follows the codes (default: as the model says)", real);
+  return withExamples(
+    addLanguageOptions(addSamplingOptions(command, { temperature: 1, topP: 0.5 })),
+    [
+      ["seedling chat"],
+      ["seedling chat --seed 7 -o pictures"],
+      ["printf '%s\\n' 'cat.png what is this?' 'draw two cats' | seedling chat"],
+    ],
+    `In the conversation a path, typed or dragged into the terminal, shows the model a picture; /help lists the commands.
+The oldest turns are left out when a conversation becomes too long.`,
+  ).action(chat);
 }
 
 async function chat(options: Options): Promise<void> {
-  const { output, maxTokens, steps, guidance } = options;
-  const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const { output, json, maxTokens, steps, guidance } = options;
+  const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true && !json;
   const report = new Report(options);
-  const screen: ChatScreen = {
+  await expectFolderPlace(output);
+  await withLanguageModel(options, async (model) => {
+    const onStep = (done: number, total: number): void => report.progress("painting", done, total, "steps");
+    const settings = { ...samplingOf(options), maxTokens, output, onStep, steps, guidanceScale: guidance };
+    const screen = json ? jsonScreen(report) : plainScreen(report, terminal);
+    const session = new ChatSession(model, { ...settings, seed: options.seed }, screen);
+    report.clear();
+    if (terminal) report.note("Say something, name a picture, or /help. /quit leaves.");
+    await converse(session, report, terminal);
+  });
+}
+
+function plainScreen(report: Report, terminal: boolean): ChatScreen {
+  return {
     say: (text) => {
       report.clear();
       return writeStdout(text);
@@ -61,22 +77,14 @@ async function chat(options: Options): Promise<void> {
       if (terminal) await showPicture(image, png, report);
       await writeStdout(`[picture ${path}]\n`);
     },
+    done: async () => {},
     note: (line) => report.note(line),
   };
-  await withLanguageModel(options, async (model) => {
-    const settings = {
-      ...samplingOf(options),
-      seed: options.seed,
-      maxTokens,
-      output,
-      onStep: (done: number, total: number) => report.progress("painting, step", done, total),
-      ...(steps === undefined ? {} : { steps }),
-      ...(guidance === undefined ? {} : { guidanceScale: guidance }),
-    };
-    const session = new ChatSession(model, settings, screen);
-    if (terminal) report.note("Say something, name a picture, or /help. /quit leaves.");
-    await converse(session, report, terminal);
-  });
+}
+
+function jsonScreen(report: Report): ChatScreen {
+  const nothing = async (): Promise<void> => {};
+  return { say: nothing, show: nothing, done: writeJson, note: (line) => report.note(line) };
 }
 
 /** Line by line until the input ends or /quit; Ctrl-C stops a reply, and twice the conversation. */
@@ -96,7 +104,7 @@ async function converse(session: ChatSession, report: Report, terminal: boolean)
         const more = await session.take(parseChatLine(line, { exists: existsSync }), reply);
         done++;
         if (!more) break;
-        if (reply.aborted) report.note("(stopped)"); // just too late: it had ended
+        if (reply.aborted) report.note("(stopped)"); // too late, it had ended
       } catch (error) {
         if (reply.aborted) report.note("\n(stopped; what you said is forgotten)");
         else report.problem(error);
@@ -113,27 +121,27 @@ async function converse(session: ChatSession, report: Report, terminal: boolean)
   if (!terminal) report.finish(done);
 }
 
-/** What Ctrl-C and other signals mean at the moment. */
+/** What Ctrl-C and other signals do at each moment. */
 class Stops {
   quit: Interrupted | undefined;
   readonly #lines: Interface;
   readonly #terminal: boolean;
   #reply: AbortController | undefined;
-  /** Ctrl-C was pressed, and nothing has come since. */
+  /** Ctrl-C was pressed, and no line has come since. */
   #warned = false;
 
   constructor(lines: Interface, terminal: boolean) {
     this.#lines = lines;
     this.#terminal = terminal;
-    // A terminal gives Ctrl-C to the line that is being typed; elsewhere it is a signal.
+    // A terminal delivers Ctrl-C to the line that is being typed; elsewhere it is a signal.
     lines.on("SIGINT", this.#interrupt);
     process.on("SIGINT", this.#interrupt);
     process.on("SIGTERM", this.#end);
   }
 
-  /** A signal that aborts what is said now. */
+  /** A signal that aborts the reply that begins now. */
   begin(): AbortSignal {
-    if (this.#terminal) this.#warned = false; // lines of a pipe say nothing about a person's wish
+    if (this.#terminal) this.#warned = false; // a line from a pipe does not mean that somebody read the warning
     this.#reply = new AbortController();
     return this.#reply.signal;
   }

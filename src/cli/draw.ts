@@ -1,14 +1,13 @@
-/** `seedling draw`: words -> codes -> a picture, which remembers how it was drawn; and the same picture from that file. */
+/** `seedling draw`: a prompt -> codes -> a picture that carries how it was drawn; and the same picture from that file. */
 import { basename, resolve } from "node:path";
 import { Command } from "commander";
 import { InputError, UsageError } from "../base/errors.ts";
 import { VERSION } from "../base/version.ts";
 import { decodeImage } from "../image/index.ts";
-import { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
+import { type PaintOptions, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { readFileBounded } from "../io/files.ts";
 import {
   type DrawingNote,
-  type DrawOptions,
   differentPixels,
   drawingPng,
   expectCodes,
@@ -16,6 +15,7 @@ import {
   painterHashes,
   readDrawingNote,
 } from "../language/index.ts";
+import { jsonOption, withExamples } from "./command.ts";
 import { showPicture } from "./inline-picture.ts";
 import { interruptible } from "./interrupt.ts";
 import {
@@ -45,31 +45,33 @@ interface Options extends LanguageOptions, SamplingOptions {
 
 export function drawCommand(): Command {
   const command = new Command("draw")
-    .description("a picture of what you ask for")
+    .description("draw a picture of a prompt")
     .argument("[prompt...]", "what to draw, quoted or not")
     .option("-o, --output <path>", "a folder; for one picture also a .png file, or - for standard output", "drawings")
-    .option("--count <n>", "pictures, of this seed and the next ones; with --beams the best ones", whole(1, 10_000), 1)
-    .option("--from <file>", "a drawing made by this command: paints the same picture again, bit for bit")
-    .option("--code-guidance <x>", "how closely the codes follow the prompt, 1 as the model is, above more", real, 1)
-    .option("--negative <text>", "what --code-guidance moves away from (default: a request for nothing)")
-    .option("--steps <n>", "steps of the diffusion model (default: what the model says)", whole(1, 10_000))
-    .option("--guidance <x>", "how closely the painting follows the codes (default: what the model says)", real)
-    .option("--json", "a JSON object a picture on standard output: file, prompt, seed, codes");
-  return addLanguageOptions(addSamplingOptions(command, { temperature: 1, topP: 0.5 }))
-    .addHelpText(
-      "after",
-      `
-The file keeps prompt, codes, seed, settings and hashes of the models.
-
-Examples:
-  seedling draw "two red apples above a blue car" -o out.png
-  seedling draw a cat and a dog --count 4 --seed 7
-  seedling draw "a house" --beams 4 --code-guidance 3 --negative "a tree" -o house.png
-  seedling draw --from out.png -o again.png`,
+    .addOption(jsonOption('{"file":"drawings/a-cat-0.png","prompt":"a cat","seed":0,"codes":[...]}'))
+    .option(
+      "--count <n>",
+      "number of pictures, of this seed and the next ones; with --beams the best",
+      whole(1, 10_000),
+      1,
     )
-    .action((words: string[], options: Options) =>
-      options.from === undefined ? draw(words, options) : again(words, options),
-    );
+    .option("--from <file>", "decode the drawing in this file again, bit for bit")
+    .option("--code-guidance <x>", "how closely the codes follow the prompt: 1 as the model is, above more", real, 1)
+    .option("--negative <text>", "the prompt that --code-guidance moves away from (default: an empty one)")
+    .option("--steps <n>", "steps of the diffusion model (default: as the model says)", whole(1, 10_000))
+    .option("--guidance <x>", "how closely the diffusion model follows the codes (default: as the model says)", real);
+  return withExamples(
+    addLanguageOptions(addSamplingOptions(command, { temperature: 1, topP: 0.5 })),
+    [
+      ['seedling draw "two red apples above a blue car" -o out.png'],
+      ["seedling draw a cat and a dog --count 4 --seed 7"],
+      ['seedling draw "a house" --beams 4 --code-guidance 3 --negative "a tree" -o house.png'],
+      ["seedling draw --from out.png -o again.png", "the same picture again"],
+    ],
+    "Each file carries its prompt, codes, seed, settings and hashes of the models.",
+  ).action((words: string[], options: Options) =>
+    options.from === undefined ? draw(words, options) : again(words, options, options.from),
+  );
 }
 
 async function draw(words: string[], options: Options): Promise<void> {
@@ -85,25 +87,24 @@ async function draw(words: string[], options: Options): Promise<void> {
   const report = new Report(options);
   await interruptible((signal) =>
     withLanguageModel(options, async (model) => {
-      const settings: DrawOptions = {
+      const drawings = await model.draw(prompt, {
         ...samplingOf(options),
         count,
         guidance: codeGuidance,
-        ...(negative === undefined ? {} : { negative }),
-        ...(steps === undefined ? {} : { steps }),
-        ...(guidance === undefined ? {} : { guidanceScale: guidance }),
+        negative,
+        steps,
+        guidanceScale: guidance,
         signal,
-        onCodes: (done, of) => report.progress("drawing", done, of, "codes"),
+        onCodes: (done, of) => report.progress("drawing codes", done, of, "pictures"),
         onStep: (done, of) => report.progress("painting", (done / of) * count, count, "pictures"),
-      };
-      const drawings = await model.draw(prompt, settings);
+      });
       report.clear();
       for (const drawing of drawings) {
         const png = await drawing.png();
         signal.throwIfAborted();
-        const file = await saver.save(`${slug(prompt)}-${drawing.seed}`, png);
-        const { codes, seed } = drawing;
-        await showPicture(drawing.image, png, report);
+        const { codes, seed, image } = drawing;
+        const file = await saver.save(`${slug(prompt)}-${seed}`, png);
+        await showPicture(image, png, report);
         if (json) await writeBeside(`${JSON.stringify({ file, prompt, seed, codes })}\n`);
       }
       saver.tell(report);
@@ -111,9 +112,9 @@ async function draw(words: string[], options: Options): Promise<void> {
   );
 }
 
-/** Paints a drawing's codes again, if this is the model that painted it. */
-async function again(words: string[], options: Options): Promise<void> {
-  const { from, output, device } = options as Options & { readonly from: string };
+/** Decodes a drawing's codes again, if this is the model that decoded it. */
+async function again(words: string[], options: Options, from: string): Promise<void> {
+  const { output, device } = options;
   if (words.length > 0) throw new UsageError("draw: expected a prompt or --from, got both. Leave one out.");
   if (resolve(from) === resolve(output)) throw new UsageError(`draw: expected another file than ${from}. Name it: -o.`);
   const saver = new PictureSaver(output);
@@ -125,29 +126,27 @@ async function again(words: string[], options: Options): Promise<void> {
   await interruptible(async (signal) => {
     const { folder, load } = await findModel(options);
     expectSamePainter(note, await painterHashes(folder), device, from);
-    const tokenizer = await SeedTokenizer.fromPretrained(folder, load);
-    await closing(tokenizer, async () => {
+    const onProgress = (what: string): void => report.doing(what);
+    const opened = await SeedTokenizer.fromPretrained(folder, { ...load, onProgress });
+    await closing(opened, async (tokenizer) => {
       expectCodes(note, tokenizer.codebookSize, from);
-      const [image] = await tokenizer.decode([note.codes], { ...paintingOf(note), signal });
+      const [image] = await tokenizer.decode([note.codes], { ...decodingOf(note), signal });
       signal.throwIfAborted();
-      const file = await saver.save(`${basename(from).replace(/\.[^.]+$/, "")}-again`, await drawingPng(image!, note));
+      const png = await drawingPng(image!, note);
+      const file = await saver.save(`${basename(from).replace(/\.[^.]+$/, "")}-again`, png);
       const different = differentPixels(image!, before);
       if (different > 0)
         throw new InputError(
           `${from}: painted again${file ? ` as ${file}` : ""}, but ${different} pixels differ: another machine, or an edited file. It was painted by seedling ${note.version}, this is ${VERSION}.`,
         );
+      report.clear();
       report.note(`wrote ${file ?? "the picture"}: the same as ${from}, pixel for pixel`);
     });
   });
 }
 
-function paintingOf({ seed, painting: { steps, guidanceScale } }: DrawingNote) {
-  return {
-    seed,
-    batch: 1,
-    ...(steps === null ? {} : { steps }),
-    ...(guidanceScale === null ? {} : { guidanceScale }),
-  };
+function decodingOf({ seed, painting }: DrawingNote): PaintOptions {
+  return { seed, batch: 1, steps: painting.steps ?? undefined, guidanceScale: painting.guidanceScale ?? undefined };
 }
 
 /** A file name of a prompt. */

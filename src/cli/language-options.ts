@@ -1,4 +1,4 @@
-/** Options of the commands that speak: describe, ask, draw and chat. */
+/** Options of the commands that use a language model: describe, ask, draw and chat. */
 import { type Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { isOfficialFolder } from "../image-tokenizer/official/index.ts";
@@ -17,14 +17,14 @@ export function addLanguageOptions(command: Command): Command {
   return addModelOptions(command)
     .option(
       "--lm <path>",
-      "the base language model: a Hugging Face folder, a .gguf file, or owner/name/file.gguf on the Hub (default: what the adapter records there, else lm in the model)",
+      "base language model: a Hugging Face folder, a .gguf file, or owner/name/file.gguf on the Hub (default: as the adapter records, or lm in the model folder)",
     )
-    .option("--adapter <folder>", "what makes it see and draw, a PEFT folder (default: lm-adapter in the model)")
+    .option("--adapter <folder>", "PEFT folder that teaches it images (default: lm-adapter in the model folder)")
     .addOption(
-      new Option(
-        "--lm-bits <n>",
-        "round the language model's weights to n bits when it is opened: faster, less memory",
-      ).choices(["4", "8"]),
+      new Option("--lm-bits <n>", "round the language model's weights to n bits: faster, less memory").choices([
+        "4",
+        "8",
+      ]),
     );
 }
 
@@ -35,10 +35,12 @@ export async function withLanguageModel<T>(
 ): Promise<T> {
   const { folder, load } = await findModel(options);
   if (await isOfficialFolder(folder))
-    throw new UsageError(`${folder}: expected a model that paints itself, got imported SEED weights. Name another.`);
+    throw new UsageError(
+      `${folder}: expected a model with a language model, got imported SEED weights. Set model to another.`,
+    );
   const { lm, adapter, lmBits } = options;
-  const bits = lmBits === undefined ? undefined : lmBits === "4" ? 4 : 8;
   const report = new Report(options);
+  const bits = lmBits && (lmBits === "4" ? 4 : 8);
   const onDownload = downloaded(report);
   const model = SeedLanguageModel.fromPretrained(folder, { ...load, lm, adapter, lmBits: bits, onDownload });
   return closing(await opening(options, model, report), use);
@@ -65,37 +67,23 @@ export function addSamplingOptions(
   }: { readonly temperature?: number; readonly topP?: number; readonly repetitionPenalty?: number },
 ): Command {
   return command
-    .option("--seed <n>", "where chance comes from; the same seed gives the same result", whole(0), 0)
-    .option("--temperature <x>", "0 takes the most likely word always, 1 as the model is", real, temperature)
-    .option("--top-p <x>", "only the likeliest words that together reach this share", real, topP)
-    .option("--top-k <n>", "only the n likeliest words, 0 for all", whole(0), 0)
-    .option("--min-p <x>", "only words at least this share as likely as the likeliest", real, 0)
-    .option(
-      "--repetition-penalty <x>",
-      "above 1 makes words less likely that are there already",
-      real,
-      repetitionPenalty,
-    )
-    .option("--beams <n>", "above 1: the most likely of n whole replies, in place of chance", whole(1, 64), 1)
-    .option("--truncate", "cut what is too long for the model, the oldest words first");
+    .option("--seed <n>", "seed of all randomness: the same seed gives the same result", whole(0), 0)
+    .option("--temperature <x>", "0 always takes the likeliest token, 1 samples as the model is", real, temperature)
+    .option("--top-p <x>", "sample from the likeliest tokens that together reach this probability", real, topP)
+    .option("--top-k <n>", "sample from the n likeliest tokens, 0 for all", whole(0), 0)
+    .option("--min-p <x>", "sample from tokens at least this share as likely as the likeliest", real, 0)
+    .option("--repetition-penalty <x>", "above 1 makes repeated tokens less likely", real, repetitionPenalty)
+    .option("--beams <n>", "above 1: beam search for the most likely reply, without sampling", whole(1, 64), 1)
+    .option("--truncate", "drop the oldest part of what is too long for the model");
 }
 
 /** The same for the library. */
 export function samplingOf(options: SamplingOptions): ReplyOptions {
-  const { temperature, topK, topP, minP, repetitionPenalty, seed, beams, truncate = false } = options;
-  return {
-    ...(temperature === undefined ? {} : { temperature }),
-    ...(topP === undefined ? {} : { topP }),
-    topK,
-    minP,
-    repetitionPenalty,
-    seed,
-    beams,
-    truncate,
-  };
+  const { temperature, topP, topK, minP, repetitionPenalty, seed, beams, truncate } = options;
+  return { temperature, topP, topK, minP, repetitionPenalty, seed, beams, truncate };
 }
 
-/** What a model says, without characters that steer a terminal. */
+/** What a model says, without characters that control a terminal. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (c) => (c === "\n" || c === "\t" ? c : ""));
 }

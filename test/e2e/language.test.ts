@@ -185,7 +185,7 @@ describe(
         "an empty question",
         ["photos/a.png", " "],
         2,
-        "ask: expected a question, got none. Write one behind the picture.",
+        "ask: expected a question, got none. Write one after the picture.",
       ],
       ["no picture", ["how many?", "cats"], 3, "how many?: expected files that match, found none."],
       ["text", ["notes.txt", "what?"], 3, "notes.txt: expected a PNG"],
@@ -227,7 +227,7 @@ describe(
     test("a file that tells how it was drawn, and the same picture from it", async () => {
       const args = ["draw", "two grün cats", "--seed", "7", "--steps", "2", "-o"];
       const drawn = await seedling([...args, "out.png"]);
-      expect(drawn).toMatchObject({ code: 0, stderr: expect.stringMatching(/wrote out\.png\n$/) });
+      expect(drawn).toMatchObject({ code: 0, stderr: expect.stringMatching(/wrote out\.png \([\d.]+ kB\)\n$/) });
       const png = await readFile(join(root, "out.png"));
       const notes = readPngText(png, "out.png");
       expect(JSON.parse(notes.get("seedling")!)).toMatchObject({
