@@ -31,6 +31,7 @@ const { values: options } = parseArgs({
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 /** The released SEED v2. */
+/** @type {import("../dist/image-tokenizer/official/config.js").OfficialConfig} */
 const CONFIG = {
   format: "seed-official-1",
   vision: { imageSize: 224, patchSize: 14, width: 1408, depth: 39, heads: 16, mlpHidden: 6144 },

@@ -44,7 +44,7 @@ async function writeStart(path) {
   const thin = languageModelWeights(config, new LoraParams(SEED_LORA)).filter(([name]) => isLoraPath(name));
   const tensors = thin.map(([name, shape]) => {
     const data = Float32Array.from({ length: shape[0] * shape[1] }, () => 0.02 * rng.normal());
-    return { name, dtype: "F32", shape, data };
+    return { name, dtype: /** @type {const} */ ("F32"), shape, data };
   });
   await writeSafetensors(path, tensors);
   return { names: thin.map(([name]) => name), size: tensors.reduce((sum, { data }) => sum + data.length, 0) };

@@ -55,13 +55,13 @@ async function writeStart(name, file) {
   loss(name, p);
   const weights = [...p.declared().values()].map(paramAttrs).map(({ path, shape, init }) => ({
     name: `param:${path}`,
-    dtype: "F32",
+    dtype: /** @type {const} */ ("F32"),
     shape,
     data: initialValues(path, shape, init, 1),
   }));
   const feeds = Object.entries(batch(name)).map(([key, { shape, data }]) => ({
     name: `feed:${key}`,
-    dtype: data instanceof Float32Array ? "F32" : "I32",
+    dtype: /** @type {"F32" | "I32"} */ (data instanceof Float32Array ? "F32" : "I32"),
     shape,
     data,
   }));
@@ -158,7 +158,7 @@ function row({ name, rounds, idle, peak, agreement }, peakRate) {
 
 const folder = await mkdtemp(join(tmpdir(), "bench-"));
 try {
-  const peakRate = await gemmPeak(THREADS, options.clock);
+  const peakRate = await gemmPeak(THREADS, /** @type {"wall" | "cpu"} */ (options.clock));
   console.error(`GEMM peak: ${peakRate.toFixed(0)} GFLOP/s`);
   const results = [];
   for (const name of options.case ?? Object.keys(SIZES)) results.push(await compare(name, folder));

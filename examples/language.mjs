@@ -12,6 +12,7 @@ console.log("how many things are there?", await model.ask(picture, "how many thi
 const [drawing] = await model.draw("two fish on a blue background", { seed: 3, guidance: 2 });
 await writeFile("drawn.png", await drawing.png());
 
+/** @type {import("seedling").Turn[]} */
 const turns = [{ role: "user", parts: ["draw a red apple."] }];
 for await (const event of model.chat(turns, { seed: 3 })) {
   if (event.kind === "text") console.log("it says:", event.text);

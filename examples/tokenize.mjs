@@ -1,14 +1,16 @@
 // Pictures to 32 codes, codes to a picture, and a search by text, with the library.
 import { writeFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
 import { encodePng, SeedTokenizer } from "seedling";
 
 const tokenizer = await SeedTokenizer.fromPretrained(); // the bundled models/seedling-mini
-const pictures = ["balloon-and-pigs.png", "turtle.png", "rocket-and-car.jpg"].map(
-  (name) => new URL(name, import.meta.url).pathname,
+const pictures = ["balloon-and-pigs.png", "turtle.png", "rocket-and-car.jpg"].map((name) =>
+  fileURLToPath(new URL(name, import.meta.url)),
 );
 
 const encoded = await tokenizer.encode(pictures);
-for (const [i, { codes }] of encoded.entries()) console.log(pictures[i].split("/").pop(), [...codes].join(" "));
+for (const [i, { codes }] of encoded.entries()) console.log(basename(pictures[i]), [...codes].join(" "));
 
 const [painted] = await tokenizer.decode([encoded[0].codes], { seed: 7 });
 await writeFile("painted.png", await encodePng(painted));

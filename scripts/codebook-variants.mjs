@@ -9,7 +9,10 @@ const done = NAMES.filter((name) => existsSync(`${run}/${name}/weights.safetenso
 const variants = done.map((name) => {
   const { about, phases } = JSON.parse(readFileSync(`${run}/${name}/recipe.json`, "utf8"));
   const [{ steps, batch }] = phases;
-  const lines = readFileSync(`${run}/${name}/log.jsonl`, "utf8").trim().split("\n").map(JSON.parse);
+  const lines = readFileSync(`${run}/${name}/log.jsonl`, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
   const last = (key) => lines.findLast((line) => line[key] !== undefined)[key];
   return {
     name,

@@ -9,6 +9,7 @@ const common = { size: 256, nouns: everydayNouns(48), questions: false };
 const test = createSceneSource(atlas, { ...common, split: "test" });
 const style = createSceneSource(atlas, { ...common, split: "held-out-style", styles: ["streamline-emojis"] });
 
+/** @type {[string, typeof test, number][]} */
 const pictures = [
   ["balloon-and-pigs.png", test, 100001],
   ["airplane-and-house.webp", test, 100011],

@@ -112,6 +112,7 @@ const columns = [
   ["untrained", untrained.reconstruction],
   ["untrained, held-out style", untrained["reconstruction held-out-style"]],
 ];
+/** @type {[string, (r: any) => unknown][]} */
 const lines = [
   ["all 32 codes", (r) => r.fromCodes],
   ["the caption (frozen diffusion model)", (r) => r.fromCaption],

@@ -40,7 +40,9 @@ export function loss(name, p) {
     textIds: input("ids", [B, words], "i32"),
     textMask: input("mask", [B, words], "i32"),
   };
-  return stage1Loss(p, batch, { qformer, contrastiveWidth }).loss;
+  // The loss reads no more of a config than this.
+  const config = /** @type {import("../../dist/models/index.js").SeedConfig} */ ({ qformer, contrastiveWidth });
+  return stage1Loss(p, batch, config).loss;
 }
 
 /** One batch, the same for the whole run. @param {keyof typeof SIZES} name */

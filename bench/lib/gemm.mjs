@@ -1,6 +1,6 @@
 /** How fast this machine multiplies float32 matrices through ONNX Runtime, and how many products a training step holds. */
 import { gradients } from "../../dist/autodiff/index.js";
-import { input, Params, paramAttrs } from "../../dist/graph/index.js";
+import { input, normal, Params, paramAttrs } from "../../dist/graph/index.js";
 import { sortNodes } from "../../dist/graph/tensor.js";
 import { mapWeights, Runtime } from "../../dist/runtime/index.js";
 import { loss } from "./cases.mjs";
@@ -11,7 +11,7 @@ const PRODUCTS = 4;
 
 /** Best of some runs of a chain of square products, GFLOP/s. @param {number} threads @param {"wall" | "cpu"} clock */
 export async function gemmPeak(threads, clock) {
-  const scale = { kind: "normal", std: SIZE ** -0.5 };
+  const scale = normal(SIZE ** -0.5);
   const p = new Params();
   let x = p.get("a", [SIZE, SIZE], scale).add(input("x", [])); // no constant, else it would be folded
   for (let i = 0; i < PRODUCTS; i++) x = x.matmul(p.get("b", [SIZE, SIZE], scale));
@@ -26,7 +26,7 @@ export async function gemmPeak(threads, clock) {
   return (2 * SIZE ** 3 * PRODUCTS) / best / 1e6;
 }
 
-/** Floating-point operations of the matrix products in one step, forward and backward. @param {string} name of a case */
+/** Floating-point operations of the matrix products in one step, forward and backward. @param {keyof typeof import("./cases.mjs").SIZES} name of a case */
 export function productFlops(name) {
   const p = new Params();
   const target = loss(name, p);
@@ -34,13 +34,13 @@ export function productFlops(name) {
   const nodes = sortNodes([target, ...gradients(target, learn)]);
   const size = (shape) => shape.reduce((a, b) => a * b, 1);
   return nodes.reduce((sum, { op, inputs, outputs, attrs }) => {
-    if (op === "linear") return sum + 2 * size(outputs[0].shape) * inputs[0].shape.at(-1);
-    if (op === "matmul") return sum + 2 * size(outputs[0].shape) * inputs[0].shape.at(attrs.transA ? -2 : -1);
-    return sum;
+    if (op !== "linear" && op !== "matmul") return sum;
+    const inner = inputs[0].shape.at("transA" in attrs && attrs.transA ? -2 : -1);
+    return sum + 2 * size(outputs[0].shape) * Number(inner);
   }, 0);
 }
 
-/** Number of values that learn in a case. @param {string} name */
+/** Number of values that learn in a case. @param {keyof typeof import("./cases.mjs").SIZES} name */
 export function parameterCount(name) {
   const p = new Params();
   loss(name, p);

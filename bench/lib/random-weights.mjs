@@ -16,6 +16,7 @@ export async function writeRandomWeights(path, shapes, std = 0.02) {
     for (let at = 0; at < size; at += BLOCK) out.set(at + BLOCK <= size ? block : block.subarray(0, size - at), at);
     return out;
   };
-  const tensors = [...shapes].map(([name, shape]) => ({ name, dtype: "F32", shape, data: data(name, shape) }));
+  const dtype = /** @type {const} */ ("F32");
+  const tensors = [...shapes].map(([name, shape]) => ({ name, dtype, shape, data: data(name, shape) }));
   await writeSafetensors(path, tensors, { format: "pt" });
 }

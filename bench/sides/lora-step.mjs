@@ -10,7 +10,14 @@ import { openSafetensors } from "../../dist/weights/index.js";
 import { serve } from "../lib/side.mjs";
 import { timed } from "../lib/stats.mjs";
 
-let [runtime, training, stage, batch, rate] = [];
+/** @type {Runtime} */
+let runtime;
+/** @type {import("../../dist/runtime/index.js").Training} */
+let training;
+/** @type {ReturnType<typeof lmStage>} */
+let stage;
+let batch = 0;
+let rate = 0;
 let steps = 0;
 
 async function step() {
