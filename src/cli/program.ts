@@ -5,6 +5,7 @@ import { askCommand } from "./ask.ts";
 import { assembleCommand } from "./assemble.ts";
 import { chatCommand } from "./chat.ts";
 import { addQuiet, debugOption, withExamples } from "./command.ts";
+import { completionCommand } from "./completion/completion.ts";
 import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
 import { describeCommand } from "./describe.ts";
@@ -17,6 +18,7 @@ import { importCommand } from "./import.ts";
 import { inspectCommand } from "./inspect.ts";
 import { parityCommand } from "./parity.ts";
 import { quantizeCommand } from "./quantize.ts";
+import { recipesCommand } from "./recipes.ts";
 import { reconstructCommand } from "./reconstruct.ts";
 import { serveCommand } from "./serve.ts";
 import { tokenizeCommand } from "./tokenize.ts";
@@ -27,9 +29,10 @@ import { reportCommand } from "./training-report.ts";
 const GROUPS: readonly (readonly [heading: string, ...commands: (() => Command)[]])[] = [
   ["Pictures and codes:", demoCommand, tokenizeCommand, detokenizeCommand, reconstructCommand],
   ["Pictures and words:", describeCommand, askCommand, drawCommand, chatCommand, serveCommand],
-  ["Training:", dataCommand, trainCommand, reportCommand, assembleCommand, disassembleCommand],
+  ["Training:", recipesCommand, dataCommand, trainCommand, reportCommand, assembleCommand, disassembleCommand],
   ["Measuring:", evalCommand, parityCommand],
   ["Model files:", inspectCommand, importCommand, exportCommand, quantizeCommand],
+  ["Other commands:", completionCommand],
 ];
 
 const EXIT_CODES = `Exit codes:
@@ -45,7 +48,9 @@ export function program(): Command {
   const root = new Command("seedling")
     .description("pictures to 32 causal codes and back, and a language model that reads and writes them (SEED)")
     .version(VERSION, "-V, --version", "print the version")
-    .helpCommand("help [command]", "show the help of a command")
+    .addHelpCommand(
+      new Command("help").argument("[command]").description("show the help of a command").helpGroup("Other commands:"),
+    )
     .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage().replace("[options] ", "")}` });
   for (const [heading, ...commands] of GROUPS) for (const make of commands) root.addCommand(make().helpGroup(heading));
   withExamples(

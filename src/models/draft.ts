@@ -1,0 +1,60 @@
+/**
+ * Drafts: a picture's latents as 32 vectors say them, one learned query for each cell of the latents. The diffusion model
+ * is conditioned on a draft, and decoded by itself it is a soft picture. arXiv 2307.08041 section 3.2 maps codes "into
+ * the latent space of the diffusion model" with a Reverse Q-Former; aligned cells in place of text features are ours.
+ */
+import { ShapeError } from "../base/errors.ts";
+import { normal, type Params, type Tensor } from "../graph/index.ts";
+import { layerNorm, linear } from "../nn/index.ts";
+import { type QFormerConfig, qformer } from "./qformer.ts";
+
+export interface DraftConfig {
+  /** Channels, and rows or columns, of the latents. */
+  readonly channels: number;
+  readonly size: number;
+  /** Rows or columns of latents in one cell. */
+  readonly cell: number;
+  /** Layers of the Reverse Q-Former, every one with cross-attention. */
+  readonly layers: number;
+}
+
+/** Number of cells, and numbers of one cell. */
+export function draftShape({ channels, size, cell }: DraftConfig): { readonly cells: number; readonly width: number } {
+  return { cells: (size / cell) ** 2, width: channels * cell ** 2 };
+}
+
+/**
+ * vectors: f32 [B,32,D] (causal embeddings, or what the codebook's decoder makes of codes) -> f32 [B,cells,width].
+ * The context is normalized and the queries start at deviation 1, see `training/loop/sharp-start.ts`.
+ * Keys `queries`, `context`, `bert.*`, `out`.
+ */
+export function draftCells(p: Params, vectors: Tensor, config: DraftConfig, layers: QFormerConfig): Tensor {
+  const { cells, width } = draftShape(config);
+  const D = layers.hidden;
+  const queries = p.get("queries", [1, cells, D], normal(1));
+  const features = layerNorm(p.at("context"), vectors, 1e-5);
+  const reverse = { ...layers, layers: config.layers, causal: false, crossAttentionFrequency: 1 };
+  const x = qformer(p.at("bert"), reverse, { queries, features });
+  return linear(p.at("out"), x, width, { init: normal(D ** -0.5) });
+}
+
+/** f32 [B,C,Y,X] -> [B,cells,C cell²]: cells row by row, their numbers by channel, row, column. */
+export function latentsToCells(z: Tensor, cell: number): Tensor {
+  const [B, C, Y, X] = [z.dim(0), z.size(1), z.size(2), z.size(3)];
+  if (Y % cell !== 0 || X % cell !== 0)
+    throw new ShapeError(`draft: expected latents in whole cells of ${cell}, got [${z.shape}].`);
+  const [rows, columns] = [Y / cell, X / cell];
+  return z
+    .reshape([B, C, rows, cell, columns, cell])
+    .transpose([0, 2, 4, 1, 3, 5])
+    .reshape([B, rows * columns, C * cell * cell]);
+}
+
+/** The inverse, for square latents. f32 [B,cells,width] -> [B,channels,size,size]. */
+export function cellsToLatents(cells: Tensor, { channels, size, cell }: Omit<DraftConfig, "layers">): Tensor {
+  const side = size / cell;
+  return cells
+    .reshape([cells.dim(0), side, side, channels, cell, cell])
+    .transpose([0, 3, 1, 4, 2, 5])
+    .reshape([cells.dim(0), channels, size, size]);
+}

@@ -1,0 +1,21 @@
+/**
+ * Latents as a target: a linear head keeps appearance in every patch token of the tower, and drafts from 32 vectors are
+ * asked for the same cells. Both take latents normalized by channel, so that 1 is the error of the mean picture.
+ */
+import { normal, type Params, type Tensor } from "../../graph/index.ts";
+import { latentsToCells } from "../../models/draft.ts";
+import { layerNorm, linear, mse } from "../../nn/index.ts";
+
+/**
+ * The tower's patch tokens as cells of latents; only trained with. tokens: f32 [B,1+P,W], class token first ->
+ * f32 [B,P,width]. Keys `norm`, `out`.
+ */
+export function latentHead(p: Params, tokens: Tensor, width: number): Tensor {
+  const patches = layerNorm(p.at("norm"), tokens.slice(1, 1, tokens.size(1)), 1e-5);
+  return linear(p.at("out"), patches, width, { init: normal(tokens.size(2) ** -0.5) });
+}
+
+/** Mean squared error of cells f32 [B,cells,C cell²] of normalized latents f32 [B,C,Y,X], of variance 1. */
+export function draftLoss(cells: Tensor, latents: Tensor, cell: number): Tensor {
+  return mse(cells, latentsToCells(latents, cell));
+}

@@ -1,0 +1,47 @@
+/**
+ * Contrast with hard negatives: each picture has, besides the captions of the batch, a caption of its own with one change.
+ * Without it a model is content with a bag of words. Yuksekgonul et al. 2023 (NegCLIP); the term of pairs is ours: it
+ * asks for the change alone, from the first step on, while the other candidates still fill the softmax.
+ */
+import { ShapeError } from "../../base/errors.ts";
+import { constant, type Tensor } from "../../graph/index.ts";
+import { crossEntropy } from "../../nn/index.ts";
+
+export interface HardContrast {
+  /** Mean of both directions' cross entropies, nats. Rows of pictures have the changed captions as further columns. */
+  readonly contrast: Tensor;
+  /** Mean cross entropy of each caption against its changed one alone, nats. */
+  readonly pairs: Tensor;
+  /** Share of pictures that are nearer to their caption than to the changed one, 0 to 1. */
+  readonly pairsRight: Tensor;
+}
+
+/**
+ * image: f32 [B,F], texts: f32 [2B,F], unit vectors; row b of the texts is the caption of picture b, row B + b the same
+ * with one change. scale: f32 [], the inverse temperature.
+ * @throws ShapeError if there are not twice as many texts as pictures.
+ */
+export function hardContrast(image: Tensor, texts: Tensor, scale: Tensor, smoothing = 0): HardContrast {
+  const B = image.size(0);
+  if (texts.size(0) !== 2 * B)
+    throw new ShapeError(`hardContrast: expected ${2 * B} texts for ${B} pictures, got ${texts.size(0)}.`);
+  const logits = image.matmul(texts, { transB: true }).mul(scale); // [B,2B]
+  const captions = texts.slice(0, 0, B);
+  const own = constant(Int32Array.from({ length: B }, (_, b) => b));
+  const imageToText = crossEntropy(logits, own, smoothing);
+  const textToImage = crossEntropy(logits.slice(1, 0, B).transpose([1, 0]), own, smoothing);
+  const difference = image
+    .mul(texts.slice(0, B, 2 * B).sub(captions))
+    .sum(-1)
+    .mul(scale); // changed - true, [B]
+  return {
+    contrast: imageToText.add(textToImage).mul(0.5),
+    pairs: softplus(difference).mean(),
+    pairsRight: difference.less(0).cast("f32").mean(),
+  };
+}
+
+/** log(1 + e^x) without overflow. */
+function softplus(x: Tensor): Tensor {
+  return x.maximum(0).add(x.abs().neg().exp().add(1).log());
+}
