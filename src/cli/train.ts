@@ -1,30 +1,39 @@
-/** `seedling train`: trains recipes, one after the other. */
-import { basename, dirname } from "node:path";
+/** `seedling train`: trains a chain from nothing to a model folder, or single recipes. */
+import { basename, dirname, join } from "node:path";
 import { Command } from "commander";
-import { UsageError } from "../base/errors.ts";
-import { BUNDLED_MODEL } from "../image-tokenizer/seed-tokenizer.ts";
+import { SeedlingError, UsageError } from "../base/errors.ts";
+import { exists } from "../io/files.ts";
 import type { Device } from "../runtime/index.ts";
 import {
+  type Chain,
+  comparisonText,
+  findRecipe,
   type Listener,
   type LogLine,
   type RunOptions,
+  readChain,
   readRecipe,
+  runChain,
   runStage,
   type StageRecipe,
   scaledRecipe,
   shortenedRecipe,
+  triedChain,
 } from "../training/index.ts";
+import { chainEvaluation } from "./chain-evaluation.ts";
 import { deviceOption, jsonOption, quietOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { real, whole } from "./options.ts";
 import { duration } from "./progress.ts";
 import { Report } from "./report.ts";
-import { builtIn, Problems, trainingSources } from "./training-sources.ts";
+import { type Drawings, Problems, trainingSources } from "./training-sources.ts";
 
 interface TrainOptions {
   readonly run?: string;
   readonly data?: string[];
-  readonly model: string;
+  readonly until?: string;
+  readonly from?: string;
+  readonly model?: string;
   readonly base?: string;
   readonly adapter?: string;
   readonly resume: boolean;
@@ -36,28 +45,32 @@ interface TrainOptions {
   readonly quiet?: boolean;
 }
 
-/** The command. `scenes` is what recipes train on without --data. */
-export function trainCommand(scenes = builtIn): Command {
+const STOPPING = "stopping after this step; a checkpoint is saved; Ctrl-C again ends at once";
+
+/** The command. `drawings` is what built-in scenes are made of. */
+export function trainCommand(drawings?: Drawings): Command {
   const command = new Command("train")
-    .description("Train recipes; later stages find earlier ones in the run folder")
-    .argument("<recipe...>", "recipe files, in order")
-    .option("--run <folder>", "folder for logs, checkpoints and weights (default: runs/ and the folder of the recipe)")
+    .description("train a chain from nothing to an evaluated model folder, or single recipes")
+    .argument("<recipe...>", "the folder of a chain, such as recipes/mini; or recipe files, in order")
+    .option("--run <folder>", "folder for everything that is made (default: runs/ and the name of the chain)")
     .option(
       "--data <sources...>",
       "your own pictures instead of the built-in scenes: folders with captions, tars, globs; for see, see-and-draw and instruct a folder of .jsonl files with codes and captions",
     )
-    .option("--model <folder>", "see, see-and-draw, instruct: whose codes are learned", BUNDLED_MODEL)
+    .option("--until <stage>", "chain: end after this stage")
+    .option("--from <stage>", "chain: begin with this stage, on earlier ones as they are")
+    .option("--scale <share>", "a share of all steps, cached pictures and scenes, to try it out", real)
+    .option("--steps <n>", "so many steps in every phase, to try it out", whole(1))
+    .option("--resume", "recipe files: continue a run that was stopped, bit for bit (a chain always does)", false)
+    .option("--model <folder>", "see, see-and-draw, instruct: whose codes are learned (default: the chain's own)")
     .option(
-      "--base <folder>",
-      "see, see-and-draw, instruct: the language model, a folder or a GGUF file, also one of the Hub",
+      "--base <path>",
+      "see, see-and-draw, instruct: the language model, a folder or a GGUF file, also one of the Hub (default: the chain's own)",
     )
     .option(
       "--adapter <folder>",
       "see, see-and-draw, instruct: what the first recipe begins with, in place of the stage it continues",
     )
-    .option("--resume", "continue a run that was stopped, bit for bit", false)
-    .option("--scale <share>", "a share of all steps, cached pictures and scenes, to try a recipe out", real)
-    .option("--steps <n>", "so many steps in every phase, to try a recipe out", whole(1))
     .addOption(deviceOption())
     .option("--threads <n>", "threads of one operation, 0 for as many as cores", whole(0), 0)
     .addOption(jsonOption('{"step": 50, "loss": 2.31, ...}'))
@@ -65,61 +78,104 @@ export function trainCommand(scenes = builtIn): Command {
   return withExamples(
     command,
     [
-      ["seedling train recipes/mini/clip.json --scale 0.02", "try a recipe out"],
-      ["seedling train recipes/mini/clip.json --resume", "continue after Ctrl-C"],
+      ["seedling train recipes/mini", "everything; run it again to continue after Ctrl-C"],
+      ["seedling train recipes/mini --scale 0.02 --run runs/try", "a try-out"],
+      ["seedling train recipes/mini --until codebook", "the first stages"],
+      ["seedling train recipes/mini/clip.json --resume", "one stage"],
     ],
-    "The built-in data needs the icon sets once: npm run icons. Recipes of language models need WordNet too: npm run texts",
+    "The built-in data needs the icon sets once: npm run icons. Language models need WordNet too: npm run texts",
   ).action(async (paths: string[], options: TrainOptions) => {
+    const { scale } = options;
+    if (scale !== undefined && !(scale > 0 && scale <= 1))
+      throw new UsageError(`--scale: expected a share above 0 and at most 1, got ${scale}.`);
     const report = new Report(options);
     const problems = new Problems(report);
-    const recipes: StageRecipe[] = [];
-    for (const path of paths) recipes.push(tried(await readRecipe(path), options));
-    const [first] = recipes;
-    if (options.adapter !== undefined && !first?.definition.uses?.includes("language model"))
-      throw new UsageError(
-        `--adapter: expected a recipe that tunes a language model first, got ${first?.definition.name}.`,
-      );
+    const [first = ""] = paths;
+    const isChain = await exists(join(await findRecipe(first), "chain.json"));
     await interruptible(async (signal) => {
       const common: RunOptions = {
-        root: options.run ?? defaultRun(paths[0] ?? ""),
-        sources: trainingSources(options, scenes, problems),
+        root: options.run ?? defaultRun(first, isChain),
+        sources: trainingSources(options, problems, drawings),
         device: options.device,
         threads: options.threads,
-        resume: options.resume,
         signal,
         ...listener(report, options.json ?? false),
       };
-      for (const [i, recipe] of recipes.entries()) {
-        const { finished, skipped } = await runStage(recipe, {
-          ...common,
-          adapter: i === 0 ? options.adapter : undefined,
-        });
-        if (skipped) report.note(`${recipe.name} is finished already`);
-        if (!finished) {
-          report.note("continue with the same command and --resume");
-          throw signal.reason;
-        }
-      }
-    }, "stopping after this step; a checkpoint is saved; Ctrl-C again ends at once").finally(() => {
+      if (isChain) await trainChain(await readChain(first), paths, { ...options, drawings }, common, report);
+      else await trainRecipes(paths, options, common, report);
+    }, STOPPING).finally(() => {
       report.clear();
       problems.sum();
     });
   });
 }
 
-/** The recipe as --scale and --steps shorten it. */
-function tried(recipe: StageRecipe, { scale, steps }: TrainOptions): StageRecipe {
-  if (scale !== undefined && !(scale > 0 && scale <= 1))
-    throw new UsageError(`--scale: expected a share above 0 and at most 1, got ${scale}.`);
-  const scaled = scaledRecipe(recipe, scale ?? 1);
-  return steps === undefined ? scaled : shortenedRecipe(scaled, steps);
+async function trainChain(
+  chain: Chain,
+  paths: readonly string[],
+  options: TrainOptions & { readonly drawings: Drawings | undefined },
+  common: RunOptions,
+  report: Report,
+): Promise<void> {
+  if (paths.length > 1)
+    throw new UsageError(`train: expected one chain, got ${paths.length} paths. Train one at a time.`);
+  if (options.adapter !== undefined) throw new UsageError("--adapter: expected recipe files with it, got a chain.");
+  const { until, from, scale, steps } = options;
+  const tried = triedChain(chain, { scale, steps });
+  const result = await runChain(tried, {
+    ...common,
+    ...{ until, from },
+    evaluate: chainEvaluation(options, chain.assemble !== undefined),
+    onSkip: ({ name }) => report.note(`${name} is finished`),
+  });
+  if (!result.finished) {
+    report.note("run the same command again to continue");
+    throw common.signal?.reason;
+  }
+  if (result.folder === undefined) return;
+  report.wrote(result.folder);
+  for (const one of result.comparisons) if (one.reached) report.note(`reached ${comparisonText(one)}`);
+  const missed = result.comparisons.filter(({ reached }) => !reached);
+  if (missed.length > 0) throw new SeedlingError(`${result.folder}: missed ${missed.map(comparisonText).join("; ")}.`);
 }
 
-/** runs/mini for recipes/mini/clip.json, and for a variant of it. */
-export function defaultRun(recipe: string): string {
-  const folder = dirname(recipe);
+async function trainRecipes(
+  paths: readonly string[],
+  options: TrainOptions,
+  common: RunOptions,
+  report: Report,
+): Promise<void> {
+  const { adapter, resume, scale = 1, steps, until, from } = options;
+  if (until !== undefined || from !== undefined)
+    throw new UsageError(
+      `--${until === undefined ? "from" : "until"}: expected the folder of a chain, got recipe files.`,
+    );
+  const recipes: StageRecipe[] = [];
+  for (const path of paths) {
+    const recipe = scaledRecipe(await readRecipe(path), scale);
+    recipes.push(steps === undefined ? recipe : shortenedRecipe(recipe, steps));
+  }
+  const [first] = recipes;
+  if (adapter !== undefined && !first?.definition.uses?.includes("language model"))
+    throw new UsageError(
+      `--adapter: expected a recipe that tunes a language model first, got ${first?.definition.name}.`,
+    );
+  for (const [i, recipe] of recipes.entries()) {
+    const own = { ...common, resume, adapter: i === 0 ? adapter : undefined };
+    const { finished, skipped } = await runStage(recipe, own);
+    if (skipped) report.note(`${recipe.name} is finished`);
+    if (finished) continue;
+    report.note("run the same command with --resume to continue");
+    throw common.signal?.reason;
+  }
+}
+
+/** runs/mini for the chain recipes/mini, for recipes/mini/clip.json, and for a variant of it. */
+export function defaultRun(path: string, isChain: boolean): string {
+  const folder = isChain ? path : dirname(path);
   const own = basename(folder) === "variants" ? dirname(folder) : folder;
-  return `runs/${own === "." ? "recipes" : basename(own)}`;
+  const name = basename(own);
+  return `runs/${name === "." || name === "" || name === ".." ? "own" : name}`;
 }
 
 /** Log lines to standard output, progress and notes to standard error. */
@@ -135,9 +191,9 @@ function listener(report: Report, json: boolean): Required<Listener> & Pick<RunO
     },
     onNote: (text) => report.note(text),
     onPhase({ name, about, phases }, phase) {
-      const steps = `${phases[phase - 1]?.steps} steps`;
+      const { steps, about: own } = phases[phase - 1] ?? {};
       const title = phases.length > 1 ? `${name}, phase ${phase} of ${phases.length}` : name;
-      report.note(`${title}, ${steps}: ${phases[phase - 1]?.about ?? about}`);
+      report.note(`${title}, ${steps} steps: ${own ?? about}`);
     },
   };
 }

@@ -1,11 +1,14 @@
 /** What `seedling train` trains on: the built-in scenes and texts, or a user's own pictures or codes. */
 import { UsageError } from "../base/errors.ts";
 import type { ProblemKind } from "../data/index.ts";
-import { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
+import { BUNDLED_MODEL, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import {
+  type Drawings,
+  iconDrawings,
   languageTexts,
   ownCodes,
   ownPictures,
+  pictureCodes,
   type Sources,
   sceneCodes,
   sceneData,
@@ -16,33 +19,35 @@ import type { Report } from "./report.ts";
 export interface SourceOptions {
   /** --data: own pictures, or one folder of own codes. */
   readonly data?: readonly string[];
-  /** --model: the model folder whose codes a language model learns. */
-  readonly model: string;
+  /** --model: the model folder whose codes a language model learns. Default: what the chain made, else what ships. */
+  readonly model?: string;
   /** --base */
   readonly base?: string;
   readonly threads: number;
 }
 
-/** Built-in pictures; a test has others. */
-export type BuiltIn = NonNullable<Sources["pictures"]>;
-
-export const builtIn: BuiltIn = (data, size, pictures, work) => sceneData({ ...data, size, pictures, ...work });
-
-/** @param scenes what is trained on without --data */
-export function trainingSources(options: SourceOptions, scenes: BuiltIn, problems: Problems): Sources {
-  const { data, model, base, threads } = options;
+/** @param drawings what built-in scenes are made of */
+export function trainingSources(options: SourceOptions, problems: Problems, drawings = iconDrawings): Sources {
+  const { data, base, threads } = options;
+  const own = data && ownData(data, problems);
   return {
     base,
-    texts: languageTexts,
-    pictures: data ? own(data, problems) : scenes,
-    async describedPictures(recipe, root, work) {
-      if (data && data.length > 1) throw new UsageError(`--data: expected one folder of codes, got ${data.length}.`);
+    texts: (texts, work) => languageTexts(texts, work, drawings),
+    pictures: (recipe, size, pictures, work) =>
+      own ? own(size) : sceneData({ ...recipe, size, pictures, drawings, ...work }),
+    async describedPictures(recipe, { root, model: made }, work) {
+      const model = options.model ?? made ?? BUNDLED_MODEL;
       work.onProgress?.(`opening ${model}`);
       const tokenizer = await SeedTokenizer.fromPretrained(model, { threads });
       try {
-        return await (data?.[0] !== undefined
-          ? ownCodes(tokenizer, data[0])
-          : sceneCodes(tokenizer, recipe, root, work));
+        if (!data) return await sceneCodes(tokenizer, recipe, root, work, drawings);
+        // A chain that made the model was given pictures; a single recipe is given codes.
+        if (own && model === made)
+          return await pictureCodes(tokenizer, await own(tokenizer.config.vision.imageSize), work);
+        const [folder, ...more] = data;
+        if (folder === undefined || more.length > 0)
+          throw new UsageError(`--data: expected one folder of codes, got ${data.length}.`);
+        return await ownCodes(tokenizer, folder);
       } finally {
         await tokenizer.close();
       }
@@ -51,9 +56,9 @@ export function trainingSources(options: SourceOptions, scenes: BuiltIn, problem
 }
 
 /** Own pictures, opened once for each size. */
-function own(sources: readonly string[], problems: Problems): BuiltIn {
+function ownData(sources: readonly string[], problems: Problems): (size: number) => Promise<TrainingData> {
   const opened = new Map<number, Promise<TrainingData>>();
-  return (_, size) => {
+  return (size) => {
     const known = opened.get(size);
     if (known) return known;
     const data = ownPictures({ sources, size, onProblem: (message, kind) => problems.add(message, kind) });
@@ -61,6 +66,8 @@ function own(sources: readonly string[], problems: Problems): BuiltIn {
     return data;
   };
 }
+
+export type { Drawings };
 
 /** What was left out of a user's pictures: each reported once, however many stages train on them, and counted. */
 export class Problems {

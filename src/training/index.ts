@@ -2,10 +2,16 @@
 export { codebookHealth } from "../evaluation/metrics/codebook-health.ts";
 export { type AssembleOptions, assemble } from "./chain/assemble.ts";
 export { assembleLanguage } from "./chain/assemble-language.ts";
+export { type Comparison, compareScores, comparisonText } from "./chain/bounds.ts";
+export { type Chain, type ChainJson, chainOf, type EvaluationPlan, readChain, triedChain } from "./chain/chain.ts";
 export { disassemble } from "./chain/disassemble.ts";
 export { findRecipe, readModelSizes, readRecipe } from "./chain/read-recipe.ts";
+export { type ChainOptions, type ChainResult, runChain } from "./chain/run-chain.ts";
+export { isFinished, type PhaseRecord, type RunRecord, readRunRecord } from "./chain/run-record.ts";
 export { type RunOptions, runStage, type StageResult } from "./chain/run-stage.ts";
-export { type DescribedPictures, ownCodes, sceneCodes } from "./data/described-pictures.ts";
+export { type Scores, type TrainingRecord, trainingRecord } from "./chain/training-json.ts";
+export { type DescribedPictures, ownCodes, pictureCodes, sceneCodes } from "./data/described-pictures.ts";
+export { type Drawings, iconDrawings } from "./data/drawings.ts";
 export { languageTexts } from "./data/language-texts.ts";
 export { type OwnPicturesOptions, ownPictures } from "./data/own-pictures.ts";
 export type { Picture, Pictures, TrainingData } from "./data/pictures.ts";

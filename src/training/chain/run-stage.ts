@@ -30,6 +30,8 @@ export interface RunOptions extends Work {
   readonly resume?: boolean;
   /** An adapter folder that the first phase begins with, in place of the stage that it continues. */
   readonly adapter?: string;
+  /** A model folder whose codes language models learn, for sources that ask for one. */
+  readonly model?: string;
   /** Called when a phase begins. `phase` counts from 1. */
   readonly onPhase?: (recipe: StageRecipe, phase: number) => void;
 }
@@ -101,6 +103,7 @@ async function runPhase(
       ...{ signal, onLine, onProgress, onNote },
       examples: settings.steps * settings.batch * settings.accumulate,
       adapter: index === 0 ? options.adapter : undefined,
+      model: options.model,
       sizes() {
         if (recipe.sizes) return recipe.sizes;
         throw new SetupError(`${recipe.where}: expected a model.json beside it, found none. Name one with "model".`);
@@ -141,7 +144,8 @@ async function runPhase(
 
 const BEGUN_WITH = "weights to begin with";
 const weightsOf = (stage: string): string => `weights of ${stage}`;
-const hashOfFile = async (path: string): Promise<string> => (await fileSha256(path)).slice(0, 16);
+/** SHA-256 of a file, 16 hexadecimal digits. */
+export const hashOfFile = async (path: string): Promise<string> => (await fileSha256(path)).slice(0, 16);
 
 /** "codebook", "clip, phase 2 of 3". */
 export function title({ name, phases }: StageRecipe, index: number): string {

@@ -1,7 +1,6 @@
 /** Codes of pictures with what is said of them: what a language model learns to see and draw from. */
 import { join } from "node:path";
 import { hashText } from "../../base/rng.ts";
-import { openAtlas } from "../../data/atlas.ts";
 import { codeShards, type DescribedCodes, describedScenes, readCodeFolder } from "../../data/described-codes.ts";
 import { everydayNouns, nounTable } from "../../data/nouns.ts";
 import { createSceneSource, type SceneSource } from "../../data/scenes.ts";
@@ -9,6 +8,9 @@ import type { SeedTokenizer } from "../../image-tokenizer/seed-tokenizer.ts";
 import { hashOf } from "../../io/hash.ts";
 import type { Work } from "../loop/loop.ts";
 import type { DescribedData } from "../recipe/described-keys.ts";
+import { iconDrawings } from "./drawings.ts";
+import { atMost, type Pictures, type TrainingData, take } from "./pictures.ts";
+import { batches } from "./rows.ts";
 
 export interface DescribedPictures {
   readonly train: readonly DescribedCodes[];
@@ -33,9 +35,10 @@ export async function sceneCodes(
   tokenizer: SeedTokenizer,
   { nouns, scenes, validation }: DescribedData,
   root: string,
-  { signal, onProgress }: Work = {},
+  work: Work = {},
+  drawings = iconDrawings,
 ): Promise<DescribedPictures> {
-  const atlas = await openAtlas({ progress: (done, total) => onProgress?.("drawing icons", done, total, "icons") });
+  const atlas = await drawings(work);
   const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
   const size = tokenizer.config.vision.imageSize;
   const { codebookSize, codebookHash } = tokenizer;
@@ -49,14 +52,14 @@ export async function sceneCodes(
       make: (start, size) => {
         let done = start;
         const encode: SeedTokenizer["encode"] = (images, options) => {
-          signal?.throwIfAborted();
-          onProgress?.(what, done, count, "pictures");
+          work.signal?.throwIfAborted();
+          work.onProgress?.(what, done, count, "pictures");
           done += images.length;
           return tokenizer.encode(images, options);
         };
         return describedScenes(encode, source, start, size);
       },
-      onProgress: (done) => onProgress?.(what, done, count, "pictures"),
+      onProgress: (done) => work.onProgress?.(what, done, count, "pictures"),
     });
   };
   const train = await rows("train", scenes);
@@ -77,6 +80,39 @@ export function manyObjects(source: SceneSource, count: number): number[] {
   const kinds = (i: number): number => new Set(source.scene(i).objects.map(({ noun }) => noun)).size;
   return Array.from({ length: count }, (_, i) => i).filter((i) => kinds(i) >= MANY);
 }
+
+/** Own pictures as codes with their captions, each once. */
+export async function pictureCodes(
+  tokenizer: SeedTokenizer,
+  { train, validation }: TrainingData,
+  work: Work = {},
+): Promise<DescribedPictures> {
+  const coded = async (pictures: Pictures, what: string): Promise<DescribedCodes[]> => {
+    const count = atMost(pictures, MOST_OWN);
+    const rows: DescribedCodes[] = [];
+    for (const { start, size } of batches(count, CHUNK)) {
+      work.signal?.throwIfAborted();
+      work.onProgress?.(`coding ${what} pictures`, start, count, "pictures");
+      const chunk = await take(pictures, start, size);
+      const codes = await tokenizer.encode(chunk.map(({ image }) => image));
+      rows.push(...chunk.map(({ caption }, i) => ({ codes: [...codes[i]!.codes], caption, questions: [] })));
+    }
+    return rows;
+  };
+  const { codebookSize, codebookHash } = tokenizer;
+  return {
+    train: await coded(train, "training"),
+    validation: await coded(validation, "validation"),
+    identity: hashOf(train.identity, validation.identity),
+    codes: codebookSize,
+    vectors: tokenizer.codebook,
+    codebook: codebookHash,
+  };
+}
+
+const CHUNK = 100;
+/** Own pictures that are coded, at most: of an unbounded source only these. */
+const MOST_OWN = 100_000;
 
 /** One picture in twenty is held out, with everything that is said of it. */
 function isHeldOut({ codes }: DescribedCodes): boolean {

@@ -1,13 +1,13 @@
 /** The built-in texts of the small language model: WordNet, facts about the nouns, and what is said about scenes. */
 
 import { hashText, permutation, Rng } from "../../base/rng.ts";
-import { openAtlas } from "../../data/atlas.ts";
 import { everydayNouns, nounTable } from "../../data/nouns.ts";
 import { createSceneSource, type Scene } from "../../data/scenes.ts";
 import { isHeldOutText, nounFacts, wordNetTexts } from "../../data/texts.ts";
 import { Breath } from "../loop/breath.ts";
 import type { Work } from "../loop/loop.ts";
 import type { TextsData } from "../recipe/text-keys.ts";
+import { type Drawings, iconDrawings } from "./drawings.ts";
 import type { LanguageText, LanguageTexts } from "./text-sequences.ts";
 
 /** The pixels are not looked at, so they are few. */
@@ -16,12 +16,13 @@ const SIZE = 8;
 export async function languageTexts(
   { scenes, nouns, factsTimes, wordNetShare, listed, mostQuestions }: Omit<TextsData, "readLists">,
   work: Work = {},
+  drawings = iconDrawings,
 ): Promise<LanguageTexts> {
-  const glosses = await wordNetTexts();
+  const glosses = wordNetShare > 0 ? await wordNetTexts() : [];
   const plain = (text: string): LanguageText => ({ given: "", text });
   const some = glosses.filter((_, i) => i % 1000 < 1000 * wordNetShare).map(plain);
   const facts = nounFacts().map(plain);
-  const said = scenes > 0 ? await sceneTexts({ scenes, nouns, listed, mostQuestions }, work) : [];
+  const said = scenes > 0 ? await sceneTexts({ scenes, nouns, listed, mostQuestions }, work, drawings) : [];
   const all = [...some, ...said];
   const heldOut = ({ given, text }: LanguageText): boolean => isHeldOutText(given + text);
   return {
@@ -32,18 +33,12 @@ export async function languageTexts(
 
 async function sceneTexts(
   { scenes: count, nouns, listed, mostQuestions }: Pick<TextsData, "scenes" | "nouns" | "listed" | "mostQuestions">,
-  { signal, onProgress }: Work,
+  work: Work,
+  drawings: Drawings,
 ): Promise<LanguageText[]> {
   const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
-  const source = createSceneSource(
-    await openAtlas({ progress: (done, total) => onProgress?.("drawing icons", done, total, "icons") }),
-    {
-      size: SIZE,
-      nouns: list,
-      split: "train",
-    },
-  );
-  const breath = new Breath(signal);
+  const source = createSceneSource(await drawings(work), { size: SIZE, nouns: list, split: "train" });
+  const breath = new Breath(work.signal);
   const texts: LanguageText[] = [];
   for (let seed = 0; seed < count; seed++) {
     const rng = new Rng(hashText(`listed/${seed}`));
@@ -55,7 +50,7 @@ async function sceneTexts(
         : { given: "", text },
     );
     await breath.take();
-    onProgress?.("describing scenes", seed + 1, count, "scenes");
+    work.onProgress?.("describing scenes", seed + 1, count, "scenes");
   }
   return texts;
 }

@@ -1,13 +1,15 @@
 /** The built-in scenes as training data. */
-import { openAtlas } from "../../data/atlas.ts";
 import { everydayNouns, nounTable } from "../../data/nouns.ts";
 import { createSceneSource, type SceneSource } from "../../data/scenes.ts";
 import type { Work } from "../loop/loop.ts";
+import { type Drawings, iconDrawings } from "./drawings.ts";
 import type { Picture, Pictures, TrainingData } from "./pictures.ts";
 
 const VOCABULARY_SCENES = 20_000;
 
 export interface SceneDataOptions extends Work {
+  /** Default: the icon sets. */
+  readonly drawings?: Drawings;
   /** The first n everyday nouns; 0 for the full table. */
   readonly nouns: number;
   /** Side of the pictures, px. */
@@ -55,9 +57,10 @@ export async function sceneData({
   warmupShare = 0,
   likeness = 1,
   redrawn = 0,
-  onProgress,
+  drawings = iconDrawings,
+  ...work
 }: SceneDataOptions): Promise<TrainingData> {
-  const atlas = await openAtlas({ progress: (done, total) => onProgress?.("drawing icons", done, total, "icons") });
+  const atlas = await drawings(work);
   const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
   const common = { size, nouns: list, questions: false } as const;
   const training = { ...common, split: "train", likeness, redrawn } as const;

@@ -7,6 +7,13 @@ import type { DescribedPictures } from "./described-pictures.ts";
 import type { TrainingData } from "./pictures.ts";
 import type { LanguageTexts } from "./text-sequences.ts";
 
+export interface CodesFrom {
+  /** The run folder, where codes may be kept. */
+  readonly root: string;
+  /** The model folder that the chain made, if it made one. */
+  readonly model?: string;
+}
+
 export interface Sources {
   /** Names the data as a whole, for instance by a hash: stages that were trained on other data are not used. */
   readonly identity?: string;
@@ -14,8 +21,8 @@ export interface Sources {
   readonly pictures?: (data: PictureData, size: number, examples: number, work: Work) => Promise<TrainingData>;
   /** Plain texts. */
   readonly texts?: (texts: TextsData, work: Work) => Promise<LanguageTexts>;
-  /** Codes of pictures with what is said of them. @param root the run folder, where codes may be kept */
-  readonly describedPictures?: (data: DescribedData, root: string, work: Work) => Promise<DescribedPictures>;
+  /** Codes of pictures with what is said of them. */
+  readonly describedPictures?: (data: DescribedData, from: CodesFrom, work: Work) => Promise<DescribedPictures>;
   /** The frozen language model: folder, GGUF file or name on the Hub. Default: what the recipe says, in the run folder. */
   readonly base?: string;
 }

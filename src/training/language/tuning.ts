@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { InputError, UsageError } from "../../base/errors.ts";
+import { hashOf } from "../../io/hash.ts";
 import { localFile } from "../../io/hub/index.ts";
 import { allNumbers, openBaseModel } from "../../language/generation/base-model.ts";
 import { PICTURE_MARKS, projectedRows, SHARED_ROWS } from "../../models/code-rows.ts";
@@ -48,7 +49,7 @@ export async function tuningStage(name: PictureStage, c: Context): Promise<Built
     throw new InputError(`${where}: length: expected at most ${base.config.context}, got ${recipe.length}.`);
   if (!c.sources.describedPictures)
     throw new UsageError(`${where}: expected codes of pictures to learn from, got none.`);
-  const pictures = await c.sources.describedPictures(recipe.data, c.root, c);
+  const pictures = await c.sources.describedPictures(recipe.data, { root: c.root, model: c.model }, c);
   c.dependsOn("codebook", pictures.codebook);
 
   const json = withImageTokens(base.tokenizer.json, { codes: pictures.codes, firstId: base.config.vocabulary });
@@ -60,7 +61,7 @@ export async function tuningStage(name: PictureStage, c: Context): Promise<Built
   const start = startOf(c, { base, config, lora, pictures, earlier });
 
   const sequences = await sequencesOf(name, c, tokenizer, pictures);
-  c.dependsOn("data", sequences.train.identity);
+  c.dependsOn("data", hashOf(sequences.train.identity));
   const codebook = `${vocabularyPaths(config).embeddings}.codebook`;
   const stage = lmStage({
     ...{ name, config, rows, start, ...sequences },

@@ -60,6 +60,8 @@ export interface StageContext<R> extends Work {
   readonly start?: { readonly folder: string; readonly weights: Weights };
   /** An adapter folder that this phase begins with, in place of `start`. */
   readonly adapter?: string;
+  /** A model folder that the chain made, whose codes are learned; absent where the source decides. */
+  readonly model?: string;
   /** Sizes of the model. @throws SetupError if there is no model file */
   sizes(): ModelSizes;
   /** Frozen weights of an earlier stage. @throws SetupError if it has not finished */

@@ -50,7 +50,7 @@ export const lmPretrain = defineStage({
     const { signal, onProgress } = c;
     const options = { length, seed, validation: recipe.validation, readLists, where, signal, onProgress };
     const { train, validation, beside, baseline } = await sequencesOf(texts, tokenizer, options);
-    c.dependsOn("data", train.identity);
+    c.dependsOn("data", hashOf(train.identity));
     c.dependsOn("tokenizer", hashOf(JSON.stringify(tokenizer.json)));
     const stage = lmStage({
       name: "lm-pretrain",

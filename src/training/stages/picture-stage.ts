@@ -27,7 +27,7 @@ export async function openPictures(c: PictureContext): Promise<{
   const size = sizes.config(1).vision.imageSize;
   if (!c.sources.pictures) throw new UsageError(`${c.where}: expected pictures to train on, got none.`);
   const data = await c.sources.pictures(c.recipe.data, size, c.examples, c);
-  c.dependsOn("data", data.train.identity);
+  c.dependsOn("data", hashOf(data.train.identity));
   return { sizes, size, data };
 }
 

@@ -1,0 +1,76 @@
+/** `training.json` of a model folder: by which recipes, on what, where, how long it was trained, and what it reached. */
+import { join } from "node:path";
+import { writeFileAtomic } from "../../io/files.ts";
+import { hashOf } from "../../io/hash.ts";
+import type { Identity } from "../loop/identity.ts";
+import { commit, type Machine, machine } from "./provenance.ts";
+import { readRunRecord } from "./run-record.ts";
+
+/** Numbers by name, in groups; texts and lists among them are kept but never compared. */
+export type Scores = Readonly<Record<string, unknown>>;
+
+export interface TrainingRecord {
+  readonly format: "seedling-training-1";
+  /** Of the code that put the model together. */
+  readonly commit: string;
+  readonly machine: Machine;
+  readonly date: string;
+  /** Hours of training, caches and evaluations left out. */
+  readonly hours: number;
+  readonly stages: readonly {
+    readonly name: string;
+    readonly stage: string;
+    readonly hours: number;
+    /** Hash of the recipes of all phases. */
+    readonly recipe: string;
+    readonly phases: readonly {
+      readonly steps: number;
+      readonly hours: number;
+      /** What it was trained from: recipe, data, tokenizer, frozen weights, each by its hash. */
+      readonly identity: Identity;
+      readonly scores: Readonly<Record<string, number>>;
+      readonly commit: string;
+      readonly machine: Machine;
+      readonly finishedAt: string;
+    }[];
+  }[];
+  /** The last evaluation of each stage, and of the finished model. */
+  readonly scores: Scores;
+}
+
+/** Of the stages with these names in a run folder. Those that were not trained here (disassembled) are left out. */
+export async function trainingRecord(
+  root: string,
+  names: readonly string[],
+  scores: Scores = {},
+): Promise<TrainingRecord> {
+  const stages: TrainingRecord["stages"][number][] = [];
+  for (const name of names) {
+    const record = await readRunRecord(join(root, name));
+    if (!record) continue;
+    const phases = record.finished.map(({ seconds, ...phase }) => ({ ...phase, hours: hoursOf(seconds) }));
+    const recipe = hashOf(...phases.map(({ identity }) => identity.recipe ?? ""));
+    const hours = hoursOf(record.finished.reduce((sum, { seconds }) => sum + seconds, 0));
+    stages.push({ name, stage: record.stage, hours, recipe, phases });
+  }
+  const own = stages.map(({ name, phases }) => [name, phases.at(-1)?.scores ?? {}] as const);
+  return {
+    format: "seedling-training-1",
+    commit: await commit(),
+    machine: machine(),
+    date: new Date().toISOString(),
+    hours: Math.round(1000 * stages.reduce((sum, { hours }) => sum + hours, 0)) / 1000,
+    stages,
+    scores: { ...Object.fromEntries(own), ...scores },
+  };
+}
+
+/** Writes it into the model folder and into the run folder. */
+export async function writeTrainingRecord(folders: readonly string[], record: TrainingRecord): Promise<void> {
+  for (const folder of folders)
+    await writeFileAtomic(join(folder, "training.json"), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+function hoursOf(seconds: number): number {
+  return Math.round((1000 * seconds) / 3600) / 1000;
+}
