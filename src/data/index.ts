@@ -25,7 +25,16 @@ export {
   VALIDATION_STYLE,
 } from "./nouns.ts";
 export { manyPhrase, onePhrase } from "./phrases.ts";
+export {
+  HABIT_SCENES,
+  type Habit,
+  habitScores,
+  type QuestionHabits,
+  questionHabits,
+  thinQuestions,
+} from "./question-habits.ts";
 export type { Question } from "./questions.ts";
+export { referenceCaptions } from "./reference-captions.ts";
 export {
   createSceneSource,
   type Scene,

@@ -23,8 +23,13 @@ export interface Question {
   readonly answer: string;
 }
 
-/** About five questions on a scene; `nouns` are those that a "is there ...?" may ask for in vain. */
-export function askAbout(facts: SceneFacts, nouns: readonly string[], rng: Rng): Question[] {
+/**
+ * About five questions on a scene.
+ *
+ * @param nouns those that "is there ...?" may ask for in vain
+ * @param balanced asks for the color of every object, and for absent objects that are like those present
+ */
+export function askAbout(facts: SceneFacts, nouns: readonly string[], rng: Rng, balanced = false): Question[] {
   const { groups, layout, background } = facts;
   const asked: Question[] = [];
   const ask = (kind: Question["kind"], question: string, answer: string) => asked.push({ kind, question, answer });
@@ -43,8 +48,10 @@ export function askAbout(facts: SceneFacts, nouns: readonly string[], rng: Rng):
     ask("count", `how many ${pluralPhrase(sprite.noun)} are there?`, numberWord(count));
   }
   if (background.from === background.to) ask("background", "what color is the background?", background.from);
-  if (sprite.color && count === 1 && takesColor(sprite.noun)) {
-    ask("color", `what color ${verb} ${subject}?`, sprite.color);
+  for (const { sprite, count } of balanced ? groups : [groups[pick]!]) {
+    const { subject, verb } = thePhrase(sprite.noun);
+    if (sprite.color && count === 1 && takesColor(sprite.noun))
+      ask("color", `what color ${verb} ${subject}?`, sprite.color);
   }
   if (groups.length === 1) {
     ask("what-is", "what is in the picture?", count > 1 ? pluralPhrase(sprite.noun) : onePhrase(sprite.noun));
@@ -60,7 +67,8 @@ export function askAbout(facts: SceneFacts, nouns: readonly string[], rng: Rng):
       ask("bigger", `which is bigger, the ${names[0]} or the ${names[1]}?`, `the ${ratio > 1 ? names[0] : names[1]}`);
     }
   }
-  const absent = rng.next() < 0.5 ? absentNoun(names, nouns, rng) : undefined;
+  const absentee = balanced ? likeNoun : absentNoun;
+  const absent = rng.next() < 0.5 ? absentee(names, nouns, rng) : undefined;
   const wanted = absent ?? sprite.noun;
   const plural = nounOf(wanted).kind === "plural" && nounOf(wanted).unit === undefined;
   ask("exists", `${plural ? "are" : "is"} there ${anyPhrase(wanted)}?`, yesNo(!absent));
@@ -104,4 +112,14 @@ function absentNoun(present: readonly string[], nouns: readonly string[], rng: R
     if (!strict || tries > 12 || nounOf(noun).subgroup === subgroup) return noun;
   }
   return undefined;
+}
+
+/** A noun that is not in the picture, of the subgroup of one that is, or else of its group, or else any. */
+function likeNoun(present: readonly string[], nouns: readonly string[], rng: Rng): string | undefined {
+  const { group, subgroup } = nounOf(present[rng.int(present.length)]!);
+  const absent = nouns.filter((noun) => !present.includes(noun));
+  const near = absent.filter((noun) => nounOf(noun).subgroup === subgroup);
+  const related = near.length > 0 ? near : absent.filter((noun) => nounOf(noun).group === group);
+  const chosen = related.length > 0 ? related : absent;
+  return chosen[rng.int(chosen.length)];
 }

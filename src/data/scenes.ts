@@ -11,11 +11,13 @@ import { BACKGROUND_NAMES, type ColorName } from "./colors.ts";
 import { type Background, drawBackground, drawSprite, hiddenShare } from "./draw.ts";
 import { type Combination, heldOutCombinations } from "./held-out.ts";
 import { GROUPS, layOut, type Place, SCENE_KINDS, type SceneKind } from "./layout.ts";
-import { STYLES, type Style, TEST_STYLES, TRAIN_STYLES } from "./nouns.ts";
+import { type Style, TEST_STYLES, TRAIN_STYLES } from "./nouns.ts";
 import { isCountable } from "./phrases.ts";
+import { HABIT_SCENES, type QuestionHabits, questionHabits, thinQuestions } from "./question-habits.ts";
 import { askAbout, type Question } from "./questions.ts";
 import { redraw } from "./redraw.ts";
-import { absoluteSeed, isHeldOutConcept, type Split, seedsOf } from "./splits.ts";
+import { absoluteSeed, type Split, seedsOf } from "./splits.ts";
+import { checkStyles, spritesByNoun } from "./sprite-pool.ts";
 
 /** One object in the picture, in pixels; (x, y) is the top left corner of the box that holds its drawing. */
 export interface SceneObject {
@@ -66,8 +68,17 @@ export interface SceneOptions {
   backgroundMention?: number;
   /** How often the caption mentions a drawing's own color, 0 to 1. Default 0.5. */
   colorMention?: number;
-  /** Whether questions are made. Default true. */
-  questions?: boolean;
+  /**
+   * Whether questions are made. "balanced" asks less often what a habit would answer (`thinQuestions`), so that no kind is
+   * right by habit in more than about half; it asks the color of every object, and for absent objects that are like those
+   * present. Default true.
+   */
+  questions?: boolean | "balanced";
+  /**
+   * Added to every seed: `scene(0)` is the scene of this seed. Published scores come from offsets that no choice between
+   * models has seen. Default 0.
+   */
+  offset?: number;
   /**
    * Seeds of one block of this many share the kind of scene and, where it hides nothing, the background, and differ in
    * their first thing: a batch of them can only be told apart by what it shows. Default 1, every scene for itself.
@@ -80,7 +91,7 @@ export interface SceneOptions {
 export interface SceneSource {
   readonly split: Split;
   readonly size: number;
-  /** Seeds are 0 to this, exclusive. */
+  /** `scene` and `plan` take 0 to this, exclusive; with an offset, plans and scenes carry their own seed. */
   readonly seeds: number;
   /** The nouns that its pictures show. */
   readonly nouns: readonly string[];
@@ -106,7 +117,7 @@ const MAX_TRIES = 2000;
  */
 export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): SceneSource {
   const { split = "train", size = 64, backgroundMention = 0.5, colorMention = 0.5, questions = true } = options;
-  const { likeness = 1, redrawn = 0 } = options;
+  const { likeness = 1, redrawn = 0, offset = 0 } = options;
   const styles = new Set<Style>(options.styles ?? (split === "held-out-style" ? [TEST_STYLES[0]] : TRAIN_STYLES));
   checkStyles(split, styles);
   const isHeldOut = heldOutCombinations(atlas);
@@ -114,7 +125,13 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
   const nouns = [...pool.keys()];
   const countable = nouns.filter(isCountable);
   const drawKind = kindDrawer(options.kinds ?? KINDS, nouns.length, countable.length, `split ${split}`);
-  const seeds = seedsOf(split);
+  if (!Number.isInteger(offset) || offset < 0 || offset >= seedsOf(split))
+    throw new UsageError(
+      `scenes: expected an offset from 0 to ${seedsOf(split) - 1} for split ${split}, got ${offset}.`,
+    );
+  const seeds = seedsOf(split) - offset;
+
+  let habits: QuestionHabits | undefined;
 
   /** What a scene shows, before it is known where: as many groups as the kind has. */
   function drawGroups(kind: SceneKind, rng: Rng, first?: string): Group[] {
@@ -147,10 +164,18 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
     return { kind, background, first: order[place]! };
   }
 
-  function plan(seed: number): ScenePlan {
-    if (!Number.isInteger(seed) || seed < 0 || seed >= seeds) {
-      throw new UsageError(`scene: expected a whole seed from 0 to ${seeds - 1} for split ${split}, got ${seed}.`);
+  function plan(index: number): ScenePlan {
+    if (!Number.isInteger(index) || index < 0 || index >= seeds) {
+      throw new UsageError(`scene: expected a whole seed from 0 to ${seeds - 1} for split ${split}, got ${index}.`);
     }
+    const seed = offset + index;
+    const drawn = drawPlan(seed);
+    if (questions !== "balanced") return drawn;
+    habits ??= questionHabits(Array.from({ length: Math.min(HABIT_SCENES, seedsOf(split)) }, (_, i) => drawPlan(i)));
+    return { ...drawn, questions: thinQuestions(drawn.questions, habits, absoluteSeed(split, seed)) };
+  }
+
+  function drawPlan(seed: number): ScenePlan {
     const rng = new Rng(absoluteSeed(split, seed));
     const shared = likeness > 1 ? sharedBy(seed) : undefined;
     let kind: SceneKind;
@@ -173,7 +198,13 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
     const flips = layout.places.map((places) => places.map(() => rng.next() < 0.5));
     const facts = { kind, groups, layout, background };
     const said = planCaption(facts, { backgroundMention, colorMention }, rng);
-    return { ...facts, seed, flips, said, questions: questions ? askAbout(facts, nouns, rng) : [] };
+    return {
+      ...facts,
+      seed,
+      flips,
+      said,
+      questions: questions ? askAbout(facts, nouns, rng, questions === "balanced") : [],
+    };
   }
 
   function draw({ seed, kind, groups, layout, background, flips, said, questions }: ScenePlan): Scene {
@@ -243,39 +274,6 @@ function drawnBackground(groups: readonly Group[], rng: Rng, first?: Background)
     if (hidden <= MAX_HIDDEN) break;
   }
   return best!;
-}
-
-function checkStyles(split: Split, styles: ReadonlySet<Style>): void {
-  for (const style of styles) {
-    if (!STYLES.includes(style))
-      throw new UsageError(`scenes: expected a style of ${STYLES.join(", ")}, got ${style}.`);
-    const training = (TRAIN_STYLES as readonly Style[]).includes(style);
-    if (training === (split === "held-out-style")) {
-      throw new UsageError(
-        `scenes: split ${split} ${training ? "needs styles that training never shows" : "never shows held-out styles"}, got ${style}. Change split or styles.`,
-      );
-    }
-  }
-}
-
-function spritesByNoun(
-  atlas: Atlas,
-  split: Split,
-  styles: ReadonlySet<Style>,
-  nouns: readonly string[] | undefined,
-): Map<string, Sprite[]> {
-  const wanted = nouns && new Set(nouns);
-  const pool = new Map<string, Sprite[]>();
-  for (const sprite of atlas.sprites) {
-    const { noun, style } = sprite;
-    if (!styles.has(style) || wanted?.has(noun) === false) continue;
-    if (isHeldOutConcept(noun) !== (split === "held-out-concepts")) continue;
-    const list = pool.get(noun);
-    if (list) list.push(sprite);
-    else pool.set(noun, [sprite]);
-  }
-  // Not in the order of the atlas, so that a larger atlas gives the same scenes for the same list of nouns.
-  return new Map([...pool].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Draws a kind as often as its weight says; kinds that need more different things than there are drop out. */
