@@ -5,7 +5,7 @@
  * round. Here each side learns order by itself, and both in the same coordinates. Ours; only trained with.
  */
 import { normal, type Params, type Tensor } from "../../graph/index.ts";
-import { crossEntropy, linear } from "../../nn/index.ts";
+import { crossEntropy, labeledCrossEntropy, linear } from "../../nn/index.ts";
 
 /** What the labels can be. */
 export interface LayoutSizes {
@@ -25,21 +25,37 @@ export interface LayoutLabels {
 /** Unit vectors are scaled to deviation 1, so that the heads start with the usual gain. */
 const deviationOne = (unit: Tensor): Tensor => unit.mul(unit.size(-1) ** 0.5);
 
-/**
- * Mean cross entropies over patches and over cells. embedding: f32 [B,F], unit vectors -> f32 [] each.
- * Keys `objects`, `colors`.
- */
+export interface LayoutTerms {
+  /** Mean over the patches that an object covers: which is where, without the many patches that are empty. */
+  readonly covered: Tensor;
+  /** Mean over all patches: how large and how many. */
+  readonly patches: Tensor;
+  /** Mean over the cells of the background. */
+  readonly colors: Tensor;
+}
+
+/** Cross entropies, nats. embedding: f32 [B,F], unit vectors -> f32 [] each. Keys `objects`, `colors`. */
 export function layoutLoss(
   p: Params,
   embedding: Tensor,
   labels: LayoutLabels,
   { objects, colors }: LayoutSizes,
-): { readonly objects: Tensor; readonly colors: Tensor } {
+): LayoutTerms {
   const x = deviationOne(embedding);
-  const term = (name: string, targets: Tensor, classes: number): Tensor => {
-    const [B, cells] = [targets.size(0), targets.size(1)];
-    const logits = linear(p.at(name), x, cells * classes, { init: normal(x.size(-1) ** -0.5) });
-    return crossEntropy(logits.reshape([B * cells, classes]), targets.reshape([B * cells]));
+  const logits = (name: string, targets: Tensor, classes: number): Tensor => {
+    const flat = linear(p.at(name), x, targets.size(1) * classes, { init: normal(x.size(-1) ** -0.5) });
+    return flat.reshape([targets.size(0) * targets.size(1), classes]);
   };
-  return { objects: term("objects", labels.objects, objects + 1), colors: term("colors", labels.colors, colors) };
+  const [object, color] = [labels.objects, labels.colors].map((t) => t.reshape([t.size(0) * t.size(1)]));
+  const named = logits("objects", labels.objects, objects + 1);
+  return {
+    covered: labeledCrossEntropy(named, object!.sub(object!.less(1).cast("i32"))), // 0, "none", becomes -1: not counted
+    patches: crossEntropy(named, object!),
+    colors: crossEntropy(logits("colors", labels.colors, colors), color!),
+  };
+}
+
+/** covered + 0.3 patches + 0.3 colors. */
+export function layoutSum({ covered, patches, colors }: LayoutTerms): Tensor {
+  return covered.add(patches.add(colors).mul(0.3));
 }
