@@ -1,4 +1,4 @@
-/** What a person types in `seedling chat`: a command, or words with the paths of pictures among them. */
+/** A line typed in `seedling chat`: a command, or words with paths of pictures among them. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,7 +19,7 @@ export interface LineOptions {
   readonly windows?: boolean;
 }
 
-/** @throws UsageError for a command that there is none */
+/** @throws UsageError for an unknown command */
 export function parseChatLine(line: string, { exists, windows = process.platform === "win32" }: LineOptions): ChatLine {
   const trimmed = line.trim();
   const command = /^\/([a-z]+)(?:\s+(.*))?$/su.exec(trimmed);
@@ -31,14 +31,14 @@ export function parseChatLine(line: string, { exists, windows = process.platform
   return { kind: "words", ...findPictures(trimmed, exists, windows) };
 }
 
-/** 'in quotes', "in quotes", or without, white space behind backslashes: as terminals write what is dragged into them. */
+/** 'in quotes', "in quotes", or with escaped white space: as terminals write the paths of files dragged into them. */
 const WORD = /(?<=^|\s)(?:'([^']+)'|"([^"]+)"|((?:\\.|[^\s'"\\])+))(?=\s|$)/gu;
 const WINDOWS_WORD = /(?<=^|\s)(?:'([^']+)'|"([^"]+)"|([^\s'"]+))(?=\s|$)/gu;
 const PICTURE = /^(.*[^\s/\\]\.(?:png|jpe?g|webp|gif|avif))([?!.,;:]*)$/iu;
 
 /**
- * Takes the paths of pictures out of the words. A quoted path and one with a folder are meant as paths, there or not; a
- * bare name counts if there is such a file.
+ * Takes paths of pictures out of the words. A quoted path, or one with a folder, is always a path; a bare name is one if
+ * the file exists.
  */
 function findPictures(
   line: string,
@@ -48,20 +48,21 @@ function findPictures(
   const pictures: string[] = [];
   const text = line.replace(windows ? WINDOWS_WORD : WORD, (word, single, double, bare) => {
     const quoted: string | undefined = single ?? double;
-    const match = PICTURE.exec(quoted ?? bare);
-    if (!match || (quoted !== undefined && match[2] !== "")) return word;
-    const path = plainPath(quoted ?? (windows ? match[1]! : match[1]!.replace(/\\(.)/gu, "$1")));
+    const [, named, rest = ""] = PICTURE.exec(quoted ?? bare) ?? [];
+    if (named === undefined || (quoted !== undefined && rest !== "")) return word;
+    const path = plainPath(quoted ?? (windows ? named : named.replace(/\\(.)/gu, "$1")));
     if (quoted === undefined && !/[/\\]/.test(path) && !exists(path)) return word;
     pictures.push(path);
-    return match[2]!;
+    return rest;
   });
   return { text: text.replace(/\s+/g, " ").trim(), pictures };
 }
 
-/** A path that is all of `text`, quoted, escaped or neither. @throws UsageError for a file:// address that is none */
+/** The path that all of `text` is, quoted, escaped or neither. @throws UsageError for an invalid file:// address */
 export function onePath(text: string, windows: boolean = process.platform === "win32"): string {
-  const quoted = /^(?:'([^']+)'|"([^"]+)")$/u.exec(text);
-  if (quoted) return plainPath((quoted[1] ?? quoted[2])!);
+  const [, single, double] = /^(?:'([^']+)'|"([^"]+)")$/u.exec(text) ?? [];
+  const quoted = single ?? double;
+  if (quoted !== undefined) return plainPath(quoted);
   return plainPath(windows ? text : text.replace(/\\(.)/gu, "$1"));
 }
 

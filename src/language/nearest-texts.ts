@@ -19,11 +19,14 @@ export async function nearestTexts(
 ): Promise<string[]> {
   const different = [...new Set(texts.flat().map(({ text }) => text))];
   const embedded = await tokenizer.embedText(different, options);
-  const vectors = new Map(different.map((text, i) => [text, embedded[i]!]));
+  const vectors = new Map(different.map((text, i) => [text, embedded[i]]));
   const seen = await tokenizer.embedCodes(pictures, options);
-  return texts.map((some, i) => {
-    const score = ({ text, logLikelihood = 0 }: LikelyText): number =>
-      dot(vectors.get(text)!, seen[i]!) + likelihood * logLikelihood;
-    return some[argmax(Float32Array.from(some, score))]!.text;
+  return seen.map((picture, i) => {
+    const some = texts[i] ?? [];
+    const scores = some.map(({ text, logLikelihood = 0 }) => {
+      const vector = vectors.get(text);
+      return (vector ? dot(vector, picture) : 0) + likelihood * logLikelihood;
+    });
+    return some[argmax(Float32Array.from(scores))]?.text ?? "";
   });
 }

@@ -1,6 +1,6 @@
 /**
  * Llama: RMSNorm, rotary positions, grouped-query attention and a gated MLP, with Hugging Face's key names.
- * Touvron et al. 2023; the halves of a head turn together ("half-split"), as in transformers' LlamaForCausalLM.
+ * Touvron et al. 2023; channels are rotated in pairs across the halves of a head, as in transformers' LlamaForCausalLM.
  */
 import { concat, constant, ones, type Params, type Tensor } from "../graph/index.ts";
 import {
@@ -18,7 +18,7 @@ import {
 } from "./causal-lm.ts";
 import { project } from "./lora.ts";
 
-/** Slower rotation for contexts longer than those of the first training. */
+/** Slower rotation, for contexts longer than in the first training. */
 export type RopeScaling =
   /** All frequencies divided. */
   | { readonly kind: "linear"; readonly factor: number }
@@ -57,13 +57,17 @@ export function llama(p: Params, input: LmInput, config: LlamaConfig, rows: Voca
   const model = p.at("model");
   const { tokens } = input;
   let x = tokens.dtype === "i32" ? tokenVectors(model.at("embed_tokens"), tokens, config, rows.embeddings) : tokens;
-  const turns = rotations(input.positions, config);
+  const angles = rotations(input.positions, config);
   const mask = visibility(input);
   const present: KeyValue[] = [];
   for (let i = 0; i < layers; i++) {
     const layer = model.at("layers", i);
     const h = rmsNorm(layer.at("input_layernorm"), x, eps);
-    const { out, cache } = attention(layer.at("self_attn"), h, config, { turns, mask, past: input.past?.[i] });
+    const { out, cache } = attention(layer.at("self_attn"), h, config, {
+      rotations: angles,
+      mask,
+      past: input.past?.[i],
+    });
     x = x.add(out);
     x = x.add(gatedMlp(layer.at("mlp"), rmsNorm(layer.at("post_attention_layernorm"), x, eps), config));
     p.tap(`layer.${i}`, x);
@@ -88,36 +92,35 @@ function rmsNorm(p: Params, x: Tensor, eps: number): Tensor {
   return x.div(x.square().mean(-1, true).add(eps).sqrt()).mul(p.get("weight", [x.size(-1)], ones));
 }
 
-/** Cosines and sines of the angles of every place, f32 [B,T,1,Dh/2]. */
-interface Turns {
+/** Cosines and sines of the rotation angles of all positions, f32 [B,T,1,Dh/2]. */
+interface Rotations {
   readonly cos: Tensor;
   readonly sin: Tensor;
 }
 
-function rotations(positions: Tensor, config: LlamaConfig): Turns {
-  const [B, T] = positions.shape;
+function rotations(positions: Tensor, config: LlamaConfig): Rotations {
   const angles = positions
     .cast("f32")
-    .reshape([B!, T!, 1, 1])
+    .reshape([positions.dim(0), positions.dim(1), 1, 1])
     .mul(constant(frequencies(config)));
   return { cos: angles.cos(), sin: angles.sin() };
 }
 
-/** Radians a token for each pair of a head's channels, f32 [Dh/2]. Su et al. 2021; scaling as in transformers. */
+/** Radians per position for each pair of a head's channels, f32 [Dh/2]. Su et al. 2021; scaling as in transformers. */
 function frequencies({ headWidth, ropeBase, ropeScaling: scaling }: LlamaConfig): Float32Array {
   const plain = Float32Array.from({ length: headWidth / 2 }, (_, i) => ropeBase ** ((-2 * i) / headWidth));
   if (!scaling) return plain;
   if (scaling.kind === "linear") return plain.map((f) => f / scaling.factor);
   const { factor, lowFactor, highFactor, originalContext } = scaling;
   return plain.map((f) => {
-    const turnsInContext = (originalContext * f) / (2 * Math.PI);
-    const share = Math.min(1, Math.max(0, (turnsInContext - lowFactor) / (highFactor - lowFactor)));
+    const rotationsInContext = (originalContext * f) / (2 * Math.PI);
+    const share = Math.min(1, Math.max(0, (rotationsInContext - lowFactor) / (highFactor - lowFactor)));
     return f * (share + (1 - share) / factor);
   });
 }
 
 /** x: [B,T,heads Dh], the first half of each head's channels paired with the second -> same shape. */
-function rotate(x: Tensor, heads: number, { cos, sin }: Turns): Tensor {
+function rotate(x: Tensor, heads: number, { cos, sin }: Rotations): Tensor {
   const [B, T, D] = [x.dim(0), x.dim(1), x.size(2)];
   const Dh = D / heads;
   const split = x.reshape([B, T, heads, Dh]);
@@ -126,7 +129,7 @@ function rotate(x: Tensor, heads: number, { cos, sin }: Turns): Tensor {
 }
 
 interface AttentionContext {
-  readonly turns: Turns;
+  readonly rotations: Rotations;
   readonly mask: Tensor;
   readonly past: KeyValue | undefined;
 }
@@ -136,11 +139,11 @@ function attention(
   p: Params,
   x: Tensor,
   config: LlamaConfig,
-  { turns, mask, past }: AttentionContext,
+  { rotations: angles, mask, past }: AttentionContext,
 ): { out: Tensor; cache: KeyValue } {
   const { width, heads, kvHeads, headWidth, attentionBias: bias = false } = config;
-  const q = rotate(project(p.at("q_proj"), x, heads * headWidth, { bias }), heads, turns);
-  const k = rotate(project(p.at("k_proj"), x, kvHeads * headWidth, { bias }), kvHeads, turns);
+  const q = rotate(project(p.at("q_proj"), x, heads * headWidth, { bias }), heads, angles);
+  const k = rotate(project(p.at("k_proj"), x, kvHeads * headWidth, { bias }), kvHeads, angles);
   const v = project(p.at("v_proj"), x, kvHeads * headWidth, { bias });
   const cache = extendCache(k, v, kvHeads, past);
   const out = project(p.at("o_proj"), groupedAttention(q, cache, heads, mask), width, { bias });

@@ -140,7 +140,7 @@ export function mergeLora(
 ): Float32Array {
   const [a, b] = [adapter.get(`${path}.lora_A.weight`), adapter.get(`${path}.lora_B.weight`)];
   if (!a || !b) return weight;
-  const [columns, rows] = [a.shape[1]!, b.shape[0]!];
+  const [[, columns = 0], [rows = 0]] = [a.shape, b.shape];
   if (a.shape[0] !== rank || b.shape[1] !== rank || rows * columns !== weight.length)
     throw new SeedlingError(
       `${path}: expected an adapter for ${weight.length} weights with rank ${rank}, got A [${a.shape}] and B [${b.shape}]. Is it for another base?`,

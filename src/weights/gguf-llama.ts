@@ -114,20 +114,18 @@ const TOP_NAMES: Readonly<Record<string, string>> = {
 
 /** Hugging Face's name of a tensor; undefined if the model has no such tensor. */
 export function ggufToHuggingFace(name: string): string | undefined {
-  const top = /^(\w+)\.(weight|bias)$/.exec(name);
-  if (top) return TOP_NAMES[top[1]!] && `${TOP_NAMES[top[1]!]}.${top[2]}`;
-  const layer = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name);
-  const inner = layer ? LAYER_NAMES[layer[2]!] : undefined;
-  return inner && `model.layers.${layer![1]}.${inner}.${layer![3]}`;
+  const [, layer, inner = "", kind] = /^(?:blk\.(\d+)\.)?(\w+)\.(weight|bias)$/.exec(name) ?? [];
+  const path = (layer === undefined ? TOP_NAMES : LAYER_NAMES)[inner];
+  return path && `${layer === undefined ? "" : `model.layers.${layer}.`}${path}.${kind}`;
 }
 
 /** The inverse of `ggufToHuggingFace`. */
 export function huggingFaceToGguf(name: string): string | undefined {
-  const top = Object.entries(TOP_NAMES).find(([, hf]) => name.startsWith(`${hf}.`));
+  const top = Object.entries(TOP_NAMES).find(([, path]) => name.startsWith(`${path}.`));
   if (top) return name.replace(top[1], top[0]);
-  const layer = /^model\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name);
-  const inner = layer ? Object.entries(LAYER_NAMES).find(([, hf]) => hf === layer[2]) : undefined;
-  return inner && `blk.${layer![1]}.${inner[0]}.${layer![3]}`;
+  const [, layer, path, kind] = /^model\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name) ?? [];
+  const inner = Object.entries(LAYER_NAMES).find(([, own]) => own === path)?.[0];
+  return inner && `blk.${layer}.${inner}.${kind}`;
 }
 
 /**

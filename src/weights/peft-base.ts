@@ -88,8 +88,9 @@ export function mergeAdapter(
 ): TensorToWrite[] {
   const placed = (path: string): boolean => base.tensors.has(path.replace(/\.(lora_[AB]\.weight|added)$/, ".weight"));
   const stray = [...weights.keys()].filter((path) => !placed(path));
-  if (stray.length > 0)
-    throw new CheckpointError(`merging: expected a weight of the base for ${quote(stray[0]!)}, found none.`, stray);
+  const [first] = stray;
+  if (first !== undefined)
+    throw new CheckpointError(`merging: expected a weight of the base for ${quote(first)}, found none.`, stray);
   return [...base.tensors].map(([name, { shape }]): TensorToWrite => {
     const path = name.replace(/\.weight$/, "");
     const [whole, added] = [weights.get(name), weights.get(`${path}.added`)];
@@ -103,6 +104,7 @@ export function mergeAdapter(
       out.set(added.data, old.length);
       return out;
     };
-    return { name, dtype, shape: shape.with(0, shape[0]! + added.shape[0]!), data };
+    const rows = (shape[0] ?? 0) + (added.shape[0] ?? 0);
+    return { name, dtype, shape: shape.with(0, rows), data };
   });
 }

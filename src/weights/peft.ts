@@ -59,8 +59,12 @@ export async function readPeftFolder(folder: string): Promise<Adapter> {
 async function readWeights(file: TensorFile): Promise<Weights> {
   const weights = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   const odd = [...file.tensors.keys()].filter((name) => !name.startsWith(PREFIX));
-  if (odd.length > 0)
-    throw new CheckpointError(`${file.path}: expected names that start with ${PREFIX}, got ${quote(odd[0]!)}.`, odd);
+  const [first] = odd;
+  if (first !== undefined)
+    throw new CheckpointError(
+      `${file.path}: expected names that start with ${PREFIX}, got ${quote(first)}. Save the adapter with PEFT.`,
+      odd,
+    );
   for (const [name, { shape }] of file.tensors) {
     const inner = name.slice(PREFIX.length);
     const path = inner.endsWith(DELTA) ? inner.slice(0, -DELTA.length) + ADDED : inner;
@@ -78,9 +82,10 @@ function expectStored(weights: Weights, { wholeModules, tokens }: PeftConfig, wh
     );
   const stored = wholePaths(weights).map((path) => path.replace(/\.[^.]+$/, ""));
   const missing = wholeModules.filter((name) => !stored.some((path) => path.endsWith(name)));
-  if (missing.length > 0)
+  const [first] = missing;
+  if (first !== undefined)
     throw new CheckpointError(
-      `${where}: expected weights of ${quote(missing[0]!)}, which modules_to_save lists, found none. Copy the adapter again.`,
+      `${where}: expected weights of ${quote(first)}, which modules_to_save lists, found none. Copy the adapter again.`,
       missing,
     );
 }
@@ -91,11 +96,9 @@ export async function writePeftFolder(folder: string, adapter: Adapter, dtype: S
   const stray = [...weights.keys()].filter(
     (path) => isLoraPath(path) && !isTarget(path.replace(/\.lora_[AB]\.weight$/, ""), lora),
   );
-  if (stray.length > 0)
-    throw new CheckpointError(
-      `${folder}: expected low-rank matrices at ${lora.targets}, got ${quote(stray[0]!)}.`,
-      stray,
-    );
+  const [one] = stray;
+  if (one !== undefined)
+    throw new CheckpointError(`${folder}: expected low-rank matrices at ${lora.targets}, got ${quote(one)}.`, stray);
   const tensors = [...weights].map(([path, { shape, data }]): TensorToWrite => {
     const inner = path.endsWith(ADDED) ? path.slice(0, -ADDED.length) + DELTA : path;
     return { name: PREFIX + inner, dtype, shape, data };
@@ -130,8 +133,8 @@ function wholePaths(weights: Weights): string[] {
 function tokenIndices(weights: Weights, first: number): Record<string, number[]> | null {
   const added = [...weights].filter(([path]) => path.endsWith(ADDED));
   const entry = ([path, { shape }]: (typeof added)[number]): [string, number[]] => [
-    path.slice(0, -ADDED.length).split(".").at(-1)!,
-    Array.from({ length: shape[0]! }, (_, i) => first + i),
+    path.slice(0, -ADDED.length).replace(/^.*\./, ""),
+    Array.from({ length: shape[0] ?? 0 }, (_, i) => first + i),
   ];
   return added.length > 0 ? Object.fromEntries(added.map(entry)) : null;
 }

@@ -1,4 +1,4 @@
-/** A compiled decoding graph with its key-value cache, as generation wants it. */
+/** A compiled decoding graph with its key-value cache, as the model that generation reads. */
 import { HIDDEN_KEY } from "../../models/causal-lm.ts";
 import type { LmConfig } from "../../models/lm-config.ts";
 import type { Feeds, Kept, Program, Value, Values } from "../../runtime/index.ts";
@@ -13,7 +13,7 @@ export function cachedModel(program: DecodingProgram, sizes: Sizes): TokenModel 
   return { context: sizes.context, start: () => new CachedState(program, sizes) };
 }
 
-/** The cache itself stays in the worker: it grows with every token, and copying it would soon take as long as thinking. */
+/** The cache stays in the worker: it grows with every token, and copying it would soon take longer than computing. */
 class CachedState implements TokenState {
   readonly #program: DecodingProgram;
   readonly #sizes: Sizes;
@@ -50,12 +50,12 @@ class CachedState implements TokenState {
     this.#program.drop(keptOf(past));
     this.#cache = Object.fromEntries(Object.entries(present).map(([name, t]) => [name.replace("present", "past"), t]));
     this.#length += T;
-    const { data, shape } = logits as Value;
-    const V = shape[1]!;
-    return Array.from({ length: B }, (_, b) => (data as Float32Array).slice(b * V, (b + 1) * V));
+    const data = (logits as Value).data as Float32Array;
+    const V = data.length / B;
+    return Array.from({ length: B }, (_, b) => data.slice(b * V, (b + 1) * V));
   }
 
-  /** The cache of the sequences that go on, in their order. */
+  /** The cache of the sequences that continue, in their order. */
   async #chooseRows(cache: Feeds, parents: readonly number[] | undefined): Promise<Feeds> {
     if (!parents) return cache;
     const chosen = await Promise.all(

@@ -1,4 +1,4 @@
-/** A reply as it comes: words piece by piece, pictures whole. */
+/** Replies as they grow: text piece by piece, pictures whole. */
 
 import { UsageError } from "../../base/errors.ts";
 import type { Codes } from "../../codes/index.ts";
@@ -10,19 +10,19 @@ import { HeldText, StopTexts } from "./stop-text.ts";
 import type { TokenModel } from "./token-model.ts";
 
 export interface GenerateOptions extends SamplingOptions {
-  /** At least 1; as many as fit if that is less. Default 256. */
+  /** Longest reply, at least 1; less if the context ends before. Default 256. */
   readonly maxTokens?: number;
-  /** Default "auto" if the tokenizer has tokens for pictures. */
+  /** Default "auto" if the tokenizer has image tokens. */
   readonly images?: ImageMode;
   /** Ids that end a reply. Default: the tokenizer's end of text. */
   readonly stop?: readonly number[];
-  /** Words that end a reply too; they are not given out. Default: none. */
+  /** Texts that end a reply too, and are not part of it. Default: none. */
   readonly stopTexts?: readonly string[];
-  /** Tokens that the reply needs at least; a prompt that leaves fewer is too long. Default 1. */
+  /** Least tokens left for the reply; a prompt that leaves fewer is too long. Default 1. */
   readonly reserve?: number;
-  /** Say at the end how likely the reply was: a pass over the logits more, for each token. Default false. */
+  /** Also computes how likely the reply was, which is one more pass over the logits per token. Default false. */
   readonly likelihood?: boolean;
-  /** Drop the oldest tokens of a prompt that is too long. Default false: it is an error. */
+  /** Drops the oldest tokens of a prompt that is too long. Default false: an error. */
   readonly truncate?: boolean;
   /** Called with each token as it is chosen, those of pictures included. */
   readonly onToken?: (id: number) => void;
@@ -32,11 +32,11 @@ export interface GenerateOptions extends SamplingOptions {
 export type GenerateEvent =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "image"; readonly codes: Codes }
-  /** Tokens of pictures that form none; only with images "free", or at the end of the allowed length. */
+  /** Image tokens that do not form a picture; only with images "free", or if the reply ended within a picture. */
   | { readonly kind: "broken"; readonly ids: readonly number[] }
   /**
-   * Last of all. `ids`: everything that was said, without the token or the words that stopped it. `logLikelihood`, if asked
-   * for: of all tokens, the one that stopped it too, in nats, among those that may come and before temperature and penalty.
+   * Comes last. `ids`: the whole reply, without the token or text that stopped it. `logLikelihood`, if asked for: of all
+   * tokens including the one that stopped it, in nats, among the allowed tokens and before temperature and penalty.
    */
   | {
       readonly kind: "end";
@@ -46,7 +46,7 @@ export type GenerateEvent =
     };
 
 /**
- * Yields what the model says after the prompt. The same seed gives the same reply.
+ * Yields the reply to the prompt. The same seed gives the same reply.
  * @throws InputError if the prompt is longer than the context; the signal's reason when it is aborted
  */
 export async function* generate(
@@ -64,9 +64,9 @@ export async function* generate(
   }
 }
 
-/** A reply to one prompt, a token at a time. */
+/** The reply to one prompt, one token at a time. */
 export class GrowingReply {
-  /** Tokens that the model has not read yet: the prompt, then each token that was said. */
+  /** Tokens that the model has not read yet: the prompt, then each new token. */
   unread: readonly number[];
   ended = false;
   readonly #setUp: SetUp;
@@ -93,7 +93,7 @@ export class GrowingReply {
     this.unread = [...history];
   }
 
-  /** Chooses the next token. logits: f32 [V] after what was unread; those of what may not come are changed. */
+  /** Chooses the next token. logits: f32 [V] after the unread tokens; those of forbidden tokens are overwritten. */
   *take(logits: Float32Array): Generator<GenerateEvent, void, undefined> {
     const { stop, spans, texts, history } = this.#setUp;
     const said = this.#said;
@@ -118,8 +118,7 @@ export class GrowingReply {
 
   #end(reason: "stop" | "length", ids: readonly number[]): GenerateEvent {
     this.ended = true;
-    const logLikelihood = this.#logLikelihood;
-    return { kind: "end", reason, ids, ...(logLikelihood === undefined ? {} : { logLikelihood }) };
+    return { kind: "end", reason, ids, logLikelihood: this.#logLikelihood };
   }
 }
 
@@ -127,11 +126,11 @@ export interface SetUp {
   readonly stop: ReadonlySet<number>;
   readonly texts: StopTexts | undefined;
   readonly spans: ImageSpans | undefined;
-  /** The prompt, cut if need be. */
+  /** The prompt, truncated if need be. */
   readonly history: number[];
 }
 
-/** What ends a reply, the rule of pictures if there are any, and the prompt as it fits. Also for beams. */
+/** What ends a reply, the rules of image tokens if there are any, and the prompt as it fits. Also for beams. */
 export function setUp(
   model: TokenModel,
   tokenizer: LmTokenizer,
@@ -153,12 +152,12 @@ export function setUp(
   };
 }
 
-/** Turns ids into events: text at once, a picture when it is whole. */
+/** Turns ids into events: text at once, pictures when they are whole. */
 class ReplyStream {
   readonly #tokenizer: LmTokenizer;
   readonly #held: HeldText;
   #text: TextStream;
-  /** Tokens of a picture that is not whole yet. */
+  /** Tokens of a picture that is not complete. */
   #picture: number[] = [];
 
   constructor(tokenizer: LmTokenizer, stopTexts: readonly string[]) {

@@ -1,6 +1,6 @@
 /**
- * Classifier-free guidance over codes: a second copy of the model reads a prompt that does not ask for this picture, and
- * the codes move away from what it would draw. Ho & Salimans 2022; for language models Sanchez et al. 2023.
+ * Classifier-free guidance over codes: the model also reads a prompt that does not ask for this picture, and the codes move
+ * away from what it would draw. Ho & Salimans 2022; for language models Sanchez et al. 2023.
  */
 import { InputError, UsageError } from "../../base/errors.ts";
 import { codeOf, type ImageTokens } from "../../text/index.ts";
@@ -9,14 +9,14 @@ import type { TokenModel, TokenState } from "./token-model.ts";
 export interface GuidanceOptions {
   /** 1 is no guidance; more follows the prompt more closely. */
   readonly scale: number;
-  /** What is read in place of the prompt: a request for nothing, or for what is not wanted. */
+  /** The prompt to move away from: an empty request, or a request for what is not wanted. */
   readonly without: readonly number[];
   readonly image: ImageTokens;
 }
 
 /**
- * The model with logits l = u + scale (c - u) for the codes of pictures, c with the prompt and u without it; words are
- * as they were. Costs two readings a token.
+ * The model with logits l = u + scale (c - u) for image codes, c with the prompt and u without it; other tokens are not
+ * changed. Costs two forward passes per token.
  * @throws UsageError for a scale that is not finite; InputError, when read, if `without` does not leave room for the reply
  */
 export function guidedModel(model: TokenModel, options: GuidanceOptions): TokenModel {
@@ -42,7 +42,7 @@ class GuidedState implements TokenState {
   async read(tokens: readonly (readonly number[])[], parents?: readonly number[]): Promise<Float32Array[]> {
     const { scale, without, image } = this.#options;
     const others = this.#length === 0 ? tokens.map(() => without) : tokens;
-    this.#length += others[0]!.length;
+    this.#length += others[0]?.length ?? 0;
     if (this.#length > this.#context)
       throw new InputError(
         `guidance: expected a negative prompt that leaves room for a picture in ${this.#context} tokens, got ${without.length} tokens. Shorten it.`,
@@ -50,11 +50,14 @@ class GuidedState implements TokenState {
     const conditional = await this.#with.read(tokens, parents);
     const unconditional = await this.#without.read(others, parents);
     for (const [i, logits] of conditional.entries()) {
-      const last = tokens[i]!.at(-1)!;
+      const last = tokens[i]?.at(-1) ?? image.end;
       if (last !== image.start && codeOf(last, image) === undefined) continue;
-      const other = unconditional[i]!;
-      for (let id = image.first; id < image.first + image.codes; id++)
-        logits[id] = other[id]! + scale * (logits[id]! - other[id]!);
+      const [from, to] = [image.first, image.first + image.codes];
+      const plain = unconditional[i]?.subarray(from, to);
+      plain?.forEach((u, code) => {
+        const c = logits[from + code] ?? u;
+        logits[from + code] = u + scale * (c - u);
+      });
     }
     return conditional;
   }

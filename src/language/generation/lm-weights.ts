@@ -1,4 +1,4 @@
-/** Weights of language models: mapped from a Hugging Face folder, read out of a GGUF file, or rounded to few bits. */
+/** Weights of language models: mapped from a Hugging Face folder, decoded from a GGUF file, or rounded to few bits. */
 import { languageModelWeights, vocabularyPaths } from "../../models/language-model.ts";
 import type { LlamaConfig } from "../../models/llama.ts";
 import type { LmConfig } from "../../models/lm-config.ts";
@@ -51,27 +51,24 @@ export async function ggufWeights(file: GgufFile, config: LlamaConfig): Promise<
   return { ...mapWeights(weights), ownHead: false, read: async (name) => weights.get(name)! };
 }
 
-/** Numbers that share a scale, here and in what other software ships. */
+/** Weights that share a scale, as in other software. */
 const BLOCK = 32;
 
 /**
- * The same weights with the matrices of linear layers rounded to blocks of few bits, the head among them: decoding reads
- * all of them for every token, so it becomes faster as they become smaller. What is rounded already stays as it is.
+ * The same weights with the matrices of linear layers, including the head, rounded to blocks of few bits: decoding reads all
+ * of them for every token, so it is faster the smaller they are. Rounded weights stay as they are.
  */
 export async function roundedWeights(weights: LmWeights, config: LmConfig, bits: 4 | 8): Promise<LmWeights> {
   const rounded = new Map<string, StoredWeight>();
+  const shapes = new Map(languageModelWeights(config));
   for (const [name, from] of lmMatrices(config)) {
     const stored = weights.get(name);
     if (stored && "scale" in stored) continue;
-    const w = await weights.read(from);
-    const { data, scale } = quantizeBlocks(w, rowsOf(config, from), bits, BLOCK);
+    const [rows = 1] = shapes.get(from) ?? [];
+    const { data, scale } = quantizeBlocks(await weights.read(from), rows, bits, BLOCK);
     rounded.set(name, { dtype: "blocks", bits, block: BLOCK, data, scale: new Uint8Array(scale.buffer) });
   }
   return { ...weights, ownHead: config.tied, get: (path) => rounded.get(path) ?? weights.get(path) };
-}
-
-function rowsOf(config: LmConfig, name: string): number {
-  return languageModelWeights(config).find(([own]) => own === name)![1][0]!;
 }
 
 /**

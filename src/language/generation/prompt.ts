@@ -6,16 +6,16 @@ export interface FitOptions {
   readonly context: number;
   readonly truncate: boolean;
   readonly image: ImageTokens | undefined;
-  /** Tokens that the reply needs at least. Default 1. */
+  /** Least tokens left for the reply. Default 1. */
   readonly reserve?: number;
 }
 
-/** Room that is left for a reply when a prompt is cut: at most this share of the context. */
+/** A prompt is truncated so that this share of the context is left for the reply. */
 const REPLY_SHARE = 0.25;
 
 /**
- * A copy of the prompt that leaves room for the reply. Cutting keeps the first token (which begins the text)
- * and the newest ones, and never leaves a part of a picture.
+ * A copy of the prompt that leaves room for the reply. Truncation keeps the first token (the beginning of text) and the
+ * last ones, and never leaves a part of a picture.
  * @throws InputError with both lengths, or for an empty prompt
  */
 export function fitPrompt(prompt: readonly number[], { context, truncate, image, reserve = 1 }: FitOptions): number[] {
@@ -31,5 +31,5 @@ export function fitPrompt(prompt: readonly number[], { context, truncate, image,
     const [nextStart, nextEnd] = [prompt.indexOf(image.start, from), prompt.indexOf(image.end, from)];
     if (nextEnd >= 0 && (nextStart < 0 || nextEnd < nextStart)) from = nextEnd + 1;
   }
-  return [prompt[0]!, ...prompt.slice(from)];
+  return [...prompt.slice(0, 1), ...prompt.slice(from)];
 }

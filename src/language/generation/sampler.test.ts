@@ -64,7 +64,7 @@ describe("sampling", () => {
   ])("refuses %j", (options, message) => expect(() => new Sampler(options)).toThrow(message));
   it("says so when the model's numbers are none", () => {
     expect(() => new Sampler().next(Float32Array.of(Number.NaN, Number.NaN), [])).toThrow(
-      "sampling: expected numbers as logits, got NaN.",
+      "sampling: expected finite logits, got NaN.",
     );
   });
 });

@@ -1,25 +1,31 @@
-/** Choosing the next token from logits. The order of the steps and their edges are those of transformers. */
+/** Chooses the next token from logits. Order and edge cases of the steps are those of transformers. */
 import { SeedlingError, UsageError } from "../../base/errors.ts";
 import { Rng } from "../../base/rng.ts";
 import { withDefaults } from "../../base/with-defaults.ts";
 
 export interface SamplingOptions {
-  /** Logits are divided by it; 0 takes the most likely token always. Default 1. */
+  /** Logits are divided by it; 0 always takes the likeliest token. Default 1. */
   readonly temperature?: number;
-  /** Only the k most likely tokens; 0 for all. Default 0. */
+  /** Samples from the k likeliest tokens; 0 for all. Default 0. */
   readonly topK?: number;
-  /** Only the most likely tokens that together reach this share, in (0,1]. Default 1. */
+  /** Samples from the likeliest tokens that together reach this probability, in (0,1]. Default 1. */
   readonly topP?: number;
-  /** Only tokens at least this share as likely as the most likely one, in [0,1]. Default 0. */
+  /** Samples from tokens at least this share as likely as the likeliest one, in [0,1]. Default 0. */
   readonly minP?: number;
-  /** Logits of tokens that are there already: divided if positive, multiplied if negative. Default 1. */
+  /** Divides positive logits of tokens that occurred before, and multiplies negative ones. Default 1. */
   readonly repetitionPenalty?: number;
   /** Default 0. */
   readonly seed?: number;
 }
 
-/** Less likely than the most likely token by e^-25: together too little for any share that a person would set. */
+/** Tokens e^-25 times as likely as the likeliest: together too few to matter. */
 const NEGLIGIBLE = 25;
+
+interface Candidate {
+  readonly id: number;
+  /** Logit minus the largest one, divided by the temperature; f32. */
+  readonly score: number;
+}
 
 /** @throws UsageError naming the option that is out of its range. */
 export class Sampler {
@@ -41,85 +47,92 @@ export class Sampler {
     this.#rng = new Rng(all.seed);
   }
 
-  /** logits: f32 [V], -Infinity for what may not come (not all of them); history: the ids so far -> id. */
+  /** logits: f32 [V], -Infinity for forbidden tokens (not all of them); history: the ids so far -> id. */
   next(logits: Float32Array, history: readonly number[]): number {
     const { temperature, topK, topP, minP, repetitionPenalty } = this.#options;
-    const scores = penalise(logits, history, repetitionPenalty);
-    const best = argmax(scores);
-    const top = scores[best]!;
-    if (!Number.isFinite(top)) throw new SeedlingError(`sampling: expected numbers as logits, got ${top}.`);
+    const penalized = penalize(logits, history, repetitionPenalty);
+    const best = argmax(penalized);
+    const top = penalized[best] ?? Number.NaN;
+    if (!Number.isFinite(top)) throw new SeedlingError(`sampling: expected finite logits, got ${top}.`);
     if (temperature === 0) return best;
-    let ids: number[] = [];
-    for (let id = 0; id < scores.length; id++) {
-      scores[id] = (scores[id]! - top) / temperature; // 0 for the best, negative for the others
-      if (scores[id]! > -NEGLIGIBLE) ids.push(id);
-    }
-    if (topK > 0) ids = likeliest(ids, scores, (some) => some.length >= topK).slice(0, topK);
+    let some: Candidate[] = [];
+    penalized.forEach((logit, id) => {
+      const score = Math.fround((logit - top) / temperature); // 0 for the likeliest, negative for the others
+      if (score > -NEGLIGIBLE) some.push({ id, score });
+    });
+    if (topK > 0) some = likeliest(some, (first) => first.length >= topK).slice(0, topK);
     if (topP < 1) {
-      const share = topP * weight(ids, scores);
-      ids = likeliest(ids, scores, (some) => weight(some, scores) >= share);
-      ids = ids.slice(0, countUpTo(share, ids, scores));
+      const goal = topP * weight(some);
+      some = likeliest(some, (first) => weight(first) >= goal);
+      some = some.slice(0, countUpTo(goal, some));
     }
-    if (minP > 0) ids = ids.filter((id) => Math.exp(scores[id]!) >= minP);
-    return this.#draw(ids, scores);
+    if (minP > 0) some = some.filter(({ score }) => Math.exp(score) >= minP);
+    return this.#draw(some, best);
   }
 
-  #draw(ids: readonly number[], scores: Float32Array): number {
-    let rest = this.#rng.next() * weight(ids, scores);
-    for (const id of ids) {
-      rest -= Math.exp(scores[id]!);
+  #draw(some: readonly Candidate[], otherwise: number): number {
+    let rest = this.#rng.next() * weight(some);
+    for (const { id, score } of some) {
+      rest -= Math.exp(score);
       if (rest < 0) return id;
     }
-    return ids.at(-1)!;
+    return some.at(-1)?.id ?? otherwise;
   }
 }
 
-/** A copy of the logits in which what came before is less likely. Keskar et al. 2019. */
-function penalise(logits: Float32Array, history: readonly number[], penalty: number): Float32Array {
+/** A copy of the logits in which earlier tokens are less likely. Keskar et al. 2019. */
+function penalize(logits: Float32Array, history: readonly number[], penalty: number): Float32Array {
   const scores = logits.slice();
-  if (penalty !== 1) for (const id of new Set(history)) scores[id]! *= scores[id]! > 0 ? 1 / penalty : penalty;
+  if (penalty === 1) return scores;
+  for (const id of new Set(history)) {
+    const score = scores[id] ?? 0;
+    scores[id] = score * (score > 0 ? 1 / penalty : penalty);
+  }
   return scores;
 }
 
-/** How far behind the most likely token, in nats; each is tried if those before are not enough. */
-const NEAR = [1, 2, 4, 8] as const;
+/** Distances from the likeliest token, in nats; each is tried if the ones before do not give enough. */
+const NEAR = [1, 2, 4, 8, NEGLIGIBLE] as const;
 
-/** The most likely ids in order, at least as many as are enough: the many that are far behind need no sorting. */
-function likeliest(ids: readonly number[], scores: Float32Array, enough: (some: number[]) => boolean): number[] {
-  let some: number[] = [];
-  for (const nats of [...NEAR, NEGLIGIBLE]) {
-    some = ids.filter((id) => scores[id]! > -nats);
+/** The likeliest candidates in order, at least as many as are enough: the many unlikely ones need no sorting. */
+function likeliest(all: readonly Candidate[], enough: (some: Candidate[]) => boolean): Candidate[] {
+  let some: Candidate[] = [];
+  for (const nats of NEAR) {
+    some = all.filter(({ score }) => score > -nats);
     if (enough(some)) break;
   }
-  return some.sort((a, b) => scores[b]! - scores[a]! || a - b);
+  return some.sort((a, b) => b.score - a.score || a.id - b.id);
 }
 
-/** Likelihood of all of them, that of the most likely token being 1. */
-function weight(ids: readonly number[], scores: Float32Array): number {
-  return ids.reduce((sum, id) => sum + Math.exp(scores[id]!), 0);
+/** Sum of likelihoods, relative to the likeliest token. */
+function weight(some: readonly Candidate[]): number {
+  return some.reduce((sum, { score }) => sum + Math.exp(score), 0);
 }
 
-/** How many of the sorted ids it takes to reach the weight; the one that crosses it counts. */
-function countUpTo(goal: number, ids: readonly number[], scores: Float32Array): number {
+/** How many of the sorted candidates it takes to reach the weight, including the one that crosses it. */
+function countUpTo(goal: number, some: readonly Candidate[]): number {
   let sum = 0;
-  for (const [i, id] of ids.entries()) {
-    sum += Math.exp(scores[id]!);
+  for (const [i, { score }] of some.entries()) {
+    sum += Math.exp(score);
     if (sum >= goal) return i + 1;
   }
-  return ids.length;
+  return some.length;
 }
 
-/** The logarithm of the softmax of logits at id; those e^-25 below the largest count as nothing. */
+/** Log softmax of the logits at id; logits 25 below the largest are neglected. */
 export function logLikelihood(logits: Float32Array, id: number): number {
-  const top = logits[argmax(logits)]!;
+  const top = logits[argmax(logits)] ?? Number.NaN;
   let sum = 0;
   for (const logit of logits) if (logit > top - NEGLIGIBLE) sum += Math.exp(logit - top);
-  return logits[id]! - top - Math.log(sum);
+  return (logits[id] ?? Number.NaN) - top - Math.log(sum);
 }
 
-/** The first largest. */
+/** Index of the largest value, the first of equal ones. */
 export function argmax(values: Float32Array): number {
   let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  let top = values[0] ?? Number.NaN;
+  values.forEach((value, i) => {
+    if (value > top) [best, top] = [i, value];
+  });
   return best;
 }
