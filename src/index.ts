@@ -16,26 +16,33 @@ export {
   unpackCodes,
 } from "./codes/index.ts";
 export { type DecodeOptions, decodeImage, encodePng, type RgbImage } from "./image/index.ts";
-export type { GenerationEmbedding } from "./image-decoder/decoder.ts";
+export type { DecoderOptions, EmbeddingKind, GenerationEmbedding, ImageDecoder } from "./image-decoder/decoder.ts";
+export {
+  type DecoderLoadOptions,
+  DiffusionDecoder,
+  type DiffusionOptions,
+  type SamplerName,
+} from "./image-decoder/diffusion-decoder.ts";
 export { type DiffusersReport, importDiffusers } from "./image-decoder/import.ts";
-export { type DiffusionOptions, type SamplerName, StableDiffusion } from "./image-decoder/stable-diffusion.ts";
 export {
   type ExportReport,
   exportOfficial,
   type ImportReport,
   importOfficial,
 } from "./image-tokenizer/official/index.ts";
-export { OfficialSeed } from "./image-tokenizer/official-seed.ts";
 export { type QuantizeOptions, type QuantizeReport, quantizeFolder } from "./image-tokenizer/quantize.ts";
 export {
   type BatchOptions,
   BUNDLED_MODEL,
+  type Capability,
+  type DecodeCodesOptions,
+  type EncodeOptions,
   type ImageSource,
   type KeepOptions,
   type LoadOptions,
-  type PaintOptions,
   type PrepareOptions,
   SeedTokenizer,
+  type TextOptions,
   type TokenizedImage,
   type TokenizerLoadOptions,
 } from "./image-tokenizer/seed-tokenizer.ts";
@@ -62,6 +69,6 @@ export {
   SeedLanguageModel,
   type Turn,
 } from "./language/index.ts";
-export type { SeedlingConfig } from "./models/config.ts";
+export type { ModelConfig } from "./models/config.ts";
 export type { Device } from "./runtime/index.ts";
 export type { WeightDtype } from "./weights/quantized/weights-as.ts";

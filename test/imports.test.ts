@@ -25,7 +25,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   diffusion: ["base"],
   weights: ["base", "io", "graph", "models", "onnx", "runtime"],
   data: ["base", "io", "codes", "image"],
-  "image-decoder": ["base", "io", "graph", "image", "text", "models", "runtime", "weights", "diffusion"],
+  "image-decoder": ["base", "io", "graph", "nn", "image", "text", "models", "runtime", "weights", "diffusion"],
   "image-tokenizer": [
     ...["base", "io", "graph", "nn", "image", "codes", "text", "models", "runtime", "weights", "diffusion"],
     "image-decoder",
@@ -56,7 +56,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Known wrong ways, each to be mended; a row that is no longer needed fails the test. */
-const EXCEPTIONS: readonly string[] = ["image-decoder/painter.ts -> image-tokenizer"];
+const EXCEPTIONS: readonly string[] = [];
 
 /** Rooms that run in Node only. Everything else builds for a browser. */
 const IN_NODE = new Set(["data", "training", "evaluation", "evaluation/metrics", "report", "server", "cli"]);

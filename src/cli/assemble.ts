@@ -11,7 +11,11 @@ export function assembleCommand(): Command {
     .argument("<folder>", "the model folder to write")
     .option("--run <folder>", "run folder of the chain", "runs/mini")
     .option("--recipe <file>", "a recipe whose sizes the model has (default: those that the run folder holds)")
-    .addOption(new Option("--paints-from <head>", "which head paints").choices(["image", "text"]).default("image"))
+    .addOption(
+      new Option("--head <kind>", "what the image decoder reads: an image embedding, or text features")
+        .choices(["image", "text"])
+        .default("image"),
+    )
     .addOption(new Option("--dtype <type>", "how weights are stored").choices(["F32", "F16"]).default("F16"))
     .option(
       "--adapter <folder>",
@@ -25,17 +29,17 @@ export function assembleCommand(): Command {
         options: {
           run: string;
           recipe?: string;
-          paintsFrom: "image" | "text";
+          head: "image" | "text";
           dtype: "F32" | "F16";
           untrained?: number;
           adapter?: string;
           base?: string;
         },
       ) => {
-        const { run: root, recipe, paintsFrom, dtype, untrained, adapter, base } = options;
+        const { run: root, recipe, head, dtype, untrained, adapter, base } = options;
         const sizes = recipe === undefined ? undefined : (await readRecipe(recipe)).sizes;
         if (adapter) await assembleLanguage({ adapter, out, base });
-        else await assemble({ root, sizes, out, paintsFrom, dtype, untrainedSeed: untrained });
+        else await assemble({ root, sizes, out, head, dtype, untrainedSeed: untrained });
         process.stdout.write(`${out}\n`);
       },
     );

@@ -5,8 +5,8 @@ import type { Command } from "commander";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { writeTinyDiffusion } from "../../test/tiny-diffusion.ts";
 import { decodeImage } from "../image/index.ts";
-import { StableDiffusion } from "../image-decoder/stable-diffusion.ts";
-import { OfficialSeed } from "../image-tokenizer/official-seed.ts";
+import { DiffusionDecoder } from "../image-decoder/diffusion-decoder.ts";
+import { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { fileSha256 } from "../io/hash.ts";
 import { copyTensor } from "../weights/copy-tensor.ts";
 import { openSafetensors, writeSafetensors } from "../weights/index.ts";
@@ -122,13 +122,15 @@ test("an imported folder tokenizes, quantized too, and does not paint alone", as
     await tokenizeCommand().parseAsync(["examples/turtle.png", "--model", model, "--json", "-o", output, "-q"], {
       from: "user",
     });
-    const seed = await OfficialSeed.fromPretrained(model, { threads: 1 });
+    const seed = await SeedTokenizer.fromPretrained(model, { threads: 1 });
     const [{ codes }] = (await seed.encode(["examples/turtle.png"])) as [{ codes: Int32Array }];
     await seed.close();
     expect(JSON.parse(await readFile(output, "utf8"))).toEqual({ image: "examples/turtle.png", codes: [...codes] });
   }
   const painting = detokenizeCommand().parseAsync(["-", "--model", exact, "-o", root], { from: "user" });
-  await expect(painting).rejects.toThrow("expected a model that paints, got imported SEED weights.");
+  await expect(painting).rejects.toThrow(
+    "expected a model with an image decoder, got one without. Name one: --diffusion.",
+  );
   await expect(run(quantizeCommand(), exact, "-o", join(root, "x"), "--keep", "(")).rejects.toThrow("--keep: expected");
 });
 
@@ -177,14 +179,14 @@ test.each([
     expect(pictures.every(({ width, height }) => width === 16 && height === 16)).toBe(true);
     expect(new Set(pictures.map(({ data }) => data.join())).size).toBe(4);
 
-    const seed = await OfficialSeed.fromPretrained(model, { threads: 1 });
-    const sd = await StableDiffusion.fromPretrained(diffusion, { threads: 1 });
+    const seed = await SeedTokenizer.fromPretrained(model, { threads: 1 });
+    const sd = await DiffusionDecoder.fromPretrained(diffusion, { threads: 1 });
     const [embedding] = await seed.generationEmbeddings([Array<number>(32).fill(3)]);
     expect(embedding!.shape).toEqual(fits);
-    const [picture] = await sd.paint([embedding!], { seed: 5, steps: 2 });
+    const [picture] = await sd.decode([embedding!], { seed: 5, steps: 2 });
     expect(picture!.data).toEqual(pictures[2]!.data);
     await paint(diffusion, join(root, `${name}-euler`), "--seed", "5", "--scheduler", "euler");
-    const [resampled] = await sd.paint([embedding!], { seed: 5, steps: 2, scheduler: "euler" });
+    const [resampled] = await sd.decode([embedding!], { seed: 5, steps: 2, scheduler: "euler" });
     const euler = await readFile(join(root, `${name}-euler`, `${name}-2.png`));
     expect((await decodeImage(euler, name)).data).toEqual(resampled!.data);
     await Promise.all([seed.close(), sd.close()]);
@@ -194,19 +196,12 @@ test.each([
     await reconstructCommand().parseAsync(["examples/turtle.png", ...settings], { from: "user" });
     expect((await decodeImage(await readFile(sheet), sheet)).width).toBeGreaterThan(0);
 
-    await expect(paint(wrong, output)).rejects.toThrow("this model: expected a head for");
+    await expect(paint(wrong, output)).rejects.toThrow(
+      "decode needs an image decoder that reads what the codes become.",
+    );
     await expect(paint(join(root, "nowhere"), output)).rejects.toThrow("no such diffusers folder");
   },
 );
-
-test("--diffusion is for imported weights", async () => {
-  const painting = detokenizeCommand().parseAsync(["-", "--diffusion", root], { from: "user" });
-  await expect(painting).rejects.toThrow(
-    "expected imported SEED weights for --diffusion, got a model that paints itself.",
-  );
-  const sampled = detokenizeCommand().parseAsync(["-", "--scheduler", "ddim"], { from: "user" });
-  await expect(sampled).rejects.toThrow("--scheduler: expected --diffusion with it, got none.");
-});
 
 test("a damaged file is one line and does not hide the others", async () => {
   const bad = join(root, "bad.safetensors");

@@ -11,20 +11,12 @@ import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { SeedLanguageModel } from "../language/index.ts";
 import { withExamples } from "./command.ts";
+import { addDecodingOptions, type DecodingOptions, decodings } from "./decoding.ts";
 import { showPicture } from "./inline-picture.ts";
 import { interruptible } from "./interrupt.ts";
 import { oneLine } from "./language-options.ts";
-import {
-  addModelOptions,
-  closing,
-  findModel,
-  type ModelOptions,
-  opening,
-  shownModel,
-  withTokenizer,
-} from "./options.ts";
+import { addModelOptions, closing, findModel, type ModelOptions, opening, shownModel, withModel } from "./options.ts";
 import { writeStdout } from "./output.ts";
-import { addPaintingOptions, type PaintingOptions, paintings } from "./painting.ts";
 import { findPictures } from "./picture-inputs.ts";
 import { expectFilePlace } from "./places.ts";
 import { title } from "./reconstruct.ts";
@@ -34,7 +26,7 @@ const QUESTION = "how many things are there?";
 const PROMPTS = ["a red apple", "two fish on blue"];
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
 
-interface Options extends ModelOptions, PaintingOptions {
+interface Options extends ModelOptions, DecodingOptions {
   readonly output: string;
   readonly drawings: string;
 }
@@ -45,7 +37,7 @@ export function demoCommand(): Command {
     .argument("[pictures...]", "other pictures than the examples that come with the package", [EXAMPLES])
     .option("-o, --output <file>", "the sheet of pictures from codes, a PNG", "seedling-demo.png")
     .option("--drawings <file>", "the sheet of drawings, a PNG", "seedling-demo-drawings.png");
-  return withExamples(addModelOptions(addPaintingOptions(command, [CODES_PER_IMAGE, 16, 8, 4])), [
+  return withExamples(addModelOptions(addDecodingOptions(command, [CODES_PER_IMAGE, 16, 8, 4])), [
     ["seedling demo"],
     ["seedling demo photos/ -o sheet.png", "with your own pictures"],
   ]).action(demo);
@@ -57,7 +49,7 @@ async function demo(inputs: string[], options: Options): Promise<void> {
   for (const path of [output, drawings]) await expectFilePlace(path);
   const start = performance.now();
   await interruptible((signal) =>
-    withModel(options, async (tokenizer, language) => {
+    withParts(options, async (tokenizer, language) => {
       report.doing("preparing the tokenizer");
       await tokenizer.encode([blankImage(8, 8)]); // compiles, so that the times below are those of tokenizing
       await print(`model ready in ${seconds(start)}: ${tokenizer.codebookSize} codes, ${shownModel(options)}`);
@@ -83,7 +75,7 @@ async function demo(inputs: string[], options: Options): Promise<void> {
       report.finish(rows.length);
 
       const painting = performance.now();
-      for await (const { index, image } of paintings(tokenizer, codes, options, { signal, report }))
+      for await (const { index, image } of decodings(tokenizer, codes, options, { signal, report }))
         rows[index]!.push(image);
       report.clear();
       await print(`\n${plural(rows.length, "picture")} again from ${keep.join(", ")} codes in ${seconds(painting)}`);
@@ -108,13 +100,13 @@ async function writeSheet(
 }
 
 /** The model of pictures, and the language model if the folder has one. */
-async function withModel(
+async function withParts(
   options: ModelOptions,
   use: (tokenizer: SeedTokenizer, language: SeedLanguageModel | undefined) => Promise<void>,
 ): Promise<void> {
   const { folder, load } = await findModel(options);
   const speaks = await stat(join(folder, "lm-adapter")).catch(() => undefined);
-  if (!speaks) return withTokenizer(options, (tokenizer) => use(tokenizer, undefined));
+  if (!speaks) return withModel(options, "decode", (tokenizer) => use(tokenizer, undefined));
   const language = await opening(options, SeedLanguageModel.fromPretrained(folder, load));
   return closing(language, () => use(language.tokenizer, language));
 }

@@ -3,20 +3,20 @@ import { Command } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { readCodes } from "./code-inputs.ts";
 import { jsonOption, withExamples } from "./command.ts";
+import { addDecodingOptions, type DecodingOptions, decodings } from "./decoding.ts";
 import { interruptible } from "./interrupt.ts";
 import {
   addDiffusionOptions,
   addModelOptions,
   type DiffusionOptions,
   type ModelOptions,
-  withPainter,
+  withModel,
 } from "./options.ts";
 import { writeBeside } from "./output.ts";
-import { addPaintingOptions, type PaintingOptions, paintings } from "./painting.ts";
 import { PictureSaver, paintedPng } from "./picture-outputs.ts";
 import { Report } from "./report.ts";
 
-interface Options extends ModelOptions, DiffusionOptions, PaintingOptions {
+interface Options extends ModelOptions, DiffusionOptions, DecodingOptions {
   readonly output: string;
   readonly packed?: boolean;
   readonly json?: boolean;
@@ -29,7 +29,7 @@ export function detokenizeCommand(): Command {
     .option("-o, --output <path>", "a folder; for one picture also a .png file, or - for standard output", "painted")
     .option("--packed", "the files hold packed codes, 52 bytes a picture")
     .addOption(jsonOption('{"file":"painted/cat.png","keep":32,"codes":[...]}'));
-  return withExamples(addModelOptions(addDiffusionOptions(addPaintingOptions(command))), [
+  return withExamples(addModelOptions(addDiffusionOptions(addDecodingOptions(command))), [
     ["seedling detokenize codes.txt", "painted/codes-1.png, painted/codes-2.png, ..."],
     ["seedling detokenize codes.jsonl -o out --keep 4,8,16,32", "from the first codes only, too"],
     ["seedling tokenize cat.jpg | seedling detokenize - -o cat-again.png"],
@@ -44,11 +44,11 @@ async function detokenize(inputs: string[], options: Options): Promise<void> {
   await saver.expect(1);
   const report = new Report(options);
   await interruptible((signal) =>
-    withPainter(options, async (painter) => {
-      const all = await readCodes(inputs, { packed, size: painter.codebookSize, report, signal });
+    withModel(options, "decode", async (model) => {
+      const all = await readCodes(inputs, { packed, size: model.codebookSize, report, signal });
       await saver.expect(all.length * keep.length);
       const codes = all.map((one) => one.codes);
-      for await (const { index, keep: n, image } of paintings(painter, codes, options, { signal, report })) {
+      for await (const { index, keep: n, image } of decodings(model, codes, options, { signal, report })) {
         const { stem, codes } = all[index]!;
         const file = await saver.save(keep.length > 1 ? `${stem}-${n}` : stem, await paintedPng(image, codes));
         if (json) await writeBeside(`${JSON.stringify({ file, keep: n, codes })}\n`);

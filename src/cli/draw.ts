@@ -4,7 +4,8 @@ import { Command } from "commander";
 import { InputError, UsageError } from "../base/errors.ts";
 import { VERSION } from "../base/version.ts";
 import { decodeImage } from "../image/index.ts";
-import { type PaintOptions, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
+import type { DecoderOptions } from "../image-decoder/decoder.ts";
+import { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { readFileBounded } from "../io/files.ts";
 import {
   type DrawingNote,
@@ -145,7 +146,7 @@ async function again(words: string[], options: Options, from: string): Promise<v
   });
 }
 
-function decodingOf({ seed, painting }: DrawingNote): PaintOptions {
+function decodingOf({ seed, painting }: DrawingNote): DecoderOptions {
   return { seed, batch: 1, steps: painting.steps ?? undefined, guidanceScale: painting.guidanceScale ?? undefined };
 }
 

@@ -9,7 +9,7 @@ import { writeFileAtomic } from "../io/files.ts";
 import { jsonOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { addLanguageOptions, type LanguageOptions, withLanguageModel } from "./language-options.ts";
-import { addModelOptions, findModel, type ModelOptions, whole, withTokenizer } from "./options.ts";
+import { addModelOptions, findModel, type ModelOptions, whole, withModel } from "./options.ts";
 import { writeJson, writeStdout } from "./output.ts";
 import { expectFilePlace } from "./places.ts";
 import { Report } from "./report.ts";
@@ -124,11 +124,11 @@ async function scoreTokenizer(
       onProgress,
     };
     const score = (judge?: SeedTokenizer): Promise<void> =>
-      withTokenizer({ ...options, model: folder }, async (tokenizer) => {
+      withModel({ ...options, model: folder }, "decode", async (tokenizer) => {
         const wanted = sections.length > 0 ? sections : SECTIONS;
         await tell(await scorecard(tokenizer, wanted, { ...common, judge }), options, report);
       });
-    await (options.judge === undefined ? score() : withTokenizer({ ...options, model: options.judge }, score));
+    await (options.judge === undefined ? score() : withModel({ ...options, model: options.judge }, "clipImage", score));
   });
 }
 

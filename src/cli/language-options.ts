@@ -1,7 +1,5 @@
 /** Options of the commands that use a language model: describe, ask, draw and chat. */
 import { type Command, Option } from "commander";
-import { UsageError } from "../base/errors.ts";
-import { isOfficialFolder } from "../image-tokenizer/official/index.ts";
 import { type ReplyOptions, SeedLanguageModel } from "../language/index.ts";
 import { addModelOptions, closing, downloaded, findModel, type ModelOptions, opening, real, whole } from "./options.ts";
 import { Report } from "./report.ts";
@@ -34,10 +32,6 @@ export async function withLanguageModel<T>(
   use: (model: SeedLanguageModel) => Promise<T>,
 ): Promise<T> {
   const { folder, load } = await findModel(options);
-  if (await isOfficialFolder(folder))
-    throw new UsageError(
-      `${folder}: expected a model with a language model, got imported SEED weights. Set model to another.`,
-    );
   const { lm, adapter, lmBits } = options;
   const report = new Report(options);
   const bits = lmBits && (lmBits === "4" ? 4 : 8);

@@ -2,14 +2,12 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { CODES_PER_IMAGE } from "../codes/index.ts";
-import type { SamplerName } from "../image-decoder/stable-diffusion.ts";
-import { isOfficialFolder } from "../image-tokenizer/official/index.ts";
-import { OfficialSeed } from "../image-tokenizer/official-seed.ts";
+import type { SamplerName } from "../image-decoder/diffusion-decoder.ts";
+import type { Capability } from "../image-tokenizer/capabilities.ts";
 import { BUNDLED_MODEL, type LoadOptions, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { modelFolder } from "../io/hub/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { deviceOption, quietOption } from "./command.ts";
-import { openOfficialPainter } from "./official-painter.ts";
 import { Report } from "./report.ts";
 
 /** What --help and progress call the model that comes with the package, rather than its whole path. */
@@ -48,64 +46,45 @@ export interface DiffusionOptions {
   readonly noiseLevel?: number;
 }
 
-/** Adds --diffusion, and what goes with it only: --scheduler, --negative-codes and --noise-level. */
+/** Adds --diffusion, --scheduler, --negative-codes and --noise-level. */
 export function addDiffusionOptions(command: Command): Command {
   const samplers: SamplerName[] = ["ddim", "pndm", "euler", "dpm-solver"];
   return command
     .option(
       "--diffusion <model>",
-      "paints with imported weights: a folder in diffusers layout, or owner/name on the Hub",
+      "the image decoder in place of the model's own: a folder in diffusers' layout, or owner/name on the Hub",
     )
-    .addOption(new Option("--scheduler <name>", "its sampler (default: what the folder says)").choices(samplers))
+    .addOption(
+      new Option("--scheduler <name>", "sampler of the image decoder (default: what its folder says)").choices(
+        samplers,
+      ),
+    )
     .option("--negative-codes <file>", "lead away from this picture's codes (default: from nothing in particular)")
     .option("--noise-level <n>", "blur what the codes say, 0 to 999, with unCLIP (default: 0)", whole(0, 999));
 }
 
-/** What turns pictures into codes: a model of ours, or an imported one. */
-export type Encoder = Pick<SeedTokenizer, "prepare" | "encode" | "close">;
-
-/** Opens a model that must turn pictures into codes, and closes it whatever happens. */
-export async function withEncoder<T>(options: ModelOptions, use: (encoder: Encoder) => Promise<T>): Promise<T> {
-  const { folder, load } = await findModel(options);
-  const kind = (await isOfficialFolder(folder)) ? OfficialSeed : SeedTokenizer;
-  const opened: Promise<Encoder> = kind.fromPretrained(folder, load);
-  return closing(await opening(options, opened), use);
-}
-
-/** What turns codes into pictures too: a model of ours, or an imported one with a Stable Diffusion. */
-export type Painter = Pick<SeedTokenizer, "codebookSize" | "prepare" | "encode" | "decode" | "close">;
-
-/** Opens a model that must paint, and closes it whatever happens. */
-export async function withPainter<T>(
+/**
+ * Opens the model that the options name, with the image decoder of --diffusion if there is one, and closes it whatever
+ * happens.
+ * @throws UsageError if it cannot do what the command needs, before any work
+ */
+export async function withModel<T>(
   options: ModelOptions & DiffusionOptions,
-  use: (painter: Painter) => Promise<T>,
+  needs: Capability,
+  use: (model: SeedTokenizer) => Promise<T>,
 ): Promise<T> {
-  const { diffusion, scheduler, negativeCodes, noiseLevel } = options;
-  const own: Omit<DiffusionOptions, "diffusion"> = { scheduler, negativeCodes, noiseLevel };
-  if (diffusion === undefined) {
-    const [given] = Object.entries(own).find(([, value]) => value !== undefined) ?? [];
-    if (given === undefined) return withTokenizer(options, use);
-    throw new UsageError(`${given}: expected diffusion with it, got none. Set diffusion to a model, or leave it out.`);
-  }
   const { folder, load } = await findModel(options);
-  if (!(await isOfficialFolder(folder)))
-    throw new UsageError(`${folder}: expected imported SEED weights for --diffusion, got a model that paints itself.`);
   const report = new Report(options);
-  const opened = openOfficialPainter(folder, { diffusion, ...own }, { ...load, onDownload: downloaded(report) });
-  return closing(await opening(options, opened, report), use);
-}
-
-/** Opens a model of ours, which also paints, and closes it whatever happens. */
-export async function withTokenizer<T>(
-  options: ModelOptions,
-  use: (tokenizer: SeedTokenizer) => Promise<T>,
-): Promise<T> {
-  const { folder, load } = await findModel(options);
-  if (await isOfficialFolder(folder))
-    throw new UsageError(
-      `${folder}: expected a model that paints, got imported SEED weights. detokenize and reconstruct take --diffusion.`,
-    );
-  return closing(await opening(options, SeedTokenizer.fromPretrained(folder, load)), use);
+  const { diffusion: decoder, scheduler } = options;
+  const settings = { ...load, decoder, scheduler, onDownload: downloaded(report) };
+  return closing(await opening(options, SeedTokenizer.fromPretrained(folder, settings), report), async (model) => {
+    if (needs === "decode" && decoder === undefined && !model.capabilities.has(needs))
+      throw new UsageError(
+        `${folder}: expected a model with an image decoder, got one without. Name one: --diffusion.`,
+      );
+    model.expect(needs);
+    return use(model);
+  });
 }
 
 /** The model as a person names it. */

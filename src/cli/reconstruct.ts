@@ -5,6 +5,7 @@ import { comparisonSheet } from "../image/comparison.ts";
 import { encodePng, type RgbImage } from "../image/index.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { jsonOption, withExamples } from "./command.ts";
+import { addDecodingOptions, type DecodingOptions, decodings } from "./decoding.ts";
 import { interruptible } from "./interrupt.ts";
 import {
   addDiffusionOptions,
@@ -12,15 +13,14 @@ import {
   type DiffusionOptions,
   type ModelOptions,
   whole,
-  withPainter,
+  withModel,
 } from "./options.ts";
 import { writeJson } from "./output.ts";
-import { addPaintingOptions, type PaintingOptions, paintings } from "./painting.ts";
 import { findPictures, type PreparedPicture, preparedBatches } from "./picture-inputs.ts";
 import { expectFilePlace } from "./places.ts";
 import { plural, Report } from "./report.ts";
 
-interface Options extends ModelOptions, DiffusionOptions, PaintingOptions {
+interface Options extends ModelOptions, DiffusionOptions, DecodingOptions {
   readonly output: string;
   readonly batch: number;
   readonly json?: boolean;
@@ -36,7 +36,7 @@ export function reconstructCommand(): Command {
     .option("-o, --output <file>", "the sheet, a PNG", "seedling-reconstruct.png")
     .option("--batch <n>", "pictures computed at a time", whole(1, 4096), 16)
     .addOption(jsonOption('{"image":"cat.png","codes":[...],"sheet":"sheet.png"}'));
-  return withExamples(addModelOptions(addDiffusionOptions(addPaintingOptions(command))), [
+  return withExamples(addModelOptions(addDiffusionOptions(addDecodingOptions(command))), [
     ["seedling reconstruct cat.jpg dog.png"],
     ["seedling reconstruct photos/ --keep 32,16,8,4 --seed 7 -o sheet.png", "a column for each number of codes"],
   ]).action(reconstruct);
@@ -47,23 +47,23 @@ async function reconstruct(inputs: string[], options: Options): Promise<void> {
   await expectFilePlace(output);
   const report = new Report(options);
   await interruptible((signal) =>
-    withPainter(options, async (painter) => {
+    withModel(options, "decode", async (model) => {
       const { total, files } = await findPictures(inputs, report, signal);
       const pictures: PreparedPicture[] = [];
       const codes: number[][] = [];
       report.progress("tokenizing", 0, total, "pictures");
-      for await (const some of preparedBatches(files, batch, { tokenizer: painter, report, signal })) {
+      for await (const some of preparedBatches(files, batch, { tokenizer: model, report, signal })) {
         pictures.push(...some);
         if (pictures.length > MAX_ROWS)
           throw new UsageError(`reconstruct: expected at most ${MAX_ROWS} pictures for one sheet. Name fewer.`);
         const images = some.map(({ image }) => image);
-        const tokenized = await painter.encode(images, { batch, signal });
+        const tokenized = await model.encode(images, { batch, signal });
         codes.push(...tokenized.map((one) => Array.from(one.codes)));
         report.progress("tokenizing", pictures.length, total, "pictures");
       }
       report.finish(pictures.length);
       const rows: RgbImage[][] = pictures.map(({ image }) => [image]);
-      for await (const { index, image } of paintings(painter, codes, options, { signal, report }))
+      for await (const { index, image } of decodings(model, codes, options, { signal, report }))
         rows[index]!.push(image);
       const sheet = await encodePng(comparisonSheet(["original", ...keep.map(title)], rows));
       await writeFileAtomic(output, sheet);

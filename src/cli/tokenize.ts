@@ -5,7 +5,7 @@ import { formatCodes, formatCodesJson, packCodes } from "../codes/index.ts";
 import type { ResizeFilter } from "../image/index.ts";
 import { jsonOption, outputOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { addModelOptions, type ModelOptions, whole, withEncoder } from "./options.ts";
+import { addModelOptions, type ModelOptions, whole, withModel } from "./options.ts";
 import { expectOutput, toStdout, withOutput } from "./output.ts";
 import { findPictures, preparedBatches } from "./picture-inputs.ts";
 import { plural, Report } from "./report.ts";
@@ -54,7 +54,7 @@ async function tokenize(inputs: string[], options: Options): Promise<void> {
   const report = new Report(options);
   let done = 0;
   const bytes = await interruptible((signal) =>
-    withEncoder(options, (tokenizer) =>
+    withModel(options, "encode", (tokenizer) =>
       withOutput(output, async (write) => {
         const { total, files } = await findPictures(inputs, report, signal);
         report.progress("tokenizing", 0, total, "pictures");

@@ -156,8 +156,7 @@ export async function foundThings(
   scenes: readonly Pick<Scene, "objects">[],
   nouns: readonly string[],
 ): Promise<number> {
-  const width = tokenizer.config.clipWidth;
-  const unit = (rows: readonly Float32Array[]): Float32Array[] => rows.map((row) => unitRows(row, width)[0]!);
+  const unit = (rows: readonly Float32Array[]): Float32Array[] => rows.map((row) => unitRows(row, row.length)[0]!);
   const seen = unit(await tokenizer.clipImage(pictures));
   const names = unit(await tokenizer.clipText(nouns.map((noun) => onePhrase(noun))));
   let [found, wanted] = [0, 0];
@@ -203,7 +202,7 @@ export async function drawingScores(
     prompts: scenes.length,
     drawn: await found(await tokenizer.decode(drawn)),
     realCodes: await found(await tokenizer.decode(scenes.map(({ codes }) => codes))),
-    fromCaption: await found(await tokenizer.paint(shown.map(({ caption }) => caption))),
+    fromCaption: await found(await tokenizer.decodeText(shown.map(({ caption }) => caption))),
     originals: await found(originals),
   };
 }

@@ -181,7 +181,7 @@ export async function reconstructionScores(
   return {
     pictures: scenes.length,
     fromCodes: await similarity(fromAll),
-    fromCaption: await similarity(await tokenizer.paint(captions, { ...common, ...report("captions") })),
+    fromCaption: await similarity(await tokenizer.decodeText(captions, { ...common, ...report("captions") })),
     fromShuffledCodes: await similarity(fromAll, 1),
     fromFirst,
     nearestPixels: await similarity(nearestByPixels(images, known).map((i) => known[i]!)),

@@ -1,21 +1,26 @@
 /**
- * A diffusers folder of Stable Diffusion 1.x or of Stable Diffusion 2.1 unCLIP, opened and checked whole before anything
- * runs: model_index.json and a sub-folder for each part. Nothing here computes.
+ * A folder in diffusers' layout (Stable Diffusion 1.x, Stable Diffusion 2.1 unCLIP, or the decoder of a model that was
+ * trained here), opened and checked whole before anything runs: model_index.json and a sub-folder for each part. Nothing
+ * here computes.
  */
 import type { ImageNormalizer, NoiseSchedule, SamplerName } from "../diffusion/index.ts";
+import type { Outputs } from "../graph/index.ts";
 import { join } from "../io/paths.ts";
-import type { Part } from "../runtime/programs.ts";
 import { expectTensors } from "../weights/index.ts";
+import type { CheckedWeights } from "../weights/mapped/weights.ts";
 import { findWeights, openPart, partWeights } from "./part-weights.ts";
 import { normalizerShapes, type PartName } from "./parts.ts";
-import { type DiffusersSettings, imageWidth, readDiffusersSettings } from "./settings.ts";
+import { type DiffusersSettings, readDiffusersSettings } from "./settings.ts";
 
-export { imageWidth } from "./settings.ts";
+export interface OpenedPart {
+  readonly outputs: Outputs;
+  readonly weights: CheckedWeights;
+}
 
-export interface DiffusersFolder extends Omit<DiffusersSettings, "built" | "imageSchedule"> {
+export interface DiffusersFolder extends Omit<DiffusersSettings, "pipeline" | "built" | "imageSchedule"> {
   /** How image embeddings are blurred; of unCLIP only. */
   readonly imageNoise?: { readonly normalizer: ImageNormalizer; readonly schedule: NoiseSchedule };
-  readonly parts: Readonly<Partial<Record<PartName, Part>>>;
+  readonly parts: Readonly<Partial<Record<PartName, OpenedPart>>>;
 }
 
 /**
@@ -27,11 +32,11 @@ export async function openDiffusersFolder(path: string, sampler?: SamplerName): 
   const { built, imageSchedule: schedule, ...read } = await readDiffusersSettings(path);
   read.scheduler(sampler);
   const settings = { ...read, scheduler: (name = sampler) => read.scheduler(name) };
-  const parts: Partial<Record<PartName, Part>> = {};
+  const parts: Partial<Record<PartName, OpenedPart>> = {};
   for (const [name, { outputs, stored }] of built)
     parts[name] = { outputs, weights: await partWeights(join(path, name), stored) };
   if (!schedule) return { ...settings, parts };
-  const normalizer = await readNormalizer(join(path, "image_normalizer"), imageWidth(settings.unet));
+  const normalizer = await readNormalizer(join(path, "image_normalizer"), settings.imageWidth);
   return { ...settings, imageNoise: { normalizer, schedule }, parts };
 }
 

@@ -65,7 +65,7 @@ async function refusal(from: string, code: number): Promise<Error & { problems?:
 }
 
 describe("what is written opens, with the same numbers", () => {
-  test("1.x as torch zips, with old names, buffers, what nobody knows, and parts that painting does not need", async () => {
+  test("1.x as torch zips, with old names, buffers, what nobody knows, and parts that decoding does not need", async () => {
     const from = await copy("sd1");
     await restore(join(from, "unet", WEIGHTS), "diffusion_pytorch_model.bin");
     await restore(join(from, "vae", WEIGHTS), "diffusion_pytorch_model.bin", (tensors) =>
@@ -92,14 +92,14 @@ describe("what is written opens, with the same numbers", () => {
       { name: "logit_scale", why: "not part of the model" },
     ]);
     expect(unet!.ignored).toEqual([]);
-    expect(new Set(vae!.ignored.map(({ why }) => why))).toEqual(new Set(["known, but painting does not run it"]));
+    expect(new Set(vae!.ignored.map(({ why }) => why))).toEqual(new Set(["known, but decoding does not run it"]));
     expect(vae!.ignored.every(({ name }) => /^(encoder|quant_conv)\./.test(name))).toBe(true);
     expect(vae!.used).toContainEqual(expect.stringMatching(/attentions\.0\.query\.weight$/));
 
     expect((await readdir(to)).sort()).toEqual(["model_index.json", "scheduler", "text_encoder", "unet", "vae"]);
     expect(await readdir(join(to, "vae"))).toEqual(["config.json", WEIGHTS]);
     expect(await bytesOf(join(to, "unet", WEIGHTS))).toEqual(await bytesOf(join(fixtures, "sd1", "unet", WEIGHTS)));
-    expect(await openDiffusersFolder(to)).toMatchObject({ paintsFrom: "text" });
+    expect(await openDiffusersFolder(to)).toMatchObject({ accepts: ["text"] });
     await expect(openDiffusersFolder(from)).rejects.toThrow("or make them with seedling import.");
   });
 

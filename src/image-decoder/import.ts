@@ -3,7 +3,7 @@
  * they were stored as, and the settings beside them. First a plan from names and shapes, which is where every problem
  * shows; then the tensors, one at a time.
  */
-import { CheckpointError } from "../base/errors.ts";
+import { CheckpointError, UsageError } from "../base/errors.ts";
 import { copyFile, kindOf, makeFolder } from "../io/files.ts";
 import { expectFree, listFolder, writeFolder } from "../io/folder.ts";
 import { dirname, join } from "../io/paths.ts";
@@ -16,21 +16,21 @@ import {
   absent,
   type DiffusersSettings,
   expectAll,
-  imageWidth,
+  type PipelineName,
   readDiffusersSettings,
-  readKind,
+  readPipeline,
   settingsFiles,
 } from "./settings.ts";
 
 export interface DiffusersReport extends ImportReport {
-  /** Sub-folders that painting does not need; they are not copied. */
+  /** Sub-folders that decoding does not need; they are not copied. */
   readonly left: readonly string[];
 }
 
 /** Is this a diffusers folder, or meant to be one? A model folder of ours has a config.json at its top. */
 export async function isDiffusersFolder(path: string): Promise<boolean> {
   const names = await listFolder(path).catch((): string[] => []);
-  return names.includes("model_index.json") || (names.includes("unet") && !names.includes("config.json"));
+  return !names.includes("config.json") && (names.includes("model_index.json") || names.includes("unet"));
 }
 
 /**
@@ -57,14 +57,22 @@ export async function importDiffusers(from: string, to: string, options: CopyOpt
   }
 }
 
+async function expectPublished(from: string): Promise<PipelineName> {
+  const pipeline = await readPipeline(from);
+  if (pipeline !== "SeedlingPipeline") return pipeline;
+  throw new UsageError(
+    `${from}: expected a published diffusers folder, got a decoder that was trained here. It opens as it is.`,
+  );
+}
+
 /** Where each part's weights are, the best first. @throws SetupError naming all settings and weights that are missing. */
 async function findParts(from: string): Promise<Map<string, string>> {
-  const paintsFrom = await readKind(from);
-  const wanted = ["text_encoder", "unet", "vae", ...(paintsFrom === "image" ? ["image_normalizer"] : [])];
-  if (paintsFrom === "image" && (await absent(from, ["image_encoder/config.json"])).length === 0)
-    wanted.push("image_encoder");
+  const pipeline = await expectPublished(from);
+  const unclip = pipeline === "StableUnCLIPImg2ImgPipeline";
+  const wanted = ["text_encoder", "unet", "vae", ...(unclip ? ["image_normalizer"] : [])];
+  if (unclip && (await absent(from, ["image_encoder/config.json"])).length === 0) wanted.push("image_encoder");
   const places = new Map<string, string>();
-  const missing = await absent(from, settingsFiles(paintsFrom));
+  const missing = await absent(from, settingsFiles(pipeline));
   for (const part of wanted) {
     const candidates = [...WEIGHT_NAMES, ...TORCH_NAMES].map((name) => `${part}/${name}`);
     const away = new Set(await absent(from, candidates));
@@ -76,9 +84,10 @@ async function findParts(from: string): Promise<Map<string, string>> {
   return places;
 }
 
-function storedParts({ built, paintsFrom, unet }: DiffusersSettings): Map<string, StoredPart> {
+function storedParts({ built, pipeline, imageWidth }: DiffusersSettings): Map<string, StoredPart> {
   const parts = new Map<string, StoredPart>([...built].map(([name, { stored }]) => [name, stored]));
-  if (paintsFrom === "image") parts.set("image_normalizer", { shapes: normalizerShapes(imageWidth(unet)) });
+  if (pipeline === "StableUnCLIPImg2ImgPipeline")
+    parts.set("image_normalizer", { shapes: normalizerShapes(imageWidth) });
   return parts;
 }
 
@@ -99,7 +108,7 @@ function planPart(part: string, { shapes, rename, other }: StoredPart, file: Ten
   const kept = new Set(used);
   const why = (name: string): string => {
     if (isBuffer(name)) return "a buffer that counts positions";
-    if (other?.(ours(name))) return "known, but painting does not run it";
+    if (other?.(ours(name))) return "known, but decoding does not run it";
     return wanted.has(ours(name)) ? "a later tensor goes by the same name" : "not part of the model";
   };
   const ignored = [...file.tensors.keys()].filter((name) => !kept.has(name)).map((name) => ({ name, why: why(name) }));
@@ -158,7 +167,7 @@ async function write(
   const optional = new Set(await absent(from, OPTIONAL));
   const settings = [
     "model_index.json",
-    ...settingsFiles(await readKind(from)),
+    ...settingsFiles(await readPipeline(from)),
     ...OPTIONAL.filter((name) => !optional.has(name)),
   ];
   await writeFolder(to, async (temporary) => {

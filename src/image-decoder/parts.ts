@@ -1,13 +1,14 @@
 /** The graphs of a diffusers folder, one a part: each has its own weights and is compiled when it is first needed. */
-import { input, type Outputs, Params, shapesOf } from "../graph/index.ts";
+import { concat, input, type Outputs, Params, shapesOf } from "../graph/index.ts";
 import { type TextEncoderConfig, textEncoder } from "../models/clip.ts";
 import { type ClipVisionConfig, clipVision } from "../models/clip-vision.ts";
+import { type SpatialConditioningConfig, spatialConditioning } from "../models/spatial-conditioning.ts";
 import { type UnetConfig, unet } from "../models/unet.ts";
 import { latentsToPixels, type VaeConfig } from "../models/vae.ts";
 import type { StoredPart } from "./part-weights.ts";
 
 /** As the sub-folders are called. */
-export type PartName = "text_encoder" | "unet" | "vae" | "image_encoder";
+export type PartName = "text_encoder" | "unet" | "vae" | "image_encoder" | "conditioner";
 
 export interface BuiltPart {
   readonly outputs: Outputs;
@@ -25,11 +26,17 @@ export function textEncoderPart(config: TextEncoderConfig): BuiltPart {
   };
 }
 
-/** latents f32 [B,C,Y,X], timesteps f32 [B], context f32 [B,L,D], perhaps class_embedding f32 [B,2E] -> answer f32 [B,C,Y,X]. */
+/**
+ * latents f32 [B,C,Y,X], timesteps f32 [B], context f32 [B,L,D] -> answer f32 [B,C,Y,X]. Where the model has them also
+ * class_embedding f32 [B,E], and channels f32 [B,K,Y,X], which are concatenated to the latents.
+ */
 export function unetPart(config: UnetConfig, contextLength: number): BuiltPart {
-  const { inChannels: C, sampleSize: side, crossAttentionDim: D, projectionClassEmbeddingsInputDim: classes } = config;
+  const { inChannels, outChannels: C, sampleSize: side, crossAttentionDim: D } = config;
+  const { projectionClassEmbeddingsInputDim: classes } = config;
   const p = new Params();
-  const latents = input("latents", ["B", C, side, side]);
+  const noisy = input("latents", ["B", C, side, side]);
+  const K = inChannels - C;
+  const latents = K > 0 ? concat([noisy, input("channels", ["B", K, side, side])], 1) : noisy;
   const context = input("context", ["B", contextLength, D]);
   const classEmbedding = classes ? input("class_embedding", ["B", classes]) : undefined;
   const answer = unet(p, latents, input("timesteps", ["B"]), context, config, classEmbedding);
@@ -51,6 +58,13 @@ export function vaePart(config: VaeConfig, side: number): BuiltPart {
     name.replace(/(?<=\.attentions\.\d+\.)(query|key|value|proj_attn)(?=\.)/, (old) => OLD_ATTENTION[old]!);
   const other = (name: string): boolean => /^(encoder|quant_conv)\./.test(name);
   return { outputs: { pixels }, stored: { shapes: shapesOf(p), rename, other } };
+}
+
+/** class_embedding f32 [B,E] -> channels f32 [B,K,Y,X]. */
+export function conditionerPart(width: number, config: SpatialConditioningConfig): BuiltPart {
+  const p = new Params();
+  const channels = spatialConditioning(p, input("class_embedding", ["B", width]), config);
+  return { outputs: { channels }, stored: { shapes: shapesOf(p) } };
 }
 
 /** pixels f32 [B,3,Y,X] -> image f32 [B,E]. */

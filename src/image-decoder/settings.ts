@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { InputError, SetupError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
+import { parseWith } from "../base/parse-with.ts";
 import {
   type NoiseSchedule,
   readNoiseSchedule,
@@ -22,47 +23,95 @@ import { readUnetConfig, readVaeConfig } from "../models/diffusers-config.ts";
 import type { UnetConfig } from "../models/unet.ts";
 import { type VaeConfig, vaeFactor } from "../models/vae.ts";
 import { ClipPrompts } from "../text/index.ts";
-import { parseJson, parseWith, readJsonFile } from "../weights/index.ts";
-import { type BuiltPart, imageEncoderPart, type PartName, textEncoderPart, unetPart, vaePart } from "./parts.ts";
+import { parseJson, readJsonFile } from "../weights/index.ts";
+import type { EmbeddingKind } from "./decoder.ts";
+import {
+  type BuiltPart,
+  conditionerPart,
+  imageEncoderPart,
+  type PartName,
+  textEncoderPart,
+  unetPart,
+  vaePart,
+} from "./parts.ts";
 
-/** What each kind of pipeline is told to paint. */
-const PAINTS_FROM = { StableDiffusionPipeline: "text", StableUnCLIPImg2ImgPipeline: "image" } as const;
+/** Defaults of sampling. */
+export interface SamplingDefaults {
+  readonly steps: number;
+  readonly guidanceScale: number;
+  readonly batch: number;
+}
+
+const PIPELINES = {
+  /** Stable Diffusion 1.x. Defaults: the demo of SEED v1. */
+  StableDiffusionPipeline: { accepts: ["text"], steps: 50, guidanceScale: 7.5, batch: 1 },
+  /** Stable Diffusion 2.1 unCLIP. Defaults: the code of SEED v2. */
+  StableUnCLIPImg2ImgPipeline: { accepts: ["image"], steps: 20, guidanceScale: 10, batch: 1 },
+  /** The decoder of a model that was trained here; its text encoder is that of the model. */
+  SeedlingPipeline: { accepts: ["image", "text"], steps: 25, guidanceScale: 3, batch: 8 },
+} as const satisfies Record<string, SamplingDefaults & { readonly accepts: readonly EmbeddingKind[] }>;
+
+export type PipelineName = keyof typeof PIPELINES;
 
 export interface DiffusersSettings {
   readonly path: string;
-  readonly paintsFrom: "image" | "text";
-  readonly textEncoder: TextEncoderConfig;
-  readonly unet: UnetConfig;
-  readonly vae: VaeConfig;
-  readonly prompts: ClipPrompts;
+  readonly pipeline: PipelineName;
+  readonly accepts: readonly EmbeddingKind[];
+  readonly defaults: SamplingDefaults;
+  /** Rows and columns of the pictures, px. */
+  readonly imageSize: number;
+  /** Channels, rows and columns of the latents of one picture. */
+  readonly latentShape: readonly [number, number, number];
+  /** Tokens and width of text features. */
+  readonly textShape: readonly [number, number];
+  /** Of an image embedding; 0 if there is none. */
+  readonly imageWidth: number;
+  /** Not of a model that was trained here. */
+  readonly prompts?: ClipPrompts | undefined;
   /** The folder's own sampler, or another one with the same noise. @throws InputError for one that is not built here. */
   readonly scheduler: (name?: SamplerName) => Scheduler;
   /** How image embeddings are blurred; of unCLIP only. */
-  readonly imageSchedule?: NoiseSchedule;
-  /** Of unCLIP, if it is there: painting from codes does not need it. */
-  readonly imageEncoder?: ClipVisionConfig;
+  readonly imageSchedule?: NoiseSchedule | undefined;
+  /** Of unCLIP, if it is there: decoding does not need it. */
+  readonly imageEncoder?: ClipVisionConfig | undefined;
   readonly built: ReadonlyMap<PartName, BuiltPart>;
 }
 
-const parseIndex = parseWith(z.object({ _class_name: z.string() }));
+const count = z.int().min(1);
 
-/** What a folder paints from, by its model_index.json. @throws SetupError if there is none; InputError for another kind. */
-export async function readKind(path: string): Promise<"image" | "text"> {
+const parseIndex = parseWith(
+  z.object({
+    _class_name: z.string(),
+    /** Of a SeedlingPipeline. */
+    context_length: count.max(4096).optional(),
+    num_inference_steps: count.optional(),
+    guidance_scale: z.number().optional(),
+  }),
+);
+
+/** Which pipeline a folder is, by its model_index.json. @throws SetupError if there is none; InputError for another kind. */
+export async function readPipeline(path: string): Promise<PipelineName> {
+  return (await readIndex(path)).pipeline;
+}
+
+async function readIndex(path: string): Promise<{ pipeline: PipelineName; index: ReturnType<typeof parseIndex> }> {
   expectAll(path, await absent(path, ["model_index.json"]));
   const where = join(path, "model_index.json");
-  const { _class_name: kind } = parseIndex(await readJsonFile(where), where);
-  if (Object.hasOwn(PAINTS_FROM, kind)) return PAINTS_FROM[kind as keyof typeof PAINTS_FROM];
+  const index = parseIndex(await readJsonFile(where), where);
+  const { _class_name: name } = index;
+  if (Object.hasOwn(PIPELINES, name)) return { pipeline: name as PipelineName, index };
   throw new InputError(
-    `${where}: expected ${Object.keys(PAINTS_FROM).join(" or ")}, got ${quote(kind)}. Name another folder.`,
+    `${where}: expected ${Object.keys(PIPELINES).join(" or ")}, got ${quote(name)}. Name another folder.`,
   );
 }
 
 /** The JSON files without which a folder of this kind is not whole. */
-export function settingsFiles(paintsFrom: "image" | "text"): string[] {
+export function settingsFiles(pipeline: PipelineName): string[] {
+  const parts = pipeline === "SeedlingPipeline" ? ["unet", "vae"] : ["text_encoder", "unet", "vae"];
   return [
-    ...["text_encoder", "unet", "vae"].map((part) => `${part}/config.json`),
+    ...parts.map((part) => `${part}/config.json`),
     "scheduler/scheduler_config.json",
-    ...(paintsFrom === "image" ? ["image_noising_scheduler/scheduler_config.json"] : []),
+    ...(pipeline === "StableUnCLIPImg2ImgPipeline" ? ["image_noising_scheduler/scheduler_config.json"] : []),
   ];
 }
 
@@ -74,52 +123,65 @@ export async function readDiffusersSettings(path: string): Promise<DiffusersSett
   const at = (...names: string[]): string => join(path, ...names);
   const json = async <T>(name: string, parse: (json: unknown, where: string) => T): Promise<T> =>
     parse(await readJsonFile(at(name)), at(name));
-  const paintsFrom = await readKind(path);
-  expectAll(path, await absent(path, settingsFiles(paintsFrom)));
+  const { pipeline, index } = await readIndex(path);
+  expectAll(path, await absent(path, settingsFiles(pipeline)));
+  const ours = pipeline === "SeedlingPipeline";
+  const unclip = pipeline === "StableUnCLIPImg2ImgPipeline";
 
-  const textEncoder = await json("text_encoder/config.json", readClipTextConfig);
+  const textEncoder = ours ? undefined : await json("text_encoder/config.json", readClipTextConfig);
   const unet = await json("unet/config.json", readUnetConfig);
   const vae = await json("vae/config.json", readVaeConfig);
-  checkSizes(path, { paintsFrom, textEncoder, unet, vae });
-  const hasImageEncoder = paintsFrom === "image" && (await absent(path, ["image_encoder/config.json"])).length === 0;
+  checkSizes(path, { pipeline, textEncoder, unet, vae });
+  const contextLength = textEncoder?.maxPositions ?? index.context_length;
+  if (contextLength === undefined)
+    throw new InputError(`${at("model_index.json")}: expected context_length, got none.`);
+  const hasImageEncoder = unclip && (await absent(path, ["image_encoder/config.json"])).length === 0;
   const imageEncoder = hasImageEncoder ? await json("image_encoder/config.json", readClipVisionConfig) : undefined;
+  const classWidth = unet.projectionClassEmbeddingsInputDim ?? 0;
+  const latentShape = [vae.latentChannels, unet.sampleSize, unet.sampleSize] as const;
+  const channels = unet.inChannels - unet.outChannels;
 
-  const builders: readonly (readonly [PartName, () => BuiltPart])[] = [
-    ["text_encoder", () => textEncoderPart(textEncoder)],
-    ["unet", () => unetPart(unet, textEncoder.maxPositions)],
-    ["vae", () => vaePart(vae, unet.sampleSize)],
-    ...(imageEncoder ? [["image_encoder", () => imageEncoderPart(imageEncoder)] as const] : []),
-  ];
-  const built = new Map(builders.map(([name, build]) => [name, buildFrom(at(name, "config.json"), build)] as const));
-  const { vocabulary, maxPositions: length, activation } = textEncoder;
-  const fill = activation === "quick_gelu" ? "end" : "zero";
+  const builders: (readonly [PartName, () => BuiltPart])[] = [];
+  if (textEncoder) builders.push(["text_encoder", () => textEncoderPart(textEncoder)]);
+  builders.push(["unet", () => unetPart(unet, contextLength)], ["vae", () => vaePart(vae, unet.sampleSize)]);
+  if (imageEncoder) builders.push(["image_encoder", () => imageEncoderPart(imageEncoder)]);
+  if (channels > 0)
+    builders.push(["conditioner", () => conditionerPart(classWidth, { channels, side: unet.sampleSize })]);
+  const built = new Map(builders.map(([name, build]) => [name, buildFrom(at(name), build)] as const));
+
   const own = await schedulerSettings(at("scheduler/scheduler_config.json"));
-  const scheduler = (name?: SamplerName): Scheduler => readScheduler(own, at("scheduler/scheduler_config.json"), name);
+  const { accepts, ...defaults } = PIPELINES[pipeline];
+  const { num_inference_steps: steps = defaults.steps, guidance_scale: guidanceScale = defaults.guidanceScale } = index;
   return {
     path,
-    paintsFrom,
-    textEncoder,
-    unet,
-    vae,
-    prompts: await ClipPrompts.open(at("tokenizer"), { vocabulary, length, fill }),
-    scheduler,
-    ...(paintsFrom === "image"
-      ? { imageSchedule: await json("image_noising_scheduler/scheduler_config.json", readNoiseSchedule) }
-      : {}),
-    ...(imageEncoder ? { imageEncoder } : {}),
+    pipeline,
+    accepts,
+    defaults: { ...defaults, steps, guidanceScale },
+    imageSize: unet.sampleSize * vaeFactor(vae),
+    latentShape,
+    textShape: [contextLength, unet.crossAttentionDim],
+    // The other half of unCLIP's class vector says how noisy the embedding is.
+    imageWidth: unclip ? classWidth / 2 : classWidth,
+    prompts: textEncoder && (await openPrompts(at("tokenizer"), textEncoder)),
+    scheduler: (name) => readScheduler(own, at("scheduler/scheduler_config.json"), name),
+    imageSchedule: unclip ? await json("image_noising_scheduler/scheduler_config.json", readNoiseSchedule) : undefined,
+    imageEncoder,
     built,
   };
+}
+
+function openPrompts(path: string, { vocabulary, maxPositions, activation }: TextEncoderConfig): Promise<ClipPrompts> {
+  return ClipPrompts.open(path, {
+    vocabulary,
+    length: maxPositions,
+    fill: activation === "quick_gelu" ? "end" : "zero",
+  });
 }
 
 /** Python writes infinity as no JSON has it: the default of `lambda_min_clipped` in diffusers. */
 async function schedulerSettings(path: string): Promise<unknown> {
   const text = new TextDecoder().decode(await readFileBounded(path, 1e6));
   return parseJson(new TextEncoder().encode(text.replace(/(?<=:\s*-?)Infinity\b/g, "1e999")), path);
-}
-
-/** Width of the image embedding: the other half of the class vector says how noisy it is. */
-export function imageWidth({ projectionClassEmbeddingsInputDim = 0 }: UnetConfig): number {
-  return projectionClassEmbeddingsInputDim / 2;
 }
 
 /** Those of `names` that are not in the folder. @throws InputError if there is no such folder. */
@@ -135,29 +197,38 @@ export function expectAll(path: string, missing: readonly string[]): void {
     throw new SetupError(`${path}: expected ${missing.join(", ")}, found none. Copy the whole diffusers folder again.`);
 }
 
-/** Numbers that stand in two files must agree. */
+/** Larger pictures are not what these models make. */
+const MAX_SIDE = 4096;
+
+/** Numbers that two files state must agree. */
 function checkSizes(
   path: string,
-  { paintsFrom, textEncoder, unet, vae }: Pick<DiffusersSettings, "paintsFrom" | "textEncoder" | "unet" | "vae">,
+  parts: { pipeline: PipelineName; textEncoder: TextEncoderConfig | undefined; unet: UnetConfig; vae: VaeConfig },
 ): void {
-  const wrong = (
-    [
-      ["cross_attention_dim in unet/config.json", textEncoder.width, unet.crossAttentionDim],
-      ["in_channels in unet/config.json", vae.latentChannels, unet.inChannels],
-      ["out_channels in unet/config.json", vae.latentChannels, unet.outChannels],
-      ["out_channels in vae/config.json", 3, vae.outChannels],
-    ] as const
-  )
+  const { pipeline, textEncoder, unet, vae } = parts;
+  const ours = pipeline === "SeedlingPipeline";
+  const rows: readonly (readonly [what: string, expected: number, got: number])[] = [
+    ["cross_attention_dim in unet/config.json", textEncoder?.width ?? unet.crossAttentionDim, unet.crossAttentionDim],
+    ["in_channels in unet/config.json", vae.latentChannels, ours ? vae.latentChannels : unet.inChannels],
+    ["out_channels in unet/config.json", vae.latentChannels, unet.outChannels],
+    ["out_channels in vae/config.json", 3 * (vae.patchSize ?? 1) ** 2, vae.outChannels],
+  ];
+  const wrong = rows
     .filter(([, expected, got]) => expected !== got)
     .map(([what, expected, got]) => `${what}: expected ${expected}, got ${got}`);
   const classes = unet.projectionClassEmbeddingsInputDim;
-  if (paintsFrom === "image" && (classes === undefined || classes % 4 !== 0))
+  if (pipeline === "StableUnCLIPImg2ImgPipeline" && (classes === undefined || classes % 4 !== 0))
     wrong.push(
       `projection_class_embeddings_input_dim in unet/config.json: expected a multiple of 4, got ${classes ?? "none"}`,
     );
-  if (paintsFrom === "text" && classes !== undefined)
+  if (pipeline === "StableDiffusionPipeline" && classes !== undefined)
     wrong.push("class_embed_type in unet/config.json: expected none in a StableDiffusionPipeline, got projection");
+  if (ours && classes === undefined)
+    wrong.push("class_embed_type in unet/config.json: expected projection in a SeedlingPipeline, got none");
+  if (ours && unet.inChannels < vae.latentChannels)
+    wrong.push(`in_channels in unet/config.json: expected at least ${vae.latentChannels}, got ${unet.inChannels}`);
   const side = unet.sampleSize * vaeFactor(vae);
-  if (side > 4096) wrong.push(`sample_size in unet/config.json: expected pictures of at most 4096 px, got ${side}`);
+  if (side > MAX_SIDE)
+    wrong.push(`sample_size in unet/config.json: expected pictures of at most ${MAX_SIDE} px, got ${side}`);
   if (wrong.length > 0) throw new InputError(`${path}: ${wrong.join("; ")}. Do the files belong together?`);
 }

@@ -1,7 +1,7 @@
 /** A model folder of any kind -> the same with its linear layers as whole numbers. It opens like any other. */
 import type { Outputs } from "../graph/index.ts";
 import { exists } from "../io/files.ts";
-import { join } from "../io/paths.ts";
+import { basename, join } from "../io/paths.ts";
 import { readLmConfig } from "../models/lm-config.ts";
 import { baseHash, readJsonFile, readPeftFolder, setBaseHash } from "../weights/index.ts";
 import {
@@ -12,8 +12,6 @@ import {
   quantizeFiles,
 } from "../weights/quantized/index.ts";
 import type { QuantizeOptions as FileOptions } from "../weights/quantized/quantize-files.ts";
-import { isOfficialFolder, parseOfficialConfig } from "./official/config.ts";
-import { officialGraphs } from "./official/graphs.ts";
 import { openSeedFolder } from "./seed-folder.ts";
 
 export type { QuantizeReport } from "../weights/quantized/index.ts";
@@ -43,14 +41,12 @@ export async function quantizeFolder(from: string, to: string, options: Quantize
 
 async function partsOf(from: string): Promise<PartToQuantize[]> {
   const where = join(from, "config.json");
-  if (await isOfficialFolder(from)) {
-    const graphs = officialGraphs(parseOfficialConfig(await readJsonFile(where), where));
-    return [part("model.safetensors", Object.values(graphs))];
-  }
   if (await isLanguageModel(where)) return [{ name: "model.safetensors", from: ".", roundable: await lmParts(where) }];
+  const { graphs, decoder } = await openSeedFolder(from);
+  const own = part("model.safetensors", Object.values(graphs));
   // The autoencoder is nearly all convolutions, which stay as they are.
-  const { unet, vae: _, ...graphs } = (await openSeedFolder(from)).graphs;
-  return [part("model.safetensors", Object.values(graphs)), part("unet/model.safetensors", [unet])];
+  const unet = decoder?.parts.unet;
+  return unet ? [own, part(`unet/${basename(unet.weights.path)}`, [unet.outputs])] : [own];
 }
 
 function part(name: string, graphs: readonly Outputs[]): PartToQuantize {

@@ -7,7 +7,10 @@ import { writeTinyModel } from "../../test/tiny-model.ts";
 import { SeedlingError } from "../base/errors.ts";
 import { openSeedFolder } from "./seed-folder.ts";
 
-const JSON_FILES = ["config.json", "unet/config.json", "vae/config.json", "scheduler.json", "tokenizer.json"] as const;
+const JSON_FILES = [
+  ...["config.json", "tokenizer.json", "model_index.json"],
+  ...["unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"],
+] as const;
 
 let folder: string;
 const originals = new Map<string, string>();

@@ -1,46 +1,44 @@
-/** A Seedling model folder, opened and checked whole before anything runs. Nothing here computes. */
+/** A model folder, trained here or imported, opened and checked whole before anything runs. Nothing here computes. */
 import { InputError, SetupError } from "../base/errors.ts";
 import { quote, reason, show } from "../base/one-line.ts";
+import type { SamplerName } from "../diffusion/index.ts";
 import { buildFrom, type Outputs, Params, shapesOf } from "../graph/index.ts";
-import { parseSampling, type Sampling } from "../image-decoder/sampling.ts";
-import { parseUnetConfig } from "../image-decoder/unet-config.ts";
-import { parseVaeConfig } from "../image-decoder/vae-config.ts";
+import { type DiffusersFolder, openDiffusersFolder } from "../image-decoder/folder.ts";
+import { openSeedling1Decoder, SEEDLING_1_FILES, translateConfig } from "../image-decoder/seedling-1.ts";
 import { exists, kindOf } from "../io/files.ts";
 import { join } from "../io/paths.ts";
-import { parseSeedlingConfig, type SeedlingConfig } from "../models/config.ts";
+import { type ModelConfig, parseModelConfig } from "../models/config.ts";
 import { TEMPERATURES } from "../models/contrastive.ts";
-import { type PixelVaeConfig, pixelVaeFactor } from "../models/pixel-vae.ts";
-import type { UnetConfig } from "../models/unet.ts";
-import { CaptionTokenizer } from "../text/index.ts";
+import { CaptionTokenizer, type EncodedCaptions, WordPieceTokenizer } from "../text/index.ts";
 import { readJsonFile } from "../weights/index.ts";
 import { type CheckedWeights, checkedWeights } from "../weights/mapped/weights.ts";
-import { type SeedGraphs, seedGraphs, unetGraph, vaeDecoderGraph } from "./graphs.ts";
+import { type ProgramName, seedGraphs, textLength } from "./graphs.ts";
 
-export const MODEL_FILES = [
-  "config.json",
-  "model.safetensors",
-  "tokenizer.json",
-  "scheduler.json",
-  "unet/config.json",
-  "unet/model.safetensors",
-  "vae/config.json",
-  "vae/model.safetensors",
-] as const;
+/** Text as ids: words of our own, or BERT's word pieces. */
+export interface TextTokenizer {
+  readonly size: number;
+  encode(captions: readonly string[], length: number): EncodedCaptions;
+}
 
 export interface SeedFolder {
   readonly path: string;
-  readonly config: SeedlingConfig;
-  readonly unet: UnetConfig;
-  readonly vae: PixelVaeConfig;
-  readonly sampling: Sampling;
-  readonly tokenizer: CaptionTokenizer;
-  readonly graphs: SeedGraphs & { readonly unet: Outputs; readonly vae: Outputs };
+  readonly config: ModelConfig;
+  /** Of the text side, if there is a tokenizer.json. */
+  readonly tokenizer?: TextTokenizer | undefined;
+  readonly graphs: Readonly<Partial<Record<ProgramName, Outputs>>>;
   readonly weights: CheckedWeights;
-  readonly unetWeights: CheckedWeights;
-  readonly vaeWeights: CheckedWeights;
+  /** The image decoder that is part of the folder. */
+  readonly decoder?: DiffusersFolder | undefined;
 }
 
-export type ProgramName = keyof SeedFolder["graphs"];
+export interface OpenFolderOptions {
+  /** A tokenizer.json elsewhere. */
+  readonly tokenizer?: string;
+  /** Of the image decoder. */
+  readonly scheduler?: SamplerName;
+  /** Leave out the folder's own image decoder. Default false. */
+  readonly withoutDecoder?: boolean;
+}
 
 /** Largest tokenizer.json, bytes. */
 const MAX_TOKENIZER = 64e6;
@@ -49,44 +47,89 @@ const MAX_TOKENIZER = 64e6;
  * @throws SetupError naming what is missing; InputError for a wrong key or sizes that do not fit; CheckpointError listing
  * every tensor that is missing, extra or misshaped.
  */
-export async function openSeedFolder(path: string): Promise<SeedFolder> {
-  await expectFiles(path);
-  const at = (name: (typeof MODEL_FILES)[number]): string => join(path, name);
-  const json = async <T>(name: (typeof MODEL_FILES)[number], parse: (json: unknown, where: string) => T): Promise<T> =>
-    parse(await readJsonFile(at(name), MAX_TOKENIZER), at(name));
-  const config = await json("config.json", parseSeedlingConfig);
-  const unet = await json("unet/config.json", parseUnetConfig);
-  const vae = await json("vae/config.json", parseVaeConfig);
-  const sampling = await json("scheduler.json", parseSampling);
-  const tokenizer = await json("tokenizer.json", parseTokenizer);
-  checkSizes(path, { config, unet, vae, tokenizer });
-
-  const [p, u, v] = [new Params(), new Params(), new Params()];
-  const graphs = buildFrom(at("config.json"), () => seedGraphs(config, p));
-  const unetOutputs = buildFrom(at("unet/config.json"), () => unetGraph(unet, config, u));
-  const size = paintedSize({ unet, vae });
-  const vaeOutputs = buildFrom(at("vae/config.json"), () => vaeDecoderGraph(vae, size, v));
-  const weights = await checkedWeights(at("model.safetensors"), shapesOf(p), { other: isOtherPart(config) });
-  const unetWeights = await checkedWeights(at("unet/model.safetensors"), shapesOf(u));
-  const vaeWeights = await checkedWeights(at("vae/model.safetensors"), shapesOf(v), { other: isEncoder });
-  const all = { ...graphs, unet: unetOutputs, vae: vaeOutputs };
-  return { path, config, unet, vae, sampling, tokenizer, graphs: all, weights, unetWeights, vaeWeights };
+export async function openSeedFolder(path: string, options: OpenFolderOptions = {}): Promise<SeedFolder> {
+  await expectFolder(path);
+  const { config, files } = await readModelConfig(path);
+  await expectFiles(path, files);
+  const tokenizer = await openTokenizer(path, config, options.tokenizer);
+  checkSizes(path, config, tokenizer);
+  const p = new Params();
+  const graphs = buildFrom(join(path, "config.json"), () => seedGraphs(config, p)) as SeedFolder["graphs"];
+  const weights = await checkedWeights(join(path, "model.safetensors"), shapesOf(p), { other: isOtherPart(config) });
+  const decoder = options.withoutDecoder ? undefined : await openDecoder(path, config, options.scheduler);
+  return { path, config, tokenizer, graphs, weights, decoder };
 }
 
-/** Rows and columns of the pictures that are painted, px. */
-export function paintedSize({ unet, vae }: Pick<SeedFolder, "unet" | "vae">): number {
-  return unet.sampleSize * pixelVaeFactor(vae);
+/** The config, and the files without which the folder is not whole. @throws InputError naming every wrong or unknown key. */
+async function readModelConfig(path: string): Promise<{ config: ModelConfig; files: readonly string[] }> {
+  const where = join(path, "config.json");
+  await expectFiles(path, ["config.json"]);
+  const json = await readJsonFile(where);
+  const { format } = (json ?? {}) as { format?: unknown };
+  if (format === "seed-official-1")
+    throw new InputError(`${where}: expected a folder of this version, got one of an earlier import. Import again.`);
+  const first = format === "seedling-1" ? SEEDLING_1_FILES : [];
+  const config = parseModelConfig(translateConfig(json), where);
+  return { config, files: ["model.safetensors", ...(config.textEncoder ? ["tokenizer.json"] : []), ...first] };
 }
 
-/** The half that only training needs; a folder may hold it. */
-function isEncoder(name: string): boolean {
-  return /^vae\.(encoder|quant_conv)\./.test(name);
+const MODEL_FILES = [
+  ...["config.json", "model.safetensors", "tokenizer.json", ...SEEDLING_1_FILES],
+  ...["model_index.json", "scheduler/scheduler_config.json", "conditioner/diffusion_pytorch_model.safetensors"],
+  ...["unet", "vae"].map((part) => `${part}/diffusion_pytorch_model.safetensors`),
+];
+
+/** The files of a model folder that its pictures depend on, besides codes and settings. */
+export async function modelFiles(path: string): Promise<string[]> {
+  const here = await Promise.all(MODEL_FILES.map((name) => exists(join(path, name))));
+  return MODEL_FILES.filter((_, i) => here[i]);
+}
+
+/** Where the model has text features of its own, its decoder reads them. */
+async function openDecoder(
+  path: string,
+  config: ModelConfig,
+  sampler: SamplerName | undefined,
+): Promise<DiffusersFolder | undefined> {
+  const own = config.textEncoder && ([config.textEncoder.maxPositions, config.textEncoder.width] as const);
+  const first = own && (await exists(join(path, "scheduler.json")));
+  const decoder = first
+    ? await openSeedling1Decoder(path, own, sampler)
+    : (await exists(join(path, "model_index.json")))
+      ? await openDiffusersFolder(path, sampler)
+      : undefined;
+  if (!decoder) return undefined;
+  const rows: [what: string, expected: number | undefined, got: number][] = [
+    ["image embeddings", config.image?.width, decoder.imageWidth],
+    ["tokens of text features", own?.[0] ?? config.text?.tokens, decoder.textShape[0]],
+    ["text features", own?.[1] ?? config.text?.width, decoder.textShape[1]],
+  ];
+  const wrong = rows
+    .filter(([, expected, got]) => expected !== undefined && got !== 0 && expected !== got)
+    .map(([what, expected, got]) => `${what}: expected ${expected} as in config.json, got ${got} in the decoder`);
+  if (wrong.length > 0) throw new InputError(`${path}: ${wrong.join("; ")}. Do the files belong together?`);
+  return decoder;
+}
+
+async function openTokenizer(
+  path: string,
+  config: ModelConfig,
+  elsewhere: string | undefined,
+): Promise<TextTokenizer | undefined> {
+  const where = elsewhere ?? join(path, "tokenizer.json");
+  if (!config.qformer.vocabulary || (elsewhere === undefined && !(await exists(where)))) return undefined;
+  const json = await readJsonFile(where, MAX_TOKENIZER);
+  return parseTokenizer(json, where, config.textEncoder ? CaptionTokenizer : WordPieceTokenizer);
 }
 
 /** The library that reads it trusts what it is given, so whatever it throws is the fault of the file. */
-function parseTokenizer(json: unknown, where: string): CaptionTokenizer {
+function parseTokenizer(
+  json: unknown,
+  where: string,
+  Kind: new (json: Record<string, unknown>) => TextTokenizer,
+): TextTokenizer {
   try {
-    const tokenizer = new CaptionTokenizer(json as Record<string, unknown>);
+    const tokenizer = new Kind(json as Record<string, unknown>);
     const { vocab } = (json as { model: { vocab: Record<string, unknown> } }).model;
     const wrong = Object.entries(vocab).find(([, id]) => !isId(id, tokenizer.size));
     if (!wrong) return tokenizer;
@@ -100,27 +143,27 @@ function isId(id: unknown, size: number): boolean {
   return Number.isInteger(id) && (id as number) >= 0 && (id as number) < size;
 }
 
-/** Scalars that only training reads, and the head that does not paint. */
-function isOtherPart({ paintsFrom, text }: SeedlingConfig): (name: string) => boolean {
-  const names = {
-    image: ["pos_embed_image", "blocks_image", "image_down", "Reverse_Qformer", "reverse_tokens", "distill_image_proj"],
-    text: ["pos_embed_text", "blocks_text", ...reverse(text.suffix), "distill_text_proj"],
-  };
-  const idle = paintsFrom === "image" ? names.text : names.image;
+const HEADS = {
+  image: ["pos_embed_image", "blocks_image", "image_down", "Reverse_Qformer", "reverse_tokens", "distill_image_proj"],
+  text: ["pos_embed_text", "blocks_text", "Reverse_Qformer_text", "reverse_tokens_text", "distill_text_proj"],
+};
+
+/** Scalars that only training reads, and heads that the config does not name. */
+function isOtherPart(config: ModelConfig): (name: string) => boolean {
+  const idle = [...(config.image ? [] : HEADS.image), ...(config.text ? [] : HEADS.text)];
   const other = new Set<string>([...TEMPERATURES, ...idle]);
-  return (name) => other.has(name) || other.has(name.split(".", 1)[0]!);
+  return (name) => other.has(name) || other.has(name.split(".", 1)[0] ?? "");
 }
 
-function reverse(suffix: string): string[] {
-  return [`Reverse_Qformer${suffix}`, `reverse_tokens${suffix}`];
+async function expectFolder(path: string): Promise<void> {
+  const kind = await kindOf(path);
+  if (!kind) throw new InputError(`${path}: no such model folder. Check the path.`);
+  if (kind !== "folder") throw new InputError(`${path}: expected a model folder, got a file. Name the folder.`);
 }
 
-async function expectFiles(path: string): Promise<void> {
-  const found = await kindOf(path);
-  if (!found) throw new InputError(`${path}: no such model folder. Check the path.`);
-  if (found !== "folder") throw new InputError(`${path}: expected a model folder, got a file. Name the folder.`);
-  const here = await Promise.all(MODEL_FILES.map((name) => exists(join(path, name))));
-  const missing = MODEL_FILES.filter((_, i) => !here[i]);
+async function expectFiles(path: string, names: readonly string[]): Promise<void> {
+  const here = await Promise.all(names.map((name) => exists(join(path, name))));
+  const missing = names.filter((_, i) => !here[i]);
   if (missing.length > 0)
     throw new SetupError(`${path}: expected ${missing.join(", ")}, found none. Copy the whole model folder again.`);
 }
@@ -128,44 +171,37 @@ async function expectFiles(path: string): Promise<void> {
 /** No model is deeper or reads longer texts; a damaged number must not keep the machine busy. */
 const MAX_LAYERS = 1000;
 const MAX_WORDS = 4096;
-const MAX_SIDE = 4096;
 
-/** Numbers that stand in two files must agree, and none may be absurd. */
-function checkSizes(
-  path: string,
-  { config, unet, vae, tokenizer }: Pick<SeedFolder, "config" | "unet" | "vae" | "tokenizer">,
-): void {
+/** Numbers that two files state must agree, and none may be absurd. */
+function checkSizes(path: string, config: ModelConfig, tokenizer: TextTokenizer | undefined): void {
   const { clipWidth, image, text, textEncoder, qformer } = config;
-  const rows: [what: string, expected: number, got: number | undefined][] = [
-    ["image.width in config.json", clipWidth, image.width],
-    ["text.tokens in config.json", textEncoder.maxPositions, text.tokens],
-    ["text.width in config.json", textEncoder.width, text.width],
-    ["textEncoder.vocabulary in config.json", tokenizer.size, textEncoder.vocabulary],
-    ["qformer.vocabulary in config.json", tokenizer.size, qformer.vocabulary],
-    ["crossAttentionDim in unet/config.json", text.width, unet.crossAttentionDim],
-    ["projectionClassEmbeddingsInputDim in unet/config.json", clipWidth, unet.projectionClassEmbeddingsInputDim],
-    ["inChannels in unet/config.json", vae.latentChannels, unet.inChannels],
-    ["outChannels in unet/config.json", vae.latentChannels, unet.outChannels],
-  ];
-  const positions = qformer.maxPositions ?? 0;
-  if (positions < textEncoder.maxPositions)
-    rows.push(["qformer.maxPositions in config.json", textEncoder.maxPositions, positions]);
+  const rows: [what: string, expected: number | undefined, got: number | undefined][] = [];
+  if (textEncoder) {
+    rows.push(["textEncoder.vocabulary", tokenizer?.size, textEncoder.vocabulary]);
+    rows.push(["qformer.vocabulary", tokenizer?.size, qformer.vocabulary]);
+    if (image) rows.push(["image.width", clipWidth, image.width]);
+    if (text) rows.push(["text.tokens", textEncoder.maxPositions, text.tokens]);
+    if (text) rows.push(["text.width", textEncoder.width, text.width]);
+    const positions = qformer.maxPositions ?? 0;
+    if (positions < textEncoder.maxPositions) rows.push(["qformer.maxPositions", textEncoder.maxPositions, positions]);
+  }
   const wrong = rows
     .filter(([, expected, got]) => expected !== got)
-    .map(([what, expected, got]) => `${what}: expected ${expected}, got ${got}`);
-  const limits: [what: string, most: number, got: number][] = [
+    .map(([what, expected, got]) => `${what} in config.json: expected ${expected}, got ${got}`);
+  if (tokenizer && !textEncoder && tokenizer.size > (qformer.vocabulary ?? 0))
+    wrong.push(
+      `qformer.vocabulary in config.json: expected at least ${tokenizer.size}, the tokenizer's, got ${qformer.vocabulary}`,
+    );
+  const limits: [what: string, most: number, got: number | undefined][] = [
     ["vision.depth", MAX_LAYERS, config.vision.depth],
-    ["textEncoder.depth", MAX_LAYERS, textEncoder.depth],
-    ["textEncoder.maxPositions", MAX_WORDS, textEncoder.maxPositions],
+    ["textEncoder.depth", MAX_LAYERS, textEncoder?.depth],
+    ["textEncoder.maxPositions", MAX_WORDS, textEncoder && textLength(config)],
     ["qformer.layers", MAX_LAYERS, qformer.layers],
     ["decoderDepth", MAX_LAYERS, config.decoderDepth],
-    ["image.head.layers", MAX_LAYERS, image.head.kind === "reverse" ? image.head.layers : 0],
-    ["text.layers", MAX_LAYERS, text.layers],
+    ["image.head.layers", MAX_LAYERS, image?.head.kind === "reverse" ? image.head.layers : 0],
+    ["text.layers", MAX_LAYERS, text?.layers],
   ];
-  for (const [what, most, got] of limits)
+  for (const [what, most, got = 0] of limits)
     if (got > most) wrong.push(`${what} in config.json: expected at most ${most}, got ${got}`);
-  const side = paintedSize({ unet, vae });
-  if (side > MAX_SIDE)
-    wrong.push(`sampleSize in unet/config.json: expected pictures of at most ${MAX_SIDE} px, got ${side}`);
   if (wrong.length > 0) throw new InputError(`${path}: ${wrong.slice(0, 5).join("; ")}. Do the files belong together?`);
 }

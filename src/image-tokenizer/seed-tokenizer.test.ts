@@ -84,7 +84,7 @@ describe("pictures to codes", () => {
     for (const name of file.tensors.keys()) weights.set(name, await file.readFloat32(name));
     await file.close();
     const runtime = new Runtime({ threads: 1 });
-    const program = await runtime.compile(graphs.see, mapWeights(weights));
+    const program = await runtime.compile(graphs.encodeImage!, mapWeights(weights));
     const { mean, std } = config.pixels as { mean: [number, number, number]; std: [number, number, number] };
     const data = toTensor([resize(pictures[0]!, 16, 16)], { mean, std });
     const { ids, embedding } = await program.run({ pixels: { shape: [1, 3, 16, 16], data } });
@@ -151,14 +151,14 @@ describe("codes to pictures", () => {
     expect(seen).toEqual(["1/4", "2/4", "3/4", "4/4"]);
   });
 
-  test("captions are painted without codes", async () => {
-    const [a, b] = await tokenizer.paint(["a red cat", "a blue house"]);
+  test("captions are decoded without codes", async () => {
+    const [a, b] = await tokenizer.decodeText(["a red cat", "a blue house"]);
     expect(a!.data).not.toEqual(b!.data);
   });
 
-  test("the text head paints where config.json says so", async () => {
+  test("the text head is decoded where it is the one that is there", async () => {
     const other = join(root, "text");
-    await writeTinyModel(other, { paintsFrom: "text", dtype: "BF16" });
+    await writeTinyModel(other, { head: "text", dtype: "BF16" });
     const text = await SeedTokenizer.fromPretrained(other, { threads: 1 });
     const [a, b] = await text.decode(someCodes);
     await text.close();
@@ -229,27 +229,24 @@ describe("model folders", () => {
   test("every missing file is named", async () => {
     const error = await altered(async (path) => {
       await rm(join(path, "tokenizer.json"));
-      await rm(join(path, "unet"), { recursive: true });
-      await rm(join(path, "vae/model.safetensors"));
+      await rm(join(path, "model.safetensors"));
     });
     expect(error).toMatchObject({
       exitCode: 4,
-      message: expect.stringContaining(
-        "expected tokenizer.json, unet/config.json, unet/model.safetensors, vae/model.safetensors, found none.",
-      ),
+      message: expect.stringContaining("expected model.safetensors, tokenizer.json, found none."),
     });
   });
 
   test("files that do not belong together are told apart", async () => {
-    const error = await edit("unet/config.json", (json: object) => ({ ...json, inChannels: 7 }));
+    const error = await edit("unet/config.json", (json: object) => ({ ...json, out_channels: 7 }));
     expect(error).toMatchObject({
       exitCode: 3,
-      message: expect.stringContaining("inChannels in unet/config.json: expected 6, got 7"),
+      message: expect.stringContaining("out_channels in unet/config.json: expected 6, got 7"),
     });
   });
 
   test("an unknown key of any config is refused", async () => {
-    for (const name of ["config.json", "unet/config.json", "vae/config.json", "scheduler.json"])
+    for (const name of ["config.json", "scheduler/scheduler_config.json"])
       expect(await edit(name, (json: object) => ({ ...json, color: 1 }))).toMatchObject({
         exitCode: 3,
         message: expect.stringContaining("color"),
@@ -263,7 +260,7 @@ describe("model folders", () => {
 
   test("whole numbers as weights are refused by name", async () => {
     const error = await altered(async (path) => {
-      const name = join(path, "unet", "model.safetensors");
+      const name = join(path, "unet", "diffusion_pytorch_model.safetensors");
       const file = await openSafetensors(name);
       const tensors = [...file.tensors].map(([key, { shape }]) => ({
         name: key,
@@ -274,7 +271,7 @@ describe("model folders", () => {
       await file.close();
       await writeSafetensors(name, tensors);
     });
-    expect(String(error)).toMatch(/expected tensors of F32, F16, BF16 or quantized ones, got I32 for unet\./);
+    expect(String(error)).toMatch(/expected tensors of F32, F16, BF16 or quantized ones, got I32 for conv_in\./);
   });
 
   test("weights behind a symbolic link are found, as in the Hugging Face cache", async () => {

@@ -1,26 +1,38 @@
-/** The tokenizer as a library: pictures to 32 causal codes and back, and the spaces around them. */
+/**
+ * The image tokenizer: pictures to 32 causal codes, codes to generation embeddings and pictures, and the spaces around
+ * them. One class for models that were trained here and for imported official weights; `capabilities` says what a folder
+ * can do.
+ */
 import { UsageError } from "../base/errors.ts";
 import { type Codes, checkCodes, codebookHash } from "../codes/index.ts";
-import { type ChannelStats, type RgbImage, resize, toTensor } from "../image/index.ts";
+import type { SamplerName } from "../diffusion/index.ts";
+import { type ChannelStats, CLIP_STATS, type RgbImage, resize, toTensor } from "../image/index.ts";
 import { type ImageSource, loadPicture, type PrepareOptions } from "../image/source.ts";
-import type { PaintOptions } from "../image-decoder/paint-in-batches.ts";
-import { type Hint, Painter } from "../image-decoder/painter.ts";
+import type { EmbeddingKind, GenerationEmbedding } from "../image-decoder/decoder.ts";
+import { DiffusionDecoder, type DiffusionOptions } from "../image-decoder/diffusion-decoder.ts";
 import { modelFolder } from "../io/hub/index.ts";
 import { packagePath } from "../io/paths.ts";
-import type { SeedlingConfig } from "../models/config.ts";
+import type { ModelConfig } from "../models/config.ts";
 import { type BatchOptions, inBatches, rows } from "../runtime/batches.ts";
-import type { Value, WeightSource } from "../runtime/index.ts";
+import type { Value } from "../runtime/index.ts";
 import { Programs } from "../runtime/programs.ts";
-import { downloadOptions, runtimeOptions, type TokenizerLoadOptions } from "../weights/load-options.ts";
+import {
+  downloadOptions,
+  programsOptions,
+  type TokenizerLoadOptions as WeightOptions,
+} from "../weights/load-options.ts";
 import { weightsAs } from "../weights/quantized/weights-as.ts";
+import { type Capability, capabilitiesOf, expectCapability } from "./capabilities.ts";
 import { CodeVectors, type KeepOptions } from "./code-vectors.ts";
-import { isOfficialFolder } from "./official/config.ts";
-import { openSeedFolder, type ProgramName, paintedSize, type SeedFolder } from "./seed-folder.ts";
+import { type ProgramName, textLength } from "./graphs.ts";
+import { openSeedFolder, type SeedFolder } from "./seed-folder.ts";
+import { clipTextOf, padTokens, textFeaturesOf } from "./text-features.ts";
 
 export type { ImageSource, PrepareOptions } from "../image/source.ts";
-export type { PaintOptions } from "../image-decoder/paint-in-batches.ts";
+export type { DecoderOptions } from "../image-decoder/decoder.ts";
 export type { BatchOptions } from "../runtime/batches.ts";
-export type { LoadOptions, TokenizerLoadOptions } from "../weights/load-options.ts";
+export type { LoadOptions } from "../weights/load-options.ts";
+export type { Capability } from "./capabilities.ts";
 export type { KeepOptions } from "./code-vectors.ts";
 
 export interface TokenizedImage {
@@ -31,76 +43,114 @@ export interface TokenizedImage {
 /** The folder of seedling-mini, the model that comes with the package. */
 export const BUNDLED_MODEL = packagePath(new URL("../../models/seedling-mini", import.meta.url));
 
+export interface TokenizerLoadOptions extends WeightOptions {
+  /**
+   * An image decoder in place of the folder's own: a folder in diffusers' layout of Stable Diffusion 1.x (SEED v1) or 2.1
+   * unCLIP (SEED v2), or owner/name of one on the Hub.
+   */
+  readonly decoder?: string;
+  /** The decoder's sampler. Default: what its folder says. */
+  readonly scheduler?: SamplerName;
+  /** The tokenizer.json of bert-base-uncased, for imported weights with a text side. Default: that in the folder. */
+  readonly tokenizer?: string;
+}
+
+export interface EncodeOptions extends BatchOptions, Pick<PrepareOptions, "filter"> {}
+
+export interface TextOptions extends BatchOptions {
+  /** Tokens of a caption that count, begin and end included. Default: as many as the model was trained with. */
+  readonly maxTokens?: number;
+}
+
+export interface DecodeCodesOptions extends Omit<DiffusionOptions, "negative">, KeepOptions {
+  /** The codes of a picture to lead away from. Default: none. */
+  readonly negative?: ArrayLike<number>;
+}
+
+/** Tokens of a caption in stage 1, published. */
+const TRAINED_TOKENS = 32;
+
 export class SeedTokenizer {
-  readonly config: SeedlingConfig;
-  /** Names the codebook by its numbers: codes of another mean other things. */
+  readonly config: ModelConfig;
+  /** What the model can do; anything else is a UsageError that names what it would need. */
+  readonly capabilities: ReadonlySet<Capability>;
+  /** Names the codebook by its numbers: codes of another one mean something else. Empty without a codebook. */
   readonly codebookHash: string;
   readonly #folder: SeedFolder;
   readonly #programs: Programs<ProgramName>;
-  readonly #vectors: CodeVectors;
-  readonly #painter: Painter;
-  #emptyText: Promise<Value> | undefined;
+  readonly #vectors: CodeVectors | undefined;
+  readonly #decoder: DiffusionDecoder | undefined;
 
   /**
    * Opens a model folder, or a model of the Hub by its name (owner/name), and checks all of it; nothing is compiled yet.
-   * @throws SetupError if a file is missing, InputError if one is damaged or they do not belong together; UsageError for
-   * imported SEED weights, which OfficialSeed opens, and for a dtype that the folder cannot give.
+   * @throws SetupError if a file is missing, InputError if one is damaged or they do not belong together; UsageError for a
+   * dtype that the folder cannot give.
    */
   static async fromPretrained(
     idOrFolder: string = BUNDLED_MODEL,
     options: TokenizerLoadOptions = {},
   ): Promise<SeedTokenizer> {
-    const folder = await modelFolder(idOrFolder, downloadOptions(options));
-    options.onProgress?.(`opening ${folder}`);
-    if (await isOfficialFolder(folder))
-      throw new UsageError(
-        `${folder}: expected a model that was trained here, got imported SEED weights. Open them with OfficialSeed.fromPretrained.`,
-      );
-    const opened = await openSeedFolder(folder);
-    const table = await opened.weights.read("quantize.embedding.weight");
-    const vectors = new CodeVectors(table, opened.config.codebook.width);
-    const { dtype } = options;
+    const path = await modelFolder(idOrFolder, downloadOptions(options));
+    options.onProgress?.(`opening ${path}`);
+    const { decoder: elsewhere, scheduler, tokenizer, dtype } = options;
+    const opened = await openSeedFolder(path, { tokenizer, scheduler, withoutDecoder: elsewhere !== undefined });
+    const { codebook } = opened.config;
+    const table = codebook && (await opened.weights.read("quantize.embedding.weight"));
+    const vectors = table && new CodeVectors(table, codebook.width);
     if (dtype === "int8") options.onProgress?.("rounding weights to 8 bits");
-    // The autoencoder is nearly all convolutions, which stay as they are.
-    const { unet, vae: _, ...graphs } = opened.graphs;
-    const weights = await weightsAs(dtype, opened.weights, Object.values(graphs));
-    const unetWeights = await weightsAs(dtype, opened.unetWeights, [unet]);
-    return new SeedTokenizer({ ...opened, weights, unetWeights }, vectors, codebookHash(table), options);
+    const weights = await weightsAs(dtype, opened.weights, Object.values(opened.graphs));
+    const folder = { ...opened, weights };
+    const { graphs } = folder;
+    const programs = new Programs<ProgramName>(
+      (name) => ({ outputs: graphs[name]!, weights }),
+      programsOptions(options),
+    );
+    const parent = { features: textFeaturesOf(folder, programs), programs };
+    const decoder =
+      elsewhere !== undefined
+        ? await DiffusionDecoder.fromPretrained(elsewhere, { ...options, dtype: undefined })
+        : folder.decoder && (await DiffusionDecoder.open(folder.decoder, options, parent));
+    return new SeedTokenizer(folder, { programs, vectors, decoder });
   }
 
-  private constructor(folder: SeedFolder, vectors: CodeVectors, hash: string, options: TokenizerLoadOptions) {
+  private constructor(
+    folder: SeedFolder,
+    parts: { programs: Programs<ProgramName>; vectors?: CodeVectors; decoder?: DiffusionDecoder },
+  ) {
+    const { programs, vectors, decoder } = parts;
     this.config = folder.config;
-    this.codebookHash = hash;
+    this.codebookHash = vectors ? codebookHash(vectors.table) : "";
     this.#folder = folder;
+    this.#programs = programs;
     this.#vectors = vectors;
-    const { graphs, weights, unetWeights, vaeWeights } = folder;
-    const own: Partial<Record<ProgramName, WeightSource>> = { unet: unetWeights, vae: vaeWeights };
-    this.#programs = new Programs(
-      (name) => ({ outputs: graphs[name], weights: own[name] ?? weights }),
-      runtimeOptions(options),
-      (name) => options.onProgress?.(`compiling ${name}`),
-    );
-    this.#painter = new Painter(folder, this.#programs, () => this.#noText());
+    this.#decoder = decoder;
+    const text = decoder?.accepts.includes("text") && (folder.graphs.clipText !== undefined || decoder.hasTextEncoder);
+    this.capabilities = capabilitiesOf(folder, { codes: this.#head !== undefined, text: text ?? false });
+  }
+
+  /** @throws UsageError naming what the model would need, if it cannot do this */
+  expect(wanted: Capability): void {
+    expectCapability(this.#folder.path, this.capabilities, wanted);
   }
 
   /** The codebook's vectors, f32 [codes,E]. Not to be changed. */
   get codebook(): Float32Array {
-    return this.#vectors.table;
+    return this.#vectors?.table ?? new Float32Array(0);
   }
 
-  /** Number of codes in the codebook; a code is in 0..codebookSize-1. */
+  /** Number of codes in the codebook; a code is in 0..codebookSize-1. 0 if there is no codebook, as in BLIP-2. */
   get codebookSize(): number {
-    return this.config.codebook.codes;
+    return this.config.codebook?.codes ?? 0;
   }
 
-  /** Rows and columns of the pictures that are painted, px. */
-  get paintedSize(): number {
-    return paintedSize(this.#folder);
+  /** Rows and columns of decoded pictures, px; 0 without an image decoder. */
+  get decodedSize(): number {
+    return this.#decoder?.imageSize ?? 0;
   }
 
   /**
    * The picture as the model sees it: decoded, then squashed to its square exactly as Pillow does.
-   * @throws InputError if the bytes are no picture; SetupError if the file is missing.
+   * @throws InputError if the bytes are no picture or the file is missing.
    */
   async prepare(source: ImageSource, options: PrepareOptions = {}): Promise<RgbImage> {
     const size = this.config.vision.imageSize;
@@ -108,101 +158,147 @@ export class SeedTokenizer {
   }
 
   /** Pictures -> 32 codes each. */
-  async encode(images: readonly ImageSource[], options: BatchOptions = {}): Promise<TokenizedImage[]> {
-    return rows<Int32Array>(await this.#see(images, options, "see", "ids")).map((codes) => ({ codes }));
+  async encode(images: readonly ImageSource[], options: EncodeOptions = {}): Promise<TokenizedImage[]> {
+    this.expect("encode");
+    return rows<Int32Array>(await this.#see(images, options, "encodeImage", "ids")).map((codes) => ({ codes }));
   }
 
-  /** Pictures -> the Causal Q-Former's last embedding in the space it shares with captions: unit vectors f32 [F]. */
-  async embed(images: readonly ImageSource[], options: BatchOptions = {}): Promise<Float32Array[]> {
-    return rows(await this.#see(images, options, "see", "embedding"));
+  /** Pictures -> the last causal embedding in the space that it shares with captions: unit vectors f32 [F]. */
+  async embed(images: readonly ImageSource[], options: EncodeOptions = {}): Promise<Float32Array[]> {
+    this.expect("embed");
+    return rows(await this.#see(images, options, "encodeImage", "embedding"));
   }
 
-  /** Captions -> unit vectors f32 [F] of the same space. Words beyond the model's length are cut off. */
-  async embedText(captions: readonly string[], options: BatchOptions = {}): Promise<Float32Array[]> {
-    const L = this.config.textEncoder.maxPositions;
+  /**
+   * Captions -> unit vectors f32 [F] of the same space. What is longer than `maxTokens` is cut off.
+   * @throws UsageError if the model reads fewer tokens than that
+   */
+  async embedText(captions: readonly string[], { maxTokens, ...options }: TextOptions = {}): Promise<Float32Array[]> {
+    this.expect("embedText");
+    const tokenizer = this.#folder.tokenizer!;
+    const L = textLength(this.config);
+    const tokens = maxTokens ?? Math.min(L, this.config.textEncoder ? L : TRAINED_TOKENS);
+    if (!Number.isInteger(tokens) || tokens < 2 || tokens > L)
+      throw new UsageError(`maxTokens: expected a whole number from 2 to ${L}, got ${tokens}.`);
     const parts = await inBatches(captions, options, async (chunk) => {
-      const { ids, mask } = this.#folder.tokenizer.encode(chunk, L);
       const shape = [chunk.length, L];
-      return (await this.#programs.run("read", { ids: { shape, data: ids }, mask: { shape, data: mask } })).embedding!;
+      const { ids, mask } = tokenizer.encode(chunk, tokens);
+      const value = (data: Int32Array): Value => ({ shape, data: padTokens(data, tokens, L) });
+      const feeds = { ids: value(ids), mask: value(mask) };
+      return (await this.#programs.run("encodeText", feeds)).embedding!;
     });
     return rows(parts);
   }
 
-  /** Codes -> unit vectors f32 [F] of the same space, from the reconstructed embeddings: search with codes alone. */
+  /** Codes -> unit vectors f32 [F] of the same space, from the rebuilt causal embeddings: search with codes alone. */
   async embedCodes(
     codes: readonly ArrayLike<number>[],
     options: BatchOptions & KeepOptions = {},
   ): Promise<Float32Array[]> {
+    this.expect("embedCodes");
     const parts = await inBatches(this.#check(codes), options, async (chunk) => {
-      return (await this.#programs.run("recall", { vectors: this.#vectors.lookUp(chunk, options) })).embedding!;
+      return (await this.#programs.run("embedCodes", { vectors: this.#lookUp(chunk, options) })).embedding!;
     });
     return rows(parts);
   }
 
+  /**
+   * Codes -> what an image decoder is conditioned on: an image embedding [width] (v2), or text features [tokens,width]
+   * (v1). Default of `head`: what the decoder of the model reads, else the image embedding if there is one.
+   * @throws InputError for a code outside the codebook; UsageError if the model has no such head.
+   */
+  async generationEmbeddings(
+    codes: readonly ArrayLike<number>[],
+    { head, ...options }: BatchOptions & KeepOptions & { readonly head?: EmbeddingKind } = {},
+  ): Promise<GenerationEmbedding[]> {
+    this.expect("generationEmbeddings");
+    const kind = head ?? this.#head ?? (this.config.image ? "image" : "text");
+    if (!this.config[kind])
+      throw new UsageError(
+        `${this.#folder.path}: expected a head for ${kind}, found none. Import a checkpoint that has distill_${kind}_proj.weight.`,
+      );
+    const parts = await inBatches(this.#check(codes), options, async (chunk) => {
+      return (await this.#programs.run("generationEmbedding", { vectors: this.#lookUp(chunk, options) }, [kind]))[
+        kind
+      ]!;
+    });
+    const shape = parts[0]?.shape.slice(1) ?? [];
+    return rows<Float32Array>(parts).map((data) => ({ shape, data }));
+  }
+
   /** Pictures -> the frozen CLIP pair's image embedding, f32 [Fc], not normalized. */
-  async clipImage(images: readonly ImageSource[], options: BatchOptions = {}): Promise<Float32Array[]> {
+  async clipImage(images: readonly ImageSource[], options: EncodeOptions = {}): Promise<Float32Array[]> {
+    this.expect("clipImage");
     return rows(await this.#see(images, options, "clipImage", "embedding"));
   }
 
   /** Captions -> the frozen CLIP pair's text embedding, f32 [Fc], not normalized. */
   async clipText(captions: readonly string[], options: BatchOptions = {}): Promise<Float32Array[]> {
-    const parts = await inBatches(captions, options, async (chunk) => (await this.#caption(chunk)).embedding!);
+    this.expect("clipText");
+    const parts = await inBatches(captions, options, async (chunk) => {
+      return (await clipTextOf(this.#folder, this.#programs, chunk)).embedding;
+    });
     return rows(parts);
   }
 
   /**
-   * Codes -> painted pictures. The same codes, seed and settings give the same picture, whatever else is in the batch.
+   * Codes -> pictures. The same codes, seed and settings give the same picture, whatever else is in the batch.
    * @throws InputError for a code outside the codebook or another number of codes than 32.
    */
-  async decode(codes: readonly ArrayLike<number>[], options: PaintOptions & KeepOptions = {}): Promise<RgbImage[]> {
-    const checked = this.#check(codes);
-    const hint = async (start: number, size: number): Promise<Hint> => {
-      const vectors = this.#vectors.lookUp(checked.slice(start, start + size), options);
-      return (await this.#programs.run("imagine", { vectors })) as unknown as Hint;
-    };
-    return this.#painter.paint(codes.length, hint, options);
+  async decode(codes: readonly ArrayLike<number>[], options: DecodeCodesOptions = {}): Promise<RgbImage[]> {
+    const decoder = this.#expectDecoder("decode");
+    const { keep, rest, negative, ...sampling } = options;
+    const head = this.#head;
+    const { batch, signal } = sampling;
+    const embeddings = await this.generationEmbeddings(codes, { head, keep, rest, batch: batch ?? 8, signal });
+    const [away] = negative ? await this.generationEmbeddings([negative], { head }) : [];
+    return decoder.decode(embeddings, { ...sampling, negative: away });
   }
 
-  /** Captions -> painted pictures, straight from the text encoder: what the codes are measured against. */
-  async paint(captions: readonly string[], options: PaintOptions = {}): Promise<RgbImage[]> {
-    const hint = async (start: number, size: number): Promise<Hint> => ({
-      text: (await this.#caption(captions.slice(start, start + size))).features!,
-    });
-    return this.#painter.paint(captions.length, hint, options);
+  /** Captions -> pictures, straight from the text features that a decoder reads: what codes are measured against. */
+  async decodeText(captions: readonly string[], options: DiffusionOptions = {}): Promise<RgbImage[]> {
+    const decoder = this.#expectDecoder("decodeText");
+    const own = decoder.hasTextEncoder ? undefined : textFeaturesOf(this.#folder, this.#programs);
+    const features = own ?? ((texts: readonly string[], batch: BatchOptions) => decoder.features(texts, batch));
+    return decoder.decode(await features(captions, { batch: options.batch ?? 8, signal: options.signal }), options);
   }
 
-  /** Ends the worker thread. Calls that are under way fail. */
-  close(): Promise<void> {
-    return this.#programs.close();
+  /** Ends the worker threads. Calls that are under way fail. */
+  async close(): Promise<void> {
+    await this.#decoder?.close();
+    await this.#programs.close();
+  }
+
+  #expectDecoder(wanted: Capability): DiffusionDecoder {
+    this.expect(wanted);
+    if (this.#decoder) return this.#decoder;
+    throw new UsageError(`${this.#folder.path}: expected an image decoder, found none. Name one as \`decoder\`.`);
+  }
+
+  /** The kind of embedding that codes are decoded by. */
+  get #head(): EmbeddingKind | undefined {
+    if (!this.#folder.graphs.generationEmbedding) return undefined;
+    return this.#decoder?.accepts.find((kind) => this.config[kind] !== undefined);
   }
 
   #see(
     images: readonly ImageSource[],
-    options: BatchOptions,
-    program: "see" | "clipImage",
+    { filter, ...options }: EncodeOptions,
+    program: "encodeImage" | "clipImage",
     output: string,
   ): Promise<Value[]> {
     const size = this.config.vision.imageSize;
-    const { mean, std } = this.config.pixels;
+    const stats = (this.config.pixels ?? CLIP_STATS) as ChannelStats;
     return inBatches(images, options, async (chunk) => {
       const prepared: RgbImage[] = [];
-      for (const image of chunk) prepared.push(await this.prepare(image)); // one by one: a picture may be very large
-      const data = toTensor(prepared, { mean, std } as unknown as ChannelStats);
-      return (await this.#programs.run(program, { pixels: { shape: [chunk.length, 3, size, size], data } }))[output]!;
+      for (const image of chunk) prepared.push(await this.prepare(image, { filter })); // one by one: one may be very large
+      const pixels = { shape: [chunk.length, 3, size, size], data: toTensor(prepared, stats) };
+      return (await this.#programs.run(program, { pixels }, [output]))[output]!;
     });
   }
 
-  async #caption(captions: readonly string[]): Promise<{ features: Value; embedding: Value }> {
-    const L = this.config.textEncoder.maxPositions;
-    const { ids, end } = this.#folder.tokenizer.encode(captions, L);
-    const B = captions.length;
-    const feeds = { ids: { shape: [B, L], data: ids }, end: { shape: [B], data: end } };
-    return (await this.#programs.run("clipText", feeds)) as { features: Value; embedding: Value };
-  }
-
-  #noText(): Promise<Value> {
-    this.#emptyText ??= this.#caption([""]).then(({ features }) => features);
-    return this.#emptyText;
+  #lookUp(codes: readonly Codes[], options: KeepOptions): Value {
+    return this.#vectors!.lookUp(codes, options);
   }
 
   #check(codes: readonly ArrayLike<number>[]): Codes[] {

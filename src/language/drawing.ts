@@ -3,7 +3,7 @@ import { InputError, UsageError } from "../base/errors.ts";
 import { withDefaults } from "../base/with-defaults.ts";
 import type { Codes } from "../codes/index.ts";
 import type { RgbImage } from "../image/index.ts";
-import type { PaintOptions } from "../image-tokenizer/seed-tokenizer.ts";
+import type { DecoderOptions } from "../image-decoder/decoder.ts";
 import { codeOf } from "../text/index.ts";
 import { type ChatModel, collect, PICTURE_TOKENS, SAMPLING, textOf } from "./chat-model.ts";
 import { type DrawingNote, drawingPng, MAX_PROMPT } from "./drawing-note.ts";
@@ -82,7 +82,7 @@ export function decodingOptions({
   guidanceScale,
   onStep,
   signal,
-}: Pick<PaintOptions, "steps" | "guidanceScale" | "onStep" | "signal">): PaintOptions {
+}: Pick<DecoderOptions, "steps" | "guidanceScale" | "onStep" | "signal">): DecoderOptions {
   // One at a time, so that a picture is the same bit for bit, whatever is decoded with it.
   return { batch: 1, steps, guidanceScale, onStep, signal };
 }

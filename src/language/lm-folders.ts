@@ -1,7 +1,7 @@
 /** Where the parts of a model that sees and draws lie: pictures, the base language model, the adapter. */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
-import { MODEL_FILES } from "../image-tokenizer/seed-folder.ts";
+import { modelFiles } from "../image-tokenizer/seed-folder.ts";
 import { exists } from "../io/files.ts";
 import { type DownloadOptions, localFile, parseHubFile } from "../io/hub/index.ts";
 import { parseWith } from "../io/json-file.ts";
@@ -53,7 +53,7 @@ async function expectThere(path: string, what: string, fix: string): Promise<voi
 /** Files of a model folder -> hash of each: everything that a painted picture depends on besides codes and settings. */
 export async function painterHashes(model: string): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
-  for (const name of MODEL_FILES) hashes[name] = await fileHash(join(model, name));
+  for (const name of await modelFiles(model)) hashes[name] = await fileHash(join(model, name));
   return hashes;
 }
 

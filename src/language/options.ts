@@ -1,6 +1,7 @@
 /** What the methods of `SeedLanguageModel` take and return. */
 import type { Codes } from "../codes/index.ts";
-import type { BatchOptions, ImageSource, LoadOptions, PaintOptions } from "../image-tokenizer/seed-tokenizer.ts";
+import type { DecoderOptions } from "../image-decoder/decoder.ts";
+import type { BatchOptions, ImageSource, LoadOptions } from "../image-tokenizer/seed-tokenizer.ts";
 import type { ChatTurn } from "../text/index.ts";
 import type { Drawing } from "./drawing.ts";
 import type { GenerateOptions, ImageMode } from "./generation/index.ts";
@@ -72,7 +73,7 @@ export interface Reply {
 }
 
 /** How a drawing is decoded to pixels. */
-export type DecodingOptions = Pick<PaintOptions, "steps" | "guidanceScale" | "onStep">;
+export type DecodingOptions = Pick<DecoderOptions, "steps" | "guidanceScale" | "onStep">;
 
 export interface DrawOptions extends ReplyOptions, DecodingOptions {
   /** Number of pictures, of seeds `seed`, `seed` + 1, ..; with beams the best ones, at most as many as beams. Default 1. */

@@ -1,12 +1,12 @@
 /** The frozen CLIP pair of a Seedling folder: what a picture and what a caption say, in one space. */
 import type { Params, Tensor } from "../graph/index.ts";
 import { pooledImageEmbedding, textEmbedding, textEncoder } from "./clip.ts";
-import { type SeedlingConfig, textEncoderConfig } from "./config.ts";
-import { evaVit, type VitConfig } from "./eva-vit.ts";
+import type { SeedlingConfig } from "./config.ts";
+import { evaVit } from "./eva-vit.ts";
 
 /** pixels: f32 [B,3,Y,X] -> clip image embedding f32 [B,F]. */
-export function clipImage(p: Params, pixels: Tensor, config: SeedlingConfig): Tensor {
-  const tokens = evaVit(p.at("visual_encoder"), pixels, config.vision as VitConfig);
+export function clipImage(p: Params, pixels: Tensor, config: Pick<SeedlingConfig, "vision" | "clipWidth">): Tensor {
+  const tokens = evaVit(p.at("visual_encoder"), pixels, config.vision);
   return pooledImageEmbedding(p.at("clip"), tokens, config.clipWidth);
 }
 
@@ -15,8 +15,8 @@ export function clipText(
   p: Params,
   ids: Tensor,
   end: Tensor,
-  config: SeedlingConfig,
+  config: Pick<SeedlingConfig, "textEncoder" | "clipWidth">,
 ): { features: Tensor; embedding: Tensor } {
-  const features = textEncoder(p.at("text_model"), ids, textEncoderConfig(config));
+  const features = textEncoder(p.at("text_model"), ids, config.textEncoder);
   return { features, embedding: textEmbedding(p.at("clip"), features, end, config.clipWidth) };
 }

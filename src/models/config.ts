@@ -1,8 +1,9 @@
-/** config.json of a Seedling folder: every size of the chain, checked when it is read. */
+/** config.json of a model folder: the sizes of every part that the folder holds, checked when it is read. */
 import { z } from "zod";
-import { InputError } from "../base/errors.ts";
-import type { TextEncoderConfig } from "./clip.ts";
+import { parseWith } from "../base/parse-with.ts";
 import type { SeedConfig } from "./seed-tokenizer.ts";
+
+export const FORMAT = "seedling-2";
 
 export const count = z.int().min(1).max(1_000_000);
 
@@ -33,7 +34,7 @@ const textEncoder = z.strictObject({
   eps: z.number().optional(),
 });
 
-export const qformer = z.strictObject({
+const qformer = z.strictObject({
   hidden: count,
   heads: count,
   layers: count,
@@ -50,61 +51,74 @@ const imageHead = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("reverse"), layers: count }),
 ]);
 
-export const codebook = z.strictObject({
+const codebook = z.strictObject({
   codes: z.int().min(2).max(8192),
   width: count,
   beta: z.number().optional(),
 });
 
-export const image = z.strictObject({ width: count, head: imageHead });
+const image = z.strictObject({ width: count, head: imageHead });
 
-export const text = z.strictObject({ tokens: count, width: count, layers: count, suffix: z.enum(["", "_text"]) });
+const text = z.strictObject({ tokens: count, width: count, layers: count });
 
-const schema = z.strictObject({
-  format: z.literal("seedling-1"),
-  /** Normalization of pixels in 0..1. */
-  pixels: z.strictObject({ mean: z.array(z.number()).length(3), std: z.array(z.number()).length(3) }),
+const stats = z.array(z.number()).length(3);
+
+/** What every model has: a tower and a Q-Former. */
+const base = {
+  format: z.literal(FORMAT),
   vision,
-  /** Width of the space that pictures and captions share. */
-  clipWidth: count,
-  textEncoder,
+  /** With `vocabulary` and `maxPositions` it also reads text. */
   qformer,
+};
+
+const parts = {
+  /** Normalization of pixels in 0..1. Default: CLIP's. */
+  pixels: z.strictObject({ mean: stats, std: stats }),
+  /** Width of the space in which the last causal embedding meets captions (stage 1). */
+  contrastiveWidth: count,
   codebook,
+  /** Blocks of each decoder of the codes, and their heads. */
   decoderDepth: count,
   decoderHeads: count,
+  /** The heads that turn codes into generation embeddings. */
   image,
   text,
-  contrastiveWidth: count,
-  /** Which head speaks to the diffusion model. */
-  paintsFrom: z.enum(["image", "text"]),
-});
+  /** The CLIP pair of a model that was trained here: width of its space, and its text encoder. */
+  clipWidth: count,
+  textEncoder,
+};
 
-/** Architecture of a whole chain: CLIP pair, SEED tokenizer, and which of its heads paints. */
-export type SeedlingConfig = z.infer<typeof schema>;
+const folder = z
+  .strictObject({
+    ...base,
+    ...z.object(parts).partial().shape,
+    /** Do the codes rebuild the causal embeddings? Default: if there is a codebook. */
+    reconstructs: z.boolean().optional(),
+  })
+  .refine((c) => !c.codebook || (c.decoderDepth && c.decoderHeads), {
+    error: "expected decoderDepth and decoderHeads beside codebook",
+  })
+  .refine((c) => (c.clipWidth === undefined) === (c.textEncoder === undefined), {
+    error: "expected clipWidth and textEncoder together",
+  });
+
+/** What a folder holds. A part that is absent is not there. */
+export type ModelConfig = z.infer<typeof folder>;
 
 /** @throws InputError naming every wrong or unknown key. */
-export function parseSeedlingConfig(json: unknown, where: string): SeedlingConfig {
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => `${issue.path.join(".") || "top level"}: ${issue.message}`);
-  throw new InputError(`${where}: ${problems.slice(0, 5).join("; ")}. Compare with models/seedling-mini/config.json.`);
-}
+export const parseModelConfig: (json: unknown, where: string) => ModelConfig = parseWith(folder);
 
-/** The part that the SEED functions take. */
-export function seedConfig(config: SeedlingConfig): SeedConfig {
-  const { vision, qformer, codebook, decoderDepth, decoderHeads, image, text, contrastiveWidth } = config;
-  return {
-    vision: vision as SeedConfig["vision"],
-    qformer: qformer as SeedConfig["qformer"],
-    codebook: codebook as SeedConfig["codebook"],
-    decoderDepth,
-    decoderHeads,
-    image,
-    text,
-    contrastiveWidth,
-  };
-}
+const whole = z.strictObject({ ...base, ...parts });
 
-export function textEncoderConfig(config: SeedlingConfig): TextEncoderConfig {
-  return config.textEncoder as TextEncoderConfig;
+/** A whole chain, as it is trained here: CLIP pair and SEED tokenizer with both heads. */
+export type SeedlingConfig = z.infer<typeof whole>;
+
+/** @throws InputError naming every wrong or unknown key. */
+export const parseSeedlingConfig: (json: unknown, where: string) => SeedlingConfig = parseWith(whole);
+
+/** The part that the SEED functions take. Without a codebook nothing may be built from the sizes of one. */
+export function seedConfig(config: ModelConfig | SeedlingConfig): SeedConfig {
+  const { vision, qformer, image, text, contrastiveWidth } = config;
+  const { codebook = { codes: 1, width: 1 }, decoderDepth = 1, decoderHeads = 1 } = config;
+  return { vision, qformer, codebook, decoderDepth, decoderHeads, image, text, contrastiveWidth };
 }

@@ -69,6 +69,7 @@ const parseVae = parseWith(
     layers_per_block: layers,
     norm_num_groups: count.default(32),
     scaling_factor: z.number().positive().default(0.18215),
+    patch_size: count.max(64).nullish(),
     down_block_types: z.array(z.literal("DownEncoderBlock2D")),
     up_block_types: z.array(z.literal("UpDecoderBlock2D")),
     act_fn: only("silu"),
@@ -131,5 +132,6 @@ export function readVaeConfig(json: unknown, where: string): VaeConfig {
     layersPerBlock: config.layers_per_block,
     normNumGroups: config.norm_num_groups,
     scalingFactor: config.scaling_factor,
+    patchSize: config.patch_size ?? 1,
   };
 }

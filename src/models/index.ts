@@ -4,7 +4,7 @@ export { type TextEncoderConfig, textEmbedding, textEncoder } from "./clip.ts";
 export { readClipTextConfig, readClipVisionConfig } from "./clip-config.ts";
 export { clipImage, clipText } from "./clip-pair.ts";
 export { type ClipVisionConfig, clipVision } from "./clip-vision.ts";
-export { parseSeedlingConfig, type SeedlingConfig, seedConfig, textEncoderConfig } from "./config.ts";
+export { type ModelConfig, parseModelConfig, parseSeedlingConfig, type SeedlingConfig, seedConfig } from "./config.ts";
 export { imageFeature, textFeature } from "./contrastive.ts";
 export { readUnetConfig, readVaeConfig } from "./diffusers-config.ts";
 export { evaVit, type VitConfig } from "./eva-vit.ts";
@@ -13,7 +13,6 @@ export { type LlamaConfig, llama, llamaLogits } from "./llama.ts";
 export { type LmConfig, readLmConfig, writeLmConfig } from "./lm-config.ts";
 export { type LoraConfig, LoraParams, mergeLora, SEED_LORA, SEED_LORA_OPT } from "./lora.ts";
 export { type OptConfig, opt, optLogits } from "./opt.ts";
-export { type PixelVaeConfig, pixelVaeDecode, pixelVaeEncode } from "./pixel-vae.ts";
 export { type QFormerConfig, qformer } from "./qformer.ts";
 export { type CodebookConfig, type Quantized, vectorQuantize } from "./quantizer.ts";
 export {

@@ -28,13 +28,8 @@ export interface SeedConfig {
   readonly decoderHeads: number;
   /** v2: width of the image embedding and the head that makes it. */
   readonly image?: { readonly width: number; readonly head: ImageHead };
-  /** v1: text features [tokens,width] by a Reverse Q-Former. `suffix` of the keys: "" in v1, "_text" in stage 2. */
-  readonly text?: {
-    readonly tokens: number;
-    readonly width: number;
-    readonly layers: number;
-    readonly suffix: "" | "_text";
-  };
+  /** v1: text features [tokens,width] by a Reverse Q-Former. */
+  readonly text?: { readonly tokens: number; readonly width: number; readonly layers: number };
   /** Stage 1: width of the contrastive space. */
   readonly contrastiveWidth?: number;
 }
@@ -80,12 +75,12 @@ export function decodeVectors(p: Params, zq: Tensor, config: SeedConfig): Tensor
   return decodeTask(p, zq, config.qformer.hidden);
 }
 
-/** A transformer over u with its own positions. Keys `pos_embed<suffix>`, `blocks<suffix>.i`. u: [B,32,D] -> same. */
-function decoder(p: Params, u: Tensor, config: SeedConfig, suffix: string, name: string): Tensor {
+/** A transformer over u with its own positions. Keys `pos_embed<kind>`, `blocks<kind>.i`. u: [B,32,D] -> same. */
+function decoder(p: Params, u: Tensor, config: SeedConfig, kind: "" | "_image" | "_text", name: string): Tensor {
   const D = config.qformer.hidden;
-  let x = u.add(p.get(`pos_embed${suffix}`, [1, QUERIES, D], zeros));
+  let x = u.add(p.get(`pos_embed${kind}`, [1, QUERIES, D], zeros));
   for (let i = 0; i < config.decoderDepth; i++) {
-    x = block(p.at(`blocks${suffix}`, i), x, { heads: config.decoderHeads, hidden: 4 * D, eps: 1e-6, qkvBias: "all" });
+    x = block(p.at(`blocks${kind}`, i), x, { heads: config.decoderHeads, hidden: 4 * D, eps: 1e-6, qkvBias: "all" });
     p.tap(`${name}.${i}`, x);
   }
   return x;
@@ -111,7 +106,7 @@ export function imageEmbedding(p: Params, u: Tensor, config: SeedConfig): Tensor
     p.tap("detok.image_down.out", h);
     return linear(p.at("distill_image_proj"), h.reshape([B, QUERIES * head.dims[2]]), width);
   }
-  const out = reverseQFormer(p, x, config, { tokens: 1, layers: head.layers, suffix: "" }, "detok.reverse");
+  const out = reverseQFormer(p, x, config, { tokens: 1, layers: head.layers, kind: "" }, "detok.reverse");
   return linear(p.at("distill_image_proj"), out.reshape([B, config.qformer.hidden]), width);
 }
 
@@ -119,19 +114,22 @@ export function imageEmbedding(p: Params, u: Tensor, config: SeedConfig): Tensor
 export function textFeatures(p: Params, u: Tensor, config: SeedConfig): Tensor {
   const text = config.text!;
   const x = decoder(p, u, config, "_text", "blocks_text");
-  const out = reverseQFormer(p, x, config, text, "reverse");
+  const out = reverseQFormer(p, x, config, { ...text, kind: "_text" }, "reverse");
   return linear(p.at("distill_text_proj"), out, text.width);
 }
 
-/** A bidirectional Q-Former whose learned queries read the decoded vectors. x: [B,32,D] -> [B,tokens,D]. */
+/**
+ * A bidirectional Q-Former whose learned queries read the decoded vectors. x: [B,32,D] -> [B,tokens,D].
+ * Keys `reverse_tokens<kind>`, `Reverse_Qformer<kind>.bert.*`.
+ */
 function reverseQFormer(
   p: Params,
   x: Tensor,
   config: SeedConfig,
-  { tokens, layers, suffix }: { tokens: number; layers: number; suffix: string },
+  { tokens, layers, kind }: { tokens: number; layers: number; kind: "" | "_text" },
   name: string,
 ): Tensor {
-  const queries = p.get(`reverse_tokens${suffix}`, [1, tokens, config.qformer.hidden], normal(0.02));
+  const queries = p.get(`reverse_tokens${kind}`, [1, tokens, config.qformer.hidden], normal(0.02));
   const reverse = { ...config.qformer, layers, causal: false };
-  return qformer(p.at(`Reverse_Qformer${suffix}`, "bert"), reverse, { queries, features: x, name });
+  return qformer(p.at(`Reverse_Qformer${kind}`, "bert"), reverse, { queries, features: x, name });
 }

@@ -3,7 +3,7 @@
  * One code for Stable Diffusion 1.x, 2.x, 2.1 unCLIP and the mini model. Rombach et al. 2022.
  */
 import { ShapeError } from "../base/errors.ts";
-import { concat, normal, type Params, type Tensor, zeros } from "../graph/index.ts";
+import { concat, type Params, type Tensor, zeros } from "../graph/index.ts";
 import { conv2d, groupNorm } from "../nn/index.ts";
 import { dense, resnet, sinusoid, upsample } from "./resnet2d.ts";
 import { spatialTransformer } from "./spatial-transformer.ts";
@@ -12,6 +12,7 @@ import { spatialTransformer } from "./spatial-transformer.ts";
 export interface UnetConfig {
   /** Rows and columns of the latents. */
   readonly sampleSize: number;
+  /** Those of the latents, and of the conditioning that the caller concatenates to them, if any. */
   readonly inChannels: number;
   readonly outChannels: number;
   /** Width of each level. */
@@ -37,19 +38,12 @@ export interface UnetConfig {
   readonly classEmbedType?: "projection";
   /** Width E of that vector. */
   readonly projectionClassEmbeddingsInputDim?: number;
-  /**
-   * Ours: the class vector is also laid out over the places, as that many channels beside the latents. A vector added to
-   * every place alike tells a small model little about where things are. Then latents have exactly `sampleSize` rows.
-   */
-  readonly hintChannels?: number;
-  /** Ours: a learned vector a place after the first convolution, so that a small model knows where it is. Default false. */
-  readonly placeEmbedding?: boolean;
 }
 
 /**
- * x: f32 [B,C,Y,X] noisy latents, timesteps: f32 [B], context: f32 [B,S,Dc], classEmbedding: f32 [B,E] for
- * `classEmbedType` "projection" -> f32 [B,outChannels,Y,X], what the prediction type of the noise schedule says.
- * B may be symbolic; Y and X must be multiples of 2^(levels - 1). The last convolution starts at zero.
+ * x: f32 [B,C,Y,X] noisy latents (and the channels of a conditioning behind them), timesteps: f32 [B], context: f32
+ * [B,S,Dc], classEmbedding: f32 [B,E] for `classEmbedType` "projection" -> f32 [B,outChannels,Y,X], what the prediction
+ * type of the noise schedule says. B may be symbolic; Y and X must be multiples of 2^(levels - 1).
  * @throws ShapeError if sizes do not fit, or the class vector is missing or not wanted.
  */
 export function unet(
@@ -60,10 +54,23 @@ export function unet(
   config: UnetConfig,
   classEmbedding?: Tensor,
 ): Tensor {
+  checkSizes(x, context, config);
+  const h = conv2d(p.at("conv_in"), x, config.blockOutChannels[0]!, { kernel: 3 });
+  return unetBody(p, h, timesteps, context, config, classEmbedding);
+}
+
+/** Everything after the first convolution, of which first: f32 [B,D,Y,X] is the result. The last convolution starts at zero. */
+export function unetBody(
+  p: Params,
+  first: Tensor,
+  timesteps: Tensor,
+  context: Tensor,
+  config: UnetConfig,
+  classEmbedding?: Tensor,
+): Tensor {
   const { blockOutChannels: widths, layersPerBlock, attentionHeads, outChannels } = config;
   const { useLinearProjection = false, normNumGroups: groups = 32, normEps: eps = 1e-5 } = config;
   const levels = widths.length;
-  checkSizes(x, context, config);
   const time = timeEmbedding(p, timesteps, config, classEmbedding).silu(); // every user starts with SiLU
   p.tap("unet.time", time);
 
@@ -74,8 +81,7 @@ export function unet(
   const attend = (scope: Params, h: Tensor, level: number): Tensor =>
     spatialTransformer(scope, h, context, { heads: heads(level), groups, linearProjection: useLinearProjection });
 
-  let h = conv2d(p.at("conv_in"), withHint(p, x, config, classEmbedding), widths[0]!, { kernel: 3 });
-  if (config.placeEmbedding) h = h.add(p.get("place_embedding", [widths[0]!, x.size(2), x.size(3)], normal(0.1)));
+  let h = first;
   const skips = [h];
   for (let level = 0; level < levels; level++) {
     const block = p.at("down_blocks", level);
@@ -112,13 +118,6 @@ export function unet(
 
   h = groupNorm(p.at("conv_norm_out"), h, groups, eps).silu();
   return conv2d(p.at("conv_out"), h, outChannels, { kernel: 3, init: zeros });
-}
-
-/** x and, where the model has them, the channels of the class vector. Key `class_places`. */
-function withHint(p: Params, x: Tensor, { hintChannels: K }: UnetConfig, classEmbedding?: Tensor): Tensor {
-  if (!K || !classEmbedding) return x;
-  const [Y, X] = [x.size(2), x.size(3)];
-  return concat([x, dense(p.at("class_places"), classEmbedding, K * Y * X).reshape([x.dim(0), K, Y, X])], 1);
 }
 
 /** Timestep (and class) as one vector, f32 [B,4 width]. Keys `time_embedding.linear_i`, `class_embedding.linear_i`. */

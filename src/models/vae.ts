@@ -5,11 +5,12 @@
 import { ShapeError } from "../base/errors.ts";
 import type { Params, Tensor } from "../graph/index.ts";
 import { attend, conv2d, groupNorm } from "../nn/index.ts";
+import { foldPixels, unfoldPixels } from "./fold-pixels.ts";
 import { dense, resnet, upsample } from "./resnet2d.ts";
 
 /** The fields of diffusers' config.json, in camel case. */
 export interface VaeConfig {
-  /** Channels of the picture. */
+  /** Channels of the picture, 3 patchSize². */
   readonly inChannels: number;
   readonly outChannels: number;
   readonly latentChannels: number;
@@ -20,6 +21,11 @@ export interface VaeConfig {
   readonly normNumGroups?: number;
   /** What latents are multiplied with so that they have unit variance. Default 0.18215 (Stable Diffusion 1 and 2). */
   readonly scalingFactor?: number;
+  /**
+   * Pixels a side that become channels before the first convolution, which spares a small model the wide convolutions at
+   * full size. Default 1, as in `AutoencoderKL`; the name is that of diffusers' `AutoencoderKLWan`.
+   */
+  readonly patchSize?: number;
 }
 
 /** A normal distribution per element of the latents. */
@@ -33,8 +39,8 @@ export interface LatentDistribution {
 const EPS = 1e-6;
 
 /** Pixels a side of one latent. */
-export function vaeFactor({ blockOutChannels }: VaeConfig): number {
-  return 2 ** (blockOutChannels.length - 1);
+export function vaeFactor({ blockOutChannels, patchSize = 1 }: VaeConfig): number {
+  return patchSize * 2 ** (blockOutChannels.length - 1);
 }
 
 /**
@@ -48,7 +54,7 @@ export function vaeEncode(p: Params, pixels: Tensor, config: VaeConfig): LatentD
   if (pixels.size(2) % factor !== 0 || pixels.size(3) % factor !== 0)
     throw new ShapeError(`vae: expected pixels with rows and columns multiples of ${factor}, got [${pixels.shape}].`);
   const encoder = p.at("encoder");
-  let h = conv2d(encoder.at("conv_in"), pixels, widths[0]!, { kernel: 3 });
+  let h = conv2d(encoder.at("conv_in"), foldPixels(pixels, config.patchSize), widths[0]!, { kernel: 3 });
   for (const [level, channels] of widths.entries()) {
     const block = encoder.at("down_blocks", level);
     for (let j = 0; j < layersPerBlock; j++) h = resnet(block.at("resnets", j), h, { channels, groups, eps: EPS });
@@ -89,28 +95,32 @@ export function vaeDecode(p: Params, latents: Tensor, config: VaeConfig): Tensor
     p.tap(`vae.decoder.up.${i}`, h);
   }
   h = groupNorm(decoder.at("conv_norm_out"), h, groups, EPS).silu();
-  return conv2d(decoder.at("conv_out"), h, outChannels, { kernel: 3 });
+  return unfoldPixels(conv2d(decoder.at("conv_out"), h, outChannels, { kernel: 3 }), config.patchSize);
 }
 
 function middle(p: Params, x: Tensor, groups: number): Tensor {
   const config = { channels: x.size(1), groups, eps: EPS };
-  const h = placeAttention(p.at("attentions", 0), resnet(p.at("resnets", 0), x, config), groups);
+  const h = positionAttention(p.at("attentions", 0), resnet(p.at("resnets", 0), x, config), groups);
   return resnet(p.at("resnets", 1), h, config);
 }
 
-/** One head over all places, residual. x: f32 [B,C,Y,X]. Keys `group_norm`, `to_q`, `to_k`, `to_v`, `to_out.0`. */
-function placeAttention(p: Params, x: Tensor, groups: number): Tensor {
+/** One head over all positions, residual. x: f32 [B,C,Y,X]. Keys `group_norm`, `to_q`, `to_k`, `to_v`, `to_out.0`. */
+function positionAttention(p: Params, x: Tensor, groups: number): Tensor {
   const [B, C, Y, X] = [x.dim(0), x.size(1), x.size(2), x.size(3)];
-  const places = groupNorm(p.at("group_norm"), x, groups, EPS)
+  const positions = groupNorm(p.at("group_norm"), x, groups, EPS)
     .reshape([B, C, Y * X])
     .transpose([0, 2, 1]); // [B,P,C]
-  const [q, k, v] = ["to_q", "to_k", "to_v"].map((name) => dense(p.at(name), places, C));
+  const [q, k, v] = ["to_q", "to_k", "to_v"].map((name) => dense(p.at(name), positions, C));
   const out = dense(p.at("to_out", 0), attend(q!, k!, v!, 1), C);
   return x.add(out.transpose([0, 2, 1]).reshape([B, C, Y, X]));
 }
 
 /** Scaled latents f32 [B,latent,y,x] -> pixels f32 [B,3,Y,X] within 0..1. */
 export function latentsToPixels(p: Params, latents: Tensor, config: VaeConfig): Tensor {
-  const pixels = vaeDecode(p, latents.mul(1 / (config.scalingFactor ?? 0.18215)), config);
+  return toUnitRange(vaeDecode(p, latents.mul(1 / (config.scalingFactor ?? 0.18215)), config));
+}
+
+/** Pixels about -1..1 -> within 0..1. */
+export function toUnitRange(pixels: Tensor): Tensor {
   return pixels.mul(0.5).add(0.5).maximum(0).minimum(1);
 }

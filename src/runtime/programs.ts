@@ -1,5 +1,4 @@
 /** Graphs that are compiled when they are first run, each once, in one worker thread. */
-
 import type { Outputs } from "../graph/index.ts";
 import { type Program, Runtime, type RuntimeOptions, type Values, type WeightSource } from "./index.ts";
 
@@ -9,17 +8,28 @@ export interface Part {
   readonly weights: WeightSource;
 }
 
+export interface ProgramsOptions extends RuntimeOptions {
+  /** Told the name of a graph before it is compiled. */
+  readonly onCompile?: (name: string) => void;
+}
+
+/** Has a worker thread that others may run in too; it closes it. */
+export interface RuntimeOwner {
+  readonly runtime: Runtime;
+}
+
 export class Programs<Name extends string> {
   readonly #part: (name: Name) => Part;
-  readonly #options: RuntimeOptions;
-  readonly #onLoad: (name: Name) => void;
+  readonly #options: ProgramsOptions;
+  readonly #shared: RuntimeOwner | undefined;
   readonly #compiled = new Map<Name, Promise<Program>>();
   #runtime: Runtime | undefined;
 
-  constructor(part: (name: Name) => Part, options: RuntimeOptions, onLoad: (name: Name) => void) {
+  /** @param shared whose worker thread to run in. Default: one of their own */
+  constructor(part: (name: Name) => Part, options: ProgramsOptions = {}, shared?: RuntimeOwner) {
     this.#part = part;
     this.#options = options;
-    this.#onLoad = onLoad;
+    this.#shared = shared;
   }
 
   /** Runs the graph; `fetch` names the outputs wanted, all by default. */
@@ -32,13 +42,19 @@ export class Programs<Name extends string> {
     await this.#runtime?.close();
   }
 
+  /** Started when it is first needed. */
+  get runtime(): Runtime {
+    if (this.#shared) return this.#shared.runtime;
+    this.#runtime ??= new Runtime(this.#options);
+    return this.#runtime;
+  }
+
   #program(name: Name): Promise<Program> {
     const known = this.#compiled.get(name);
     if (known) return known;
-    this.#onLoad(name);
-    this.#runtime ??= new Runtime(this.#options);
+    this.#options.onCompile?.(name);
     const { outputs, weights } = this.#part(name);
-    const program = this.#runtime.compile(outputs, weights);
+    const program = this.runtime.compile(outputs, weights);
     this.#compiled.set(name, program);
     return program;
   }

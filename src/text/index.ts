@@ -39,3 +39,4 @@ export {
   writeLmManifest,
 } from "./lm-manifest.ts";
 export { LmTokenizer, TextStream } from "./lm-tokenizer.ts";
+export { cleanCaption, WordPieceTokenizer } from "./word-piece.ts";

@@ -1,6 +1,7 @@
 /** How a model is opened. */
 import type { DownloadOptions } from "../io/hub/index.ts";
 import type { Device, RuntimeOptions } from "../runtime/index.ts";
+import type { ProgramsOptions } from "../runtime/programs.ts";
 import type { WeightDtype } from "./quantized/weights-as.ts";
 
 export interface LoadOptions {
@@ -8,9 +9,9 @@ export interface LoadOptions {
   readonly device?: Device;
   /** Threads of one operation. Default 0: as many as there are cores. */
   readonly threads?: number;
-  /** Told what is being loaded; parts are compiled when they are first needed. */
+  /** Called with what is being loaded; parts are compiled when they are first needed. */
   readonly onProgress?: (what: string) => void;
-  /** Told how much of a model of the Hub has come, in bytes of all its files. */
+  /** Called with how much of a model of the Hub has been downloaded, in bytes of all its files. */
   readonly onDownload?: (doneBytes: number, totalBytes: number) => void;
   /** Stops a download; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -27,10 +28,15 @@ export interface TokenizerLoadOptions extends LoadOptions {
 
 /** The part that a download takes. */
 export function downloadOptions({ onDownload, signal }: LoadOptions): DownloadOptions {
-  return { ...(onDownload ? { onProgress: onDownload } : {}), ...(signal ? { signal } : {}) };
+  return { onProgress: onDownload, signal };
 }
 
 /** The part that the runtime takes. */
 export function runtimeOptions({ device, threads }: LoadOptions): RuntimeOptions {
-  return { ...(device ? { device } : {}), ...(threads === undefined ? {} : { threads }) };
+  return { device, threads };
+}
+
+/** The part that programs take. */
+export function programsOptions({ device, threads, onProgress }: LoadOptions): ProgramsOptions {
+  return { device, threads, onCompile: (name) => onProgress?.(`compiling ${name}`) };
 }

@@ -37,11 +37,33 @@ export const LAYOUTS = {
 
 export type LayoutName = keyof typeof LAYOUTS;
 
+/**
+ * The first paper's text head has the names that the image head has elsewhere: ours -> v1's, up to a dot. The files of v1
+ * hold no image head.
+ */
+const V1_NAMES = [
+  ["Reverse_Qformer_text", "Reverse_Qformer"],
+  ["reverse_tokens_text", "reverse_tokens"],
+] as const;
+
 /** Our name of each tensor of an official file. A tower's own file is known by its names without prefix. */
 export function ourNames(names: Iterable<string>): Map<string, string> {
-  const all = [...names];
-  const prefix = all.includes("cls_token") && all.includes("patch_embed.proj.weight") ? TOWER : "";
-  return new Map(all.map((name) => [name, prefix + name]));
+  const all = new Set(names);
+  const prefix = all.has("cls_token") && all.has("patch_embed.proj.weight") ? TOWER : "";
+  const v1 =
+    all.has("distill_text_proj.weight") && !all.has("reverse_tokens_text") && !all.has("distill_image_proj.weight");
+  return new Map([...all].map((name) => [name, v1 ? renamed(name, 1, 0) : prefix + name]));
+}
+
+/** The name in the files of a layout of the tensor that we call `name`, without the prefix of a file. */
+export function officialName(name: string, layout: LayoutName): string {
+  return layout === "v1" ? renamed(name, 0, 1) : name;
+}
+
+function renamed(name: string, from: 0 | 1, to: 0 | 1): string {
+  const [first, ...rest] = name.split(".") as [string, ...string[]];
+  const row = V1_NAMES.find((names) => names[from] === first);
+  return [row ? row[to] : first, ...rest].join(".");
 }
 
 const NOT_NEEDED: readonly (readonly [RegExp, string])[] = [

@@ -254,7 +254,7 @@ test.each(["image", "text"] as const)(
   "the stages become a model folder that paints from the %s head",
   async (head) => {
     const out = join(root, `model-${head}`);
-    await assemble({ root, out, paintsFrom: head, dtype: "F16" });
+    await assemble({ root, out, head, dtype: "F16" });
     const tokenizer = await SeedTokenizer.fromPretrained(out, { threads: 1 });
     const { validation } = await pictures({ nouns: 8, validation: 10 }, 32, 0, {});
     const images = await Promise.all([0, 1].map(async (i) => (await validation.get(i)).image));

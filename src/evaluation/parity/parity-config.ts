@@ -153,7 +153,7 @@ export function parseParityConfig(text: string, where: string): ParityConfig {
       );
   if (c.kind === "v1-inference") {
     const tokens = c.reverse_qformer.num_reverse_tokens;
-    return { kind: c.kind, model: { ...coded, text: { tokens, layers, width: c.text_features_dim, suffix: "" } } };
+    return { kind: c.kind, model: { ...coded, text: { tokens, layers, width: c.text_features_dim } } };
   }
   const [, ...dims] = c.image_down?.dims ?? [];
   const head = dims.length === 3 ? { kind: "down", dims } : { kind: "reverse", layers };

@@ -12,6 +12,7 @@ import { fileError } from "../../io/files.ts";
 import type { FloatWeight, StoredWeight } from "../../onnx/index.ts";
 import { Runtime, type Value, type WeightSource } from "../../runtime/index.ts";
 import { openSafetensors, openTorch, type TensorFile } from "../../weights/index.ts";
+import { ourNames } from "../../weights/official.ts";
 import { type Reference, stage1Case, stage2Case, v1Case, v2Case } from "./parity-cases.ts";
 import { type ParityConfig, parseParityConfig } from "./parity-config.ts";
 import { checkPreprocessing } from "./parity-preprocess.ts";
@@ -172,8 +173,10 @@ async function weightsOf(
   const problems: string[] = [];
   const weights = new Map<string, StoredWeight>();
   const used = new Set(sortNodes(outputs));
+  const stored = new Map([...ourNames(file.tensors.keys())].map(([name, ours]) => [ours, name]));
   for (const [path, { shape, node }] of p.declared()) {
-    const info = file.tensors.get(path);
+    const name = stored.get(path) ?? path;
+    const info = file.tensors.get(name);
     const dtype = STORED[info?.dtype ?? ""];
     if (!used.has(node)) continue;
     if (!info) problems.push(`${path} is missing`);
@@ -182,7 +185,7 @@ async function weightsOf(
     else {
       const { offset, byteLength } = info;
       const place = offset === undefined ? undefined : { file: basename(info.file), offset, byteLength };
-      weights.set(path, { dtype, data: place ?? (await file.readBytes(path)) });
+      weights.set(path, { dtype, data: place ?? (await file.readBytes(name)) });
     }
   }
   if (problems.length > 0)

@@ -4,13 +4,13 @@ import { UsageError } from "../../base/errors.ts";
 import { writeFileAtomic } from "../../io/files.ts";
 import { expectFree, writeFolder } from "../../io/folder.ts";
 import { join } from "../../io/paths.ts";
+import type { ModelConfig } from "../../models/config.ts";
 import { copyTensor } from "../../weights/copy-tensor.ts";
 import { openCheckpoint } from "../../weights/index.ts";
-import { LAYOUTS, type LayoutName } from "../../weights/official.ts";
+import { LAYOUTS, type LayoutName, officialName } from "../../weights/official.ts";
 import { BITS } from "../../weights/quantized/stored.ts";
 import type { TensorFile } from "../../weights/tensor-file.ts";
 import { writeTorch } from "../../weights/torch-write.ts";
-import type { OfficialConfig } from "./config.ts";
 import { readHints } from "./hints.ts";
 import { expectComplete, planImport } from "./import.ts";
 
@@ -56,7 +56,7 @@ export async function exportOfficial(from: string, to: string, options: ExportOp
     await writeFolder(to, async (temporary) => {
       for (const part of parts) {
         const copies = part.names.map((name) =>
-          copyTensor(file, name, { name: name.slice(part.prefix.length), onRead }),
+          copyTensor(file, name, { name: officialName(name, layout).slice(part.prefix.length), onRead }),
         );
         await writeTorch(join(temporary, part.file), copies, "section" in part ? part.section : undefined);
       }
@@ -83,7 +83,7 @@ function expectPublishable({ path, tensors, metadata }: TensorFile): void {
     );
 }
 
-function layoutOf({ codec }: OfficialConfig): LayoutName {
-  if (!codec) return "encoder";
-  return codec.image ? "v2" : "v1";
+function layoutOf({ codebook, image }: ModelConfig): LayoutName {
+  if (!codebook) return "encoder";
+  return image ? "v2" : "v1";
 }

@@ -1,7 +1,9 @@
-/** The config.json that lies beside an official checkpoint, if it says what shapes do not tell. */
+/** The config.json next to an official checkpoint, if it states what shapes do not tell. */
 import { z } from "zod";
+import { translateConfig } from "../../image-decoder/seedling-1.ts";
 import { exists, kindOf } from "../../io/files.ts";
 import { dirname, join } from "../../io/paths.ts";
+import { FORMAT } from "../../models/config.ts";
 import { readJsonFile } from "../../weights/index.ts";
 import type { Hints } from "./infer.ts";
 
@@ -10,11 +12,10 @@ const eps = z.number().positive().optional();
 
 /** A folder of ours: imported, or trained here. */
 const ours = z.object({
-  format: z.enum(["seed-official-1", "seedling-1"]),
+  format: z.literal(FORMAT),
   vision: z.object({ heads: count, depth: count, eps }),
   qformer: z.object({ heads: count, eps }),
   decoderHeads: count.optional(),
-  codec: z.object({ decoderHeads: count }).optional(),
 });
 
 /** A parity fixture; its README describes it. */
@@ -31,14 +32,14 @@ export async function readHints(path: string): Promise<Hints> {
   const where = join(folder, "config.json");
   if (!(await exists(where))) return {};
   const json = await readJsonFile(where);
-  const own = ours.safeParse(json);
+  const own = ours.safeParse(translateConfig(json));
   if (own.success) {
-    const { vision, qformer, decoderHeads, codec } = own.data;
+    const { vision, qformer, decoderHeads } = own.data;
     return {
       visionHeads: vision.heads,
       visionDepth: vision.depth,
       qformerHeads: qformer.heads,
-      decoderHeads: decoderHeads ?? codec?.decoderHeads,
+      decoderHeads,
       visionEps: vision.eps,
       qformerEps: qformer.eps,
     };

@@ -5,30 +5,41 @@
 import { CheckpointError } from "../../base/errors.ts";
 import { buildFrom, Params, shapesOf } from "../../graph/index.ts";
 import { CLIP_STATS } from "../../image/index.ts";
-import { writeFileAtomic } from "../../io/files.ts";
+import { copyFile, writeFileAtomic } from "../../io/files.ts";
 import { expectFree, writeFolder } from "../../io/folder.ts";
 import { join } from "../../io/paths.ts";
+import type { ModelConfig } from "../../models/config.ts";
+import { TEMPERATURES } from "../../models/contrastive.ts";
 import { copyTensor, isFloat } from "../../weights/copy-tensor.ts";
 import { type CopyOptions, type FileReport, type ImportReport, STORED_AS } from "../../weights/import-report.ts";
 import { matchTensors, openCheckpoint, type TensorFile, writeSafetensors } from "../../weights/index.ts";
 import { isOfficiallyUnexpected, notNeededBecause, ourNames } from "../../weights/official.ts";
-import type { OfficialConfig } from "./config.ts";
-import { officialGraphs } from "./graphs.ts";
+import { seedGraphs } from "../graphs.ts";
 import { readHints } from "./hints.ts";
 import { type Hints, inferOfficialConfig } from "./infer.ts";
+import { bertTokenizer } from "./tokenizer.ts";
 
 export type { FileReport, ImportReport } from "../../weights/import-report.ts";
 
 export interface ImportOptions extends CopyOptions {
   /** What shapes do not tell. They override a config.json next to the files. */
   readonly hints?: Hints;
+  /** The tokenizer.json of bert-base-uncased, for the text side. Default: that next to one of the files, if there is one. */
+  readonly tokenizer?: string | undefined;
+}
+
+export interface OfficialReport extends ImportReport {
+  /** Do the files hold the text side? */
+  readonly readsText: boolean;
+  /** The tokenizer.json that was copied; without it a text side cannot be used. */
+  readonly tokenizer?: string | undefined;
 }
 
 /** A checkpoint to import: what it is called, and its tensors. */
 export type Source = Pick<TensorFile, "path" | "tensors">;
 
 export interface ImportPlan<S extends Source = Source> {
-  readonly config: OfficialConfig;
+  readonly config: ModelConfig;
   /** Our name -> where the tensor is. */
   readonly tensors: ReadonlyMap<string, { readonly file: S; readonly name: string }>;
   readonly report: Omit<ImportReport, "notFinite">;
@@ -43,7 +54,7 @@ export async function importOfficial(
   paths: readonly string[],
   folder: string,
   options: ImportOptions = {},
-): Promise<ImportReport> {
+): Promise<OfficialReport> {
   await expectFree(folder);
   const files: TensorFile[] = [];
   try {
@@ -54,7 +65,10 @@ export async function importOfficial(
     }
     const plan = planImport(files, { ...hints, ...defined(options.hints ?? {}) });
     expectComplete(plan);
-    return await writeImport(plan, folder, options);
+    const { vocabulary } = plan.config.qformer;
+    const tokenizer = vocabulary ? await bertTokenizer(paths, vocabulary, options.tokenizer) : undefined;
+    const report = await writeImport(plan, folder, { ...options, tokenizer });
+    return { ...report, readsText: vocabulary !== undefined, tokenizer };
   } finally {
     for (const file of files) await file.close();
   }
@@ -70,8 +84,11 @@ export function planImport<S extends Source>(files: readonly S[], hints: Hints =
 
   const config = inferOfficialConfig(new Map([...infos].map(([ours, { shape }]) => [ours, shape])), hints, where);
   const p = new Params();
-  buildFrom(where, () => officialGraphs(config, p));
-  const expected = new Map(shapesOf(p));
+  buildFrom(where, () => seedGraphs(config, p));
+  // The temperature of stage 1 goes along, for whoever trains on.
+  const [name] = TEMPERATURES;
+  const temperature: [string, readonly number[]][] = infos.has(name) ? [[name, []]] : [];
+  const expected = new Map([...shapesOf(p), ...temperature]);
   const { missing, misshaped } = matchTensors(infos, expected);
   const wrong = [...expected.keys()].filter((name) => infos.has(name) && !isFloat(infos.get(name)!.dtype));
   const tensors = new Map([...found].filter(([ours]) => expected.has(ours)));
@@ -90,7 +107,7 @@ export function planImport<S extends Source>(files: readonly S[], hints: Hints =
 function reportOf(
   file: Source,
   tensors: ImportPlan["tensors"],
-  config: OfficialConfig,
+  config: ModelConfig,
   expected: ReadonlyMap<string, unknown>,
 ): FileReport {
   const used: string[] = [];
@@ -102,7 +119,7 @@ function reportOf(
     else ignored.push({ name, why: place ? "a later file has it too" : notNeededBecause(ours) });
   }
   const report = { path: file.path, used, ignored };
-  if (!config.codec || !names.has("quantize.embedding.weight") || used.some((name) => isTowerName(names.get(name)!)))
+  if (!config.codebook || !names.has("quantize.embedding.weight") || used.some((name) => isTowerName(names.get(name)!)))
     return report;
   return {
     ...report,
@@ -130,7 +147,7 @@ export function expectComplete({ report: { missing, misshaped, files } }: Import
 async function writeImport(
   { config, tensors, report }: ImportPlan<TensorFile>,
   folder: string,
-  { dtype, onProgress, signal }: ImportOptions,
+  { dtype, tokenizer, onProgress, signal }: ImportOptions,
 ): Promise<ImportReport> {
   const notFinite: { name: string; count: number }[] = [];
   const sizes = [...tensors.values()].map(({ file, name }) => file.tensors.get(name)!.byteLength);
@@ -148,13 +165,14 @@ async function writeImport(
   await writeFolder(folder, async (temporary) => {
     await writeJson(join(temporary, "config.json"), config);
     await writeJson(join(temporary, "preprocessor_config.json"), preprocessor(config));
+    if (tokenizer) await copyFile(tokenizer, join(temporary, "tokenizer.json"));
     await writeSafetensors(join(temporary, "model.safetensors"), copies);
   });
   return { ...report, notFinite };
 }
 
 /** In the words of Hugging Face, for other tools; our own reader knows it from config.json. */
-function preprocessor({ vision }: OfficialConfig): unknown {
+function preprocessor({ vision }: ModelConfig): unknown {
   const size = { height: vision.imageSize, width: vision.imageSize };
   return {
     do_resize: true,

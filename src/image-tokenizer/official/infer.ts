@@ -1,9 +1,9 @@
 /** The sizes of an official checkpoint, read off the shapes of its tensors. */
 
 import { CheckpointError, UsageError } from "../../base/errors.ts";
+import { FORMAT, type ModelConfig, parseModelConfig } from "../../models/config.ts";
 import { QUERIES } from "../../models/seed-tokenizer.ts";
 import { TOWER_BLOCKS } from "../../weights/official.ts";
-import { OFFICIAL_FORMAT, type OfficialConfig, parseOfficialConfig } from "./config.ts";
 
 /** What shapes do not tell. */
 export interface Hints {
@@ -29,7 +29,7 @@ export type Shapes = ReadonlyMap<string, readonly number[]>;
  * The configuration of the model whose tensors have these shapes, under our names.
  * @throws CheckpointError if the tower or the Q-Former is not among them; UsageError if a number of heads cannot be guessed.
  */
-export function inferOfficialConfig(shapes: Shapes, hints: Hints, where: string): OfficialConfig {
+export function inferOfficialConfig(shapes: Shapes, hints: Hints, where: string): ModelConfig {
   const has = (name: string): boolean => shapes.has(name);
   /** Size of one axis of a tensor that must be there. */
   const size = (name: string, axis: number): number => {
@@ -64,7 +64,7 @@ export function inferOfficialConfig(shapes: Shapes, hints: Hints, where: string)
     depth: hints.visionDepth ?? Math.min(TOWER_BLOCKS, parts("visual_encoder.blocks")),
     heads: hints.visionHeads ?? byHeadSize(W, 88, "the vision tower", "visionHeads", where),
     mlpHidden: size("visual_encoder.blocks.0.mlp.fc1.weight", 0),
-    ...(hints.visionEps ? { eps: hints.visionEps } : {}),
+    eps: hints.visionEps,
   };
 
   const bert = "Qformer.bert";
@@ -72,7 +72,8 @@ export function inferOfficialConfig(shapes: Shapes, hints: Hints, where: string)
   const hidden = size("query_tokens", 2);
   const words = `${bert}.embeddings.word_embeddings.weight`;
   const positions = `${bert}.embeddings.position_embeddings.weight`;
-  const readsText = has(words) && has(positions) && has(`${bert}.encoder.layer.0.intermediate.dense.weight`);
+  const branch = `${bert}.encoder.layer.0.intermediate.dense.weight`;
+  const readsText = [words, positions, branch, "vision_proj.weight", "text_proj.weight"].every(has);
   const qformer = {
     hidden,
     heads: hints.qformerHeads ?? byHeadSize(hidden, 64, "the Q-Former", "qformerHeads", where),
@@ -82,7 +83,7 @@ export function inferOfficialConfig(shapes: Shapes, hints: Hints, where: string)
       has(`${bert}.encoder.layer.${j}.crossattention.self.query.weight`),
     ),
     causal: true,
-    ...(hints.qformerEps ? { eps: hints.qformerEps } : {}),
+    eps: hints.qformerEps,
     ...(readsText ? { vocabulary: size(words, 0), maxPositions: size(positions, 0) } : {}),
   };
 
@@ -95,31 +96,26 @@ export function inferOfficialConfig(shapes: Shapes, hints: Hints, where: string)
           head: { kind: "reverse", layers: parts("Reverse_Qformer.bert.encoder.layer") },
         }
       : undefined;
-  const suffix = has("reverse_tokens_text") ? "_text" : "";
   const text = has("distill_text_proj.weight")
     ? {
-        tokens: size(`reverse_tokens${suffix}`, 1),
+        tokens: size("reverse_tokens_text", 1),
         width: size("distill_text_proj.weight", 0),
-        layers: parts(`Reverse_Qformer${suffix}.bert.encoder.layer`),
-        suffix,
+        layers: parts("Reverse_Qformer_text.bert.encoder.layer"),
       }
     : undefined;
-  const codec = has("quantize.embedding.weight") && {
-    codebook: { codes: size("quantize.embedding.weight", 0), width: size("quantize.embedding.weight", 1) },
-    decoderDepth: Math.max(1, ...["blocks", "blocks_image", "blocks_text"].map(parts)),
-    decoderHeads: hints.decoderHeads ?? 12,
-    reconstructs: has("pos_embed"),
-    ...(image ? { image } : {}),
-    ...(text ? { text } : {}),
-  };
-  const json = {
-    format: OFFICIAL_FORMAT,
-    vision,
-    qformer,
-    ...(has("vision_proj.weight") ? { contrastiveWidth: size("vision_proj.weight", 0) } : {}),
-    ...(codec ? { codec } : {}),
-  };
-  return parseOfficialConfig(json, `${where} (sizes read off its shapes)`);
+  const codec = has("quantize.embedding.weight")
+    ? {
+        codebook: { codes: size("quantize.embedding.weight", 0), width: size("quantize.embedding.weight", 1) },
+        decoderDepth: Math.max(1, ...["blocks", "blocks_image", "blocks_text"].map(parts)),
+        decoderHeads: hints.decoderHeads ?? 12,
+        reconstructs: has("pos_embed"),
+        image,
+        text,
+      }
+    : {};
+  const contrastiveWidth = has("vision_proj.weight") ? size("vision_proj.weight", 0) : undefined;
+  const config = { format: FORMAT, vision, qformer, contrastiveWidth, ...codec };
+  return parseModelConfig(JSON.parse(JSON.stringify(config)), `${where} (sizes read off its shapes)`);
 }
 
 function byHeadSize(width: number, headSize: number, what: string, option: string, where: string): number {

@@ -10,8 +10,8 @@ import { openCheckpoint, openSafetensors, type StoredDtype, type TensorFile } fr
 import { ourNames } from "../../weights/official.ts";
 import type { TensorInfo } from "../../weights/tensor-file.ts";
 import { writeTorch } from "../../weights/torch-write.ts";
-import { OfficialSeed } from "../official-seed.ts";
 import { quantizeFolder } from "../quantize.ts";
+import { SeedTokenizer } from "../seed-tokenizer.ts";
 import { exportOfficial, importOfficial, planImport } from "./index.ts";
 
 const fixtures = "test/fixtures/tiny-a";
@@ -73,7 +73,7 @@ describe("full size", () => {
   test("the published v2 files fit together, and every size comes from their shapes", () => {
     const { config, report } = planImport([...files.values()]);
     expect(config).toEqual({
-      format: "seed-official-1",
+      format: "seedling-2",
       vision: { imageSize: 224, patchSize: 14, width: 1408, depth: 39, heads: 16, mlpHidden: 6144 },
       qformer: {
         hidden: 768,
@@ -86,14 +86,12 @@ describe("full size", () => {
         maxPositions: 512,
       },
       contrastiveWidth: 256,
-      codec: {
-        codebook: { codes: 8192, width: 32 },
-        decoderDepth: 4,
-        decoderHeads: 12,
-        reconstructs: true,
-        image: { width: 1024, head: { kind: "down", dims: [256, 128, 32] } },
-        text: { tokens: 77, width: 768, layers: 4, suffix: "_text" },
-      },
+      codebook: { codes: 8192, width: 32 },
+      decoderDepth: 4,
+      decoderHeads: 12,
+      reconstructs: true,
+      image: { width: 1024, head: { kind: "down", dims: [256, 128, 32] } },
+      text: { tokens: 77, width: 768, layers: 4 },
     });
     const [quantizer, tower] = report.files;
     expect([report.missing, report.misshaped]).toEqual([[], []]);
@@ -117,7 +115,7 @@ describe("full size", () => {
     const quantizer = files.get("seed_quantizer.pt")!;
     const kept = [...quantizer.tensors].filter(([name]) => !/_text(\.|$)|^distill_text/.test(name));
     const { config, report } = planImport([{ ...quantizer, tensors: new Map(kept) }, files.get("eva_vit_g.pth")!]);
-    expect(config.codec?.text).toBeUndefined();
+    expect(config.text).toBeUndefined();
     expect(report.missing).toEqual([]);
   });
 
@@ -131,7 +129,7 @@ describe("full size", () => {
       return [[name.replace("Reverse_Qformer_text", "Reverse_Qformer"), info]];
     });
     const { config, report } = planImport([{ ...quantizer, tensors: new Map(renamed) }, files.get("eva_vit_g.pth")!]);
-    expect(config.codec).toMatchObject({ image: { width: 1024, head: { kind: "reverse", layers: 4 } } });
+    expect(config).toMatchObject({ image: { width: 1024, head: { kind: "reverse", layers: 4 } } });
     expect([report.missing, report.misshaped]).toEqual([[], []]);
   });
 });
@@ -154,11 +152,13 @@ describe("tiny-a", () => {
     // And nothing was changed or lost on the way in.
     await withFile(source, (original) =>
       withFile(first, async (imported) => {
+        const names = ourNames(original.tensors.keys());
+        const stored = new Map([...names].map(([name, ours]) => [ours, name]));
         for (const name of imported.tensors.keys()) {
-          const [a, b] = [await original.readBytes(name), await imported.readBytes(name)];
+          const [a, b] = [await original.readBytes(stored.get(name)!), await imported.readBytes(name)];
           expect(Buffer.from(a).equals(Buffer.from(b))).toBe(true);
         }
-        const left = [...original.tensors.keys()].filter((name) => !imported.tensors.has(name));
+        const left = [...names].filter(([, ours]) => !imported.tensors.has(ours)).map(([name]) => name);
         expect(left.filter((name) => !/position_ids$|^Qformer\.cls\./.test(name))).toEqual([]);
       }),
     );
@@ -251,7 +251,7 @@ describe("an imported folder runs", () => {
     const folder = fresh();
     const io = join(fixtures, section, "io.safetensors");
     await importOfficial([join(fixtures, section)], folder);
-    const seed = await OfficialSeed.fromPretrained(folder, { threads: 1 });
+    const seed = await SeedTokenizer.fromPretrained(folder, { threads: 1 });
     const got = await seed.generationEmbeddings(await codesOf(io, codes));
     await seed.close();
     const file = await openSafetensors(io);
@@ -267,7 +267,7 @@ describe("an imported folder runs", () => {
   test("pictures are squashed by the filter that is asked for", async () => {
     const folder = fresh();
     await importOfficial([fixtures], folder);
-    const seed = await OfficialSeed.fromPretrained(folder, { threads: 1 });
+    const seed = await SeedTokenizer.fromPretrained(folder, { threads: 1 });
     const rng = new Rng(3);
     const picture = { width: 90, height: 61, data: Uint8Array.from({ length: 90 * 61 * 3 }, () => rng.int(256)) };
     const squashed = (filter: "bicubic" | "bilinear") => resize(picture, 56, 56, filter);
@@ -277,7 +277,7 @@ describe("an imported folder runs", () => {
     expect(codes[0]).toEqual(codes[1]);
     expect(bilinear).toEqual(codes[2]);
     expect(bilinear).not.toEqual(codes[0]);
-    await expect(seed.embed([picture])).rejects.toThrow("expected a contrastive space, found none.");
+    await expect(seed.embed([picture])).rejects.toThrow("embed needs a contrastive space (vision_proj.weight)");
     await expect(seed.generationEmbeddings([], { head: "text" })).rejects.toThrow(UsageError);
     await seed.close();
   });

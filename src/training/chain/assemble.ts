@@ -2,9 +2,10 @@
 import { join } from "node:path";
 import { InputError, SetupError } from "../../base/errors.ts";
 import { Params, paramAttrs } from "../../graph/index.ts";
-import { seedGraphs, unetGraph, vaeDecoderGraph } from "../../image-tokenizer/graphs.ts";
+import { decoderParams, writeDecoder } from "../../image-decoder/write-decoder.ts";
+import { seedGraphs } from "../../image-tokenizer/graphs.ts";
 import { exists, makeFolder, writeFileAtomic } from "../../io/files.ts";
-import type { SeedlingConfig } from "../../models/config.ts";
+import type { ModelConfig } from "../../models/config.ts";
 import { TEMPERATURES } from "../../models/contrastive.ts";
 import { initialValues } from "../../nn/index.ts";
 import { CaptionTokenizer } from "../../text/index.ts";
@@ -21,8 +22,8 @@ export interface AssembleOptions {
   readonly out: string;
   /** Default: those of the run folder. */
   readonly sizes?: ModelSizes;
-  /** The head that conditions the diffusion model; only that one is stored. */
-  readonly paintsFrom: "image" | "text";
+  /** The head that turns codes into what the image decoder reads; only that one is stored. */
+  readonly head: "image" | "text";
   readonly dtype: "F32" | "F16";
   /** Random weights of this seed instead of trained ones: the baseline of every score. */
   readonly untrainedSeed?: number;
@@ -34,38 +35,38 @@ export async function assemble(options: AssembleOptions): Promise<void> {
   const tokenizerJson = await readJsonFile(join(root, "tokenizer.json"), 16e6);
   const tokenizer = new CaptionTokenizer(tokenizerJson as Record<string, unknown>);
   const sizes = options.sizes ?? (await sizesOf(root));
-  const config: SeedlingConfig = { ...sizes.config(tokenizer.size), paintsFrom: options.paintsFrom };
+  const { image, text, ...rest } = sizes.config(tokenizer.size);
+  const config: ModelConfig = { ...rest, ...(options.head === "image" ? { image } : { text }) };
+  const contextLength = rest.textEncoder.maxPositions;
   const trained = untrainedSeed === undefined ? await trainedWeights(root) : undefined;
-  const [model, unet, vae] = [new Params(), new Params(), new Params()];
+  const model = new Params();
   seedGraphs(config, model);
-  unetGraph(sizes.unet, config, unet);
-  vaeDecoderGraph(sizes.vae, config.vision.imageSize, vae);
-
-  const write = async (name: string, params: Params, besides: readonly string[] = []): Promise<void> => {
-    const tensors: TensorToWrite[] = [...params.declared().values()].map(paramAttrs).map(({ path, shape, init }) => {
-      const data = trained ? trained.get(path) : initialValues(path, shape, init, untrainedSeed ?? 0);
-      if (!data) throw new SetupError(`${root}: expected trained weights of ${path}, found none. Run all stages.`);
-      return { name: path, dtype, shape, data };
-    });
-    for (const path of besides) {
-      const data = trained?.get(path);
-      if (data) tensors.push({ name: path, dtype: "F32", shape: [], data });
-    }
-    await writeSafetensors(join(out, name), tensors, { format: "pt" });
+  const decoder = decoderParams(sizes.decoder, contextLength, root);
+  /** Trained numbers, or random ones; undefined if they are missing. */
+  const weight = (path: string): Float32Array | undefined => {
+    const t = model.declared().get(path) ?? decoder.declared().get(path);
+    if (trained || !t) return trained?.get(path);
+    const { shape, init } = paramAttrs(t);
+    return initialValues(path, shape, init, untrainedSeed ?? 0);
   };
-  for (const part of ["unet", "vae"]) await makeFolder(join(out, part));
-  await write("model.safetensors", model, TEMPERATURES);
-  await write("unet/model.safetensors", unet);
-  await write("vae/model.safetensors", vae);
+  const tensors: TensorToWrite[] = [...model.declared().values()].map(paramAttrs).map(({ path, shape }) => {
+    const data = weight(path);
+    if (!data) throw new SetupError(`${root}: expected trained weights of ${path}, found none. Run all stages.`);
+    return { name: path, dtype, shape, data };
+  });
+  for (const path of TEMPERATURES) {
+    const data = trained?.get(path);
+    if (data) tensors.push({ name: path, dtype: "F32", shape: [], data });
+  }
+  await makeFolder(out);
+  await writeSafetensors(join(out, "model.safetensors"), tensors, { format: "pt" });
+  await writeDecoder(out, sizes.decoder, { contextLength, dtype, weight });
   const json = (name: string, value: unknown): Promise<void> =>
     writeFileAtomic(join(out, name), `${JSON.stringify(value, null, 2)}\n`);
   await json("config.json", config);
-  await json("unet/config.json", sizes.unet);
-  await json("vae/config.json", sizes.vae);
-  await json("scheduler.json", sizes.scheduler);
   await json("tokenizer.json", tokenizerJson);
   const size = { height: config.vision.imageSize, width: config.vision.imageSize };
-  const { mean, std } = config.pixels;
+  const { mean, std } = rest.pixels;
   await json("preprocessor_config.json", {
     do_resize: true,
     size,

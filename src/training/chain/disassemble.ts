@@ -6,27 +6,50 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../../base/errors.ts";
 import { quote } from "../../base/one-line.ts";
+import { translateConfig, translateDecoderFiles } from "../../image-decoder/seedling-1.ts";
 import { exists, makeFolder, writeFileAtomic } from "../../io/files.ts";
+import { type ModelConfig, parseModelConfig } from "../../models/config.ts";
 import { TEMPERATURE } from "../../models/contrastive.ts";
 import { CaptionTokenizer } from "../../text/index.ts";
-import { openSafetensors, readJsonFile, type TensorToWrite, writeSafetensors } from "../../weights/index.ts";
+import {
+  openSafetensors,
+  readJsonFile,
+  type SafetensorsFile,
+  type TensorToWrite,
+  writeSafetensors,
+} from "../../weights/index.ts";
 import { weightsFile } from "../loop/weights-file.ts";
 import { parseModelSizes } from "../recipe/model-sizes.ts";
 import { STAGES } from "../stages/registry.ts";
 
 /** The stages that train parameters of a model folder. */
 const OWNERS = STAGES.filter(({ owns }) => owns.length > 0);
-const FILES = ["model.safetensors", "unet/model.safetensors", "vae/model.safetensors"] as const;
+/** Files with weights, and what the names in them lack in front. */
+const FILES = [
+  ["model.safetensors", ""],
+  ["unet/diffusion_pytorch_model.safetensors", "unet."],
+  ["conditioner/diffusion_pytorch_model.safetensors", "conditioner."],
+  ["vae/diffusion_pytorch_model.safetensors", "vae."],
+] as const;
+/** Of a folder of the first format, whose diffusion model has a shape that is not trained any more. */
+const FIRST_FILES = [
+  ["model.safetensors", ""],
+  ["vae/model.safetensors", ""],
+] as const;
 const TOKENIZER = "tokenizer.json";
 const SIZES = "model.json";
 const FLOATS = ["F32", "F16", "BF16"];
 
-type SafetensorsFile = Awaited<ReturnType<typeof openSafetensors>>;
+interface Opened {
+  readonly file: SafetensorsFile;
+  readonly prefix: string;
+}
 
 /**
  * Writes `<root>/<stage>/weights.safetensors` for every stage, the sizes of the model and the tokenizer of captions, or
  * nothing. What a model folder leaves out is missing: the encoder of the autoencoder, the head that does not condition the
- * diffusion model, parameters that only losses have. A temperature that an older folder lacks is as published.
+ * diffusion model, parameters that only losses have. A temperature that an older folder lacks is as published. A folder of
+ * the first format gives no stage diffusion.
  * @returns the stages written
  * @throws SetupError if a file of the model is missing; InputError if one is damaged, quantized or of no stage, or if the
  * run folder has a chain already
@@ -34,26 +57,29 @@ type SafetensorsFile = Awaited<ReturnType<typeof openSafetensors>>;
 export async function disassemble(model: string, root: string): Promise<string[]> {
   const json = await readJsonFile(join(model, TOKENIZER), 16e6);
   new CaptionTokenizer(json as Record<string, unknown>); // throws if it is not a tokenizer
-  const sizes = await sizesOf(model);
+  const first = await exists(join(model, "scheduler.json"));
+  const owners = OWNERS.filter(({ name }) => !(first && name === "diffusion"));
+  const { sizes, scale } = await sizesOf(model, first);
   const paths = [join(root, TOKENIZER), join(root, SIZES), ...OWNERS.map(({ name }) => weightsFile(join(root, name)))];
   for (const path of paths)
     if (await exists(path)) throw new InputError(`${path}: expected a run folder without a chain. Name a new one.`);
-  const files: SafetensorsFile[] = [];
+  const files: Opened[] = [];
   try {
-    for (const name of FILES) {
+    for (const [name, prefix] of first ? FIRST_FILES : FILES) {
+      if (prefix === "conditioner." && !(await exists(join(model, name)))) continue;
       const file = await openSafetensors(join(model, name));
-      files.push(file);
-      for (const [path, { dtype }] of file.tensors) expectFloats(file.path, path, dtype);
+      files.push({ file, prefix });
+      for (const [path, { dtype }] of file.tensors) expectFloats(file.path, prefix + path, dtype);
     }
-    for (const { name } of OWNERS) await writeStage(name, files, root);
+    for (const { name } of owners) await writeStage(name, files, root, name === "vae" ? scale : undefined);
     await writeFileAtomic(join(root, SIZES), `${JSON.stringify(sizes, null, 2)}\n`);
     await writeFileAtomic(join(root, TOKENIZER), `${JSON.stringify(json, null, 1)}\n`);
-    return OWNERS.map(({ name }) => name);
+    return owners.map(({ name }) => name);
   } catch (error) {
     await Promise.all(paths.map((path) => rm(path, { force: true }))); // half a run folder would be in the way
     throw error;
   } finally {
-    await Promise.all(files.map((file) => file.close()));
+    await Promise.all(files.map(({ file }) => file.close()));
   }
 }
 
@@ -63,11 +89,21 @@ function expectFloats(file: string, path: string, dtype: string): void {
     throw new InputError(`${file}: expected floats, got ${dtype} in ${quote(path)}. Name the model it was made from.`);
 }
 
-async function writeStage(stage: string, files: readonly SafetensorsFile[], root: string): Promise<void> {
+/** @param scale of the latents: a finished model states it in its config, training keeps it as a weight */
+async function writeStage(
+  stage: string,
+  files: readonly Opened[],
+  root: string,
+  scale: number | undefined,
+): Promise<void> {
   const tensors: TensorToWrite[] = [];
-  for (const file of files)
-    for (const [name, { shape }] of file.tensors)
-      if (stageOf(name) === stage) tensors.push({ name, dtype: "F32", shape, data: await file.readFloat32(name) });
+  if (scale !== undefined)
+    tensors.push({ name: "vae.scaling_factor", dtype: "F32", shape: [], data: Float32Array.of(scale) });
+  for (const { file, prefix } of files)
+    for (const [stored, { shape }] of file.tensors) {
+      const name = prefix + stored;
+      if (stageOf(name) === stage) tensors.push({ name, dtype: "F32", shape, data: await file.readFloat32(stored) });
+    }
   // Older folders lack it; the contrast of stage codebook reads it, frozen.
   if (stage === "causal-qformer" && !tensors.some(({ name }) => name === "temp"))
     tensors.push({ name: "temp", dtype: "F32", shape: [], data: Float32Array.of(TEMPERATURE) });
@@ -75,21 +111,53 @@ async function writeStage(stage: string, files: readonly SafetensorsFile[], root
   await writeSafetensors(weightsFile(join(root, stage)), tensors);
 }
 
-/** The file of sizes that `assemble` needs. */
-async function sizesOf(model: string): Promise<unknown> {
+/** The file of sizes that `assemble` needs, and the scale of the latents where it is no weight. */
+async function sizesOf(model: string, first: boolean): Promise<{ sizes: unknown; scale: number | undefined }> {
   const read = async (name: string): Promise<Record<string, unknown>> =>
     (await readJsonFile(join(model, name))) as Record<string, unknown>;
-  const { textEncoder, qformer, ...config } = await read("config.json");
-  const without = (part: unknown): unknown => ({ ...(part as object), vocabulary: undefined });
-  const json = {
+  const { textEncoder, qformer, ...config } = parseModelConfig(
+    translateConfig(await read("config.json")),
+    join(model, "config.json"),
+  );
+  const { scaling_factor: scale, ...vae } = first ? {} : await read("vae/config.json");
+  const decoder = first
+    ? await translateDecoderFiles(model)
+    : {
+        unet: await read("unet/config.json"),
+        vae,
+        scheduler: await read("scheduler/scheduler_config.json"),
+        pipeline: pick(await read("model_index.json"), ["num_inference_steps", "guidance_scale"]),
+      };
+  const sizes = {
     about: `Sizes of ${model}.`,
-    model: { ...config, textEncoder: without(textEncoder), qformer: without(qformer) },
-    unet: await read("unet/config.json"),
-    vae: await read("vae/config.json"),
-    scheduler: await read("scheduler.json"),
+    model: {
+      ...config,
+      ...bothHeads({ textEncoder, ...config }),
+      textEncoder: { ...textEncoder, vocabulary: undefined },
+      qformer: { ...qformer, vocabulary: undefined },
+    },
+    ...decoder,
   };
-  parseModelSizes(json, model);
-  return json;
+  parseModelSizes(sizes, model);
+  return { sizes, scale: scale as number | undefined };
+}
+
+/** A folder holds one head. The other one is as large. */
+function bothHeads({
+  image,
+  text,
+  textEncoder,
+  clipWidth,
+}: Omit<ModelConfig, "format" | "vision" | "qformer">): object {
+  const layers = text?.layers ?? (image?.head.kind === "reverse" ? image.head.layers : 1);
+  return {
+    image: image ?? { width: clipWidth, head: { kind: "reverse", layers } },
+    text: text ?? { tokens: textEncoder?.maxPositions, width: textEncoder?.width, layers },
+  };
+}
+
+function pick(json: Readonly<Record<string, unknown>>, keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(keys.map((key) => [key, json[key]]));
 }
 
 function stageOf(path: string): string | undefined {

@@ -5,7 +5,7 @@
 
 import { hashOf } from "../../io/hash.ts";
 import type { SeedlingConfig } from "../../models/config.ts";
-import type { PixelVaeConfig } from "../../models/pixel-vae.ts";
+import type { VaeConfig } from "../../models/vae.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
 
 type Weights = ReadonlyMap<string, Float32Array>;
@@ -18,7 +18,7 @@ export function clipKey(config: SeedlingConfig, tokenizer: CaptionTokenizer, wei
 }
 
 /** Of the autoencoder, beside the CLIP pair. */
-export function latentsKey(clip: string, vae: PixelVaeConfig, weights: Weights): string {
+export function latentsKey(clip: string, vae: VaeConfig, weights: Weights): string {
   return hashOf("latents", clip, JSON.stringify(vae), ...sorted(weights));
 }
 

@@ -11,7 +11,7 @@ const config: SeedConfig = {
   codebook: { codes: 5, width: 3 },
   decoderDepth: 1,
   decoderHeads: 2,
-  text: { tokens: 4, width: 6, layers: 1, suffix: "_text" },
+  text: { tokens: 4, width: 6, layers: 1 },
 };
 
 const y = input("y", [2, 32, 8]);

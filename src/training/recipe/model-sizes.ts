@@ -1,12 +1,11 @@
 /** The file with the sizes of a model: `model.json` beside the recipes, and in a run folder. */
 import { z } from "zod";
-import { parseUnetConfig } from "../../image-decoder/unet-config.ts";
-import { parseVaeConfig } from "../../image-decoder/vae-config.ts";
+import { type DecoderFiles, decoderSizes } from "../../image-decoder/write-decoder.ts";
 import { hashOf } from "../../io/hash.ts";
 import { parseWith } from "../../io/json-file.ts";
 import { parseSeedlingConfig, type SeedlingConfig } from "../../models/config.ts";
-import type { PixelVaeConfig } from "../../models/pixel-vae.ts";
 import type { UnetConfig } from "../../models/unet.ts";
+import type { VaeConfig } from "../../models/vae.ts";
 
 const part = z.record(z.string(), z.unknown());
 
@@ -16,10 +15,12 @@ const parseFile = parseWith(
     about: z.string(),
     /** Content of config.json of a model folder, without the size of the vocabulary. */
     model: part,
+    /** The files of the image decoder, in diffusers' names: config.json of its parts, and scheduler_config.json. */
     unet: part,
     vae: part,
-    /** Content of scheduler.json. */
     scheduler: part,
+    /** Defaults of sampling, which model_index.json states. */
+    pipeline: z.strictObject({ num_inference_steps: z.int().min(1), guidance_scale: z.number() }),
   }),
 );
 
@@ -29,21 +30,21 @@ export interface ModelSizes {
   readonly json: unknown;
   readonly config: (vocabulary: number) => SeedlingConfig;
   readonly unet: UnetConfig;
-  readonly vae: PixelVaeConfig;
-  readonly scheduler: Readonly<Record<string, unknown>>;
+  readonly vae: VaeConfig;
+  /** The files of the image decoder. */
+  readonly decoder: DecoderFiles;
   readonly identity: string;
 }
 
 /** @throws InputError naming each unknown or wrong key */
 export function parseModelSizes(json: unknown, where: string): ModelSizes {
-  const { model, unet, vae, scheduler } = parseFile(json, where);
+  const { model, about: _, ...decoder } = parseFile(json, where);
   const config = (vocabulary: number): SeedlingConfig => {
     const textEncoder = { ...(model.textEncoder as object), vocabulary };
     const qformer = { ...(model.qformer as object), vocabulary };
     return parseSeedlingConfig({ ...model, textEncoder, qformer }, where);
   };
-  // All sizes are checked before anything long begins. Which head conditions the diffusion model is decided by `assemble`.
-  const { paintsFrom: _, ...sizes } = config(1);
-  const parts = { unet: parseUnetConfig(unet, where), vae: parseVaeConfig(vae, where), scheduler };
-  return { json, config, ...parts, identity: hashOf(JSON.stringify([sizes, parts])) };
+  // All sizes are checked before anything long begins.
+  const parts = { ...decoderSizes(decoder, where), decoder };
+  return { json, config, ...parts, identity: hashOf(JSON.stringify([config(1), parts])) };
 }

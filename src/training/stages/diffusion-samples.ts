@@ -1,14 +1,14 @@
 /** Samples of a diffusion model while it learns: validation pictures from their captions and from their embeddings. */
 import { join } from "node:path";
 import { contactSheet } from "../../data/sheet.ts";
-import { noiseLatents, sample } from "../../diffusion/index.ts";
+import { noiseLatents, readScheduler, sample } from "../../diffusion/index.ts";
 import { fromTensor } from "../../image/index.ts";
-import { parseSampling } from "../../image-decoder/sampling.ts";
-import { unetGraph, vaeDecoderGraph } from "../../image-tokenizer/graphs.ts";
+import { denoiserGraph, vaeDecoderGraph } from "../../image-decoder/training-graphs.ts";
+import type { DecoderFiles } from "../../image-decoder/write-decoder.ts";
 import { writeFileAtomic } from "../../io/files.ts";
 import type { SeedlingConfig } from "../../models/config.ts";
-import { type PixelVaeConfig, pixelVaeFactor } from "../../models/pixel-vae.ts";
 import type { UnetConfig } from "../../models/unet.ts";
+import { type VaeConfig, vaeFactor } from "../../models/vae.ts";
 import { mapWeights, type Runtime, type Value } from "../../runtime/index.ts";
 import { type Pictures, take } from "../data/pictures.ts";
 import { joinRows } from "../data/rows.ts";
@@ -24,11 +24,10 @@ export interface SampleOptions {
   readonly runtime: Runtime;
   readonly config: SeedlingConfig;
   readonly unet: UnetConfig;
-  readonly vae: PixelVaeConfig;
+  readonly vae: VaeConfig;
   /** Weights of the autoencoder. */
   readonly decoder: ReadonlyMap<string, Float32Array>;
-  /** Content of scheduler.json. */
-  readonly scheduler: unknown;
+  readonly files: DecoderFiles;
   readonly clip: ClipFeatures;
   readonly validation: Pictures;
 }
@@ -39,7 +38,8 @@ export interface SampleOptions {
  */
 export async function sampleSheets(options: SampleOptions): Promise<NonNullable<Stage["evaluate"]>> {
   const { folder, runtime, config, unet, vae, clip } = options;
-  const { scheduler, guidanceScale } = parseSampling(options.scheduler, "scheduler");
+  const scheduler = readScheduler(options.files.scheduler, "scheduler");
+  const { guidance_scale: guidanceScale } = options.files.pipeline;
   const originals = await take(options.validation, 0, COUNT);
   const conditioning = await clip.compute(originals);
   const nothing = {
@@ -49,11 +49,11 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
   const context = { text: stack(conditioning.text!, nothing.text), image: stack(nothing.image, conditioning.image!) };
   const negativeContext = { text: stack(nothing.text, nothing.text), image: stack(nothing.image, nothing.image) };
   const seeds = Array.from({ length: 2 * COUNT }, (_, i) => i % COUNT);
-  const { inChannels: C, sampleSize: side } = unet;
-  const size = side * pixelVaeFactor(vae);
+  const { outChannels: C, sampleSize: side } = unet;
+  const size = side * vaeFactor(vae);
 
   return async (weights, step) => {
-    const program = await runtime.compile(unetGraph(unet, config), mapWeights(weights));
+    const program = await runtime.compile(denoiserGraph(unet, config.textEncoder.maxPositions), mapWeights(weights));
     const { data } = await sample({
       unet: async (x, t, condition) => (await program.run({ ...condition, x, t })).clean!.data as Float32Array,
       scheduler,

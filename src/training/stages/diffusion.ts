@@ -5,10 +5,12 @@
  * It predicts the clean latents, which a small model learns faster than the noise.
  */
 import { z } from "zod";
-import { NoiseSchedule, type NoiseScheduleConfig } from "../../diffusion/noise-schedule.ts";
+import { UsageError } from "../../base/errors.ts";
+import { type NoiseSchedule, readNoiseSchedule } from "../../diffusion/index.ts";
 import { input, type Tensor } from "../../graph/index.ts";
+import { denoiser } from "../../image-decoder/training-graphs.ts";
 import type { SeedlingConfig } from "../../models/config.ts";
-import { type UnetConfig, unet } from "../../models/unet.ts";
+import type { UnetConfig } from "../../models/unet.ts";
 import type { Value } from "../../runtime/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import type { Stage } from "../loop/loop.ts";
@@ -19,7 +21,7 @@ import { sampleSheets } from "./diffusion-samples.ts";
 import { clipFeatures, latentFeatures } from "./frozen-features.ts";
 import { cachedPart, openCaptionedPictures } from "./picture-stage.ts";
 
-const PREFIX = "unet";
+const PREFIXES = ["unet", "conditioner"];
 
 export const diffusion = defineStage({
   name: "diffusion",
@@ -33,24 +35,24 @@ export const diffusion = defineStage({
     maxWeight: key(z.number().positive().default(5), "largest weight of an example, as in min-SNR (Hang et al. 2023)"),
   }),
   needs: ["clip", "vae"],
-  owns: [PREFIX],
+  owns: PREFIXES,
   async build(c) {
     const opened = await openCaptionedPictures(c);
     const { data, sizes, config } = opened;
-    const { unet, vae, scheduler } = sizes;
+    const { unet, vae, decoder: files } = sizes;
     const { textShare, imageShare, maxWeight } = c.recipe;
     const clip = await clipFeatures(c, opened);
     const features = await cachedPart(c, data.train, c.recipe.data.cached, await latentFeatures(c, opened, clip));
     const { text: empty } = await clip.text([""]);
-    const { noise } = scheduler as { readonly noise: NoiseScheduleConfig };
+    const schedule = readNoiseSchedule(files.scheduler, "scheduler");
     const stage = diffusionStage({
-      ...{ config, unet, noise, features, textShare, imageShare, maxWeight },
+      ...{ config, unet, schedule, features, textShare, imageShare, maxWeight },
       emptyText: empty!.data as Float32Array,
     });
     const { folder, runtime } = c;
     const decoder = await c.weights("vae");
     const { validation } = data;
-    const evaluate = await sampleSheets({ folder, runtime, config, unet, vae, decoder, scheduler, clip, validation });
+    const evaluate = await sampleSheets({ folder, runtime, config, unet, vae, decoder, files, clip, validation });
     return { stage: { ...stage, evaluate } };
   },
 });
@@ -58,7 +60,7 @@ export const diffusion = defineStage({
 interface DiffusionStageOptions {
   readonly config: SeedlingConfig;
   readonly unet: UnetConfig;
-  readonly noise: NoiseScheduleConfig;
+  readonly schedule: NoiseSchedule;
   /** Features of the pictures: `latents`, `text` and `image`. */
   readonly features: FeatureCache;
   /** Features of the empty caption, f32 [L,D]: text conditioning on nothing. */
@@ -69,28 +71,23 @@ interface DiffusionStageOptions {
 }
 
 function diffusionStage(options: DiffusionStageOptions): Stage {
-  const { config, unet: sizes, features, emptyText } = options;
-  const schedule = new NoiseSchedule({ ...options.noise, predictionType: "sample" });
-  const [C, side] = [sizes.inChannels, sizes.sampleSize];
+  const { config, unet: sizes, schedule, features, emptyText } = options;
+  if (schedule.predictionType !== "sample")
+    throw new UsageError(`diffusion: expected prediction_type "sample", got "${schedule.predictionType}".`);
+  const [C, side] = [sizes.outChannels, sizes.sampleSize];
   const { tokens: L, width: D } = config.text;
   const E = config.image.width;
   const latentLength = C * side * side;
   return {
     name: "diffusion",
-    learns: [PREFIX],
+    learns: sizes.inChannels > C ? PREFIXES : ["unet"],
     build(p, B) {
       const clean = input("clean", [B, C, side, side]);
       const noise = input("noise", [B, C, side, side]);
       const column = (name: string): Tensor => input(name, [B, 1, 1, 1]);
       const noisy = clean.mul(column("signalLevel")).add(noise.mul(column("noiseLevel")));
-      const answer = unet(
-        p.at(PREFIX),
-        noisy,
-        input("t", [B]),
-        input("text", [B, L, D]),
-        sizes,
-        input("image", [B, E]),
-      );
+      const conditioning = { text: input("text", [B, L, D]), image: input("image", [B, E]) };
+      const answer = denoiser(p, noisy, input("t", [B]), conditioning, sizes);
       const errors = answer.sub(clean).square().mean([1, 2, 3]); // [B]
       return { loss: errors.mul(input("weight", [B])).mean(), metrics: { squaredError: errors.mean() } };
     },

@@ -3,7 +3,7 @@
  * with a key that names everything the numbers depend on except the pictures, so that cached features are never stale.
  */
 import { input, Params } from "../../graph/index.ts";
-import { vaeEncoderGraph } from "../../image-tokenizer/graphs.ts";
+import { vaeEncoderGraph } from "../../image-decoder/training-graphs.ts";
 import { hashOf } from "../../io/hash.ts";
 import { pooledImageEmbedding } from "../../models/clip.ts";
 import { clipText } from "../../models/clip-pair.ts";

@@ -7,15 +7,10 @@ import { z } from "zod";
 import { contactSheet } from "../../data/sheet.ts";
 import { input } from "../../graph/index.ts";
 import { fromTensor } from "../../image/index.ts";
-import { vaeDecoderGraph, vaeEncoderGraph } from "../../image-tokenizer/graphs.ts";
+import { vaeDecoderGraph, vaeEncoderGraph } from "../../image-decoder/training-graphs.ts";
 import { writeFileAtomic } from "../../io/files.ts";
-import {
-  type PixelVaeConfig,
-  pixelVaeDecode,
-  pixelVaeEncode,
-  pixelVaeFactor,
-  scalingFactor,
-} from "../../models/pixel-vae.ts";
+import { scalingFactor } from "../../models/scaled-vae.ts";
+import { type VaeConfig, vaeDecode, vaeEncode, vaeFactor } from "../../models/vae.ts";
 import { mse } from "../../nn/index.ts";
 import { mapWeights, type Runtime, type Training, type Values } from "../../runtime/index.ts";
 import { atMost, type Picture, type Pictures, take } from "../data/pictures.ts";
@@ -53,7 +48,7 @@ export const vae = defineStage({
 });
 
 interface VaeStageOptions {
-  readonly vae: PixelVaeConfig;
+  readonly vae: VaeConfig;
   /** Side of the pictures, px. */
   readonly size: number;
   readonly train: Pictures;
@@ -70,7 +65,7 @@ const SHOWN = 8;
 
 function vaeStage(options: VaeStageOptions): Stage {
   const { vae, size, train } = options;
-  const [C, side] = [vae.latentChannels, size / pixelVaeFactor(vae)];
+  const [C, side] = [vae.latentChannels, size / vaeFactor(vae)];
   const scale = new LatentScale();
   return {
     name: "vae",
@@ -79,7 +74,7 @@ function vaeStage(options: VaeStageOptions): Stage {
     build(root, B) {
       const p = root.at(PREFIX);
       const pixels = input("pixels", [B, 3, size, size]);
-      const { mean, logVariance } = pixelVaeEncode(p, pixels, vae);
+      const { mean, logVariance } = vaeEncode(p, pixels.mul(2).sub(1), vae);
       const drawn = mean.add(
         logVariance
           .mul(0.5)
@@ -88,7 +83,7 @@ function vaeStage(options: VaeStageOptions): Stage {
       );
       // Up and down again changes nothing, and makes the scale a weight of this stage like any other.
       const latents = drawn.mul(scalingFactor(p)).div(scalingFactor(p));
-      const squaredError = mse(pixelVaeDecode(p, latents, vae), pixels);
+      const squaredError = mse(vaeDecode(p, latents, vae).mul(0.5).add(0.5), pixels);
       const variance = logVariance.exp();
       const divergence = mean.square().add(variance).sub(logVariance).sub(1).mean().mul(0.5);
       const square = mean.square().add(variance).mean();

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { RgbImage } from "../image/index.ts";
 import { openSafetensors, type StoredDtype, type TensorToWrite, writeSafetensors } from "../weights/index.ts";
 import type { GenerationEmbedding } from "./decoder.ts";
-import { type DiffusionOptions, StableDiffusion } from "./stable-diffusion.ts";
+import { DiffusionDecoder, type DiffusionOptions } from "./diffusion-decoder.ts";
 
 const fixtures = "test/fixtures/diffusers";
-const opened: StableDiffusion[] = [];
+const opened: DiffusionDecoder[] = [];
 let root: string;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "seedling-diffusers-"));
@@ -19,8 +19,8 @@ afterAll(async () => {
   await rm(root, { recursive: true });
 });
 
-async function open(folder: string): Promise<StableDiffusion> {
-  const model = await StableDiffusion.fromPretrained(folder, { threads: 1 });
+async function open(folder: string): Promise<DiffusionDecoder> {
+  const model = await DiffusionDecoder.fromPretrained(folder, { threads: 1 });
   opened.push(model);
   return model;
 }
@@ -46,7 +46,7 @@ function difference({ width, height, data }: RgbImage, { shape, data: wanted }: 
 }
 
 /** Picture b of the recorded pipeline. */
-async function repaint(model: StableDiffusion, folder: "sd1" | "unclip", b: number): Promise<RgbImage> {
+async function repaint(model: DiffusionDecoder, folder: "sd1" | "unclip", b: number): Promise<RgbImage> {
   const io = (name: string) => recorded(folder, `pipeline.in.${name}`, b);
   const latents = (await io("latents")).data;
   const texts = { prompt: await io("positive"), negativePrompt: await io("negative") };
@@ -54,17 +54,17 @@ async function repaint(model: StableDiffusion, folder: "sd1" | "unclip", b: numb
     folder === "sd1"
       ? [texts.prompt, { negative: texts.negativePrompt, guidanceScale: 7.5, noise: { latents } }]
       : [await io("image"), { ...texts, guidanceScale: 10, noise: { latents, image: (await io("noise.0")).data } }];
-  return (await model.paint([from], { ...options, steps: 3 }))[0]!;
+  return (await model.decode([from], { ...options, steps: 3 }))[0]!;
 }
 
 describe.each(["sd1", "unclip"] as const)("%s", (folder) => {
-  let model: StableDiffusion;
+  let model: DiffusionDecoder;
   beforeAll(async () => {
     model = await open(join(fixtures, folder));
   });
 
   test.each([0, 1])("picture %i of the recorded pipeline", async (b) => {
-    expect(model.paintedSize).toBe(16);
+    expect(model.imageSize).toBe(16);
     const wanted = await recorded(folder, "pipeline.pixels", b);
     expect(difference(await repaint(model, folder, b), wanted)).toBeLessThan(0.51);
   });
@@ -73,22 +73,22 @@ describe.each(["sd1", "unclip"] as const)("%s", (folder) => {
     const name = folder === "sd1" ? "positive" : "image";
     const [a, b] = [await recorded(folder, `pipeline.in.${name}`, 0), await recorded(folder, `pipeline.in.${name}`, 1)];
     const onStep = vi.fn();
-    const both = await model.paint([a, b], { steps: 2, seed: [3, 4], batch: 2, onStep });
+    const both = await model.decode([a, b], { steps: 2, seed: [3, 4], batch: 2, onStep });
     expect(onStep.mock.lastCall).toEqual([3, 3]); // PNDM takes one more
-    const alone = await model.paint([b], { steps: 2, seed: 4 });
+    const alone = await model.decode([b], { steps: 2, seed: 4 });
     expect(Math.max(...both[1]!.data.map((x, i) => Math.abs(x - alone[0]!.data[i]!)))).toBeLessThanOrEqual(1);
-    expect(await model.paint([b], { steps: 2, seed: 5 })).not.toEqual(alone);
-    expect(await model.paint([b], { steps: 2, seed: 4, negative: a })).not.toEqual(alone);
+    expect(await model.decode([b], { steps: 2, seed: 5 })).not.toEqual(alone);
+    expect(await model.decode([b], { steps: 2, seed: 4, negative: a })).not.toEqual(alone);
     for (const scheduler of ["ddim", "euler", "dpm-solver"] as const)
-      expect(await model.paint([b], { steps: 2, seed: 4, scheduler })).toHaveLength(1);
+      expect(await model.decode([b], { steps: 2, seed: 4, scheduler })).toHaveLength(1);
     const signal = AbortSignal.abort(new Error("stopped"));
-    await expect(model.paint([a], { signal })).rejects.toThrow("stopped");
+    await expect(model.decode([a], { signal })).rejects.toThrow("stopped");
   });
 
   test("an embedding of another kind is refused", async () => {
     const other = await recorded(folder, `vae.in.pixels`, 0);
-    await expect(model.paint([other])).rejects.toThrow(
-      `paint: expected f32 [${folder === "sd1" ? "7,20" : "12"}], got [3,16,16] of 768 numbers. Stable Diffusion 1.x goes with`,
+    await expect(model.decode([other])).rejects.toThrow(
+      `decode: expected f32 [${folder === "sd1" ? "7,20" : "12"}], got [3,16,16] of 768 numbers. Stable Diffusion 1.x goes with`,
     );
   });
 });
@@ -98,9 +98,9 @@ test("unclip: a picture's own embedding paints, and the noise level tells", asyn
   const [embedding] = await model.embed(["examples/turtle.png"]);
   expect(embedding).toMatchObject({ shape: [12], data: expect.any(Float32Array) });
   const options = { steps: 2, seed: 1 };
-  const [exact] = await model.paint([embedding!], options);
-  expect(await model.paint([embedding!], { ...options, noiseLevel: 900 })).not.toEqual([exact]);
-  await expect(model.paint([embedding!], { noiseLevel: 1000 })).rejects.toThrow("expected a step in 0..999, got 1000");
+  const [exact] = await model.decode([embedding!], options);
+  expect(await model.decode([embedding!], { ...options, noiseLevel: 900 })).not.toEqual([exact]);
+  await expect(model.decode([embedding!], { noiseLevel: 1000 })).rejects.toThrow("expected a step in 0..999, got 1000");
   await expect((await open(join(fixtures, "sd1"))).embed(["examples/turtle.png"])).rejects.toThrow("found none");
 });
 
@@ -207,7 +207,7 @@ describe("what is wrong is one line", () => {
     const folder = await copy("sd1");
     await replaceJson(join(folder, "model_index.json"), { _class_name: "FluxPipeline" });
     expect(await refusal(folder, 3)).toContain(
-      'expected StableDiffusionPipeline or StableUnCLIPImg2ImgPipeline, got "FluxPipeline". Name another folder.',
+      'expected StableDiffusionPipeline or StableUnCLIPImg2ImgPipeline or SeedlingPipeline, got "FluxPipeline". Name another folder.',
     );
   });
 
@@ -237,7 +237,7 @@ describe("what is wrong is one line", () => {
     await replaceJson(config, { _class_name: "PNDMScheduler", skip_prk_steps: undefined });
     expect(await refusal(folder, 3)).toContain("skip_prk_steps: expected true, got false. Use another scheduler");
     await cp(join(fixtures, "sd1", "unet", WEIGHTS), join(folder, "unet", WEIGHTS));
-    await (await StableDiffusion.fromPretrained(folder, { scheduler: "ddim" })).close();
+    await (await DiffusionDecoder.fromPretrained(folder, { scheduler: "ddim" })).close();
     await replaceJson(join(folder, "unet", "config.json"), { cross_attention_dim: 24 });
     expect(await refusal(folder, 3)).toContain("cross_attention_dim in unet/config.json: expected 20, got 24");
   });

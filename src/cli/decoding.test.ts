@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { writeTinyDiffusion } from "../../test/tiny-diffusion.ts";
 import { decodeImage } from "../image/index.ts";
-import { StableDiffusion } from "../image-decoder/stable-diffusion.ts";
+import { DiffusionDecoder } from "../image-decoder/diffusion-decoder.ts";
 import { importOfficial } from "../image-tokenizer/official/index.ts";
-import { OfficialSeed } from "../image-tokenizer/official-seed.ts";
+import { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { detokenizeCommand } from "./detokenize.ts";
 import { importCommand } from "./import.ts";
 import { writeStdout } from "./output.ts";
@@ -17,7 +17,7 @@ vi.mock("./output.ts", async (original) => ({ ...(await original<object>()), wri
 const fixture = "test/fixtures/tiny-a";
 let root: string;
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), "seedling-official-painter-"));
+  root = await mkdtemp(join(tmpdir(), "seedling-decoding-"));
 });
 afterAll(() => rm(root, { recursive: true }));
 
@@ -57,12 +57,12 @@ test.each([
       detokenizeCommand().parseAsync([codes, ...settings, ...more], { from: "user" });
     await paint("--negative-codes", avoid, ...(name === "v2" ? ["--noise-level", "500"] : []));
 
-    const seed = await OfficialSeed.fromPretrained(model, { threads: 1 });
-    const sd = await StableDiffusion.fromPretrained(published, { threads: 1 });
+    const seed = await SeedTokenizer.fromPretrained(model, { threads: 1 });
+    const sd = await DiffusionDecoder.fromPretrained(published, { threads: 1 });
     const [embedding, negative] = await seed.generationEmbeddings([all(3), all(1)]);
     const options = { seed: 5, steps: 2 };
-    const [picture] = await sd.paint([embedding!], { ...options, ...blur, negative: negative! });
-    const [plain] = await sd.paint([embedding!], options);
+    const [picture] = await sd.decode([embedding!], { ...options, ...blur, negative: negative! });
+    const [plain] = await sd.decode([embedding!], options);
     await Promise.all([seed.close(), sd.close()]);
     expect((await decodeImage(await readFile(output), output)).data).toEqual(picture!.data);
     expect(picture!.data).not.toEqual(plain!.data);
@@ -75,14 +75,23 @@ test.each([
     if (name === "v1")
       await expect(paint("--noise-level", "5")).rejects.toMatchObject({
         exitCode: 2,
-        message: `--noise-level: expected an unCLIP folder, got ${diffusion}, which paints from text features.`,
+        message: `noiseLevel: expected a decoder of unCLIP, got ${diffusion}, which has no image noise. Leave it out.`,
       });
   },
   400_000,
 );
 
-test.each(["--negative-codes=codes.txt", "--noise-level=0"])("%s goes with --diffusion only", async (option) => {
-  await expect(detokenizeCommand().parseAsync(["-", option], { from: "user" })).rejects.toThrow(
-    `${option.split("=")[0]}: expected --diffusion with it, got none.`,
-  );
+test("another sampler and codes to lead away from work with the model's own decoder; blurring does not", async () => {
+  const [codes, avoid] = [join(root, "own.txt"), join(root, "own-avoid.txt")];
+  await writeFile(codes, all(3).join(" "));
+  await writeFile(avoid, all(1).join(" "));
+  const decode = async (...more: string[]): Promise<Uint8Array> => {
+    const output = join(root, "own.png");
+    await detokenizeCommand().parseAsync([codes, "-o", output, "-q", "--steps", "2", ...more], { from: "user" });
+    return (await decodeImage(await readFile(output), output)).data;
+  };
+  const plain = await decode();
+  expect(await decode("--scheduler", "euler")).not.toEqual(plain);
+  expect(await decode("--negative-codes", avoid)).not.toEqual(plain);
+  await expect(decode("--noise-level", "5")).rejects.toThrow("noiseLevel: expected a decoder of unCLIP");
 });

@@ -1,40 +1,22 @@
-/** Many pictures, painted a few at a time by whatever diffusion model. */
-
+/** Many pictures, sampled a few at a time from a diffusion model. */
 import { UsageError } from "../base/errors.ts";
 import { type Denoiser, noiseLatents, type Scheduler, sample } from "../diffusion/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import type { Value, Values } from "../runtime/index.ts";
+import type { DecoderOptions } from "./decoder.ts";
 
-export interface PaintOptions {
-  /**
-   * Where the noise comes from: one seed for all pictures, so that a picture depends on its codes and this number only,
-   * or one a picture. Default 0.
-   */
-  readonly seed?: number | readonly number[];
-  /** Evaluations of the diffusion model. Default: what the model says. */
-  readonly steps?: number;
-  /** 1 is no guidance; more follows the codes more closely, with less variety. Default: what the model says. */
-  readonly guidanceScale?: number;
-  /** Pictures painted at a time. Default 8; 1 for Stable Diffusion. */
-  readonly batch?: number;
-  /** Stops before the next evaluation; the promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-  /** After each evaluation: how many of all are done. */
-  readonly onStep?: (done: number, total: number) => void;
-}
-
-/** The model, and what it is told. `start` and `size` say which pictures of all. */
-export interface PaintJob {
+/** The model, and its conditioning. `start` and `size` say which pictures of all. */
+export interface SamplingJob {
   readonly unet: Denoiser;
   readonly scheduler: Scheduler;
   /** Defaults of the options. */
   readonly steps: number;
   readonly guidanceScale: number;
   readonly batch: number;
-  /** Shape of the latents of one picture. */
-  readonly place: readonly number[];
+  /** Of one picture: channels, rows, columns. */
+  readonly latentShape: readonly number[];
   /** Noise to start from. Default: from the seeds. */
-  readonly latents?: (start: number, size: number) => Value;
+  readonly latents?: ((start: number, size: number) => Value) | undefined;
   readonly context: (start: number, size: number, seeds: readonly number[]) => Promise<Values>;
   readonly negativeContext: (start: number, size: number, seeds: readonly number[]) => Promise<Values>;
   /** Clean latents f32 [B,C,Y,X] -> B pictures. */
@@ -42,7 +24,7 @@ export interface PaintJob {
 }
 
 /** @throws UsageError for a batch or a number of seeds that makes no sense. */
-export async function paintInBatches(count: number, job: PaintJob, options: PaintOptions): Promise<RgbImage[]> {
+export async function sampleInBatches(count: number, job: SamplingJob, options: DecoderOptions): Promise<RgbImage[]> {
   const { steps = job.steps, guidanceScale = job.guidanceScale, batch = job.batch, signal, onStep } = options;
   if (!Number.isInteger(batch) || batch < 1)
     throw new UsageError(`batch: expected a whole number from 1, got ${batch}.`);
@@ -58,11 +40,11 @@ export async function paintInBatches(count: number, job: PaintJob, options: Pain
       unet: job.unet,
       scheduler: job.scheduler,
       steps,
-      latents: job.latents?.(start, size) ?? noiseLatents(own, job.place),
+      latents: job.latents?.(start, size) ?? noiseLatents(own, job.latentShape),
       context: await job.context(start, size, own),
-      ...(guidanceScale === 1 ? {} : { negativeContext: await job.negativeContext(start, size, own) }),
+      negativeContext: guidanceScale === 1 ? undefined : await job.negativeContext(start, size, own),
       guidanceScale,
-      ...(signal ? { signal } : {}),
+      signal,
       onStep: ({ evaluation, evaluations }) => onStep?.(chunk * evaluations + evaluation, chunks * evaluations),
     });
     pictures.push(...(await job.pictures(latents)));

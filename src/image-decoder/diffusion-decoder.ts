@@ -1,0 +1,249 @@
+/**
+ * A latent diffusion model in diffusers' layout as an image decoder: Stable Diffusion 1.x from text features (SEED v1),
+ * 2.1 unCLIP from an image embedding (SEED v2), and the small models that are trained here from either.
+ */
+import { UsageError } from "../base/errors.ts";
+import { hashText } from "../base/rng.ts";
+import { emptyClassVectors, noiseLatents, type SamplerName, unclipClassVectors } from "../diffusion/index.ts";
+import { fromTensor, type RgbImage, resizeAndCrop, toTensor } from "../image/index.ts";
+import { type ImageSource, loadPicture } from "../image/source.ts";
+import { modelFolder } from "../io/hub/index.ts";
+import { type BatchOptions, inBatches, rows } from "../runtime/batches.ts";
+import type { Value, Values } from "../runtime/index.ts";
+import { Programs, type RuntimeOwner } from "../runtime/programs.ts";
+import { downloadOptions, programsOptions, type TokenizerLoadOptions } from "../weights/load-options.ts";
+import { weightsAs } from "../weights/quantized/weights-as.ts";
+import {
+  type DecoderOptions,
+  type EmbeddingKind,
+  expectShape,
+  type GenerationEmbedding,
+  type ImageDecoder,
+  kindOf,
+} from "./decoder.ts";
+import { type DiffusersFolder, openDiffusersFolder } from "./folder.ts";
+import { diffusersFiles } from "./hub-files.ts";
+import type { PartName } from "./parts.ts";
+import { repeat, type SamplingJob, sampleInBatches } from "./sample-in-batches.ts";
+
+export type { SamplerName } from "../diffusion/index.ts";
+
+export interface DecoderLoadOptions extends TokenizerLoadOptions {
+  /** The sampler to use by default. Default: what the folder says, which is refused if it is not built here. */
+  readonly scheduler?: SamplerName;
+}
+
+export interface DiffusionOptions extends DecoderOptions {
+  /** Default: what the model was opened with. */
+  readonly scheduler?: SamplerName;
+  /**
+   * What pictures should lead away from, of a kind that the model accepts. Default: the features of the empty prompt, or
+   * for unCLIP no image at all.
+   */
+  readonly negative?: GenerationEmbedding;
+  /** Text features next to an image embedding, for and against. Default: those of the empty prompt. */
+  readonly prompt?: GenerationEmbedding;
+  readonly negativePrompt?: GenerationEmbedding;
+  /** unCLIP: how much the image embedding is blurred, 0..999. Default 0, which still adds a little noise. */
+  readonly noiseLevel?: number;
+  /** Standard normal numbers for every picture in place of what the seed gives, to compare with other programs. */
+  readonly noise?: { readonly latents: Float32Array; readonly image?: Float32Array };
+}
+
+/** Prompts -> text features f32 [L,D] each. */
+export type TextFeatures = (prompts: readonly string[]) => Promise<readonly GenerationEmbedding[]>;
+
+/** What the model that a decoder belongs to lends it. */
+export interface DecoderParent {
+  /** The text encoder of a decoder that has none of its own. */
+  readonly features?: TextFeatures;
+  readonly programs?: RuntimeOwner;
+}
+
+export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
+  readonly #folder: DiffusersFolder;
+  readonly #programs: Programs<PartName>;
+  readonly #features: TextFeatures;
+  #emptyPrompt: Promise<GenerationEmbedding> | undefined;
+
+  /**
+   * Opens a folder in diffusers' layout, or owner/name on the Hub, and checks all of it; nothing is compiled yet.
+   * @throws SetupError if a part is missing, InputError if one is damaged or they do not belong together.
+   */
+  static async fromPretrained(idOrFolder: string, options: DecoderLoadOptions = {}): Promise<DiffusionDecoder> {
+    const folder = await modelFolder(idOrFolder, { ...downloadOptions(options), wanted: diffusersFiles });
+    options.onProgress?.(`opening ${folder}`);
+    return DiffusionDecoder.open(await openDiffusersFolder(folder, options.scheduler), options);
+  }
+
+  /** Of a folder that is open already. */
+  static async open(
+    folder: DiffusersFolder,
+    options: DecoderLoadOptions = {},
+    parent: DecoderParent = {},
+  ): Promise<DiffusionDecoder> {
+    const { unet } = folder.parts;
+    if (!unet) return new DiffusionDecoder(folder, options, parent);
+    // The autoencoder is nearly all convolutions, which stay as they are.
+    const weights = await weightsAs(options.dtype, unet.weights, [unet.outputs]);
+    const parts = { ...folder.parts, unet: { ...unet, weights } };
+    return new DiffusionDecoder({ ...folder, parts }, options, parent);
+  }
+
+  private constructor(folder: DiffusersFolder, options: DecoderLoadOptions, { features, programs }: DecoderParent) {
+    this.#folder = folder;
+    this.#features = features ?? ((prompts) => this.features(prompts));
+    this.#programs = new Programs((name) => this.#part(name), programsOptions(options), programs);
+  }
+
+  get accepts(): readonly EmbeddingKind[] {
+    return this.#folder.accepts;
+  }
+
+  get imageSize(): number {
+    return this.#folder.imageSize;
+  }
+
+  /** Has it a text encoder of its own, for `features`? */
+  get hasTextEncoder(): boolean {
+    return this.#folder.prompts !== undefined;
+  }
+
+  /** Shape of the text features that it reads, [L,D]. */
+  get textShape(): readonly [number, number] {
+    return this.#folder.textShape;
+  }
+
+  /**
+   * Prompts -> text features f32 [L,D] each.
+   * @throws UsageError if the folder has no text encoder, SetupError if it has no tokenizer.
+   */
+  async features(prompts: readonly string[], options: BatchOptions = {}): Promise<GenerationEmbedding[]> {
+    const { prompts: tokenizer, textShape } = this.#folder;
+    if (!tokenizer)
+      throw new UsageError(
+        `${this.#folder.path}: expected text_encoder/ of Stable Diffusion, found none. Open the model it belongs to with SeedTokenizer.`,
+      );
+    const [L] = textShape;
+    const parts = await inBatches(prompts, options, async (chunk) => {
+      const data = new Int32Array(chunk.length * L);
+      for (const [b, prompt] of chunk.entries()) data.set(tokenizer.encode(prompt), b * L);
+      return (await this.#programs.run("text_encoder", { ids: { shape: [chunk.length, L], data } })).features!;
+    });
+    return rows<Float32Array>(parts).map((data) => ({ shape: textShape, data }));
+  }
+
+  /**
+   * Pictures -> image embeddings f32 [E] of the CLIP encoder that SEED v2 learned from: the middle square of each.
+   * @throws UsageError if the folder has no image encoder.
+   */
+  async embed(images: readonly ImageSource[], options: BatchOptions = {}): Promise<GenerationEmbedding[]> {
+    const { imageEncoder: encoder } = this.#folder;
+    if (!encoder) throw new UsageError(`${this.#folder.path}: expected image_encoder of an unCLIP folder, found none.`);
+    const side = encoder.imageSize;
+    const parts = await inBatches(images, options, async (chunk) => {
+      const prepared: RgbImage[] = [];
+      for (const image of chunk) prepared.push(resizeAndCrop(await loadPicture(image), side, "bicubic"));
+      const pixels = { shape: [chunk.length, 3, side, side], data: toTensor(prepared) };
+      return (await this.#programs.run("image_encoder", { pixels })).image!;
+    });
+    return rows<Float32Array>(parts).map((data) => ({ shape: [encoder.projection], data }));
+  }
+
+  async decode(embeddings: readonly GenerationEmbedding[], options: DiffusionOptions = {}): Promise<RgbImage[]> {
+    const { scheduler, latentShape, textShape, defaults } = this.#folder;
+    const { negative, prompt, negativePrompt, noise } = options;
+    if (options.noiseLevel !== undefined && !this.#folder.imageNoise)
+      throw new UsageError(
+        `noiseLevel: expected a decoder of unCLIP, got ${this.#folder.path}, which has no image noise. Leave it out.`,
+      );
+    const kind = embeddings[0] && kindOf(embeddings[0]);
+    for (const one of negative ? [...embeddings, negative] : embeddings) this.#expectAccepted(one, kind);
+    for (const one of [prompt, negativePrompt]) if (one) expectShape(one, textShape, "They are text features.");
+    if (noise) {
+      const size = latentShape.reduce((a, b) => a * b);
+      expectShape({ shape: [noise.latents.length], data: noise.latents }, [size], "It is noise for one picture.");
+    }
+    const job: SamplingJob = {
+      ...defaults,
+      unet: async (latents, timesteps, context) =>
+        (await this.#programs.run("unet", { ...context, latents, timesteps })).answer!.data as Float32Array,
+      scheduler: scheduler(options.scheduler),
+      latentShape,
+      latents: noise && ((_, size) => repeat({ shape: [1, ...latentShape], data: noise.latents }, size)),
+      context: (start, size, seeds) =>
+        this.#conditioning(seeds, embeddings.slice(start, start + size), prompt, options),
+      negativeContext: (_, size, seeds) =>
+        this.#conditioning(seeds, negative && Array<GenerationEmbedding>(size).fill(negative), negativePrompt, options),
+      pictures: (latents) => this.#pictures(latents),
+    };
+    return sampleInBatches(embeddings.length, job, options);
+  }
+
+  /** Ends the worker thread, if it is its own. Calls that are under way fail. */
+  close(): Promise<void> {
+    return this.#programs.close();
+  }
+
+  #part(name: PartName): NonNullable<DiffusersFolder["parts"][PartName]> {
+    const part = this.#folder.parts[name];
+    if (part) return part;
+    throw new UsageError(`${this.#folder.path}: expected ${name}/, found none. Copy the whole folder again.`);
+  }
+
+  #expectAccepted(embedding: GenerationEmbedding, kind: EmbeddingKind | undefined): void {
+    const { accepts, textShape, imageWidth } = this.#folder;
+    const wanted = kind && accepts.includes(kind) ? kind : accepts[0];
+    const fix = "Stable Diffusion 1.x goes with SEED v1, 2.1 unCLIP with SEED v2.";
+    expectShape(embedding, wanted === "text" ? textShape : [imageWidth], fix);
+  }
+
+  /** The inputs of the UNet besides latents and step, for one picture a seed. Without embeddings: what nothing looks like. */
+  async #conditioning(
+    seeds: readonly number[],
+    embeddings: readonly GenerationEmbedding[] | undefined,
+    prompt: GenerationEmbedding | undefined,
+    { noiseLevel: level = 0, noise }: DiffusionOptions,
+  ): Promise<Values> {
+    const [texts, images] =
+      embeddings?.[0] && kindOf(embeddings[0]) === "text" ? [embeddings, undefined] : [undefined, embeddings];
+    const context = stack(texts ?? repeated(prompt ?? (await this.#noText()), seeds.length));
+    const { imageNoise, imageWidth: E } = this.#folder;
+    if (E === 0) return { context };
+    if (imageNoise) {
+      if (!images) return { context, class_embedding: emptyClassVectors(seeds.length, E) };
+      // Not the numbers that the latents begin with.
+      const own = seeds.map((seed) => (hashText("image noise") ^ seed) >>> 0);
+      const blur = noise?.image ? repeat({ shape: [1, E], data: noise.image }, seeds.length) : noiseLatents(own, [E]);
+      const classes = unclipClassVectors(stack(images), blur.data as Float32Array, { ...imageNoise, level });
+      return { context, class_embedding: classes };
+    }
+    const nothing = { shape: [seeds.length, E], data: new Float32Array(seeds.length * E) };
+    const class_embedding = images ? stack(images) : nothing;
+    if (!this.#folder.parts.conditioner) return { context, class_embedding };
+    return { context, class_embedding, ...(await this.#programs.run("conditioner", { class_embedding })) };
+  }
+
+  async #pictures(latents: Value): Promise<RgbImage[]> {
+    const pixels = (await this.#programs.run("vae", { latents })).pixels!.data as Float32Array;
+    const side = this.imageSize;
+    return Array.from({ length: latents.shape[0]! }, (_, b) => fromTensor(pixels, side, side, b));
+  }
+
+  #noText(): Promise<GenerationEmbedding> {
+    this.#emptyPrompt ??= this.#features([""]).then(([features]) => features!);
+    return this.#emptyPrompt;
+  }
+}
+
+function repeated<T>(one: T, count: number): T[] {
+  return Array<T>(count).fill(one);
+}
+
+/** As one batch. */
+function stack(embeddings: readonly GenerationEmbedding[]): Value {
+  const [{ shape, data: first }] = embeddings as [GenerationEmbedding, ...GenerationEmbedding[]];
+  const data = new Float32Array(embeddings.length * first.length);
+  for (const [b, one] of embeddings.entries()) data.set(one.data, b * first.length);
+  return { shape: [embeddings.length, ...shape], data };
+}
