@@ -21,6 +21,7 @@ const STYLE_PICTURES = 200;
 interface ScoreOptions {
   readonly count: number;
   readonly nouns: number;
+  readonly offset: number;
   readonly output?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -96,6 +97,7 @@ const nounsOption = (): Option =>
 
 function addScoreOptions(command: Command): Command {
   return command
+    .option("--offset <seed>", "first seed of the scenes: publish scores of seeds that no choice has seen", whole(0), 0)
     .option("-o, --output <file>", "also write the scores as JSON, whole or not at all")
     .addOption(jsonOption("all scores, in place of tables"));
 }
@@ -107,7 +109,7 @@ async function scoreTokenizer(
 ): Promise<void> {
   if (options.language) throw new UsageError("--language: expected a command of eval. Use: seedling eval language");
   if (options.output !== undefined) await expectFilePlace(options.output);
-  const { count, pictures, codesCount, gallery, nouns } = options;
+  const { offset, count, pictures, codesCount, gallery, nouns } = options;
   const report = new Report(options);
   await interruptible(async (signal) => {
     const { folder, load } = await findModel(options);
@@ -115,6 +117,7 @@ async function scoreTokenizer(
     const common = {
       atlas: await openedAtlas(drawings, report),
       nouns,
+      offset,
       count,
       pictures,
       stylePictures: options.stylePictures ?? Math.min(pictures, STYLE_PICTURES),
@@ -134,13 +137,14 @@ async function scoreTokenizer(
 
 async function scoreLanguage(options: CardOptions, drawings: () => Promise<Atlas>): Promise<void> {
   if (options.output !== undefined) await expectFilePlace(options.output);
-  const { count, nouns, spans } = options;
+  const { offset, count, nouns, spans } = options;
   const report = new Report(options);
   await interruptible(async (signal) => {
     const atlas = await openedAtlas(drawings, report);
     await withLanguageModel(options, async (model) => {
       const scores = await languageCard(model, {
         atlas,
+        offset,
         count,
         nouns,
         spans,

@@ -30,6 +30,8 @@ export interface LanguageCardOptions {
   readonly spans: number;
   /** The first n everyday nouns, those of the recipe; 0 for the full table. */
   readonly nouns: number;
+  /** First seed of the scenes. Default 0. */
+  readonly offset?: number;
   /** A line for each result as it is known. */
   readonly onResult?: (line: string) => void;
   readonly onProgress?: CardProgress;
@@ -45,13 +47,14 @@ export async function languageCard(
   model: SeedLanguageModel,
   options: LanguageCardOptions,
 ): Promise<Record<string, unknown>> {
-  const { atlas, count, drawings, spans, onResult: report, onProgress } = options;
+  const { atlas, offset = 0, count, drawings, spans, onResult: report, onProgress } = options;
   const list = nounList(options.nouns);
   const known = list.filter((noun) => !isHeldOutConcept(noun));
   const size = model.tokenizer.config.vision.imageSize;
   const speaker = speakerOf(model);
   const { describing } = model.manifest;
   const scores: Record<string, unknown> = { nouns: known.length, scenes: count, describing };
+  if (offset > 0) scores.offset = offset;
   onProgress?.("texts");
   scores.text = await textScores(model, report);
   const training = createSceneSource(atlas, { size: 8, nouns: list, split: "train" }); // nobody looks
@@ -59,7 +62,7 @@ export async function languageCard(
     Array.from({ length: HABITS }, (_, i) => ({ questions: training.scene(i).questions })),
   );
   for (const split of SPLITS) {
-    const source = createSceneSource(atlas, { size, nouns: list, split });
+    const source = createSceneSource(atlas, { size, nouns: list, split, offset });
     const rows = await describedScenes((images) => model.tokenizer.encode(images), source, 0, count);
     const scenes: CodedScene[] = rows.map(({ codes }, i) => ({ scene: source.scene(i), codes }));
     const progress =
@@ -84,7 +87,7 @@ export async function languageCard(
       `drawings, ${split}: ${drawn.drawn.toFixed(1)} % of objects found, real codes ${drawn.realCodes.toFixed(1)}`,
     );
   }
-  const prompts = createSceneSource(atlas, { size, nouns: list, split: "test" });
+  const prompts = createSceneSource(atlas, { size, nouns: list, split: "test", offset });
   const wishes = Array.from({ length: spans }, (_, i) => prompts.scene(i).caption);
   scores.spans = await spanScores(speaker, wishes, (done, total) =>
     onProgress?.("drawings without a rule", done, total),

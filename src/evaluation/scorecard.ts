@@ -32,6 +32,8 @@ export interface ScorecardOptions {
   readonly atlas: Atlas;
   /** The first n everyday nouns; 0 for the full table. */
   readonly nouns: number;
+  /** First seed of the scenes; those of training stay. Default 0. */
+  readonly offset?: number;
   readonly count: number;
   /** Scenes that are painted, of the test seeds and of the held-out style. */
   readonly pictures: number;
@@ -55,12 +57,13 @@ export async function scorecard(
   sections: readonly Section[],
   options: ScorecardOptions,
 ): Promise<Record<string, unknown>> {
-  const { atlas, count, pictures, stylePictures, codesCount, judge, onProgress } = options;
+  const { atlas, offset = 0, count, pictures, stylePictures, codesCount, judge, onProgress } = options;
   const nouns = nounList(options.nouns);
   const size = tokenizer.config.vision.imageSize;
   const source = (split: "train" | "test" | "held-out-style" | "held-out-pairs"): SceneSource =>
-    createSceneSource(atlas, { size, nouns, split, questions: false });
+    createSceneSource(atlas, { size, nouns, split, questions: false, offset: split === "train" ? 0 : offset });
   const scores: Record<string, unknown> = { nouns: nouns.filter((n) => !isHeldOutConcept(n)).length };
+  if (offset > 0) scores.offset = offset;
 
   const baseline = sections.some((section) => section === "retrieval" || section === "reconstruction");
   const gallery = baseline ? firstScenes(source("train"), options.gallery) : [];
