@@ -1,73 +1,18 @@
-/** The two training steps that are compared: sizes, graphs of the loss, and random batches. */
+/** The training steps of `steps.mjs`, built from dist. */
 
 import { Rng } from "../../dist/base/rng.js";
 import { input, normal } from "../../dist/graph/index.js";
-import { block, crossEntropy, layerNorm, linear } from "../../dist/nn/index.js";
+import { unet } from "../../dist/models/unet.js";
+import { block, crossEntropy, layerNorm, linear, mse } from "../../dist/nn/index.js";
 import { stage1Loss } from "../../dist/training/losses/stage1.js";
+import { batchOf, lossOf, SIZES } from "./steps.mjs";
 
-/** Sizes by name; the peer builds the same models from them. */
-export const SIZES = {
-  transformer: { batch: 32, tokens: 64, patch: 192, width: 256, depth: 6, heads: 8, classes: 100 },
-  "causal-qformer": {
-    batch: 64,
-    features: 65,
-    featureWidth: 192,
-    hidden: 192,
-    layers: 6,
-    heads: 6,
-    intermediate: 768,
-    words: 24,
-    vocabulary: 1000,
-    contrastiveWidth: 256,
-  },
-};
+const parts = { Rng, input, normal, block, crossEntropy, layerNorm, linear, mse, stage1Loss, unet };
 
-const EPS = 1e-6;
+export { SIZES };
 
 /** Loss f32 [] of a case. @param {keyof typeof SIZES} name @param {import("../../dist/graph/index.js").Params} p */
-export function loss(name, p) {
-  if (name === "transformer") {
-    const { batch: B, tokens: T, patch, width: D, depth, heads, classes } = SIZES.transformer;
-    let x = linear(p.at("patch"), input("x", [B, T, patch]), D).add(p.get("position", [1, T, D], normal(0.02)));
-    for (let i = 0; i < depth; i++) x = block(p.at("blocks", i), x, { heads, hidden: 4 * D, eps: EPS, qkvBias: "all" });
-    const pooled = layerNorm(p.at("norm"), x, EPS).mean(1);
-    return crossEntropy(linear(p.at("head"), pooled, classes), input("target", [B], "i32"));
-  }
-  const { batch: B, features, featureWidth, words, contrastiveWidth, ...q } = SIZES["causal-qformer"];
-  const qformer = { ...q, causal: true, maxPositions: words };
-  const batch = {
-    tokens: input("tokens", [B, features, featureWidth]),
-    textIds: input("ids", [B, words], "i32"),
-    textMask: input("mask", [B, words], "i32"),
-  };
-  // The loss reads no more of a config than this.
-  const config = /** @type {import("../../dist/models/index.js").SeedConfig} */ ({ qformer, contrastiveWidth });
-  return stage1Loss(p, batch, config).loss;
-}
+export const loss = (name, p) => lossOf(parts, name, p);
 
 /** One batch, the same for the whole run. @param {keyof typeof SIZES} name */
-export function batch(name) {
-  const rng = new Rng(7);
-  const floats = (...shape) => ({ shape, data: fill(new Float32Array(product(shape)), () => rng.normal()) });
-  const ints = (below, ...shape) => ({
-    shape,
-    data: fill(new Int32Array(product(shape)), () => Math.floor(rng.next() * below)),
-  });
-  if (name === "transformer") {
-    const { batch: B, tokens, patch, classes } = SIZES.transformer;
-    return { x: floats(B, tokens, patch), target: ints(classes, B) };
-  }
-  const { batch: B, features, featureWidth, words, vocabulary } = SIZES["causal-qformer"];
-  const mask = { shape: [B, words], data: new Int32Array(B * words) };
-  for (let b = 0; b < B; b++) mask.data.fill(1, b * words, b * words + 8 + (b % (words - 7)));
-  return { tokens: floats(B, features, featureWidth), ids: ints(vocabulary, B, words), mask };
-}
-
-function product(shape) {
-  return shape.reduce((a, b) => a * b, 1);
-}
-
-function fill(array, value) {
-  for (let i = 0; i < array.length; i++) array[i] = value();
-  return array;
-}
+export const batch = (name) => batchOf(parts, name);

@@ -65,7 +65,7 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   },
   silu: (n, dy) => {
     const s = x0(n).sigmoid(); // y = x s, y' = s + y (1 - s)
-    return [dy.mul(y0(n).sub(y0(n).mul(s)).add(s))];
+    return [constant(1).sub(s).mul(y0(n)).add(s).mul(dy)];
   },
 
   add: (_, dy) => [dy, dy],
@@ -123,7 +123,8 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
     const [x, scale] = [n.inputs[0]!, n.inputs[1]!];
     const [, mean, inverse] = n.outputs as readonly [Tensor, Tensor, Tensor];
     const width = x.size(-1);
-    const xhat = x.sub(mean).mul(inverse);
+    const plain = isFilled(scale, 1) && isFilled(n.inputs[2]!, 0);
+    const xhat = plain ? y0(n) : x.sub(mean).mul(inverse);
     const t = dy.mul(xhat);
     const dx = (): Tensor => {
       // (g - mean(g) - xhat mean(g xhat)) inverse with g = dy scale; the row means are products with scale / width
@@ -133,6 +134,31 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
       return dy.mul(scale).sub(mean1).sub(xhat.mul(mean2)).mul(inverse);
     };
     return [needs[0] ? dx() : undefined, needs[1] ? rows(t).sum(0) : undefined, needs[2] ? rows(dy).sum(0) : undefined];
+  },
+
+  groupNorm: (n, dy, needs) => {
+    // dx = (dy scale - mean(dy scale) - xhat mean(dy scale xhat)) inverse over each group. Sums by image and channel
+    // give the means and the gradients of scale and bias.
+    const [x, scale] = [n.inputs[0]!, n.inputs[1]!];
+    const [, xhat, inverse] = n.outputs as readonly [Tensor, Tensor, Tensor];
+    const { groups } = n.attrs;
+    const [B, C, pixels] = [x.dim(0), x.size(1), x.size(2) * x.size(3)];
+    const sums = dy.sum([2, 3]); // [B,C]
+    const hits = dy.mul(xhat).sum([2, 3]);
+    const size = (C / groups) * pixels;
+    const mean = (t: Tensor): Tensor =>
+      t
+        .mul(scale)
+        .reshape([B, groups, C / groups])
+        .sum(-1, true)
+        .mul(1 / size); // [B,groups,1]
+    const byChannel = (t: Tensor): Tensor => t.expand([B, groups, C / groups]).reshape([B, C, 1, 1]);
+    const dx = (): Tensor => {
+      const factor = byChannel(inverse).mul(scale.reshape([C, 1, 1]));
+      const [shift, slope] = [sums, hits].map((t) => byChannel(mean(t).mul(inverse)));
+      return dy.mul(factor).sub(xhat.mul(slope!)).sub(shift!);
+    };
+    return [needs[0] ? dx() : undefined, needs[1] ? hits.sum(0) : undefined, needs[2] ? sums.sum(0) : undefined];
   },
 
   gather: (n, dy) => [scatterAdd(n.inputs[1]!, dy, n.inputs[0]!.size(0))],
@@ -173,6 +199,7 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
     return [
       needs[0] ? apply("conv2dInputGrad", [w, dy], { ...window, rows: x.size(2), columns: x.size(3) })[0] : undefined,
       needs[1] ? apply("conv2dWeightGrad", [x, dy], { ...window, height: w.size(2), width: w.size(3) })[0] : undefined,
+      needs[2] ? dy.sum([0, 2, 3]) : undefined,
     ];
   },
   // conv2d is bilinear in (x, w) and the two below are its adjoints, so the three are each other's derivatives.
@@ -194,6 +221,12 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
     return [dy.reshape([B!, C!, Y!, factor, X!, factor]).sum([3, 5])];
   },
 };
+
+/** Whether a tensor is this number everywhere, as `full` makes it. */
+function isFilled(t: Tensor, value: number): boolean {
+  if (t.node.op === "expand") return isFilled(t.node.inputs[0]!, value);
+  return t.node.op === "constant" && (t.node as Node<"constant">).attrs.data.every((x) => x === value);
+}
 
 /** dy where the condition holds, and dy where it does not. */
 function pickSide(condition: Tensor, dy: Tensor): Tensor[] {

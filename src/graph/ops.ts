@@ -96,6 +96,12 @@ export interface OpAttrs {
   /** (x - mean) / sqrt(var + eps) scale + bias over the last axis. Outputs y, mean, 1/sqrt(var + eps). */
   layerNorm: { readonly eps: number };
 
+  /**
+   * Each group of channels of an image normalized over its channels and pixels, then scaled by channel. Inputs x
+   * [B,C,Y,X], scale [C], bias [C]. Outputs y, x normalized, and 1/sqrt(var + eps) as [B,groups,1].
+   */
+  groupNorm: { readonly groups: number; readonly eps: number };
+
   /** Rows of a table: table [N,...rest], ids i32 [...S] -> [...S,...rest]. */
   gather: None;
   /** Adjoint of gather: ids i32 [...S], rows [...S,...rest] -> [count,...rest], equal ids added up. */
@@ -112,7 +118,7 @@ export interface OpAttrs {
   /** Zeros around one axis. */
   pad: { readonly axis: number; readonly before: number; readonly after: number };
 
-  /** x [B,C,Y,X], w [O,C,h,w] -> [B,O,Y',X']. */
+  /** x [B,C,Y,X], w [O,C,h,w], perhaps a bias [O] -> [B,O,Y',X']. */
   conv2d: Window;
   /** Adjoint of conv2d in x: w [O,C,h,w], dy [B,O,Y',X'] -> [B,C,rows,columns]. */
   conv2dInputGrad: Window & { readonly rows: number; readonly columns: number };
@@ -277,6 +283,16 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
     const stats: TensorType = { dtype: "f32", shape: [...x.shape.slice(0, -1), 1] };
     return [x, stats, stats];
   },
+  groupNorm: (inputs, { groups }) => {
+    const [x, scale, bias] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
+    floats(x, scale, bias);
+    rank(x, 4);
+    const C = x.shape[1]!;
+    for (const t of [scale, bias])
+      if (!sameShape(t.shape, [C])) expected(`f32 [${C}]`, `${printType(t)} (x = ${printType(x)})`);
+    if (typeof C !== "number" || C % groups !== 0) expected(`channels that ${groups} groups share`, String(C));
+    return [x, x, { dtype: "f32", shape: [x.shape[0]!, groups, 1] }];
+  },
   gather: (inputs) => {
     const [table, ids] = [at(inputs, 0), at(inputs, 1)];
     if (ids.dtype !== "i32") expected("i32 ids", printType(ids));
@@ -350,6 +366,8 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
     const [o, c, h, width] = w.shape as readonly number[];
     if (x.shape[1] !== c) expected(`${c} channels`, printType(x));
     const [rows, columns] = [windows(x.shape[2], h!, window), windows(x.shape[3], width!, window)];
+    const b = inputs[2];
+    if (b && !sameShape(b.shape, [o!])) expected(`bias f32 [${o}]`, printType(b));
     return [{ dtype: "f32", shape: [x.shape[0]!, o!, rows, columns] }];
   },
   conv2dInputGrad: (inputs, { rows, columns, ...window }) => {

@@ -210,6 +210,11 @@ export class Tensor implements TensorType {
     return only("layerNorm", [this, scale, bias], { eps });
   }
 
+  /** [B,C,Y,X], normalized over each group of channels and all pixels, then scaled by channel. */
+  groupNorm(scale: Tensor, bias: Tensor, options: { groups: number; eps: number }): Tensor {
+    return only("groupNorm", [this, scale, bias], options);
+  }
+
   /** Rows of this table. ids i32 [...S] -> [...S,...rest]. */
   gather(ids: Tensor): Tensor {
     return only("gather", [this, ids], {});

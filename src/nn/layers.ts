@@ -85,11 +85,8 @@ export function conv2d(p: Params, x: Tensor, out: number, { kernel, stride = 1, 
 
 /** Over each group of channels and all places. x: [B,C,Y,X]. Keys `weight` [C], `bias` [C]. Wu & He 2018. */
 export function groupNorm(p: Params, x: Tensor, groups: number, eps: number): Tensor {
-  const [B, C, Y, X] = [x.dim(0), x.size(1), x.size(2), x.size(3)];
-  const size = (C / groups) * Y * X;
-  const flat = x.reshape([B, groups, size]).layerNorm(full([size], 1), full([size], 0), eps);
-  const column = (name: string, init: Init): Tensor => p.get(name, [C], init).reshape([C, 1, 1]);
-  return flat.reshape([B, C, Y, X]).mul(column("weight", ones)).add(column("bias", zeros));
+  const C = x.size(1);
+  return x.groupNorm(p.get("weight", [C], ones), p.get("bias", [C], zeros), { groups, eps });
 }
 
 /** x / max(|x|, 1e-12) over the last axis. */

@@ -169,6 +169,24 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     return undefined;
   },
 
+  groupNorm: (e, n) => {
+    const [x, scale, bias] = n.inputs as readonly [Tensor, Tensor, Tensor];
+    const { groups, eps } = n.attrs;
+    const [C, Y, X] = [x.size(1), x.size(2), x.size(3)];
+    const size = (C / groups) * Y * X;
+    const flat = e.add("Reshape", [e.name(x), e.longs([0, groups, size])]);
+    const fill = (value: number): string => e.add("Expand", [e.scalar(value), e.longs([size])]);
+    const inputs = [flat, fill(1), fill(0)];
+    const outputs = [e.fresh(), ...(e.used(n.outputs[2]!) ? [e.fresh(), e.fresh()] : [])];
+    e.nodes.push({ op: "LayerNormalization", inputs, outputs, attributes: { axis: -1, epsilon: { float: eps } } });
+    const normed = e.add("Reshape", [outputs[0]!, e.longs([0, C, Y, X])]);
+    const column = (t: Tensor): string => e.add("Reshape", [e.name(t), e.longs([C, 1, 1])]);
+    e.setName(n.outputs[0]!, e.add("Add", [e.add("Mul", [normed, column(scale)]), column(bias)]));
+    e.setName(n.outputs[1]!, normed);
+    if (outputs[2]) e.setName(n.outputs[2]!, outputs[2]);
+    return undefined;
+  },
+
   gather: (e, n) => e.add("Gather", names(e, n), { axis: 0 }),
   scatterAdd: (e, n) => {
     const [ids, rows] = n.inputs as readonly [Tensor, Tensor];

@@ -104,6 +104,25 @@ function perRow(f: (row: Float64Array) => Float64Array): Kernel<OpName> {
   };
 }
 
+/** Rows with mean 0 and variance 1. */
+function normalized(
+  rows: readonly Float64Array[],
+  eps: number,
+): { readonly normed: Float64Array; readonly means: Float64Array; readonly inverses: Float64Array } {
+  const means = Float64Array.from(rows, (row) => sum(row) / row.length);
+  const inverses = Float64Array.from(rows, (row, i) => {
+    const variance = sum(row.map((v) => (v - means[i]!) ** 2)) / row.length;
+    return 1 / Math.sqrt(variance + eps);
+  });
+  const normed = new Float64Array(rows.reduce((total, row) => total + row.length, 0));
+  for (const [i, row] of rows.entries())
+    normed.set(
+      row.map((v) => (v - means[i]!) * inverses[i]!),
+      i * row.length,
+    );
+  return { normed, means, inverses };
+}
+
 function sum(values: Float64Array): number {
   return values.reduce((a, b) => a + b, 0);
 }
@@ -268,18 +287,17 @@ export const kernels: { readonly [K in ComputedOp]: Kernel<K> } = {
     return row.map((v) => v - total);
   }),
   layerNorm: ([x, scale, bias], _, { attrs }) => {
-    const rows = rowsOf(x!);
-    const means = Float64Array.from(rows, (row) => sum(row) / row.length);
-    const inverses = Float64Array.from(rows, (row, i) => {
-      const variance = sum(row.map((v) => (v - means[i]!) ** 2)) / row.length;
-      return 1 / Math.sqrt(variance + attrs.eps);
-    });
+    const { normed, means, inverses } = normalized(rowsOf(x!), attrs.eps);
     const width = scale!.data.length;
-    const y = x!.data.map((v, i) => {
-      const [row, column] = [Math.floor(i / width), i % width];
-      return (v - means[row]!) * inverses[row]! * scale!.data[column]! + bias!.data[column]!;
-    });
+    const y = normed.map((v, i) => v * scale!.data[i % width]! + bias!.data[i % width]!);
     return [y, means, inverses];
+  },
+  groupNorm: ([x, scale, bias], _, { attrs }) => {
+    const [B, C, Y, X] = x!.shape as [number, number, number, number];
+    const groups = { shape: [B * attrs.groups, (C / attrs.groups) * Y * X], data: x!.data };
+    const { normed, inverses } = normalized(rowsOf(groups), attrs.eps);
+    const channel = (i: number): number => Math.floor(i / (Y * X)) % C;
+    return [normed.map((v, i) => v * scale!.data[channel(i)]! + bias!.data[channel(i)]!), normed, inverses];
   },
 
   gather: ([table, ids], [shape]) => {
@@ -332,8 +350,9 @@ export const kernels: { readonly [K in ComputedOp]: Kernel<K> } = {
     return out;
   },
 
-  conv2d: ([x, w], [shape], { attrs }) => {
-    const out = new Float64Array(size(shape!));
+  conv2d: ([x, w, b], [shape], { attrs }) => {
+    const column = b && { shape: [b.data.length, 1, 1], data: b.data };
+    const out = column ? broadcastTo(column, shape!) : new Float64Array(size(shape!));
     eachProduct(x!.shape, w!.shape, shape!, attrs, (xi, wi, yi) => {
       out[yi]! += x!.data[xi]! * w!.data[wi]!;
     });

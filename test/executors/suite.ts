@@ -289,6 +289,14 @@ export const suite: { readonly [K in OpName]: readonly Case[] } = {
     ),
   ],
 
+  groupNorm: [
+    graph("two groups", { x: f32("B", 4, 3, 5), s: f32(4), b: f32(4) }, ({ x, s, b }) =>
+      x.groupNorm(s, b, { groups: 2, eps: 1e-5 }),
+    ),
+    graph("all outputs", { x: f32("B", 4, 2, 2), s: f32(4), b: f32(4) }, ({ x, s, b }) =>
+      apply("groupNorm", [x, s, b], { groups: 4, eps: 0.1 }),
+    ),
+  ],
   gather: [
     ...[f32, i32, bool].map((feed) =>
       graph(`rows, ${feed().dtype}`, { x: feed(5, 3), ids: idsBelow(5, "B") }, ({ x, ids }) => x.gather(ids)),
@@ -348,9 +356,14 @@ export const suite: { readonly [K in OpName]: readonly Case[] } = {
     graph("symbolic axis", { x: f32("B", 3) }, ({ x }) => x.pad(0, 1, 0)),
   ],
 
-  conv2d: windows.map((window) =>
-    graph(window.name, { x: xFeed(window), w: wFeed(window) }, ({ x, w }) => x.conv2d(w, window)),
-  ),
+  conv2d: [
+    ...windows.map((window) =>
+      graph(window.name, { x: xFeed(window), w: wFeed(window) }, ({ x, w }) => x.conv2d(w, window)),
+    ),
+    graph("bias", { x: f32("B", 2, 4, 4), w: f32(3, 2, 3, 3), b: f32(3) }, ({ x, w, b }) =>
+      apply("conv2d", [x, w, b], { stride: 1, padding: 1 }),
+    ),
+  ],
   conv2dInputGrad: windows.map((window) => {
     const { stride, padding, Y: rows, X: columns } = window;
     const attrs = { stride, padding, rows, columns };

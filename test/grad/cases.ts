@@ -1,6 +1,6 @@
 /** Graphs whose gradients are checked, at least one for each operation that has a derivative rule. */
 import type { OpName, Tensor } from "../../src/graph/index.ts";
-import { concat, constant, scatterAdd } from "../../src/graph/index.ts";
+import { concat, constant, full, scatterAdd } from "../../src/graph/index.ts";
 import { apply } from "../../src/graph/tensor.ts";
 
 export interface Case {
@@ -150,10 +150,24 @@ export const cases: { readonly [K in OpName]?: readonly Case[] } = {
   layerNorm: [
     { name: "matrix", shapes: [[3, 4], [4], [4]], build: ([x, s, b]) => x!.layerNorm(s!, b!, 1e-5) },
     { name: "rank 3, large eps", shapes: [[2, 2, 5], [5], [5]], build: ([x, s, b]) => x!.layerNorm(s!, b!, 0.5) },
+    on("without scale and bias", [3, 4], (x) => x.layerNorm(full([4], 1), full([4], 0), 1e-5)),
+    on("a scale that is a number, and a bias", [3, 4], (x) => x.layerNorm(full([4], 1), full([4], 2), 1e-5)),
     {
       name: "twice with the same scale",
       shapes: [[2, 4], [4], [4]],
       build: ([x, s, b]) => x!.layerNorm(s!, b!, 1e-5).mul(2).layerNorm(s!, b!, 0.1),
+    },
+  ],
+  groupNorm: [
+    {
+      name: "two groups",
+      shapes: [[2, 4, 2, 3], [4], [4]],
+      build: ([x, s, b]) => x!.groupNorm(s!, b!, { groups: 2, eps: 1e-5 }),
+    },
+    {
+      name: "every channel its own group, large eps",
+      shapes: [[1, 3, 2, 2], [3], [3]],
+      build: ([x, s, b]) => x!.groupNorm(s!, b!, { groups: 3, eps: 0.5 }),
     },
   ],
 
@@ -198,9 +212,14 @@ export const cases: { readonly [K in OpName]?: readonly Case[] } = {
     on("after, middle axis", [2, 2, 2], (x) => x.pad(1, 0, 1)),
   ],
 
-  conv2d: windows.map(({ name, x, w, stride, padding }) =>
-    both(name, x, w, (a, b) => a.conv2d(b, { stride, padding })),
-  ),
+  conv2d: [
+    ...windows.map(({ name, x, w, stride, padding }) => both(name, x, w, (a, b) => a.conv2d(b, { stride, padding }))),
+    {
+      name: "bias",
+      shapes: [[2, 2, 3, 4], [3, 2, 3, 3], [3]],
+      build: (inputs) => apply("conv2d", inputs, { stride: 1, padding: 1 })[0]!,
+    },
+  ],
   conv2dInputGrad: windows.map((window) => {
     const { name, x, w, stride, padding } = window;
     const attrs = { stride, padding, rows: x[2], columns: x[3] };

@@ -87,6 +87,16 @@ function addedTo(sum: Tensor, t: Tensor, sign: 1 | -1, graph: Surroundings): Ten
   return apply("matmul", [...product.inputs, sum], { ...product.attrs, alpha: sign * alpha })[0];
 }
 
+/** A convolution that nothing else reads, plus a number a channel: its bias. */
+function withBias(t: Tensor, b: Tensor, graph: Surroundings): Tensor | undefined {
+  const conv = madeBy(t, "conv2d");
+  const column = madeBy(b, "reshape");
+  if (conv?.inputs.length !== 2 || !graph.readOnce(t) || !column) return undefined;
+  const [O] = conv.inputs[1]!.shape;
+  if (!sameShape(column.inputs[0]!.shape, [O!]) || !sameShape(b.shape, [O!, 1, 1])) return undefined;
+  return apply("conv2d", [...conv.inputs, column.inputs[0]!], conv.attrs)[0];
+}
+
 /** The sum of two parts of one axis, surrounded by zeros, as the parts side by side: gradients of slices of one tensor. */
 function sideBySide(a: Tensor, b: Tensor, graph: Surroundings): Tensor | undefined {
   const [p, q] = [madeBy(a, "pad"), madeBy(b, "pad")];
@@ -177,6 +187,8 @@ export const rewrites: Rewrites = {
       if (numberOf(y) === 0 && sameShape(x.shape, site.output.shape)) return x;
       const negated = madeBy(y, "neg");
       if (negated && graph.readOnce(y)) return x.sub(negated.inputs[0]!);
+      const conv = withBias(x, y, graph);
+      if (conv) return conv;
     }
     const parts = sideBySide(a, b, graph);
     return parts ?? addedTo(a, b, 1, graph) ?? addedTo(b, a, 1, graph) ?? fewerCopies("add")(site);

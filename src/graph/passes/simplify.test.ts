@@ -12,6 +12,8 @@ const [m, n, w] = [input("m", [4, 3]), input("n", [3, 5]), input("w", [5, 3])];
 const [mn, rows] = [m.matmul(n), input("rows", [2, 2, 3])];
 const sum = input("sum", [4, 5]);
 const [p, v, g] = [input("p", [2, 6, 6]), input("v", [2, 6, 3]), input("g", [2, 6, 3])];
+const image = input("image", [2, 3, 4, 4]).conv2d(input("kernel", [4, 3, 3, 3]), { padding: 1 });
+const channels = input("channels", [4]);
 const negated = b.neg();
 const column = input("column", [2, 3, 1]);
 
@@ -71,6 +73,10 @@ const cases: readonly (readonly [name: string, outputs: readonly Tensor[], left:
   ["a sum with a reshaped product", [input("c", [2, 2, 5]).add(mn.reshape([2, 2, 5]))], { add: 0 }],
   ["a sum with a linear layer", [rows.linear(w).add(input("c", [2, 2, 5]))], { add: 0, linear: 1 }],
   ["a linear layer with a bias", [rows.linear(w, input("d", [5])).add(input("c", [2, 2, 5]))], { add: 1 }],
+  ["a bias of a convolution", [image.add(channels.reshape([4, 1, 1]))], { add: 0, conv2d: 1 }],
+  ["a bias before a convolution", [channels.reshape([4, 1, 1]).add(image)], { add: 0 }],
+  ["a convolution that is read twice", [image.add(channels.reshape([4, 1, 1])), image], { add: 1 }],
+  ["a sum that is no bias", [image.add(channels.reshape([4, 1]))], { add: 1 }],
   ["a batched product", [g.matmul(v, { transB: true }).add(p)], { add: 1 }],
   ["a transposed operand", [m.matmul(n.transpose([1, 0]), { transB: true })], { transpose: 0 }],
   ["both operands transposed", [g.transpose([0, 2, 1]).matmul(p.transpose([0, 2, 1]))], { transpose: 0 }],
