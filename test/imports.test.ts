@@ -44,10 +44,11 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     ...["data", "image-tokenizer", "language", "training", "evaluation/metrics"],
   ],
   report: ["base", "io"],
+  search: ["base", "io", "codes", "image", "image-tokenizer"],
   server: ["base", "io", "image", "codes", "language", "image-tokenizer", "weights"],
   cli: [
     ...["base", "io", "image", "codes", "text", "runtime", "weights", "data", "image-decoder", "image-tokenizer"],
-    ...["language", "training", "evaluation", "report", "server"],
+    ...["language", "training", "evaluation", "report", "search", "server"],
   ],
   "core.ts": ["base", "graph", "autodiff", "onnx", "nn", "models"],
   "index.ts": [

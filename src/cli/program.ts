@@ -15,11 +15,13 @@ import { drawCommand } from "./draw.ts";
 import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
+import { indexCommand } from "./index-pictures.ts";
 import { inspectCommand } from "./inspect.ts";
 import { parityCommand } from "./parity.ts";
 import { quantizeCommand } from "./quantize.ts";
 import { recipesCommand } from "./recipes.ts";
 import { reconstructCommand } from "./reconstruct.ts";
+import { searchCommand } from "./search.ts";
 import { serveCommand } from "./serve.ts";
 import { tokenizeCommand } from "./tokenize.ts";
 import { trainCommand } from "./train.ts";
@@ -29,6 +31,7 @@ import { reportCommand } from "./training-report.ts";
 const GROUPS: readonly (readonly [heading: string, ...commands: (() => Command)[]])[] = [
   ["Pictures and codes:", demoCommand, tokenizeCommand, detokenizeCommand, reconstructCommand],
   ["Pictures and words:", describeCommand, askCommand, drawCommand, chatCommand, serveCommand],
+  ["Search:", indexCommand, searchCommand],
   ["Training:", recipesCommand, dataCommand, trainCommand, reportCommand, assembleCommand, disassembleCommand],
   ["Measuring:", evalCommand, parityCommand],
   ["Model files:", inspectCommand, importCommand, exportCommand, quantizeCommand],
