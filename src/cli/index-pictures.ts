@@ -8,7 +8,7 @@ import { IndexBuilder } from "../search/build-index.ts";
 import { type IndexedPicture, readIndex, writeIndex } from "../search/picture-index.ts";
 import { withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { addModelOptions, type ModelOptions, whole, withTokenizer } from "./options.ts";
+import { addModelOptions, type ModelOptions, whole, withModel } from "./options.ts";
 import { findPictures, type PictureFile, preparedBatches } from "./picture-inputs.ts";
 import { expectFolderPlace } from "./places.ts";
 import { plural, Report } from "./report.ts";
@@ -41,7 +41,7 @@ async function indexPictures(inputs: string[], options: Options): Promise<void> 
   const report = new Report(options);
   const old = !options.rebuild && (await exists(output)) ? await readIndex(output) : undefined;
   await interruptible((signal) =>
-    withTokenizer(options, async (tokenizer) => {
+    withModel(options, "embed", async (tokenizer) => {
       if (old && old.codebook !== tokenizer.codebookHash)
         throw new InputError(
           `${output}: expected an index of this model, got one of ${old.model}. Name that model, or use --rebuild.`,

@@ -11,7 +11,7 @@ import { duplicates } from "../search/duplicates.ts";
 import { type Hit, nearest } from "../search/flat-search.ts";
 import { codesOf, type PictureIndex, readIndex } from "../search/picture-index.ts";
 import { jsonOption, withExamples } from "./command.ts";
-import { addModelOptions, type ModelOptions, real, whole, withTokenizer } from "./options.ts";
+import { addModelOptions, type ModelOptions, real, whole, withModel } from "./options.ts";
 import { expectOutput, writeJson, writeStdout } from "./output.ts";
 import { Report } from "./report.ts";
 import { formatTable } from "./table.ts";
@@ -63,7 +63,7 @@ async function search(path: string, words: string[], options: Options): Promise<
   const report = new Report(options);
   if (options.duplicates) return showDuplicates(index, options);
   const accept = await filterOf(index, options);
-  const hits = await withTokenizer(options, async (tokenizer) => {
+  const hits = await withModel(options, text ? "embedText" : "embed", async (tokenizer) => {
     if (index.codebook !== tokenizer.codebookHash)
       throw new InputError(
         `${path}: expected an index of this model, got one of ${index.model}. Name that model with --model.`,

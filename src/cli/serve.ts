@@ -21,6 +21,7 @@ interface ServeOptions {
   readonly model: string[];
   readonly adapter?: string;
   readonly lm?: string;
+  readonly diffusion?: string;
   readonly host: string;
   readonly port: number;
   readonly apiKey?: string;
@@ -55,6 +56,10 @@ export function serveCommand(): Command {
     )
     .option("--adapter <folder>", "adapter that lets a language model see and draw (for the first model)")
     .option("--lm <model>", "its base language model: a folder or .gguf file")
+    .option(
+      "--diffusion <model>",
+      "decode imported weights with this folder in diffusers' layout (for the first model)",
+    )
     .option("--host <address>", "address to listen at", "127.0.0.1")
     .option("--port <n>", "port, 0 for any that is free", whole(0, 65535), 8332)
     .addOption(new Option("--api-key <key>", "required of every request to the API").env("SEEDLING_API_KEY"))
@@ -81,7 +86,7 @@ export function serveCommand(): Command {
 async function serve(options: ServeOptions): Promise<void> {
   const report = new Report(options);
   const sources = options.model.map((text, i) =>
-    source(text, i === 0 ? options : { ...options, lm: undefined, adapter: undefined }),
+    source(text, i === 0 ? options : { ...options, lm: undefined, adapter: undefined, diffusion: undefined }),
   );
   const twice = sources.find(({ id }, i) => sources.findIndex((other) => other.id === id) !== i);
   if (twice) throw new UsageError(`--model: expected different names, got ${twice.id} twice. Write NAME=FOLDER.`);
@@ -121,9 +126,9 @@ async function serve(options: ServeOptions): Promise<void> {
 }
 
 /** "NAME=FOLDER", or a folder whose last part is the name. */
-function source(text: string, { device, threads, lm, adapter }: ServeOptions): ModelSource {
+function source(text: string, { device, threads, lm, adapter, diffusion: decoder }: ServeOptions): ModelSource {
   const [, named, path] = /^([\w.-]+)=(.+)$/.exec(text) ?? [];
   const folder = path ?? text;
   const id = named ?? basename(folder.replace(/\/+$/, ""));
-  return { id, open: () => openServedModel(folder, { id, device, threads, lm, adapter }) };
+  return { id, open: () => openServedModel(folder, { id, device, threads, lm, adapter, decoder }) };
 }

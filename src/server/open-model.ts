@@ -7,9 +7,9 @@ import { join } from "../io/paths.ts";
 import { type LanguageModelOptions, SeedLanguageModel } from "../language/index.ts";
 import { downloadOptions } from "../weights/load-options.ts";
 import { ApiError } from "./api-error.ts";
-import type { ChatEvent, ChatTurn, DecodeJob, ServedModel } from "./served-model.ts";
+import type { Capability, ChatEvent, ChatTurn, DecodeJob, ServedModel } from "./served-model.ts";
 
-export interface OpenOptions extends LanguageModelOptions, Pick<TokenizerLoadOptions, "dtype"> {
+export interface OpenOptions extends LanguageModelOptions, Pick<TokenizerLoadOptions, "dtype" | "decoder"> {
   /** How requests name it. */
   readonly id: string;
 }
@@ -21,9 +21,10 @@ export async function openServedModel(idOrFolder: string, options: OpenOptions):
     options.lm !== undefined || options.adapter !== undefined || (await exists(join(folder, "lm-adapter")));
   if (!speaks) return imagePart(await SeedTokenizer.fromPretrained(folder, options), options.id);
   const model = await SeedLanguageModel.fromPretrained(folder, options);
+  const image = imagePart(model.tokenizer, options.id);
   return {
-    ...imagePart(model.tokenizer, options.id),
-    capabilities: new Set(["encode", "embed", "decode", "chat"] as const),
+    ...image,
+    capabilities: new Set([...image.capabilities, "chat" as const]),
     describe: (jobs, signal) => {
       const { bestOf, seed } = jobs[0] ?? {};
       const pictures = jobs.map(({ picture }) => ("image" in picture ? picture.image : picture));
@@ -42,7 +43,7 @@ export async function openServedModel(idOrFolder: string, options: OpenOptions):
 function imagePart(tokenizer: SeedTokenizer, id: string): ServedModel {
   return {
     id,
-    capabilities: new Set(["encode", "embed", "decode"] as const),
+    capabilities: servedCapabilities(tokenizer),
     encode: async (images, signal) => {
       const found = await tokenizer.encode([...images], { batch: images.length, signal });
       return found.map(({ codes }) => Array.from(codes));
@@ -61,6 +62,11 @@ function imagePart(tokenizer: SeedTokenizer, id: string): ServedModel {
     },
     close: () => tokenizer.close(),
   };
+}
+
+function servedCapabilities({ capabilities }: SeedTokenizer): ReadonlySet<Capability> {
+  const can = { encode: "encode", embed: "embedText", decode: "decode" } as const;
+  return new Set((["encode", "embed", "decode"] as const).filter((name) => capabilities.has(can[name])));
 }
 
 /** Jobs of one batch have the same settings but for their seeds. */
