@@ -4,9 +4,11 @@ import { CheckpointError, UsageError } from "../base/errors.ts";
 import { type DiffusersReport, importDiffusers, isDiffusersFolder } from "../image-decoder/import.ts";
 import { type ImportOptions, type ImportReport, importOfficial } from "../image-tokenizer/official/index.ts";
 import { importPath } from "./checkpoint-inputs.ts";
+import { jsonOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { whole } from "./options.ts";
-import { writeStdout } from "./output.ts";
+import { writeJson, writeStdout } from "./output.ts";
+import { expectFolderPlace } from "./places.ts";
 import { Report } from "./report.ts";
 import { formatCount } from "./sizes.ts";
 
@@ -24,15 +26,11 @@ interface Options {
 
 export function importCommand(): Command {
   const count = whole(1, 1024);
-  return new Command("import")
-    .description(
-      "turn published SEED or BLIP-2 checkpoints, or a diffusers folder of Stable Diffusion, into a folder that opens " +
-        "here, and say what became of every tensor",
-    )
+  const command = new Command("import")
+    .description("turn published checkpoints of SEED, BLIP-2 or Stable Diffusion into a folder that opens here")
     .argument(
       "<file...>",
-      "in the order in which they are loaded, later ones win, also owner/name/file.pt on the Hub; or one diffusers " +
-        "folder, or owner/name of one",
+      "checkpoints, later ones win, also owner/name/file.pt on the Hub; or one diffusers folder, or owner/name of one",
     )
     .requiredOption("-o, --output <folder>", "the model folder to make")
     .addOption(new Option("--dtype <name>", "store weights as").choices(["f32", "f16", "bf16"]))
@@ -40,42 +38,38 @@ export function importCommand(): Command {
     .option("--vision-depth <n>", "blocks of the tower that run (default: all, at most 39)", count)
     .option("--qformer-heads <n>", "heads of the Q-Former (default: 64 wide each, as in BERT)", count)
     .option("--decoder-heads <n>", "heads of the decoders (default: 12)", count)
-    .option("--json", "the whole report as one JSON object")
-    .option("-v, --verbose", "name every tensor, or everything that is wrong")
-    .option("-q, --quiet", "no progress")
-    .addHelpText(
-      "after",
-      `
-Examples:
-  seedling import seed_quantizer.pt eva_vit_g.pth -o seed-2              SEED-LLaMA's tokenizer
-  seedling import owner/name/seed_quantizer.pt eva_vit_g.pth -o seed-2   the first one from the Hub
-  seedling import causal_qformer.pth seed_tokenizer.pth eva_vit_g.pth -o seed-1
-  seedling import blip2_pretrained.pth eva_vit_g.pth -o blip2 --dtype f16
-  seedling import stage1.pth stage2.pth eva_vit_g.pth -o mine
-  seedling import stable-diffusion-2-1-unclip -o sd-2-1-unclip           for --diffusion; .bin files are read too`,
-    )
-    .action((names: string[], { output, ...options }: Options) =>
-      interruptible(async (signal) => {
-        const progress = new Report(options);
-        const { dtype, visionHeads, visionDepth, qformerHeads, decoderHeads } = options;
-        const report = await importAny(await paths(names, { report: progress, signal }), output, {
-          dtype,
-          hints: { visionHeads, visionDepth, qformerHeads, decoderHeads },
-          onProgress: (done, total) => progress.progress("importing", done, total, "bytes"),
-          signal,
-        }).catch((error: unknown) => {
-          progress.clear();
-          if (options.verbose && error instanceof CheckpointError)
-            for (const line of error.problems) progress.note(line);
-          throw error;
-        });
+    .addOption(jsonOption("what became of every tensor"))
+    .option("-v, --verbose", "name every tensor, or everything that is wrong");
+  return withExamples(command, [
+    ["seedling import seed_quantizer.pt eva_vit_g.pth -o seed-2", "SEED-LLaMA's tokenizer"],
+    ["seedling import owner/name/seed_quantizer.pt eva_vit_g.pth -o seed-2", "the first one from the Hub"],
+    ["seedling import causal_qformer.pth seed_tokenizer.pth eva_vit_g.pth -o seed-1"],
+    ["seedling import blip2_pretrained.pth eva_vit_g.pth -o blip2 --dtype f16"],
+    ["seedling import stage1.pth stage2.pth eva_vit_g.pth -o mine"],
+    ["seedling import stable-diffusion-2-1-unclip -o sd-2-1-unclip", "for --diffusion; reads .bin files too"],
+  ]).action((names: string[], { output, ...options }: Options) =>
+    interruptible(async (signal) => {
+      const progress = new Report(options);
+      await expectFolderPlace(output);
+      const { dtype, visionHeads, visionDepth, qformerHeads, decoderHeads } = options;
+      const report = await importAny(await paths(names, { report: progress, signal }), output, {
+        dtype,
+        hints: { visionHeads, visionDepth, qformerHeads, decoderHeads },
+        onProgress: (done, total) => progress.progress("importing", done, total, "bytes"),
+        signal,
+      }).catch((error: unknown) => {
         progress.clear();
-        for (const { name, count } of report.notFinite)
-          progress.note(`seedling: warning: ${name}: ${count} values are NaN or infinite. Is the file damaged?`);
-        const lines = options.json ? [JSON.stringify({ folder: output, ...report })] : formatImport(report, options);
-        await writeStdout(`${lines.join("\n")}\n`);
-      }),
-    );
+        if (options.verbose && error instanceof CheckpointError) for (const line of error.problems) progress.note(line);
+        throw error;
+      });
+      progress.clear();
+      for (const { name, count } of report.notFinite)
+        progress.warn(`${name}: ${count} values are NaN or infinite. Is the file damaged?`);
+      if (options.json) return writeJson({ folder: output, ...report });
+      await writeStdout(`${formatImport(report, options).join("\n")}\n`);
+      progress.wrote(output);
+    }),
+  );
 }
 
 /** Where the files lie; those of the Hub are downloaded, one after the other. */

@@ -3,49 +3,53 @@ import { Command } from "commander";
 import { quote } from "../base/one-line.ts";
 import { checkpointFiles, type InspectedFile, inspectFile } from "../weights/inspect.ts";
 import { checkpointPath } from "./checkpoint-inputs.ts";
-import { writeStdout } from "./output.ts";
+import { jsonOption, withExamples } from "./command.ts";
+import { interruptible } from "./interrupt.ts";
+import { writeJson, writeStdout } from "./output.ts";
 import { Report } from "./report.ts";
 import { formatBytes, formatCount } from "./sizes.ts";
 
 interface Options {
   readonly json?: boolean;
   readonly hash: boolean;
+  readonly quiet?: boolean;
 }
 
 export function inspectCommand(): Command {
-  return new Command("inspect")
+  const command = new Command("inspect")
     .description("list the tensors, dtypes, shapes, sizes and hashes of checkpoints; nothing in them is executed")
     .argument(
       "<path...>",
       "safetensors, PyTorch's .pt, .pth or .bin, or folders with such files; owner/name/file.pt on the Hub",
     )
-    .option("--json", "one JSON object a file")
-    .option("--no-hash", "leave out the SHA-256 and the search for NaN, which read the whole file")
-    .addHelpText(
-      "after",
-      `
-Examples:
-  seedling inspect seed_quantizer.pt
-  seedling inspect owner/name/seed_quantizer.pt --no-hash
-  seedling inspect models/seedling-mini --json | jq '.tensors | length'`,
-    )
-    .action(async (paths: string[], options: Options) => {
-      const report = new Report();
-      let done = 0;
-      for (const path of paths) {
-        try {
-          for (const file of await checkpointFiles(await checkpointPath(path, { report }))) {
-            const inspected = await inspectFile(file, { hash: options.hash });
-            const lines = options.json ? [JSON.stringify(inspected)] : formatInspection(inspected);
-            await writeStdout(`${lines.join("\n")}\n`);
-            done++;
-          }
-        } catch (error) {
-          report.problem(error);
-        }
+    .addOption(jsonOption('{"file":"model.safetensors","bytes":1024,"tensors":[...]}'))
+    .option("--no-hash", "leave out the SHA-256 and the search for NaN, which read the whole file");
+  return withExamples(command, [
+    ["seedling inspect seed_quantizer.pt"],
+    ["seedling inspect owner/name/seed_quantizer.pt --no-hash", "on the Hub"],
+    ["seedling inspect models/seedling-mini --json | jq '.tensors | length'"],
+  ]).action((paths: string[], options: Options) => interruptible((signal) => inspect(paths, options, signal)));
+}
+
+async function inspect(paths: readonly string[], options: Options, signal: AbortSignal): Promise<void> {
+  const report = new Report(options);
+  let done = 0;
+  for (const path of paths)
+    try {
+      for (const file of await checkpointFiles(await checkpointPath(path, { report, signal }))) {
+        signal.throwIfAborted();
+        report.doing(`reading ${file}`);
+        const inspected = await inspectFile(file, { hash: options.hash });
+        report.clear();
+        if (options.json) await writeJson(inspected);
+        else await writeStdout(`${formatInspection(inspected).join("\n")}\n`);
+        done++;
       }
-      report.finish(done);
-    });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      report.problem(error);
+    }
+  report.finish(done);
 }
 
 /** A heading, a line a tensor in the order of the file, and the sum. */

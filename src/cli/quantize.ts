@@ -3,11 +3,14 @@ import { Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
 import { quantizeFolder } from "../image-tokenizer/quantize.ts";
+import { jsonOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { whole } from "./options.ts";
-import { writeStdout } from "./output.ts";
+import { writeJson, writeStdout } from "./output.ts";
+import { expectFolderPlace } from "./places.ts";
 import { Report } from "./report.ts";
 import { formatBytes } from "./sizes.ts";
+import { formatTable } from "./table.ts";
 
 interface Options {
   readonly output: string;
@@ -20,52 +23,60 @@ interface Options {
 }
 
 export function quantizeCommand(): Command {
-  return new Command("quantize")
-    .description("store the weights of linear layers as whole numbers of 8 or 4 bits; the folder loads like any other")
+  const command = new Command("quantize")
+    .description("store the weights of linear layers in 8 or 4 bits; the folder opens like any other")
     .argument("<folder>", "a model folder with floats")
     .requiredOption("-o, --output <folder>", "the model folder to make")
-    .addOption(new Option("--bits <n>", "bits of a number").choices(["8", "4"]).default("8"))
+    .addOption(new Option("--bits <n>", "bits of a weight").choices(["8", "4"]).default("8"))
     .option(
       "--block <n>",
-      "numbers that share a scale: 16, 32, 64, 128 or 256 (default: a row of the matrix)",
+      "weights that share a scale: 16, 32, 64, 128 or 256 (default: a row of the matrix)",
       whole(16, 256),
     )
     .option("--keep <pattern>", "leave tensors whose names match this regular expression as they are")
     .option("--lm", "quantize the language model of the folder, lm/, too; otherwise it is carried along as it is")
-    .option("--json", "what was done as one JSON object")
-    .option("-q, --quiet", "no progress")
-    .addHelpText(
-      "after",
-      `
-Rows of 8 bits are multiplied in whole numbers, several times faster than floats on CPUs with VNNI.
-Blocks need the least memory: 8 bits lose next to nothing, 4 bits a little.
-
-Examples:
-  seedling quantize seed-2 -o seed-2-int8
-  seedling quantize seed-2 -o seed-2-int4 --bits 4 --block 32`,
-    )
-    .action((folder: string, { output, ...options }: Options) =>
-      interruptible(async (signal) => {
-        const progress = new Report(options);
-        const report = await quantizeFolder(folder, output, {
-          bits: options.bits === "4" ? 4 : 8,
-          block: options.block,
-          keep: options.keep === undefined ? undefined : pattern(options.keep),
-          languageModel: options.lm,
-          onProgress: (done, total) => progress.progress("quantizing", done, total, "bytes"),
-          signal,
-        });
-        progress.clear();
-        const lines = report.files.map(
-          ({ file, quantized, bytesBefore, bytesAfter }) =>
-            `${output}/${file}: ${quantized.length} matrices, ${formatBytes(bytesBefore)} -> ${formatBytes(bytesAfter)}`,
-        );
-        if (report.copied.length > 0) lines.push(`carried along: ${report.copied.join(", ")}`);
-        if (report.left.length > 0)
-          lines.push(`left out, as they hold weights in another format: ${report.left.join(", ")}`);
-        await writeStdout(`${options.json ? JSON.stringify({ folder: output, ...report }) : lines.join("\n")}\n`);
-      }),
-    );
+    .addOption(jsonOption("what was done with every file"));
+  return withExamples(
+    command,
+    [
+      ["seedling quantize seed-2 -o seed-2-int8", "8 bits, a scale for each row"],
+      ["seedling quantize seed-2 -o seed-2-int4 --bits 4 --block 32"],
+    ],
+    `Rows of 8 bits are multiplied as integers, several times faster than floats on CPUs with VNNI.
+Blocks need the least memory: 8 bits lose next to nothing, 4 bits a little.`,
+  ).action((folder: string, { output, ...options }: Options) =>
+    interruptible(async (signal) => {
+      const progress = new Report(options);
+      await expectFolderPlace(output);
+      const report = await quantizeFolder(folder, output, {
+        bits: options.bits === "4" ? 4 : 8,
+        block: options.block,
+        keep: options.keep === undefined ? undefined : pattern(options.keep),
+        languageModel: options.lm,
+        onProgress: (done, total) => progress.progress("quantizing", done, total, "bytes"),
+        signal,
+      });
+      progress.clear();
+      if (options.json) return writeJson({ folder: output, ...report });
+      const lines = formatTable([
+        ["file", "matrices", "before", "after"],
+        ...report.files.map(({ file, quantized, bytesBefore, bytesAfter }) => [
+          file,
+          quantized.length,
+          formatBytes(bytesBefore),
+          formatBytes(bytesAfter),
+        ]),
+      ]);
+      if (report.copied.length > 0) lines.push(`carried along: ${report.copied.join(", ")}`);
+      if (report.left.length > 0)
+        lines.push(`left out, as they hold weights in another format: ${report.left.join(", ")}`);
+      await writeStdout(`${lines.join("\n")}\n`);
+      progress.wrote(
+        output,
+        report.files.reduce((sum, { bytesAfter }) => sum + bytesAfter, 0),
+      );
+    }),
+  );
 }
 
 function pattern(text: string): RegExp {

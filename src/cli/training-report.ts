@@ -5,26 +5,47 @@ import { writeFileAtomic } from "../io/files.ts";
 import { reportPage } from "../report/page.ts";
 import { readRun } from "../report/read-run.ts";
 import { watchRun } from "../report/watch.ts";
+import { withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { whole } from "./options.ts";
+import { writeStdout } from "./output.ts";
+import { expectFilePlace } from "./places.ts";
+import { Report } from "./report.ts";
+
+interface Options {
+  readonly output?: string;
+  readonly watch?: boolean;
+  readonly port: number;
+  readonly quiet?: boolean;
+}
 
 export function reportCommand(): Command {
-  return new Command("report")
-    .description("Show a run: curves of every stage, samples over time, hours, recipes")
-    .argument("<run>", "run folder")
-    .option("-o, --output <file>", "HTML file to write (default: report.html in the run folder)")
-    .option("--watch", "serve the report on this machine and follow the run until Ctrl-C")
-    .option("--port <n>", "port for --watch, 0 for any that is free", whole(0, 65535), 8333)
-    .action(async (folder: string, options: { output?: string; watch?: boolean; port: number }) => {
-      if (!options.watch) {
-        const path = options.output ?? join(folder, "report.html");
-        await writeFileAtomic(path, await reportPage(await readRun(folder)));
-        process.stdout.write(`${path}\n`);
-        return;
-      }
-      const watcher = await watchRun(folder, options.port);
-      process.stdout.write(`${watcher.url}\n`);
-      await interruptible((signal) => new Promise<void>((done) => signal.addEventListener("abort", () => done())));
-      await watcher.close();
-    });
+  const command = new Command("report")
+    .description("show a training run as one HTML page: curves, samples over time, hours, recipes")
+    .argument("<run>", "the run folder")
+    .option("-o, --output <file>", "the HTML file to write (default: report.html in the run folder)")
+    .option("--watch", "serve the page on this machine and follow the run until Ctrl-C")
+    .option("--port <n>", "port of --watch, 0 for any that is free", whole(0, 65535), 8333);
+  return withExamples(command, [
+    ["seedling report runs/mini", "writes runs/mini/report.html"],
+    ["seedling report runs/mini --watch", "http://127.0.0.1:8333/, while the run goes on"],
+  ]).action((folder: string, options: Options) => (options.watch ? watch(folder, options) : write(folder, options)));
+}
+
+async function write(folder: string, options: Options): Promise<void> {
+  const report = new Report(options);
+  const run = await readRun(folder);
+  const path = options.output ?? join(folder, "report.html");
+  await expectFilePlace(path);
+  report.doing("drawing the page");
+  const page = await reportPage(run);
+  await writeFileAtomic(path, page);
+  report.wrote(path, Buffer.byteLength(page));
+}
+
+async function watch(folder: string, { port }: Options): Promise<void> {
+  const watcher = await watchRun(folder, port);
+  await writeStdout(`${watcher.url}\n`);
+  await interruptible((signal) => new Promise<void>((done) => signal.addEventListener("abort", () => done())));
+  await watcher.close();
 }
