@@ -14,12 +14,12 @@ import { detokenizeCommand } from "./detokenize.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { inspectCommand } from "./inspect.ts";
-import { writeStdout } from "./output.ts";
+import { writeJson, writeStdout } from "./output.ts";
 import { quantizeCommand } from "./quantize.ts";
 import { reconstructCommand } from "./reconstruct.ts";
 import { tokenizeCommand } from "./tokenize.ts";
 
-vi.mock("./output.ts", async (original) => ({ ...(await original<object>()), writeStdout: vi.fn() }));
+vi.mock("./output.ts", async (original) => ({ ...(await original<object>()), writeJson: vi.fn(), writeStdout: vi.fn() }));
 
 const fixture = "test/fixtures/tiny-a";
 let root: string;
@@ -36,6 +36,7 @@ afterEach(() => {
 async function run(command: Command, ...args: string[]): Promise<string[]> {
   const printed: string[] = [];
   vi.mocked(writeStdout).mockImplementation(async (chunk) => void printed.push(chunk as string));
+  vi.mocked(writeJson).mockImplementation(async (value) => void printed.push(`${JSON.stringify(value)}\n`));
   await command.parseAsync(args, { from: "user" });
   return printed.join("").trimEnd().split("\n");
 }
@@ -53,8 +54,9 @@ test("import says what became of every tensor; export names its files; import of
     "167 K parameters",
   ]);
   expect(await run(exportCommand(), first, "--format", "official", "-o", published, "-q")).toEqual([
-    `${published}/seed_quantizer.pt: 153 tensors`,
-    `${published}/eva_vit_g.pth: 43 tensors`,
+    "file               tensors",
+    "seed_quantizer.pt      153",
+    "eva_vit_g.pth           43",
   ]);
   const files = ["seed_quantizer.pt", "eva_vit_g.pth"].map((name) => join(published, name));
   const [json] = await run(importCommand(), ...files, "-o", second, "-q", "--json");
@@ -99,7 +101,8 @@ test("values that are no numbers are a warning at import, and inspect shows wher
   const lines = await run(importCommand(), path, "-o", folder, "--vision-heads", "4", "--qformer-heads", "4");
   expect(lines).toContain("missing 0, misshaped 0, with values that are no numbers 1");
   expect(stderr.mock.calls.map(([line]) => line)).toEqual([
-    expect.stringMatching(/^seedling: warning: \S+: 3 values are NaN or infinite\. Is the file damaged\?\n$/),
+    expect.stringMatching(/^seedling: \S+: 3 values are NaN or infinite\. Is the file damaged\?\n$/),
+    expect.stringMatching(/^wrote /),
   ]);
   const shown = (await run(inspectCommand(), path)).filter((line) => /NaN|infinite/.test(line));
   expect(shown).toEqual([expect.stringMatching(/ query_tokens {2}3 values are NaN or infinite$/)]);
@@ -115,8 +118,9 @@ test("values that are no numbers are a warning at import, and inspect shows wher
 test("an imported folder tokenizes, quantized too, and does not paint alone", async () => {
   const [exact, small] = [join(root, "exact"), join(root, "small")];
   await run(importCommand(), fixture, "-o", exact, "-q");
-  const [line] = await run(quantizeCommand(), exact, "-o", small, "-q");
-  expect(line).toMatch(new RegExp(`^${small}/model\\.safetensors: \\d+ matrices, 6\\d\\d kB -> \\d+ kB$`));
+  const [header, line] = await run(quantizeCommand(), exact, "-o", small, "-q");
+  expect(header).toBe("file               matrices  before   after");
+  expect(line).toMatch(/^model\.safetensors +\d+ +6\d\d kB +\d+ kB$/);
   for (const model of [exact, small]) {
     const output = join(root, "codes.jsonl");
     await tokenizeCommand().parseAsync(["examples/turtle.png", "--model", model, "--json", "-o", output, "-q"], {

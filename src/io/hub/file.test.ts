@@ -6,11 +6,11 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { COMMIT, type StandInHub, startHub } from "../../../test/stand-in-hub.ts";
 import { importCommand } from "../../cli/import.ts";
 import { inspectCommand } from "../../cli/inspect.ts";
-import { writeStdout } from "../../cli/output.ts";
+import { writeJson, writeStdout } from "../../cli/output.ts";
 import { importOfficial } from "../../image-tokenizer/official/index.ts";
 import { localFile, parseHubFile } from "./index.ts";
 
-vi.mock("../../cli/output.ts", async (original) => ({ ...(await original<object>()), writeStdout: vi.fn() }));
+vi.mock("../../cli/output.ts", async (original) => ({ ...(await original<object>()), writeJson: vi.fn(), writeStdout: vi.fn() }));
 
 const fixture = "test/fixtures/tiny-a";
 let root: string;
@@ -42,6 +42,7 @@ beforeEach(async () => {
 async function run(command: ReturnType<typeof importCommand>, ...args: string[]): Promise<string> {
   const printed: string[] = [];
   vi.mocked(writeStdout).mockImplementation(async (chunk) => void printed.push(chunk as string));
+  vi.mocked(writeJson).mockImplementation(async (value) => void printed.push(`${JSON.stringify(value)}\n`));
   await command.parseAsync(args, { from: "user" });
   return printed.join("");
 }
