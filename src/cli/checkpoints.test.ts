@@ -19,7 +19,11 @@ import { quantizeCommand } from "./quantize.ts";
 import { reconstructCommand } from "./reconstruct.ts";
 import { tokenizeCommand } from "./tokenize.ts";
 
-vi.mock("./output.ts", async (original) => ({ ...(await original<object>()), writeJson: vi.fn(), writeStdout: vi.fn() }));
+vi.mock("./output.ts", async (original) => ({
+  ...(await original<object>()),
+  writeJson: vi.fn(),
+  writeStdout: vi.fn(),
+}));
 
 const fixture = "test/fixtures/tiny-a";
 let root: string;

@@ -10,7 +10,11 @@ import { writeJson, writeStdout } from "../../cli/output.ts";
 import { importOfficial } from "../../image-tokenizer/official/index.ts";
 import { localFile, parseHubFile } from "./index.ts";
 
-vi.mock("../../cli/output.ts", async (original) => ({ ...(await original<object>()), writeJson: vi.fn(), writeStdout: vi.fn() }));
+vi.mock("../../cli/output.ts", async (original) => ({
+  ...(await original<object>()),
+  writeJson: vi.fn(),
+  writeStdout: vi.fn(),
+}));
 
 const fixture = "test/fixtures/tiny-a";
 let root: string;
