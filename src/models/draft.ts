@@ -25,17 +25,25 @@ export function draftShape({ channels, size, cell }: DraftConfig): { readonly ce
 
 /**
  * vectors: f32 [B,32,D] (causal embeddings, or what the codebook's decoder makes of codes) -> f32 [B,cells,width].
- * The context is normalized and the queries start at deviation 1, see `training/loop/sharp-start.ts`.
- * Keys `queries`, `context`, `bert.*`, `out`.
+ * The context is normalized and has positions, and queries start at deviation 1: see `training/loop/sharp-start.ts` and
+ * `regions.ts`. Keys `queries`, `context`, `positions`, `bert.*`, `out`.
  */
 export function draftCells(p: Params, vectors: Tensor, config: DraftConfig, layers: QFormerConfig): Tensor {
   const { cells, width } = draftShape(config);
   const D = layers.hidden;
   const queries = p.get("queries", [1, cells, D], normal(1));
-  const features = layerNorm(p.at("context"), vectors, 1e-5);
+  const features = withPositions(p, layerNorm(p.at("context"), vectors, 1e-5));
   const reverse = { ...layers, layers: config.layers, causal: false, crossAttentionFrequency: 1 };
   const x = qformer(p.at("bert"), reverse, { queries, features });
   return linear(p.at("out"), x, width, { init: normal(D ** -0.5) });
+}
+
+/**
+ * Learned positions of deviation 1 on a normalized context, so that queries can attend by position from the start; for
+ * the tower's tokens before the Causal Q-Former too. x: f32 [B,T,W] -> [B,T,W]. Key `positions` [1,T,W].
+ */
+export function withPositions(p: Params, x: Tensor): Tensor {
+  return x.add(p.get("positions", [1, x.size(1), x.size(2)], normal(1)));
 }
 
 /** f32 [B,C,Y,X] -> [B,cells,C cell²]: cells row by row, their numbers by channel, row, column. */

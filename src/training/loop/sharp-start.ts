@@ -1,8 +1,9 @@
 /**
  * Cross-attention that is sharp from the start. With the usual N(0, 0.02) all scores are nearly equal: every query sees
  * the mean of its context, and queries that are to fetch what is where stay on a plateau for long. Here scores have a
- * deviation of `sharpness` at the start, and what is fetched has the deviation of the stream. The architecture is
- * unchanged; ours.
+ * deviation of `sharpness` at the start, and what is fetched has the deviation of the stream. Where queries and context
+ * are of one width both are projected alike, so a query attends to what resembles it, and queries that begin as sums of
+ * positions attend to those (`regions.ts`). The architecture is unchanged; ours.
  */
 import { normal, type Params, paramAttrs } from "../../graph/index.ts";
 import { initialValues } from "../../nn/index.ts";
@@ -17,10 +18,16 @@ export function sharpStart(params: Params, seed: number, sharpness: number): Map
   const values = new Map<string, Float32Array>();
   for (const tensor of params.declared().values()) {
     const { path, shape } = paramAttrs(tensor);
-    const match = CROSS.exec(path);
-    if (!match) continue;
-    const gain = match[1] === "query" ? sharpness : 1;
-    values.set(path, initialValues(path, shape, normal(gain * shape[1]! ** -0.5), seed));
+    if (CROSS.test(path)) values.set(path, initialValues(path, shape, normal(shape[1]! ** -0.5), seed));
+  }
+  for (const [path, own] of values) {
+    if (CROSS.exec(path)?.[1] !== "query") continue;
+    const key = values.get(path.replace(/query\.weight$/, "key.weight"));
+    const like = key?.length === own.length ? key : own;
+    values.set(
+      path,
+      like.map((x) => x * sharpness),
+    );
   }
   return values;
 }
