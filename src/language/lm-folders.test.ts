@@ -51,10 +51,24 @@ test("a base that is named goes before the recorded one, on the Hub or here", as
   expect(await lmFolders(model, {})).toMatchObject({ lm: here, adapter: join(model, "lm-adapter") });
 });
 
+test("a recorded base that is here goes before the model's own, seen from here or from the adapter", async () => {
+  const model = join(root, "model");
+  const elsewhere = join(root, "elsewhere");
+  await mkdir(elsewhere);
+  await writeFile(join(elsewhere, "base.gguf"), "weights");
+  await adapter("absolute", join(elsewhere, "base.gguf"));
+  await adapter("beside", "../elsewhere/base.gguf");
+  await adapter("gone", join(elsewhere, "gone.gguf"));
+  const lmOf = async (name: string): Promise<string> => (await lmFolders(model, { adapter: join(root, name) })).lm;
+  expect(await lmOf("absolute")).toBe(join(elsewhere, "base.gguf"));
+  expect(await lmOf("beside")).toBe(join(elsewhere, "base.gguf"));
+  expect(await lmOf("gone")).toBe(join(model, "lm"));
+});
+
 test("parts that are missing are named", async () => {
   const model = join(root, "model");
   await expect(lmFolders(join(root, "none"), {})).rejects.toThrow("none: expected a model folder");
-  await expect(lmFolders(model, { adapter: join(root, "gone") })).rejects.toThrow("gone: expected the adapter");
+  await expect(lmFolders(model, { adapter: join(root, "nowhere") })).rejects.toThrow("nowhere: expected the adapter");
   await expect(lmFolders(model, { lm: join(root, "gone") })).rejects.toThrow("Set lm to one.");
   await expect(lmFolders(model, { lm: "o/m/third.gguf" })).rejects.toThrow("expected a file third.gguf");
 });

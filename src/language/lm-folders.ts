@@ -1,4 +1,4 @@
-/** Where the parts of a model that sees and draws lie: pictures, the base language model, the adapter. */
+/** Where the parts of a model that sees and draws are: the image tokenizer, the base language model, the adapter. */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { modelFiles } from "../image-tokenizer/seed-folder.ts";
@@ -9,7 +9,7 @@ import { join } from "../io/paths.ts";
 import { baseHash, fileHash, readJsonFile } from "../weights/index.ts";
 
 export interface LmFolders {
-  /** The tokenizer of pictures, which also paints. */
+  /** The image tokenizer, which also decodes. */
   readonly model: string;
   /** Hugging Face folder or .gguf file. */
   readonly lm: string;
@@ -18,8 +18,8 @@ export interface LmFolders {
 }
 
 /**
- * `<model>/lm` and `<model>/lm-adapter`, or what is named instead. The base may be a file on the Hub, named or recorded by
- * the adapter that is named; it is downloaded once.
+ * `<model>/lm` and `<model>/lm-adapter`, or what is named instead. An adapter that is named brings its base along, if it
+ * records a file on the Hub, which is downloaded once, or a path that exists here.
  * @throws InputError naming the part that is missing
  */
 export async function lmFolders(
@@ -30,19 +30,25 @@ export async function lmFolders(
   const adapter = named ?? join(model, "lm-adapter");
   await expectThere(model, "a model folder", "Check the path.");
   await expectThere(adapter, "the adapter of a language model that sees and draws", "Set adapter to one.");
-  const name = lm ?? (named && (await baseOnHub(named))) ?? join(model, "lm");
+  const name = lm ?? (named && (await recordedBase(named))) ?? join(model, "lm");
   const base = await localFile(name, { ...download, kind: "gguf" });
   await expectThere(base, "a language model, a folder or a .gguf file", "Set lm to one.");
   return { model, lm: base, adapter };
 }
 
+const MAX_CONFIG_BYTES = 10e6;
+
 const parseAdapter = parseWith(z.looseObject({ base_model_name_or_path: z.string().nullish() }));
 
-/** The base that an adapter records, if that is a file on the Hub. */
-async function baseOnHub(adapter: string): Promise<string | undefined> {
+/** The base that an adapter records: a file on the Hub, or a path seen from here or from the adapter. */
+async function recordedBase(adapter: string): Promise<string | undefined> {
   const path = join(adapter, "adapter_config.json");
-  const { base_model_name_or_path: name } = parseAdapter(await readJsonFile(path, 10e6), path);
-  return name && parseHubFile(name, "gguf") ? name : undefined;
+  const { base_model_name_or_path: name } = parseAdapter(await readJsonFile(path, MAX_CONFIG_BYTES), path);
+  if (!name || parseHubFile(name, "gguf")) return name ?? undefined;
+  for (const candidate of [name, join(adapter, name)])
+    if (candidate.endsWith(".gguf") ? await exists(candidate) : await exists(join(candidate, "config.json")))
+      return candidate;
+  return undefined;
 }
 
 async function expectThere(path: string, what: string, fix: string): Promise<void> {

@@ -8,8 +8,8 @@ import type { GenerateOptions, ImageMode } from "./generation/index.ts";
 
 export interface LanguageModelOptions extends LoadOptions {
   /**
-   * The base: a Hugging Face folder, a .gguf file, or the name of a .gguf file on the Hub. Default: the file on the Hub that
-   * `adapter` records, else `lm` in the model folder.
+   * The base: a Hugging Face folder, a .gguf file, or the name of a .gguf file on the Hub. Default: the one that `adapter`
+   * records, if it is on the Hub or a path that exists here, else `lm` in the model folder.
    */
   readonly lm?: string;
   /** The adapter: a PEFT folder with its own tokenizer.json and seedling.json. Default: `lm-adapter` in the model folder. */

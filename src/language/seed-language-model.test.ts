@@ -321,7 +321,7 @@ describe("folders that do not belong together", () => {
       3,
     ],
     ["no base", (copy) => rm(join(copy, "lm"), { recursive: true }), "lm: expected a language model, a folder", 3],
-    ["no manifest", (copy) => rm(join(copy, "lm-adapter", "seedling.json")), "seedling.json: expected what", 4],
+    ["no manifest", (copy) => rm(join(copy, "lm-adapter", "seedling.json")), "seedling.json: expected the requests", 4],
     ["no weights", (copy) => rm(join(copy, "lm", "model.safetensors")), "model.safetensors, found none", 4],
     [
       "a tokenizer without image tokens",
@@ -332,7 +332,7 @@ describe("folders that do not belong together", () => {
     [
       "another codebook",
       (copy) => edit(join(copy, "lm-adapter", "seedling.json"), (json) => ({ ...json, codebook: "0".repeat(16) })),
-      "lm-adapter: codebook of the picture tokenizer: expected 0000000000000000, got ",
+      "lm-adapter: codebook of the image tokenizer: expected 0000000000000000, got ",
       3,
     ],
     [

@@ -1,6 +1,6 @@
 /**
- * Conversations as ids, with a mark at each id that a model learns to say: its answers, and the token that ends them.
- * Pieces between special tokens and pictures are read one by one, so what a person writes can never become a token.
+ * Conversations as ids, with a mark at each id that a model learns: its replies, and the token that ends them. The pieces
+ * between special tokens and images are tokenized one by one, so that a user's text never becomes a special token.
  */
 
 import { UsageError } from "../base/errors.ts";
@@ -10,7 +10,7 @@ import type { LmTokenizer } from "./lm-tokenizer.ts";
 
 export interface ChatTurn {
   readonly role: "system" | "user" | "assistant";
-  /** Text, and pictures as their codes. */
+  /** Text, and images as their codes. */
   readonly parts: readonly (string | { readonly codes: Codes })[];
 }
 
@@ -28,21 +28,21 @@ export type Piece = { readonly learned?: boolean } & (
 );
 
 export interface ChatTemplate {
-  /** Pieces of the whole conversation; with `reply` it ends where the model is to speak. */
+  /** Pieces of the whole conversation; with `reply` it ends where the reply begins. */
   readonly pieces: (turns: readonly ChatTurn[], reply: boolean) => Piece[];
   /** The token that ends a reply. */
   readonly stop: string;
-  /** Words that end one too: the beginning of the other's turn, where the token stands only at the very end. */
+  /** Texts that end one too: the beginning of the user's turn, if the token comes only at the very end. */
   readonly stopTexts: readonly string[];
 }
 
 const content = (turn: ChatTurn, learned = false): Piece[] =>
   turn.parts.map((part) => (typeof part === "string" ? { text: part, learned } : { codes: part.codes, learned }));
 
-/** `USER: question\nASSISTANT:answer`, turns apart by a line end, `</s>` at the very end only. Seed-facts section 11. */
+/** `USER: question\nASSISTANT:answer`, turns separated by a line end, `</s>` at the very end only (docs/published-system.md). */
 export const SEED_CHAT: ChatTemplate = {
   stop: "</s>",
-  // After a picture the line end is gone (published system: spaces at picture tokens).
+  // After an image the line end is dropped (published system: spaces at picture tokens).
   stopTexts: ["\nUSER:", "USER:"],
   pieces: (turns, reply) => {
     const pieces: Piece[] = [{ token: "<s>" }];
@@ -78,9 +78,10 @@ export const CHATML: ChatTemplate = {
 };
 
 /**
- * A conversation as ids. White space next to a picture disappears, as it does when the whole is read as one string
- * (published system: spaces at picture tokens), but not before a reply that begins with one: what a model answers to must not depend on its answer. With `reply` (default) the last turn is a person's, and the ids end where the model is to speak.
- * @throws UsageError if the turns do not alternate; InputError if the tokenizer lacks a token of the template or of pictures
+ * A conversation as ids. White space next to an image is dropped, as it is when the whole is tokenized as one string (published
+ * system: spaces at picture tokens), but not before a reply that begins with one: the prompt must not depend on the reply.
+ * With `reply` (default) the last turn is the user's, and the ids end where the reply begins.
+ * @throws UsageError if the turns do not alternate; InputError if the tokenizer lacks a token of the template or of images
  */
 export function encodeChat(
   tokenizer: LmTokenizer,
@@ -96,13 +97,13 @@ function expectAlternation(turns: readonly ChatTurn[], reply: boolean): void {
   const spoken = turns.filter(({ role }, i) => !(role === "system" && i === 0));
   const wrong = spoken.findIndex(({ role }, i) => role !== (i % 2 === 0 ? "user" : "assistant"));
   if (wrong >= 0)
-    throw new UsageError(`chat: expected user and assistant in turn, got ${spoken[wrong]!.role} as turn ${wrong + 1}.`);
+    throw new UsageError(`chat: expected user and assistant in turn, got ${spoken[wrong]?.role} as turn ${wrong + 1}.`);
   const last = reply ? "user" : "assistant";
   if (spoken.at(-1)?.role !== last)
     throw new UsageError(`chat: expected a last turn of ${last}, got ${spoken.at(-1)?.role ?? "no turns"}.`);
 }
 
-/** Ids of pieces; texts that follow one another with the same mark are read as one. */
+/** Ids of pieces; adjacent texts with the same mark are tokenized as one. */
 export function encodePieces(tokenizer: LmTokenizer, pieces: readonly Piece[]): EncodedChat {
   const out: EncodedChat = { ids: [], learned: [] };
   const add = (ids: readonly number[], learned: boolean): void => {
@@ -127,10 +128,10 @@ export function encodePieces(tokenizer: LmTokenizer, pieces: readonly Piece[]): 
         text += next.text;
       if (afterPicture) text = text.trimStart();
       const next = pieces[i + 1];
-      // The line end before a reply stands there before it is known that the reply begins with a picture.
+      // The line end before a reply is there before it is known that the reply begins with an image.
       if (next && "codes" in next && (next.learned ?? false) === learned) text = text.trimEnd();
       add(tokenizer.encode(text), learned);
-      if (text === "") continue; // a picture before it still counts
+      if (text === "") continue; // an image before it still counts
     }
     afterPicture = "codes" in piece;
   }

@@ -1,13 +1,13 @@
 /**
- * Codes as words: `<img_00000>`, `<img_00001>` .. for the codes, `<img>` and `</img>` around each picture, as SEED-LLaMA
- * adds them to its vocabulary (docs/published-system.md).
+ * Image tokens: `<img_00000>`, `<img_00001>` .. for the codes, `<img>` and `</img>` around each image, as SEED-LLaMA adds them
+ * to its vocabulary (docs/published-system.md).
  */
 
 import { InputError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
 import { CODES_PER_IMAGE, type Codes } from "../codes/index.ts";
 
-/** Ids of the tokens of pictures. */
+/** Ids of the image tokens. */
 export interface ImageTokens {
   /** `<img>`. */
   readonly start: number;
@@ -36,9 +36,9 @@ export interface AddedToken {
 }
 
 /**
- * A tokenizer.json with the tokens of `codes` codes, then `<img>` and `</img>`, with ids from `firstId` on. White space
- * beside them is dropped when text is read (published system: spaces at picture tokens).
- * @throws InputError if one of them is there already
+ * A tokenizer.json with added tokens for `codes` codes, then `<img>` and `</img>`, with ids from `firstId` on. White space next
+ * to them is dropped when text is read (published system: spaces at picture tokens).
+ * @throws InputError if it has image tokens already
  */
 export function withImageTokens(
   json: Readonly<Record<string, unknown>>,
@@ -61,8 +61,8 @@ export function withImageTokens(
 }
 
 /**
- * The ids of the image tokens, or undefined if there are none.
- * @throws InputError if some are missing, or the codes do not follow one another
+ * The ids of the image tokens; undefined if there are none.
+ * @throws InputError if some are missing, or the ids of the codes are not consecutive
  */
 export function findImageTokens(added: readonly AddedToken[], where: string): ImageTokens | undefined {
   const ids = new Map(added.map(({ content, id }) => [content, id]));
@@ -71,7 +71,7 @@ export function findImageTokens(added: readonly AddedToken[], where: string): Im
   if (codes === 0) return undefined;
   if (start === undefined || end === undefined || first === undefined)
     throw new InputError(
-      `${where}: expected ${IMAGE_START}, ${IMAGE_END} and ${codeName(0)} beside the codes. Copy it again.`,
+      `${where}: expected ${IMAGE_START}, ${IMAGE_END} and ${codeName(0)} besides the codes. Copy it again.`,
     );
   for (let code = 0; code < codes; code++)
     if (ids.get(codeName(code)) !== first + code)
@@ -81,26 +81,26 @@ export function findImageTokens(added: readonly AddedToken[], where: string): Im
   return { start, end, first, codes };
 }
 
-/** Codes -> their 34 ids. @throws InputError for a code outside of the codebook */
+/** The 34 ids of an image. @throws InputError for a code outside the codebook */
 export function imageIds(codes: Codes, image: ImageTokens): number[] {
   const outside = codes.find((code) => !Number.isInteger(code) || code < 0 || code >= image.codes);
   if (outside !== undefined) throw new InputError(`codes: expected 0..${image.codes - 1}, got ${outside}.`);
   return [image.start, ...codes.map((code) => image.first + code), image.end];
 }
 
-/** The code of an id, or undefined if it is another token. */
+/** The code of an id; undefined for other tokens. */
 export function codeOf(id: number, image: ImageTokens): number | undefined {
   const code = id - image.first;
   return code >= 0 && code < image.codes ? code : undefined;
 }
 
-/** A piece of what a model has said: words, a whole picture, or tokens of pictures that do not form one. */
+/** A part of a reply: text, a whole image, or image tokens that do not form one. */
 export type ReplyPart =
   | { readonly kind: "text"; readonly ids: readonly number[] }
   | { readonly kind: "image"; readonly codes: Codes }
   | { readonly kind: "broken"; readonly ids: readonly number[] };
 
-/** Splits ids into words and pictures; a picture is `<img>`, 32 codes, `</img>` and nothing else. */
+/** Splits ids into text and images; an image is `<img>`, 32 codes, `</img>` and nothing else. */
 export function splitReply(ids: readonly number[], image: ImageTokens): ReplyPart[] {
   const parts: ReplyPart[] = [];
   const append = (kind: "text" | "broken", id: number): void => {

@@ -49,7 +49,7 @@ describe("seedling.json", () => {
   it("is missed in one line", async () => {
     const path = join(folder, "none");
     await expect(readLmManifest(path)).rejects.toThrow(
-      `${join(path, "seedling.json")}: expected what the model was taught to be asked, found none.`,
+      `${join(path, "seedling.json")}: expected the requests that the model was trained on, found none.`,
     );
   });
 
@@ -72,8 +72,8 @@ describe("codes", () => {
   const pictures = { codes: TINY_TOKENIZER_CODES, codebook: manifest.codebook };
   it.each<[string, Partial<LmManifest>, Partial<typeof pictures>, string]>([
     ["tokenizer.json", { codes: 41 }, {}, "image tokens in tokenizer.json: expected 41, got 40."],
-    ["the picture tokenizer", {}, { codes: 64 }, "codes of the picture tokenizer: expected 40, got 64."],
-    ["another codebook", {}, { codebook: "x" }, "codebook of the picture tokenizer: expected 0123456789abcdef, got x."],
+    ["the picture tokenizer", {}, { codes: 64 }, "codes of the image tokenizer: expected 40, got 64."],
+    ["another codebook", {}, { codebook: "x" }, "codebook of the image tokenizer: expected 0123456789abcdef, got x."],
   ])("of %s must be the same", (_, own, theirs, says) => {
     const check = (): void =>
       expectSameCodes({ ...manifest, ...own }, tinyTokenizer(), { ...pictures, ...theirs }, "lm");

@@ -1,4 +1,4 @@
-/** seedling.json of an adapter folder: what a language model was taught to be asked, and which codes it speaks. */
+/** seedling.json of an adapter folder: the requests that a language model was trained on, and the codebook of its codes. */
 import { z } from "zod";
 import { InputError, SetupError } from "../base/errors.ts";
 import { isMissing, writeFileAtomic } from "../io/files.ts";
@@ -11,8 +11,8 @@ const FILE = "seedling.json";
 const TEMPLATES = { seed: SEED_CHAT, chatml: CHATML } as const;
 
 /**
- * How several descriptions of a picture are sampled, and the one is chosen that fits it. What suits a model is measured;
- * what is not said was chosen on validation scenes with both models that ship (docs/log.md).
+ * How an image is described: several descriptions are sampled, and the best one is taken. The defaults were chosen on
+ * validation scenes with both shipped models (docs/log.md).
  */
 export const describing = z.strictObject({
   bestOf: z.int().min(1).max(256).default(16).describe("descriptions that are sampled"),
@@ -36,9 +36,9 @@ const schema = z.strictObject({
   template: z.enum(["seed", "chatml"]),
   /** Size of the codebook. */
   codes: z.int().min(2).max(8192),
-  /** Hash of the codebook's vectors: codes of another tokenizer mean other things. */
+  /** Hash of the codebook's vectors: the codes of another codebook mean something else. */
   codebook: z.string().regex(/^[0-9a-f]{16}$/),
-  /** What a person says, word for word as in training. `{prompt}` stands for the caption of the picture wanted. */
+  /** What a user says, word for word as in training. `{prompt}` stands for the caption of the picture. */
   requests: z.strictObject({
     describe: z.string().max(1000),
     draw: z.string().max(1000).includes("{prompt}"),
@@ -58,7 +58,7 @@ export async function readLmManifest(folder: string): Promise<LmManifest> {
   } catch (error) {
     if (!isMissing(error)) throw error;
     throw new SetupError(
-      `${path}: expected what the model was taught to be asked, found none. Name an adapter folder.`,
+      `${path}: expected the requests that the model was trained on, found none. Set adapter to an adapter folder.`,
     );
   }
 }
@@ -67,7 +67,7 @@ export function writeLmManifest(folder: string, manifest: LmManifest): Promise<v
   return writeFileAtomic(join(folder, FILE), `${JSON.stringify(parse(manifest, FILE), null, 2)}\n`);
 }
 
-/** What a person says who wants this picture. The request brings its own full stop. */
+/** What a user says to ask for this picture. The request has its own full stop. */
 export function fillRequest({ requests }: LmManifest, prompt: string): string {
   return requests.draw.replace("{prompt}", () => prompt.trim().replace(/\.+$/, ""));
 }
@@ -76,18 +76,18 @@ export function templateOf({ template }: LmManifest): ChatTemplate {
   return TEMPLATES[template];
 }
 
-/** @throws InputError if model and tokenizer of pictures do not speak the same codes. */
+/** @throws InputError if the language model and the image tokenizer do not have the same codes. */
 export function expectSameCodes(
   manifest: LmManifest,
   words: LmTokenizer,
-  pictures: { readonly codes: number; readonly codebook: string },
+  images: { readonly codes: number; readonly codebook: string },
   where: string,
 ): void {
   const image = words.expectImageTokens();
   const rows: [string, string | number, string | number][] = [
     ["image tokens in tokenizer.json", manifest.codes, image.codes],
-    ["codes of the picture tokenizer", manifest.codes, pictures.codes],
-    ["codebook of the picture tokenizer", manifest.codebook, pictures.codebook],
+    ["codes of the image tokenizer", manifest.codes, images.codes],
+    ["codebook of the image tokenizer", manifest.codebook, images.codebook],
   ];
   const wrong = rows.find(([, expected, got]) => expected !== got);
   if (wrong)

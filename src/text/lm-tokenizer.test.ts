@@ -48,7 +48,7 @@ describe("tokens of pictures", () => {
       added_tokens: added.filter((t) => t.content !== content),
     });
     expect(() => new LmTokenizer(without("</img>") as Record<string, unknown>)).toThrow(
-      "tokenizer.json: expected <img>, </img> and <img_00000> beside the codes. Copy it again.",
+      "tokenizer.json: expected <img>, </img> and <img_00000> besides the codes. Copy it again.",
     );
     expect(() => new LmTokenizer(without("<img_00001>") as Record<string, unknown>)).toThrow(
       `tokenizer.json: expected "<img_00001>" as id ${firstId + 1}, got undefined. Copy it again.`,

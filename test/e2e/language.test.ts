@@ -71,7 +71,7 @@ describe(
     test("says what each picture shows, answers a question, and draws two prompts", async () => {
       const args = ["demo", "photos/a.png", "--steps", "1", "-o", "demo.png", "--drawings", "drawn.png"];
       const { code, stdout, stderr } = await seedling(args);
-      expect(stderr).toBe("");
+      expect(stderr).toMatch(/^wrote demo\.png \([\d.]+ kB\)\nwrote drawn\.png \([\d.]+ kB\)\n$/);
       const out = lines(stdout);
       expect(out[3]).toMatch(/^ {2}it says: /);
       expect(out[4]).toMatch(/^ {2}how many things are there\? /);
@@ -200,7 +200,7 @@ describe(
         "a wrong setting",
         ["photos/a.png", "what?", "--temperature", "1", "--top-p", "2"],
         2,
-        "sampling: expected topP above 0 and at most 1, got 2.",
+        "sampling: expected --top-p above 0 and at most 1, got 2.",
       ],
     ])("%s", async (_, args, code, says) => {
       const result = await seedling(["ask", ...args]);
@@ -268,7 +268,12 @@ describe(
     test.each<[string, string[], number, string]>([
       ["no prompt", [], 2, "draw: expected a prompt, got none. Say what to draw, or name a file: --from."],
       ["prompt and file", ["a", "--from", "x.png"], 2, "draw: expected a prompt or --from, got both. Leave one out."],
-      ["many for one file", ["a", "--count", "2", "-o", "x.png"], 2, "draw: expected one picture for -o x.png, got 2."],
+      [
+        "many for one file",
+        ["a", "--count", "2", "-o", "x.png"],
+        2,
+        "-o x.png: expected one picture for one file, got 2. Name a folder.",
+      ],
       ["a negative alone", ["a", "--negative", "b"], 2, "--negative: expected --code-guidance with it, other than 1"],
       ["a long prompt", ["x ".repeat(200)], 3, `prompt: expected at most ${TINY_CONTEXT - 34} tokens, got 4`],
       ["no file", ["--from", "gone.png"], 3, "gone.png: no such file or folder. Check the path."],

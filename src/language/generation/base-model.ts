@@ -9,20 +9,20 @@ import { folderWeights, ggufWeights } from "./lm-weights.ts";
 
 /** Weights of a base model, for graphs and as numbers. */
 export interface LmWeights extends WeightSource {
-  /** The head has quantized weights of its own, although the embeddings are tied to it: the same numbers, rounded. */
+  /** The embeddings are tied, but the head has quantized weights of its own: the same numbers, rounded. */
   readonly ownHead: boolean;
-  /** Numbers by path, as floats however they are stored. */
+  /** The numbers of a weight, as floats however they are stored. */
   readonly read: (path: string) => Promise<Float32Array>;
 }
 
 export interface BaseModel {
   readonly config: LmConfig;
   readonly weights: LmWeights;
-  /** @throws SetupError if the model has none */
+  /** @throws SetupError if the model has no tokenizer; InputError if it is not one that can be read */
   readonly tokenizer: () => Promise<LmTokenizer>;
 }
 
-/** @throws SetupError if a file is missing; InputError if one is damaged or of a kind that is not known here. */
+/** @throws SetupError if a file is missing; InputError if one is damaged or not supported. */
 export async function openBaseModel(path: string): Promise<BaseModel> {
   return path.endsWith(".gguf") ? openGgufModel(path) : openFolderModel(path);
 }
@@ -47,7 +47,7 @@ async function openGgufModel(path: string): Promise<BaseModel> {
   }
 }
 
-/** All numbers by path, f32, as training wants them. */
+/** All weights by path, f32, for training. */
 export async function allNumbers({ config, weights }: BaseModel): Promise<Map<string, Float32Array>> {
   const all = new Map<string, Float32Array>();
   for (const [name] of languageModelWeights(config)) all.set(name, await weights.read(name));

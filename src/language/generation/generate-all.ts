@@ -1,4 +1,4 @@
-/** Replies to many prompts, several at once: reading weights takes most of the time, and they are read once for all. */
+/** Replies to many prompts in batches: most of the time goes into reading weights, which are read once per batch. */
 import { UsageError } from "../../base/errors.ts";
 import type { LmTokenizer } from "../../text/index.ts";
 import { type GenerateEvent, type GenerateOptions, GrowingReply } from "./generate.ts";
@@ -6,19 +6,18 @@ import { ReplyGroup } from "./reply-group.ts";
 import type { TokenModel } from "./token-model.ts";
 
 export interface GenerateAllOptions extends GenerateOptions {
-  /** Prompts at a time, those of similar length together. Default 16. */
+  /** Prompts per batch, those of similar length together. Default 16. */
   readonly batch?: number;
-  /** One for each prompt, in place of `seed`: several replies to one prompt. */
+  /** One seed per prompt, instead of `seed`: different replies to one prompt. */
   readonly seeds?: readonly number[];
   /** After each reply. */
   readonly onReply?: (done: number, total: number) => void;
 }
 
 /**
- * What the model says after each prompt, in their order. Each reply is what `generate` gives for its prompt alone, with the
- * same seed, but for rounding, which with 8-bit rows is that of the whole batch. What begins alike in a batch, prompts and
- * replies, is read once.
- * @throws as `generate`, before anything is said if a prompt is too long
+ * Replies to the prompts, in their order. Each is what `generate` yields for its prompt alone with the same seed, except for
+ * rounding, which with 8-bit weights is that of the whole batch. Equal beginnings of prompts and replies are computed once.
+ * @throws as `generate`; if a prompt is too long, before anything is computed
  */
 export async function generateAll(
   model: TokenModel,
@@ -50,7 +49,7 @@ export async function generateAll(
   return members.map(({ events }) => events);
 }
 
-/** Sequences of similar length together, so that little is padding. */
+/** Sequences of similar length together, so that there is little padding. */
 function batchesByLength<T>(items: readonly T[], length: (item: T) => number, batch: number): T[][] {
   const sorted = [...items].sort((a, b) => length(a) - length(b));
   return Array.from({ length: Math.ceil(sorted.length / batch) }, (_, i) => sorted.slice(i * batch, (i + 1) * batch));

@@ -1,21 +1,21 @@
 /**
- * What may come next where pictures are words: after `<img>` exactly 32 codes, then `</img>`; no code anywhere else. The
- * rule is applied to logits before any sampler or beam sees them.
+ * Which tokens are allowed next: after `<img>` exactly 32 codes, then `</img>`; no codes anywhere else. The rule is applied to
+ * the logits before any sampler or beam sees them.
  */
 import { CODES_PER_IMAGE } from "../../codes/index.ts";
 import { codeOf, type ImageTokens } from "../../text/index.ts";
 
 /**
- * "auto": words, and whole pictures where the model wants one. "force": the reply begins with a picture.
- * "never": words only. "free": anything anywhere, to measure what the model has learned by itself.
+ * "auto": text, and whole pictures where the model begins one. "force": the reply begins with a picture. "never": text only.
+ * "free": anything anywhere, to measure what the model has learned by itself.
  */
 export type ImageMode = "auto" | "force" | "never" | "free";
 
-/** Where a sequence stands. */
+/** The state of a sequence. */
 export interface SpanState {
-  /** Codes since `<img>`, or undefined outside of a picture. */
+  /** Codes since `<img>`; undefined outside a picture. */
   readonly open: number | undefined;
-  /** Whole or begun pictures of the reply. */
+  /** Pictures of the reply, including one that has begun. */
   readonly pictures: number;
 }
 
@@ -41,7 +41,7 @@ export class ImageSpans {
     return { open: open + 1, pictures };
   }
 
-  /** Sets the logits of what may not come to -Infinity, in place. logits: f32 [V]. */
+  /** Sets the logits of forbidden tokens to -Infinity, in place. logits: f32 [V]. */
   restrict({ open, pictures }: SpanState, logits: Float32Array): void {
     const { start, end, first, codes } = this.#image;
     if (this.#mode === "free") return;
@@ -55,7 +55,7 @@ export class ImageSpans {
   }
 }
 
-/** Leaves [from,to) as it is and forbids the rest; logits that are not finite become equal to one another. */
+/** Allows [from,to) only; if none of its logits is finite, all of them become 0. */
 function only(logits: Float32Array, from: number, to: number): void {
   logits.fill(Number.NEGATIVE_INFINITY, 0, from);
   logits.fill(Number.NEGATIVE_INFINITY, to);

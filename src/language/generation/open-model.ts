@@ -1,4 +1,4 @@
-/** A language model from disk, ready to speak: a Hugging Face folder or a GGUF file, perhaps with an adapter. */
+/** Opens a language model for generation: a Hugging Face folder or a GGUF file, optionally with an adapter. */
 import { InputError } from "../../base/errors.ts";
 import { Params } from "../../graph/index.ts";
 import { exists } from "../../io/files.ts";
@@ -15,9 +15,9 @@ import { roundedWeights, withAdapter } from "./lm-weights.ts";
 import type { TokenModel } from "./token-model.ts";
 
 export interface OpenModelOptions extends RuntimeOptions {
-  /** A PEFT folder. Its tokenizer.json, if it has one, takes the place of the base's. */
+  /** A PEFT folder. Its tokenizer.json, if it has one, replaces the base's. */
   readonly adapter?: string;
-  /** Rounds the weights of linear layers to so many bits when they are loaded. Default: as they are stored. */
+  /** Rounds the weights of linear layers to this many bits when they are loaded. Default: as they are stored. */
   readonly bits?: 4 | 8;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Words that end a reply where no token does: SEED's template writes `</s>` only at the very end of a conversation, so in
- * the middle of one a reply ends where the other's turn would begin.
+ * Texts that end a reply where no token does: SEED's template writes `</s>` only at the very end of a conversation, so before
+ * that a reply ends where the user's turn would begin.
  */
 import { utf8 } from "../../base/bytes.ts";
 import type { LmTokenizer } from "../../text/index.ts";
@@ -18,7 +18,7 @@ export class StopTexts {
     this.#window = 1 + Math.max(...texts.map((text) => utf8(text).length));
   }
 
-  /** How many of the ids come before the stop text that the last one completes, or undefined if it completes none. */
+  /** Number of ids before the stop text that the last id completes; undefined if it completes none. */
   before(ids: readonly number[]): number | undefined {
     const from = Math.max(0, ids.length - this.#window);
     const tail = ids.slice(from);
@@ -30,7 +30,7 @@ export class StopTexts {
   }
 }
 
-/** Text as it streams, held back while it may turn out to be the beginning of a stop text. */
+/** Streamed text, held back while it may be the beginning of a stop text. */
 export class HeldText {
   readonly #texts: readonly string[];
   #held = "";
@@ -40,7 +40,7 @@ export class HeldText {
     this.#texts = texts;
   }
 
-  /** What can be given out; after a stop text nothing ever. */
+  /** The text that is certain; after a stop text, none. */
   push(text: string): string {
     if (this.stopped) return "";
     const all = this.#held + text;
@@ -51,7 +51,7 @@ export class HeldText {
     return all.slice(0, end);
   }
 
-  /** What was held back for nothing. */
+  /** The text that was held back, at the end. */
   end(): string {
     const rest = this.#held;
     this.#held = "";
@@ -64,7 +64,7 @@ function firstStop(text: string, stops: readonly string[]): number | undefined {
   return found.length > 0 ? Math.min(...found) : undefined;
 }
 
-/** Length of the longest end of `text` that a stop text begins with. */
+/** Length of the longest suffix of `text` that a stop text begins with. */
 function openEnd(text: string, stops: readonly string[]): number {
   const longest = Math.min(text.length, Math.max(0, ...stops.map((stop) => stop.length - 1)));
   for (let length = longest; length > 0; length--)

@@ -1,4 +1,4 @@
-/** What generation needs of a language model; tests put a function in its place. */
+/** What generation needs of a language model; tests use a function instead. */
 export interface TokenModel {
   /** Largest number of tokens of a sequence. */
   readonly context: number;
@@ -9,7 +9,7 @@ export interface TokenModel {
 export interface TokenState {
   /**
    * Reads more tokens of each sequence, equally many after the first call, and returns the logits after the last one, f32 [V] each.
-   * `parents` says which of the sequences read so far each of them goes on with; without it sequence i goes on with
+   * `parents` says which of the sequences read so far each of them continues; without it sequence i continues
    * sequence i, and the first call begins them all.
    */
   read(tokens: readonly (readonly number[])[], parents?: readonly number[]): Promise<Float32Array[]>;
