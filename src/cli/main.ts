@@ -34,7 +34,7 @@ function print(message: string): void {
 
 quietPipes();
 try {
-  const root = program().hook("preAction", (_, command) => {
+  const root = (await program(process.argv[2])).hook("preAction", (_, command) => {
     running.command = command;
   });
   await root.parseAsync();

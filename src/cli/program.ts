@@ -1,42 +1,76 @@
 /** The tree of commands, and what all of them have in common. */
 import { Command } from "commander";
 import { VERSION } from "../base/version.ts";
-import { askCommand } from "./ask.ts";
-import { assembleCommand } from "./assemble.ts";
-import { chatCommand } from "./chat.ts";
 import { addQuiet, debugOption, withExamples } from "./command.ts";
-import { completionCommand } from "./completion/completion.ts";
-import { dataCommand } from "./data.ts";
-import { demoCommand } from "./demo.ts";
-import { describeCommand } from "./describe.ts";
-import { detokenizeCommand } from "./detokenize.ts";
-import { disassembleCommand } from "./disassemble.ts";
-import { drawCommand } from "./draw.ts";
-import { evalCommand } from "./eval.ts";
-import { exportCommand } from "./export.ts";
-import { importCommand } from "./import.ts";
-import { indexCommand } from "./index-pictures.ts";
-import { inspectCommand } from "./inspect.ts";
-import { parityCommand } from "./parity.ts";
-import { quantizeCommand } from "./quantize.ts";
-import { recipesCommand } from "./recipes.ts";
-import { reconstructCommand } from "./reconstruct.ts";
-import { searchCommand } from "./search.ts";
-import { serveCommand } from "./serve.ts";
-import { tokenizeCommand } from "./tokenize.ts";
-import { trainCommand } from "./train.ts";
-import { reportCommand } from "./training-report.ts";
+
+/** The module of a command is loaded when it is needed, as training, evaluation and the server take long to load. */
+type Load = () => Promise<() => Command>;
 
 /** Commands as `seedling --help` lists them. */
-const GROUPS: readonly (readonly [heading: string, ...commands: (() => Command)[]])[] = [
-  ["Pictures and codes:", demoCommand, tokenizeCommand, detokenizeCommand, reconstructCommand],
-  ["Pictures and words:", describeCommand, askCommand, drawCommand, chatCommand, serveCommand],
-  ["Search:", indexCommand, searchCommand],
-  ["Training:", recipesCommand, dataCommand, trainCommand, reportCommand, assembleCommand, disassembleCommand],
-  ["Measuring:", evalCommand, parityCommand],
-  ["Model files:", inspectCommand, importCommand, exportCommand, quantizeCommand],
-  ["Other commands:", completionCommand],
+const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<string, Load>>])[] = [
+  [
+    "Pictures and codes:",
+    {
+      demo: async () => (await import("./demo.ts")).demoCommand,
+      tokenize: async () => (await import("./tokenize.ts")).tokenizeCommand,
+      detokenize: async () => (await import("./detokenize.ts")).detokenizeCommand,
+      reconstruct: async () => (await import("./reconstruct.ts")).reconstructCommand,
+    },
+  ],
+  [
+    "Pictures and words:",
+    {
+      describe: async () => (await import("./describe.ts")).describeCommand,
+      ask: async () => (await import("./ask.ts")).askCommand,
+      draw: async () => (await import("./draw.ts")).drawCommand,
+      chat: async () => (await import("./chat.ts")).chatCommand,
+      serve: async () => (await import("./serve.ts")).serveCommand,
+    },
+  ],
+  [
+    "Search:",
+    {
+      index: async () => (await import("./index-pictures.ts")).indexCommand,
+      search: async () => (await import("./search.ts")).searchCommand,
+    },
+  ],
+  [
+    "Training:",
+    {
+      recipes: async () => (await import("./recipes.ts")).recipesCommand,
+      data: async () => (await import("./data.ts")).dataCommand,
+      train: async () => (await import("./train.ts")).trainCommand,
+      report: async () => (await import("./training-report.ts")).reportCommand,
+      assemble: async () => (await import("./assemble.ts")).assembleCommand,
+      disassemble: async () => (await import("./disassemble.ts")).disassembleCommand,
+    },
+  ],
+  [
+    "Measuring:",
+    {
+      eval: async () => (await import("./eval.ts")).evalCommand,
+      parity: async () => (await import("./parity.ts")).parityCommand,
+    },
+  ],
+  [
+    "Model files:",
+    {
+      inspect: async () => (await import("./inspect.ts")).inspectCommand,
+      import: async () => (await import("./import.ts")).importCommand,
+      export: async () => (await import("./export.ts")).exportCommand,
+      quantize: async () => (await import("./quantize.ts")).quantizeCommand,
+    },
+  ],
+  [
+    "Other commands:",
+    {
+      completion: async () => (await import("./completion/completion.ts")).completionCommand,
+    },
+  ],
 ];
+
+/** Commands that describe the others. */
+const NEEDS_ALL = new Set(["completion"]);
 
 const EXIT_CODES = `Exit codes:
   0    done
@@ -46,8 +80,12 @@ const EXIT_CODES = `Exit codes:
   4    bad set-up: an incomplete installation or model folder, no permission, space, memory or network
   130  interrupted by Ctrl-C (143: by SIGTERM)`;
 
-/** The whole command line. `parseAsync` throws what went wrong, CommanderError for wrong usage. */
-export function program(): Command {
+/**
+ * The command line. `parseAsync` throws what went wrong, CommanderError for wrong usage.
+ * @param only name of the command that will run: the others are left out, which saves half the time that starting takes.
+ * If there is no such command, all are there.
+ */
+export async function program(only?: string): Promise<Command> {
   const root = new Command("seedling")
     .description("pictures to 32 causal codes and back, and a language model that reads and writes them (SEED)")
     .version(VERSION, "-V, --version", "print the version")
@@ -55,7 +93,11 @@ export function program(): Command {
       new Command("help").argument("[command]").description("show the help of a command").helpGroup("Other commands:"),
     )
     .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage().replace("[options] ", "")}` });
-  for (const [heading, ...commands] of GROUPS) for (const make of commands) root.addCommand(make().helpGroup(heading));
+  const all = GROUPS.flatMap(([heading, commands]) =>
+    Object.entries(commands).map((entry) => [heading, ...entry] as const),
+  );
+  const one = all.filter(([, name]) => name === only && !NEEDS_ALL.has(name));
+  for (const [heading, , load] of one.length > 0 ? one : all) root.addCommand((await load())().helpGroup(heading));
   withExamples(
     root,
     [

@@ -59,8 +59,8 @@ test.skipIf(!has("bash")).each([
   expect(offered(tree(), line)).toEqual(words);
 });
 
-test.skipIf(!has("bash"))("bash knows every command and flag of the program", () => {
-  const root = program();
+test.skipIf(!has("bash"))("bash knows every command and flag of the program", async () => {
+  const root = await program();
   const visible = root.createHelp();
   const commands = visible.visibleCommands(root).map((command) => command.name());
   expect([...offered(root, "seedling "), "help"].sort()).toEqual(commands.sort());
@@ -71,9 +71,9 @@ test.skipIf(!has("bash"))("bash knows every command and flag of the program", ()
   expect(offered(root, "seedling eval tokenizer --device ")).toEqual(["cpu", "webgpu"]);
 });
 
-test.skipIf(!has("zsh"))("zsh reads the whole script", () => {
+test.skipIf(!has("zsh"))("zsh reads the whole script", async () => {
   const file = join(folder, "_seedling");
-  writeFileSync(file, zshScript(specOf(program())));
+  writeFileSync(file, zshScript(specOf(await program())));
   const script = `autoload -U compinit && compinit -D; source ${file}; whence -w _seedling _seedling_eval_tokenizer`;
   const { stdout, stderr } = spawnSync("zsh", ["-f", "-c", script], { encoding: "utf8" });
   expect({ stdout, stderr }).toEqual({
