@@ -58,11 +58,11 @@ test("a recorded base that is here goes before the model's own, seen from here o
   await writeFile(join(elsewhere, "base.gguf"), "weights");
   await adapter("absolute", join(elsewhere, "base.gguf"));
   await adapter("beside", "../elsewhere/base.gguf");
-  await adapter("gone", join(elsewhere, "gone.gguf"));
+  await adapter("lost", join(elsewhere, "gone.gguf"));
   const lmOf = async (name: string): Promise<string> => (await lmFolders(model, { adapter: join(root, name) })).lm;
   expect(await lmOf("absolute")).toBe(join(elsewhere, "base.gguf"));
   expect(await lmOf("beside")).toBe(join(elsewhere, "base.gguf"));
-  expect(await lmOf("gone")).toBe(join(model, "lm"));
+  expect(await lmOf("lost")).toBe(join(model, "lm"));
 });
 
 test("parts that are missing are named", async () => {
