@@ -1,6 +1,7 @@
 /** `seedling import`: official checkpoints -> a model folder; a diffusers folder -> one that opens here. */
 import { Command, Option } from "commander";
 import { CheckpointError, UsageError } from "../base/errors.ts";
+import { quote } from "../base/one-line.ts";
 import { type DiffusersReport, importDiffusers, isDiffusersFolder } from "../image-decoder/import.ts";
 import { type ImportOptions, type ImportReport, importOfficial } from "../image-tokenizer/official/index.ts";
 import { importPath } from "./checkpoint-inputs.ts";
@@ -100,8 +101,11 @@ export function formatImport(
   { verbose = false }: { verbose?: boolean } = {},
 ): string[] {
   const lines: string[] = [];
-  for (const { path, used, ignored, published } of report.files) {
+  for (const { path, section, elsewhere = [], wrappers = [], used, ignored, published } of report.files) {
     lines.push(`${path}: ${used.length + ignored.length} tensors, ${used.length} used, ${ignored.length} ignored`);
+    if (section !== undefined) lines.push(`  those under ${quote(section)} were taken`);
+    if (elsewhere.length > 0) lines.push(`  not taken: ${elsewhere.join(", ")}`);
+    if (wrappers.length > 0) lines.push(`  ${wrappers.join(", ")} of training was taken off the names`);
     if (published)
       lines.push(
         `  the published loader would say ${published.missing} missing (the vision tower, which has its own file) and ` +

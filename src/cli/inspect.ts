@@ -53,13 +53,17 @@ async function inspect(paths: readonly string[], options: Options, signal: Abort
 }
 
 /** A heading, a line a tensor in the order of the file, and the sum. */
-export function formatInspection({ file, bytes, sha256, metadata, tensors }: InspectedFile): string[] {
+export function formatInspection(inspected: InspectedFile): string[] {
+  const { file, bytes, sha256, metadata, section, elsewhere, wrappers, tensors } = inspected;
   const rows = tensors.map((t) => [t.dtype, `[${t.shape.join(", ")}]`, formatBytes(t.bytes)]);
   const widths = [0, 1, 2].map((i) => Math.max(...rows.map((row) => row[i]!.length), 0));
   const numbers = tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   return [
     `${file}  ${formatBytes(bytes)}${sha256 ? `  sha256 ${sha256}` : ""}`,
     ...Object.entries(metadata).map(([key, value]) => `  ${quote(key)}: ${quote(value)}`),
+    ...(section === undefined ? [] : [`  the tensors under ${quote(section)}`]),
+    ...(elsewhere ? [`  not listed: ${elsewhere.join(", ")}`] : []),
+    ...(wrappers ? [`  wrapped for training: ${wrappers.join(", ")} in the names is taken off by an import`] : []),
     ...tensors.map(({ name, notFinite }, i) => {
       const [dtype, shape, size] = rows[i]! as [string, string, string];
       return `  ${dtype.padEnd(widths[0]!)}  ${shape.padEnd(widths[1]!)}  ${size.padStart(widths[2]!)}  ${plain(name)}${notFinite ? `  ${notFinite} values are NaN or infinite` : ""}`;

@@ -8,7 +8,7 @@ import {
   float32ArrayToFloat16,
 } from "./float16.ts";
 
-/** Bytes per element. The F8 formats are listed and copied but not converted. */
+/** Bytes per element, as the safetensors format has them; smaller ones are packed. Not all can be converted (below). */
 export const DTYPE_BYTES = {
   F64: 8,
   I64: 8,
@@ -25,7 +25,20 @@ export const DTYPE_BYTES = {
   BOOL: 1,
   F8_E4M3: 1,
   F8_E5M2: 1,
+  F8_E8M0: 1,
+  F8_E4M3FNUZ: 1,
+  F8_E5M2FNUZ: 1,
+  F6_E2M3: 0.75,
+  F6_E3M2: 0.75,
+  F4: 0.5,
+  /** Two F32. */
+  C64: 8,
 } as const;
+
+/** Listed and copied as bytes, never converted to numbers. */
+export const OPAQUE: ReadonlySet<string> = new Set(
+  Object.keys(DTYPE_BYTES).filter((name) => /^(F8_|F6_|F4$|C64$)/.test(name)),
+);
 
 export type StoredDtype = keyof typeof DTYPE_BYTES;
 
@@ -57,6 +70,13 @@ const ARRAYS = {
   BOOL: Uint8Array,
   F8_E4M3: Uint8Array,
   F8_E5M2: Uint8Array,
+  F8_E8M0: Uint8Array,
+  F8_E4M3FNUZ: Uint8Array,
+  F8_E5M2FNUZ: Uint8Array,
+  F6_E2M3: Uint8Array,
+  F6_E3M2: Uint8Array,
+  F4: Uint8Array,
+  C64: Uint8Array,
 } as const;
 
 export function isStoredDtype(name: unknown): name is StoredDtype {
@@ -65,7 +85,7 @@ export function isStoredDtype(name: unknown): name is StoredDtype {
 
 /** Little-endian bytes -> numbers: F16 and BF16 as Float32Array, BOOL as Uint8Array, the others as their own array. */
 export function decodeTensor(bytes: Uint8Array, dtype: StoredDtype, where: string): TensorData {
-  if (dtype.startsWith("F8")) {
+  if (OPAQUE.has(dtype)) {
     throw new CheckpointError(
       `${where}: expected a dtype that can be converted, got ${dtype}. Store it as F16 or F32.`,
     );
@@ -106,9 +126,9 @@ export function encodeTensor(data: TensorData, dtype: StoredDtype, where: string
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
 }
 
-/** The bytes seen as elements of the dtype's array; copied first if they do not start at a multiple of its element size. */
+/** The bytes seen as the dtype's array; copied first if they do not start at a multiple of its element size. */
 export function elements(bytes: Uint8Array, dtype: StoredDtype): TensorData {
-  const size = DTYPE_BYTES[dtype];
+  const size = ARRAYS[dtype].BYTES_PER_ELEMENT;
   const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   return new ARRAYS[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size);
 }

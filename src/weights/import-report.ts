@@ -2,6 +2,12 @@
 
 export interface FileReport {
   readonly path: string;
+  /** Of a trainer's file: the key under which the tensors are. */
+  readonly section?: string;
+  /** Tensors of the file outside of that, in words. */
+  readonly elsewhere?: readonly string[];
+  /** What training wrapped around the names, and was taken off: `module.`. */
+  readonly wrappers?: readonly string[];
   /** Names in the file. */
   readonly used: readonly string[];
   readonly ignored: readonly { readonly name: string; readonly why: string }[];

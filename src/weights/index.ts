@@ -28,4 +28,5 @@ export type { SafetensorsInfo } from "./safetensors-header.ts";
 export { type TensorToWrite, writeSafetensors } from "./safetensors-write.ts";
 export { openShardedSafetensors } from "./sharded.ts";
 export type { TensorFile, TensorInfo } from "./tensor-file.ts";
-export { openTorch, type TorchFile, TorchTensor } from "./torch-zip.ts";
+export { TorchTensor } from "./torch-tensor.ts";
+export { openTorch, type TorchFile } from "./torch-zip.ts";

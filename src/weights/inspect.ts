@@ -7,6 +7,7 @@ import { join } from "../io/paths.ts";
 import type { StoredDtype } from "./dtypes.ts";
 import { openCheckpoint } from "./model-folder.ts";
 import { notFiniteValues } from "./not-finite.ts";
+import { unwrapNames } from "./state-dict.ts";
 
 export interface InspectedTensor {
   readonly name: string;
@@ -23,13 +24,21 @@ export interface InspectedFile {
   /** Of the whole file, hexadecimal. */
   readonly sha256?: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Of a trainer's file: the key under which the tensors are. */
+  readonly section?: string;
+  /** Tensors of the file that are not listed, in words: `"best_acc1"`, `12 under "ema"`. */
+  readonly elsewhere?: readonly string[];
+  /** What training wrapped around the model and its names, such as `module.`; an import takes it off. */
+  readonly wrappers?: readonly string[];
   readonly tensors: readonly InspectedTensor[];
 }
 
 /** The files with tensors at `path`: itself, or those of a folder and the folders in it. @throws InputError if there are none. */
 export async function checkpointFiles(path: string): Promise<string[]> {
   if ((await kindOf(await realPath(path))) !== "folder") return [path];
-  const files = (await filesIn(path, MAX_DEPTH)).filter((file) => /\.(safetensors|pt|pth|bin)$/.test(file));
+  const files = (await filesIn(path, MAX_DEPTH)).filter((file) =>
+    /\.(safetensors|pt|pth|pth\.tar|ckpt|bin)$/.test(file),
+  );
   if (files.length > 0) return files.sort();
   throw new InputError(`${path}: expected files with tensors (.safetensors, .pt, .pth, .bin), found none.`);
 }
@@ -56,11 +65,22 @@ export async function inspectFile(path: string, { hash = true }: { hash?: boolea
     const counts = hash ? await notFiniteValues(path, file.tensors) : new Map<string, number>();
     const tensors = [...file.tensors].map(([name, { dtype, shape, byteLength }]) => {
       const notFinite = counts.get(name);
-      return { name, dtype, shape, bytes: byteLength, ...(notFinite === undefined ? {} : { notFinite }) };
+      return { name, dtype, shape, bytes: byteLength, notFinite };
     });
     const bytes = await fileSize(path);
     const metadata = Object.fromEntries(file.metadata);
-    return { file: path, bytes, sha256: hash ? await fileSha256(path) : undefined, metadata, tensors };
+    const { section, elsewhere = [] } = file;
+    const { wrappers } = unwrapNames(file.tensors.keys());
+    return {
+      file: path,
+      bytes,
+      sha256: hash ? await fileSha256(path) : undefined,
+      metadata,
+      section,
+      elsewhere: elsewhere.length > 0 ? elsewhere : undefined,
+      wrappers: wrappers.length > 0 ? wrappers : undefined,
+      tensors,
+    };
   } finally {
     await file.close();
   }

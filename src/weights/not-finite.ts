@@ -2,6 +2,7 @@
 
 import { openByteSource } from "../io/files.ts";
 import { countNotFinite } from "./copy-tensor.ts";
+import { OPAQUE } from "./dtypes.ts";
 import type { TensorInfo } from "./tensor-file.ts";
 
 /** A multiple of the size of every number. */
@@ -10,7 +11,7 @@ const PIECE_BYTES = 2 ** 20;
 /** Tensors can share bytes, as tied weights do; past this many times the file the rest is not looked at. */
 const MAX_PASSES = 2;
 
-/** The counts, zeros too, of the tensors that lie in `path` in one piece; others are left out. */
+/** The counts, zeros too, of the tensors that lie in `path` in one piece and whose numbers are known; others are left out. */
 export async function notFiniteValues(
   path: string,
   tensors: ReadonlyMap<string, TensorInfo>,
@@ -20,7 +21,7 @@ export async function notFiniteValues(
   try {
     let left = MAX_PASSES * source.size;
     for (const [name, { file, offset, byteLength, dtype }] of tensors) {
-      if (file !== path || offset === undefined || byteLength > left) continue;
+      if (file !== path || offset === undefined || byteLength > left || OPAQUE.has(dtype)) continue;
       left -= byteLength;
       let count = 0;
       for (let at = 0; at < byteLength; at += PIECE_BYTES) {

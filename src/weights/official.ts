@@ -3,6 +3,8 @@
  * read both ways: an import adds the prefix that an export takes off.
  */
 
+import { unwrapNames } from "./state-dict.ts";
+
 const TOWER = "visual_encoder.";
 
 export interface OfficialFile {
@@ -46,13 +48,17 @@ const V1_NAMES = [
   ["reverse_tokens_text", "reverse_tokens"],
 ] as const;
 
-/** Our name of each tensor of an official file. A tower's own file is known by its names without prefix. */
-export function ourNames(names: Iterable<string>): Map<string, string> {
-  const all = new Set(names);
+/**
+ * Our name of each tensor of an official file, without what training wrapped around the model. A tower's own file is
+ * known by its names without prefix.
+ */
+export function ourNames(stored: Iterable<string>): Map<string, string> {
+  const { names } = unwrapNames(stored);
+  const all = new Set(names.values());
   const prefix = all.has("cls_token") && all.has("patch_embed.proj.weight") ? TOWER : "";
   const v1 =
     all.has("distill_text_proj.weight") && !all.has("reverse_tokens_text") && !all.has("distill_image_proj.weight");
-  return new Map([...all].map((name) => [name, v1 ? renamed(name, 1, 0) : prefix + name]));
+  return new Map([...names].map(([own, name]) => [own, v1 ? renamed(name, 1, 0) : prefix + name]));
 }
 
 /** The name in the files of a layout of the tensor that we call `name`, without the prefix of a file. */

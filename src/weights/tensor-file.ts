@@ -20,6 +20,10 @@ export interface TensorFile {
   readonly path: string;
   readonly metadata: ReadonlyMap<string, string>;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Of a trainer's file: the key under which these tensors were found. */
+  readonly section?: string;
+  /** Tensors of the file that are not among these, in words. */
+  readonly elsewhere?: readonly string[];
   /** The stored bytes, little-endian, row-major. @throws CheckpointError for an unknown name. */
   readBytes(name: string): Promise<Uint8Array>;
   /** F16 and BF16 arrive as Float32Array, BOOL as Uint8Array, I64 as BigInt64Array. */

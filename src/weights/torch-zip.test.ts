@@ -6,7 +6,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CheckpointError } from "../base/errors.ts";
 import { openSafetensors } from "./safetensors.ts";
-import { openTorch, TorchTensor } from "./torch-zip.ts";
+import { TorchTensor } from "./torch-tensor.ts";
+import { openTorch } from "./torch-zip.ts";
 
 const fixtures = "test/fixtures/tiny-a";
 let path: string;
@@ -236,6 +237,7 @@ describe("views", () => {
       Char: "I8",
       Byte: "U8",
       Bool: "BOOL",
+      ComplexFloat: "C64",
     };
     const list = Object.keys(types).map((t): [Value, Value] => [
       t,
@@ -245,6 +247,45 @@ describe("views", () => {
     expect([...file.tensors].map(([, { dtype }]) => dtype)).toEqual(Object.values(types));
     expect([...(await file.readFloat32("BFloat16"))]).toEqual([0]);
     await file.close();
+  });
+
+  test("dtypes without a storage class: views of plain bytes", async () => {
+    const bytes: Value = {
+      raw: Buffer.concat([
+        instructions({ tuple: ["storage", named("torch.storage UntypedStorage"), "0", "cpu", 8] }),
+        Buffer.from("Q"),
+      ]),
+    };
+    const view = (dtype: string, count: number): Value =>
+      call(
+        "torch._utils _rebuild_tensor_v3",
+        ...([bytes, 0, { tuple: [count] }, { tuple: [1] }, false, call("collections OrderedDict")] as Value[]),
+        named(`torch ${dtype}`),
+      );
+    const members = [{ name: "m/data/0", data: Buffer.of(1, 2, 3, 4, 5, 6, 7, 8) }];
+    const file = await open(
+      archive(
+        {
+          dict: [
+            ["a", view("float8_e4m3fn", 8)],
+            ["b", view("uint16", 4)],
+          ],
+        },
+        members,
+      ),
+    );
+    expect([...file.tensors.values()].map(({ dtype, byteLength }) => [dtype, byteLength])).toEqual([
+      ["F8_E4M3", 8],
+      ["U16", 8],
+    ]);
+    expect(await file.read("b")).toEqual(Uint16Array.of(0x0201, 0x0403, 0x0605, 0x0807));
+    await file.close();
+    expect(await refusal(archive({ dict: [["a", view("uint32", 3)]] }, members))).toContain(
+      "does not fit its storage of 2",
+    );
+    expect(await refusal(archive({ dict: [["a", view("FloatStorage", 1)]] }, members))).toContain(
+      "a storage of bytes and a dtype",
+    );
   });
 
   test("deflated records and zip64", async () => {
@@ -321,7 +362,7 @@ describe("refusals", () => {
     [
       "nothing to find",
       { dict: [["a", 1]] },
-      "expected a dict of tensors, or one under model, state_dict, module; found none",
+      "expected a dict of tensors, or one under model, state_dict, model_state_dict, module or the like; found none",
     ],
     ["names made of lists", { raw: Buffer.from("]]\u0093", "latin1") }, "a name that is no text"],
     ["leftovers", { raw: Buffer.from("NN") }, "values left over"],

@@ -10,32 +10,10 @@ import type { ByteSource } from "../io/byte-source.ts";
 import { openByteSource } from "../io/files.ts";
 import { DTYPE_BYTES, type StoredDtype } from "./dtypes.ts";
 import { PickleFunction, unpickle } from "./pickle.ts";
+import { findStateDict } from "./state-dict.ts";
 import { type TensorFile, type TensorInfo, tensorFile } from "./tensor-file.ts";
-import { openZip, type ZipArchive, type ZipEntry } from "./zip.ts";
-
-/** A tensor as the pickle describes it: a view of a storage. Strides and offset count elements. */
-export class TorchTensor {
-  readonly dtype: StoredDtype;
-  readonly shape: readonly number[];
-  readonly strides: readonly number[];
-  readonly begin: number;
-  readonly storage: Storage;
-  constructor(storage: Storage, begin: number, shape: readonly number[], strides: readonly number[]) {
-    this.dtype = storage.dtype;
-    this.shape = shape;
-    this.strides = strides;
-    this.begin = begin;
-    this.storage = storage;
-  }
-}
-
-interface Storage {
-  readonly key: string;
-  readonly dtype: StoredDtype;
-  /** Elements. */
-  readonly length: number;
-  readonly entry: ZipEntry;
-}
+import { type Storage, TorchTensor } from "./torch-tensor.ts";
+import { openZip, type ZipArchive } from "./zip.ts";
 
 interface TorchInfo extends TensorInfo {
   readonly tensor: TorchTensor;
@@ -44,8 +22,6 @@ interface TorchInfo extends TensorInfo {
 export interface TorchFile extends TensorFile {
   /** Everything that was saved: dicts as Map, lists and tuples as arrays, tensors as TorchTensor. */
   readonly root: unknown;
-  /** The key of the root under which the tensors were found, as in trainer files; undefined for a plain state dict. */
-  readonly section: string | undefined;
 }
 
 export const STORAGE_DTYPES = {
@@ -59,10 +35,20 @@ export const STORAGE_DTYPES = {
   CharStorage: "I8",
   ByteStorage: "U8",
   BoolStorage: "BOOL",
+  ComplexFloatStorage: "C64",
 } as const satisfies Record<string, StoredDtype>;
 
-/** Where trainers keep the model. */
-const SECTIONS = ["model", "state_dict", "module"];
+/** The dtypes without a storage class of their own: their tensors are views of plain bytes. */
+const UNTYPED_DTYPES: Readonly<Record<string, StoredDtype>> = {
+  float8_e4m3fn: "F8_E4M3",
+  float8_e5m2: "F8_E5M2",
+  float8_e8m0fnu: "F8_E8M0",
+  float8_e4m3fnuz: "F8_E4M3FNUZ",
+  float8_e5m2fnuz: "F8_E5M2FNUZ",
+  uint16: "U16",
+  uint32: "U32",
+  uint64: "U64",
+};
 
 /** Pickles of the largest published models stay below 1 MB. What a parsed one may take is bounded in pickle-budget.ts. */
 const MAX_PICKLE_BYTES = 16 * 1024 ** 2;
@@ -71,7 +57,7 @@ const MAX_KEY_CHARACTERS = 100;
 
 /**
  * Opens a file and checks every tensor's view against its storage and every storage against the file; the caller
- * closes it. The tensors are those of the root dict, or of the first of its sections `model`, `state_dict`, `module`.
+ * closes it. The tensors are those of one dict in it: `findStateDict` says which.
  *
  * @throws SetupError if the file is missing; CheckpointError if it is damaged or holds more than tensors and plain values.
  */
@@ -99,14 +85,12 @@ async function fromSource(source: ByteSource): Promise<TorchFile> {
     globals: understoodNames(path),
     persistent: (id) => checkStorage(id, zip, prefix, path),
   });
-  const { dict, section } = findStateDict(root, path);
+  const { tensors: named, section, elsewhere } = findStateDict(root, path);
   const tensors = new Map<string, TorchInfo>();
-  for (const [name, tensor] of dict) {
-    if (typeof name === "string" && tensor instanceof TorchTensor) tensors.set(name, await describe(tensor, zip, path));
-  }
+  for (const [name, tensor] of named) tensors.set(name, await describe(tensor, zip, path));
   const load = ({ tensor }: TorchInfo) => readView(tensor, zip);
   const file = tensorFile({ path, metadata: new Map(), tensors, load, close: () => source.close() });
-  return { ...file, root, section };
+  return { ...file, root, section, elsewhere };
 }
 
 /** How files begin that torch.save wrote before version 1.6. */
@@ -154,11 +138,15 @@ function understoodNames(path: string): ReadonlyMap<string, unknown> {
     "torch Size": ([sizes]: unknown[]) => sizes,
     "torch._utils _rebuild_tensor_v2": ([storage, begin, shape, strides]: unknown[]) =>
       checkTensor(storage, begin, shape, strides, path),
+    "torch._utils _rebuild_tensor_v3": ([bytes, begin, shape, strides, , , dtype]: unknown[]) =>
+      checkTensor(typedStorage(bytes, dtype, path), begin, shape, strides, path),
     "torch._utils _rebuild_parameter": ([tensor]: unknown[]) => tensor,
   };
   const names = new Map<string, unknown>();
   for (const [name, call] of Object.entries(functions)) names.set(name, new PickleFunction(name, call));
   for (const [name, dtype] of Object.entries(STORAGE_DTYPES)) names.set(`torch ${name}`, new StorageType(dtype));
+  names.set("torch.storage UntypedStorage", new StorageType("U8"));
+  for (const [name, dtype] of Object.entries(UNTYPED_DTYPES)) names.set(`torch ${name}`, new TorchDtype(dtype));
   return names;
 }
 
@@ -167,6 +155,21 @@ class StorageType {
   constructor(dtype: StoredDtype) {
     this.dtype = dtype;
   }
+}
+
+class TorchDtype {
+  readonly stored: StoredDtype;
+  constructor(stored: StoredDtype) {
+    this.stored = stored;
+  }
+}
+
+/** Plain bytes seen as numbers of a dtype. */
+function typedStorage(bytes: unknown, dtype: unknown, path: string): Storage {
+  if (!isStorage(bytes) || !(dtype instanceof TorchDtype))
+    throw new CheckpointError(`${path}: damaged pickle: expected a storage of bytes and a dtype.`);
+  const size = DTYPE_BYTES[bytes.dtype] * bytes.length;
+  return { ...bytes, dtype: dtype.stored, length: Math.floor(size / DTYPE_BYTES[dtype.stored]) };
 }
 
 /** id: ("storage", type, key, device, number of elements). */
@@ -199,17 +202,6 @@ function checkTensor(storage: unknown, begin: unknown, shape: unknown, strides: 
   }
   // Copies: the pickle may go on to lengthen the lists that were just checked.
   return new TorchTensor(storage, begin, [...shape], [...strides]);
-}
-
-function findStateDict(root: unknown, path: string): { dict: Map<unknown, unknown>; section: string | undefined } {
-  const isStateDict = (value: unknown): value is Map<unknown, unknown> =>
-    value instanceof Map && [...value.values()].some((v) => v instanceof TorchTensor);
-  if (isStateDict(root)) return { dict: root, section: undefined };
-  for (const section of SECTIONS) {
-    const dict = root instanceof Map ? root.get(section) : undefined;
-    if (isStateDict(dict)) return { dict, section };
-  }
-  throw new CheckpointError(`${path}: expected a dict of tensors, or one under ${SECTIONS.join(", ")}; found none.`);
 }
 
 async function describe(tensor: TorchTensor, zip: ZipArchive, path: string): Promise<TorchInfo> {

@@ -14,6 +14,7 @@ import { copyTensor, isFloat } from "../../weights/copy-tensor.ts";
 import { type CopyOptions, type FileReport, type ImportReport, STORED_AS } from "../../weights/import-report.ts";
 import { matchTensors, openCheckpoint, type TensorFile, writeSafetensors } from "../../weights/index.ts";
 import { isOfficiallyUnexpected, notNeededBecause, ourNames } from "../../weights/official.ts";
+import { unwrapNames } from "../../weights/state-dict.ts";
 import { seedGraphs } from "../graphs.ts";
 import { readHints } from "./hints.ts";
 import { type Hints, inferOfficialConfig } from "./infer.ts";
@@ -36,7 +37,7 @@ export interface OfficialReport extends ImportReport {
 }
 
 /** A checkpoint to import: what it is called, and its tensors. */
-export type Source = Pick<TensorFile, "path" | "tensors">;
+export type Source = Pick<TensorFile, "path" | "tensors" | "section" | "elsewhere">;
 
 export interface ImportPlan<S extends Source = Source> {
   readonly config: ModelConfig;
@@ -118,14 +119,21 @@ function reportOf(
     if (place?.file === file && place.name === name) used.push(name);
     else ignored.push({ name, why: place ? "a later file has it too" : notNeededBecause(ours) });
   }
-  const report = { path: file.path, used, ignored };
-  if (!config.codebook || !names.has("quantize.embedding.weight") || used.some((name) => isTowerName(names.get(name)!)))
+  const { path, section, elsewhere } = file;
+  const unwrapped = unwrapNames(file.tensors.keys());
+  const published = new Set(unwrapped.names.values());
+  const report = { path, section, elsewhere, wrappers: unwrapped.wrappers, used, ignored };
+  if (
+    !config.codebook ||
+    !published.has("quantize.embedding.weight") ||
+    used.some((name) => isTowerName(names.get(name)!))
+  )
     return report;
   return {
     ...report,
     published: {
       missing: [...expected.keys()].filter(isTowerName).length,
-      unexpected: [...names.keys()].filter(isOfficiallyUnexpected).length,
+      unexpected: [...published].filter(isOfficiallyUnexpected).length,
     },
   };
 }

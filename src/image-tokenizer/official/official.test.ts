@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -182,6 +182,24 @@ describe("tiny-a", () => {
     const report = await importOfficial(await publishedPair(), pair, { hints: heads });
     expect(report.files[0]!.published).toEqual({ missing: 4 + 3 * 13, unexpected: 0 });
     const [a, b] = await Promise.all([whole, pair].map((folder) => readFile(join(folder, "model.safetensors"))));
+    expect(a!.equals(b!)).toBe(true);
+  });
+
+  test("names behind module. and _orig_mod. of a trainer's file are understood, and said", async () => {
+    const [plain, wrapped, folder] = [fresh(), fresh(), fresh()];
+    await importOfficial([fixtures], plain);
+    await mkdir(folder, { recursive: true });
+    await copyFile(join(fixtures, "config.json"), join(folder, "config.json"));
+    const path = join(folder, "ddp.pt");
+    await withFile(fixtures, (file) => {
+      const tensors = [...file.tensors.keys()].map((name) =>
+        copyTensor(file, name, { name: `module._orig_mod.${name}` }),
+      );
+      return writeTorch(path, tensors, "model");
+    });
+    const { files } = await importOfficial([path], wrapped);
+    expect(files[0]).toMatchObject({ section: "model", wrappers: ["_orig_mod.", "module."] });
+    const [a, b] = await Promise.all([plain, wrapped].map((folder) => readFile(join(folder, "model.safetensors"))));
     expect(a!.equals(b!)).toBe(true);
   });
 
