@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Params, paramAttrs } from "../dist/graph/index.js";
+import { normal, Params, paramAttrs } from "../dist/graph/index.js";
 import { initialValues } from "../dist/nn/index.js";
 import { writeSafetensors } from "../dist/weights/index.js";
 import { batch, loss, SIZES } from "./lib/cases.mjs";
@@ -53,12 +53,12 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 async function writeStart(name, file) {
   const p = new Params();
   loss(name, p);
-  const weights = [...p.declared().values()].map(paramAttrs).map(({ path, shape, init }) => ({
-    name: `param:${path}`,
-    dtype: /** @type {const} */ ("F32"),
-    shape,
-    data: initialValues(path, shape, init, 1),
-  }));
+  // A matrix of zeros lets no gradient through, so that there would be nothing to compare behind it.
+  const weights = [...p.declared().values()].map(paramAttrs).map(({ path, shape, init }) => {
+    const zeros = init.kind === "constant" && shape.length > 1;
+    const data = initialValues(path, shape, zeros ? normal(0.02) : init, 1);
+    return { name: `param:${path}`, dtype: /** @type {const} */ ("F32"), shape, data };
+  });
   const feeds = Object.entries(batch(name)).map(([key, { shape, data }]) => ({
     name: `feed:${key}`,
     dtype: /** @type {"F32" | "I32"} */ (data instanceof Float32Array ? "F32" : "I32"),

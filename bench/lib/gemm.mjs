@@ -34,10 +34,19 @@ export function productFlops(name) {
   const nodes = sortNodes([target, ...gradients(target, learn)]);
   const size = (shape) => shape.reduce((a, b) => a * b, 1);
   return nodes.reduce((sum, { op, inputs, outputs, attrs }) => {
+    if (op.startsWith("conv2d")) return sum + convolutionFlops(op, inputs, outputs);
     if (op !== "linear" && op !== "matmul") return sum;
     const inner = inputs[0].shape.at("transA" in attrs && attrs.transA ? -2 : -1);
     return sum + 2 * size(outputs[0].shape) * Number(inner);
   }, 0);
+}
+
+/** A convolution and its two adjoints take a product for every output pixel, pair of channels and tap. */
+function convolutionFlops(op, inputs, outputs) {
+  const size = (shape) => shape.reduce((a, b) => a * b, 1);
+  const w = (op === "conv2d" ? inputs[1] : op === "conv2dInputGrad" ? inputs[0] : outputs[0]).shape;
+  const [B, , rows, columns] = (op === "conv2d" ? outputs[0] : inputs[1]).shape;
+  return 2 * size(w) * B * rows * columns;
 }
 
 /** Number of values that learn in a case. @param {keyof typeof import("./cases.mjs").SIZES} name */

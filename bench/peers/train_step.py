@@ -5,6 +5,7 @@ safetensors file, keys as in our checkpoints, so both sides start equal.
 """
 
 import base64
+import functools
 import json
 import resource
 import sys
@@ -80,7 +81,33 @@ def causal_qformer(P, feeds, s):
     return (both[0] + both[1]) / 2
 
 
-MODELS = {"transformer": transformer, "causal-qformer": causal_qformer}
+def unet(P, feeds, s):
+    model = unet_of(json.dumps(s, sort_keys=True)).to(feeds["x"].dtype)
+    y = torch.func.functional_call(model, P, (feeds["x"], feeds["t"], feeds["context"]))
+    return F.mse_loss(y.sample, feeds["target"])
+
+
+@functools.cache
+def unet_of(text):
+    """The module of a config as JSON; its own weights are not used."""
+    from diffusers import UNet2DConditionModel
+
+    s = json.loads(text)
+    return UNet2DConditionModel(
+        sample_size=s["sampleSize"],
+        in_channels=s["inChannels"],
+        out_channels=s["outChannels"],
+        block_out_channels=s["blockOutChannels"],
+        layers_per_block=s["layersPerBlock"],
+        down_block_types=s["downBlockTypes"],
+        up_block_types=s["upBlockTypes"],
+        cross_attention_dim=s["crossAttentionDim"],
+        attention_head_dim=s["attentionHeads"],  # counts heads
+        norm_num_groups=s["normNumGroups"],
+    )
+
+
+MODELS = {"transformer": transformer, "causal-qformer": causal_qformer, "unet": unet}
 
 
 class Side:
