@@ -27,7 +27,8 @@ export async function inBatches<T, R>(
 /** The rows of all values, one array a picture. */
 export function rows<T extends Float32Array | Int32Array>(values: readonly Value[]): T[] {
   return values.flatMap(({ shape, data }) => {
-    const width = data.length / shape[0]!;
-    return Array.from({ length: shape[0]! }, (_, b) => data.slice(b * width, (b + 1) * width) as T);
+    const [length = 0] = shape;
+    const width = data.length / length;
+    return Array.from({ length }, (_, b) => data.slice(b * width, (b + 1) * width) as T);
   });
 }

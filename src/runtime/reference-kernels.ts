@@ -6,73 +6,45 @@
 import { InputError } from "../base/errors.ts";
 import type { OpName } from "../graph/ops.ts";
 import type { Node } from "../graph/tensor.ts";
-
-export interface RefArray {
-  readonly shape: readonly number[];
-  readonly data: Float64Array;
-}
+import {
+  addProduct,
+  blocks,
+  broadcastTo,
+  eachProduct,
+  permute,
+  type RefArray,
+  read,
+  rowsOf,
+  size,
+  steps,
+  swapLastTwo,
+} from "./reference-arrays.ts";
 
 /** Operations that compute, as opposed to those that stand for a given value. */
 export type ComputedOp = Exclude<OpName, "input" | "param" | "constant">;
 
+/** As many as the operation has; typed as more, so that a kernel names them without a check that the graph has made. */
+export type Inputs = readonly [RefArray, RefArray, RefArray, ...RefArray[]];
+export type Shapes = readonly [readonly number[], ...(readonly number[])[]];
+
 /** Inputs and the shapes of the outputs, symbols resolved -> the elements of each output. */
 export type Kernel<K extends OpName> = (
-  inputs: readonly RefArray[],
-  shapes: readonly (readonly number[])[],
+  inputs: Inputs,
+  shapes: Shapes,
   node: Node<K>,
 ) => Float64Array | readonly Float64Array[];
 
-function size(shape: readonly number[]): number {
-  return shape.reduce((product, dim) => product * dim, 1);
-}
-
-/** Distance between neighbors along each axis of a contiguous array. */
-function steps(shape: readonly number[]): number[] {
-  return shape.map((_, i) => size(shape.slice(i + 1)));
-}
-
-/** Copy of the elements at `start + sum(index[i] * step[i])` for every index within `shape`, in order. */
-function read(data: Float64Array, shape: readonly number[], step: readonly number[], start = 0): Float64Array {
-  const out = new Float64Array(size(shape));
-  const index = shape.map(() => 0);
-  let from = start;
-  for (let i = 0; i < out.length; i++) {
-    out[i] = data[from]!;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      from += step[axis]!;
-      if (++index[axis]! < shape[axis]!) break;
-      from -= step[axis]! * shape[axis]!;
-      index[axis] = 0;
-    }
-  }
-  return out;
-}
-
-function broadcastTo({ shape, data }: RefArray, to: readonly number[]): Float64Array {
-  const own = steps(shape);
-  const lead = to.length - shape.length;
-  const step = to.map((_, i) => (i < lead || shape[i - lead] === 1 ? 0 : own[i - lead]!));
-  return read(data, to, step);
-}
-
-function permute({ shape, data }: RefArray, perm: readonly number[]): RefArray {
-  const own = steps(shape);
-  const to = perm.map((p) => shape[p]!);
-  const step = perm.map((p) => own[p]!);
-  return { shape: to, data: read(data, to, step) };
-}
-
 function unary(f: (x: number) => number): Kernel<OpName> {
-  return ([x]) => x!.data.map(f);
+  return ([x]) => x.data.map(f);
 }
 
 /** Element by element over broadcast inputs; i32 results wrap. */
-function elementwise(f: (...values: number[]) => number): Kernel<OpName> {
+function elementwise(f: (a: number, b: number, c: number) => number): Kernel<OpName> {
   return (inputs, [shape], node) => {
-    const arrays = inputs.map((x) => broadcastTo(x, shape!));
-    const whole = node.outputs[0]!.dtype === "i32";
-    return Float64Array.from({ length: size(shape!) }, (_, i) => {
-      const value = f(...arrays.map((array) => array[i]!));
+    const [a, b, c = a] = inputs.map((x) => broadcastTo(x, shape)) as [Float64Array, Float64Array, Float64Array?];
+    const whole = node.outputs[0]?.dtype === "i32";
+    return Float64Array.from({ length: size(shape) }, (_, i) => {
+      const value = f(a[i] as number, b[i] as number, c[i] as number);
       return whole ? value | 0 : value;
     });
   };
@@ -82,24 +54,18 @@ function elementwise(f: (...values: number[]) => number): Kernel<OpName> {
 function reduce(f: (run: Float64Array) => number): Kernel<"sum" | "mean" | "max"> {
   return ([x], [shape], node) => {
     const { axes } = node.attrs;
-    const kept = x!.shape.map((_, i) => i).filter((i) => !axes.includes(i));
-    const { data } = permute(x!, [...kept, ...axes]);
-    const width = size(axes.map((axis) => x!.shape[axis]!));
-    return Float64Array.from({ length: size(shape!) }, (_, i) => f(data.subarray(i * width, (i + 1) * width)));
+    const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
+    const { data } = permute(x, [...kept, ...axes]);
+    const width = size(axes.map((axis) => x.shape[axis] ?? 1));
+    return Float64Array.from({ length: size(shape) }, (_, i) => f(data.subarray(i * width, (i + 1) * width)));
   };
-}
-
-/** The rows of the last axis, as views. */
-function rowsOf({ shape, data }: RefArray): Float64Array[] {
-  const width = shape.at(-1) ?? 1;
-  return Array.from({ length: size(shape.slice(0, -1)) }, (_, i) => data.subarray(i * width, (i + 1) * width));
 }
 
 /** A new row for each row of the last axis. */
 function perRow(f: (row: Float64Array) => Float64Array): Kernel<OpName> {
   return ([x]) => {
-    const out = new Float64Array(x!.data.length);
-    for (const [i, row] of rowsOf(x!).entries()) out.set(f(row), i * row.length);
+    const out = new Float64Array(x.data.length);
+    for (const [i, row] of rowsOf(x).entries()) out.set(f(row), i * row.length);
     return out;
   };
 }
@@ -131,66 +97,10 @@ function largest(values: Float64Array): number {
   return values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
 }
 
-/** out [rows,columns] += scale a [rows,inner] b [inner,columns]. */
-function addProduct(
-  out: Float64Array,
-  a: Float64Array,
-  b: Float64Array,
-  [rows, inner, columns]: readonly [number, number, number],
-  scale: number,
-): void {
-  for (let r = 0; r < rows; r++)
-    for (let k = 0; k < inner; k++) {
-      const factor = scale * a[r * inner + k]!;
-      for (let c = 0; c < columns; c++) out[r * columns + c]! += factor * b[k * columns + c]!;
-    }
-}
-
-function swapLastTwo(x: RefArray): RefArray {
-  const axes = x.shape.map((_, i) => i);
-  return permute(x, [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!]);
-}
-
 /** An id that must lie in [0,count). @throws InputError */
 function checkedId(id: number, count: number, op: OpName): number {
   if (id >= 0 && id < count) return id;
   throw new InputError(`${op}: expected ids in 0..${count - 1}, got ${id}.`);
-}
-
-/**
- * Calls `visit` with the flat indices into x [B,C,Y,X], w [O,C,h,w] and y [B,O,Y',X'] of every product that a
- * convolution adds up. The convolution and its two adjoints differ only in which of the three they add to.
- */
-function eachProduct(
-  xShape: readonly number[],
-  wShape: readonly number[],
-  yShape: readonly number[],
-  { stride, padding }: { stride: number; padding: number },
-  visit: (x: number, w: number, y: number) => void,
-): void {
-  const [B, C, Y, X] = xShape as [number, number, number, number];
-  const [O, , height, width] = wShape as [number, number, number, number];
-  const [, , rows, columns] = yShape as [number, number, number, number];
-  for (let b = 0; b < B; b++)
-    for (let o = 0; o < O; o++)
-      for (let c = 0; c < C; c++)
-        for (let r = 0; r < rows; r++)
-          for (let i = 0; i < height; i++) {
-            const y = r * stride + i - padding;
-            if (y < 0 || y >= Y) continue;
-            for (let s = 0; s < columns; s++)
-              for (let j = 0; j < width; j++) {
-                const x = s * stride + j - padding;
-                if (x < 0 || x >= X) continue;
-                const at = ((b * C + c) * Y + y) * X + x;
-                visit(at, ((o * C + c) * height + i) * width + j, ((b * O + o) * rows + r) * columns + s);
-              }
-          }
-}
-
-/** An array as `outer` blocks, one for each index of the axes before `axis`, of `inner` elements. */
-function blocks(shape: readonly number[], axis: number): { outer: number; inner: number } {
-  return { outer: size(shape.slice(0, axis)), inner: size(shape.slice(axis)) };
 }
 
 /**
@@ -231,34 +141,34 @@ export const kernels: { readonly [K in ComputedOp]: Kernel<K> } = {
   sigmoid: unary(sigmoid),
   relu: unary((x) => Math.max(x, 0)),
   gelu: unary((x) => x * normalCdf(x)),
-  geluGrad: elementwise((x, dy) => dy! * (normalCdf(x!) + (x! * Math.exp((-x! * x!) / 2)) / Math.sqrt(2 * Math.PI))),
-  erfGate: ([u]) => [u!.data.map((x) => x * (1 + erf(x))), u!.data.map((x) => 1 + erf(x))],
+  geluGrad: elementwise((x, dy) => dy * (normalCdf(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI))),
+  erfGate: ([u]) => [u.data.map((x) => x * (1 + erf(x))), u.data.map((x) => 1 + erf(x))],
   silu: unary((x) => x * sigmoid(x)),
 
-  add: elementwise((a, b) => a! + b!),
-  sub: elementwise((a, b) => a! - b!),
-  mul: elementwise((a, b) => a! * b!),
-  div: elementwise((a, b) => a! / b!),
-  maximum: elementwise((a, b) => Math.max(a!, b!)),
-  minimum: elementwise((a, b) => Math.min(a!, b!)),
+  add: elementwise((a, b) => a + b),
+  sub: elementwise((a, b) => a - b),
+  mul: elementwise((a, b) => a * b),
+  div: elementwise((a, b) => a / b),
+  maximum: elementwise((a, b) => Math.max(a, b)),
+  minimum: elementwise((a, b) => Math.min(a, b)),
   equal: elementwise((a, b) => Number(a === b)),
-  less: elementwise((a, b) => Number(a! < b!)),
-  where: elementwise((condition, a, b) => (condition ? a! : b!)),
+  less: elementwise((a, b) => Number(a < b)),
+  where: elementwise((condition, a, b) => (condition ? a : b)),
   cast: ([x], _, { attrs }) =>
-    x!.data.map((v) => (attrs.to === "bool" ? Number(v !== 0) : attrs.to === "i32" ? Math.trunc(v) : v)),
+    x.data.map((v) => (attrs.to === "bool" ? Number(v !== 0) : attrs.to === "i32" ? Math.trunc(v) : v)),
 
   sum: reduce(sum),
   mean: reduce((run) => sum(run) / run.length),
   max: reduce(largest),
-  argmax: ([x]) => Float64Array.from(rowsOf(x!), (row) => row.indexOf(largest(row))),
-  argmin: ([x]) => Float64Array.from(rowsOf(x!), (row) => row.indexOf(-largest(row.map((v) => -v)))),
+  argmax: ([x]) => Float64Array.from(rowsOf(x), (row) => row.indexOf(largest(row))),
+  argmin: ([x]) => Float64Array.from(rowsOf(x), (row) => row.indexOf(-largest(row.map((v) => -v)))),
 
   matmul: ([a, b, c], [shape], { attrs }) => {
-    const [left, right] = [attrs.transA ? swapLastTwo(a!) : a!, attrs.transB ? swapLastTwo(b!) : b!];
-    const [rows, inner, columns] = [left.shape.at(-2)!, left.shape.at(-1)!, right.shape.at(-1)!];
-    const lead = shape!.slice(0, -2);
+    const [left, right] = [attrs.transA ? swapLastTwo(a) : a, attrs.transB ? swapLastTwo(b) : b];
+    const [rows = 1, inner = 1, columns = 1] = [left.shape.at(-2), left.shape.at(-1), right.shape.at(-1)];
+    const lead = shape.slice(0, -2);
     const [l, r] = [broadcastTo(left, [...lead, rows, inner]), broadcastTo(right, [...lead, inner, columns])];
-    const out = c ? c.data.slice() : new Float64Array(size(shape!));
+    const out = c ? c.data.slice() : new Float64Array(size(shape));
     for (let i = 0; i < size(lead); i++)
       addProduct(
         out.subarray(i * rows * columns, (i + 1) * rows * columns),
@@ -270,9 +180,9 @@ export const kernels: { readonly [K in ComputedOp]: Kernel<K> } = {
     return out;
   },
   linear: ([x, w, b], [shape], { attrs }) => {
-    const [columns, inner] = w!.shape as [number, number];
-    const out = b ? broadcastTo(b, shape!) : new Float64Array(size(shape!));
-    addProduct(out, x!.data, swapLastTwo(w!).data, [size(shape!.slice(0, -1)), inner, columns], attrs.alpha);
+    const [columns, inner] = w.shape as [number, number];
+    const out = b ? broadcastTo(b, shape) : new Float64Array(size(shape));
+    addProduct(out, x.data, swapLastTwo(w).data, [size(shape.slice(0, -1)), inner, columns], attrs.alpha);
     return out;
   },
   softmax: perRow((row) => {
@@ -287,51 +197,51 @@ export const kernels: { readonly [K in ComputedOp]: Kernel<K> } = {
     return row.map((v) => v - total);
   }),
   layerNorm: ([x, scale, bias], _, { attrs }) => {
-    const { normed, means, inverses } = normalized(rowsOf(x!), attrs.eps);
-    const width = scale!.data.length;
-    const y = normed.map((v, i) => v * scale!.data[i % width]! + bias!.data[i % width]!);
+    const { normed, means, inverses } = normalized(rowsOf(x), attrs.eps);
+    const width = scale.data.length;
+    const y = normed.map((v, i) => v * scale.data[i % width]! + bias.data[i % width]!);
     return [y, means, inverses];
   },
   groupNorm: ([x, scale, bias], _, { attrs }) => {
-    const [B, C, Y, X] = x!.shape as [number, number, number, number];
-    const groups = { shape: [B * attrs.groups, (C / attrs.groups) * Y * X], data: x!.data };
+    const [B, C, Y, X] = x.shape as [number, number, number, number];
+    const groups = { shape: [B * attrs.groups, (C / attrs.groups) * Y * X], data: x.data };
     const { normed, inverses } = normalized(rowsOf(groups), attrs.eps);
     const channel = (i: number): number => Math.floor(i / (Y * X)) % C;
-    return [normed.map((v, i) => v * scale!.data[channel(i)]! + bias!.data[channel(i)]!), normed, inverses];
+    return [normed.map((v, i) => v * scale.data[channel(i)]! + bias.data[channel(i)]!), normed, inverses];
   },
 
   gather: ([table, ids], [shape]) => {
-    const width = size(table!.shape.slice(1));
-    const out = new Float64Array(size(shape!));
-    for (const [i, id] of ids!.data.entries()) {
-      const from = checkedId(id, table!.shape[0]!, "gather") * width;
-      out.set(table!.data.subarray(from, from + width), i * width);
+    const width = size(table.shape.slice(1));
+    const out = new Float64Array(size(shape));
+    for (const [i, id] of ids.data.entries()) {
+      const from = checkedId(id, table.shape[0] ?? 0, "gather") * width;
+      out.set(table.data.subarray(from, from + width), i * width);
     }
     return out;
   },
   scatterAdd: ([ids, rows], [shape], { attrs }) => {
-    const width = size(shape!.slice(1));
-    const out = new Float64Array(size(shape!));
-    for (const [i, id] of ids!.data.entries()) {
+    const width = size(shape.slice(1));
+    const out = new Float64Array(size(shape));
+    for (const [i, id] of ids.data.entries()) {
       const to = checkedId(id, attrs.count, "scatterAdd") * width;
-      for (let k = 0; k < width; k++) out[to + k]! += rows!.data[i * width + k]!;
+      for (let k = 0; k < width; k++) out[to + k]! += rows.data[i * width + k]!;
     }
     return out;
   },
   pick: ([x, ids]) => {
-    const rows = rowsOf(x!);
-    return ids!.data.map((id, i) => rows[i]![checkedId(id, rows[i]!.length, "pick")]!);
+    const rows = rowsOf(x);
+    return Float64Array.from(rows, (row, i) => row[checkedId(ids.data[i] as number, row.length, "pick")] as number);
   },
 
-  reshape: ([x]) => x!.data,
-  transpose: ([x], _, { attrs }) => permute(x!, attrs.perm).data,
+  reshape: ([x]) => x.data,
+  transpose: ([x], _, { attrs }) => permute(x, attrs.perm).data,
   slice: ([x], [shape], { attrs }) => {
-    const step = steps(x!.shape);
-    return read(x!.data, shape!, step, attrs.start * step[attrs.axis]!);
+    const step = steps(x.shape);
+    return read(x.data, shape, step, attrs.start * (step[attrs.axis] ?? 1));
   },
   concat: (inputs, [shape], { attrs }) => {
-    const out = new Float64Array(size(shape!));
-    const { outer, inner } = blocks(shape!, attrs.axis);
+    const out = new Float64Array(size(shape));
+    const { outer, inner } = blocks(shape, attrs.axis);
     let before = 0;
     for (const x of inputs) {
       const width = blocks(x.shape, attrs.axis).inner;
@@ -340,46 +250,46 @@ export const kernels: { readonly [K in ComputedOp]: Kernel<K> } = {
     }
     return out;
   },
-  expand: ([x], [shape]) => broadcastTo(x!, shape!),
+  expand: ([x], [shape]) => broadcastTo(x, shape),
   pad: ([x], [shape], { attrs }) => {
-    const out = new Float64Array(size(shape!));
-    const { outer, inner } = blocks(shape!, attrs.axis);
-    const width = blocks(x!.shape, attrs.axis).inner;
-    const before = attrs.before * size(x!.shape.slice(attrs.axis + 1));
-    for (let i = 0; i < outer; i++) out.set(x!.data.subarray(i * width, (i + 1) * width), i * inner + before);
+    const out = new Float64Array(size(shape));
+    const { outer, inner } = blocks(shape, attrs.axis);
+    const width = blocks(x.shape, attrs.axis).inner;
+    const before = attrs.before * size(x.shape.slice(attrs.axis + 1));
+    for (let i = 0; i < outer; i++) out.set(x.data.subarray(i * width, (i + 1) * width), i * inner + before);
     return out;
   },
 
   conv2d: ([x, w, b], [shape], { attrs }) => {
     const column = b && { shape: [b.data.length, 1, 1], data: b.data };
-    const out = column ? broadcastTo(column, shape!) : new Float64Array(size(shape!));
-    eachProduct(x!.shape, w!.shape, shape!, attrs, (xi, wi, yi) => {
-      out[yi]! += x!.data[xi]! * w!.data[wi]!;
+    const out = column ? broadcastTo(column, shape) : new Float64Array(size(shape));
+    eachProduct(x.shape, w.shape, shape, attrs, (xi, wi, yi) => {
+      out[yi]! += x.data[xi]! * w.data[wi]!;
     });
     return out;
   },
   conv2dInputGrad: ([w, dy], [shape], { attrs }) => {
-    const out = new Float64Array(size(shape!));
-    eachProduct(shape!, w!.shape, dy!.shape, attrs, (xi, wi, yi) => {
-      out[xi]! += dy!.data[yi]! * w!.data[wi]!;
+    const out = new Float64Array(size(shape));
+    eachProduct(shape, w.shape, dy.shape, attrs, (xi, wi, yi) => {
+      out[xi]! += dy.data[yi]! * w.data[wi]!;
     });
     return out;
   },
   conv2dWeightGrad: ([x, dy], [shape], { attrs }) => {
-    const out = new Float64Array(size(shape!));
-    eachProduct(x!.shape, shape!, dy!.shape, attrs, (xi, wi, yi) => {
-      out[wi]! += x!.data[xi]! * dy!.data[yi]!;
+    const out = new Float64Array(size(shape));
+    eachProduct(x.shape, shape, dy.shape, attrs, (xi, wi, yi) => {
+      out[wi]! += x.data[xi]! * dy.data[yi]!;
     });
     return out;
   },
   upsample: ([x], [shape], { attrs }) => {
-    const [rows, columns] = [shape![2]!, shape![3]!];
+    const [, , rows = 1, columns = 1] = shape;
     const { factor } = attrs;
     const width = columns / factor;
-    return Float64Array.from({ length: size(shape!) }, (_, i) => {
+    return Float64Array.from({ length: size(shape) }, (_, i) => {
       const [plane, y, column] = [Math.floor(i / (rows * columns)), Math.floor(i / columns) % rows, i % columns];
       const row = (plane * rows) / factor + Math.floor(y / factor);
-      return x!.data[row * width + Math.floor(column / factor)]!;
+      return x.data[row * width + Math.floor(column / factor)]!;
     });
   },
 };

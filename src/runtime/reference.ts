@@ -3,9 +3,10 @@ import { InputError, SeedlingError, UsageError } from "../base/errors.ts";
 import { printShape, resolveDim, type Shape, sizeOf, symbolsOf } from "../graph/dims.ts";
 import type { OpName } from "../graph/ops.ts";
 import { type Node, sortNodes, type Tensor } from "../graph/tensor.ts";
-import { type ComputedOp, type Kernel, kernels, type RefArray } from "./reference-kernels.ts";
+import type { RefArray } from "./reference-arrays.ts";
+import { type ComputedOp, type Inputs, type Kernel, kernels, type Shapes } from "./reference-kernels.ts";
 
-export type { RefArray } from "./reference-kernels.ts";
+export type { RefArray } from "./reference-arrays.ts";
 
 export interface RefOptions {
   /** Elements of every input by name, in row-major order; bools as 0 and 1. */
@@ -28,16 +29,17 @@ export function evaluate(outputs: readonly Tensor[], options: RefOptions = {}): 
   for (const node of nodes) {
     const shapes = node.outputs.map((t) => resolveShape(t.shape, symbols));
     const computed = isComputed(node) ? compute(node, values, shapes) : [Float64Array.from(givenValue(node, options))];
-    for (const [i, data] of computed.entries()) {
-      const shape = shapes[i]!;
+    for (const [i, t] of node.outputs.entries()) {
+      const shape = shapes[i] ?? [];
+      const data = computed[i] ?? new Float64Array();
       if (data.length !== sizeOf(shape))
         throw new InputError(
           `reference ${nameOf(node)}: expected ${sizeOf(shape)} elements ${printShape(shape)}, got ${data.length}.`,
         );
-      values.set(node.outputs[i]!, { shape, data });
+      values.set(t, { shape, data });
     }
   }
-  return outputs.map((t) => values.get(t)!);
+  return outputs.map((t) => values.get(t) as RefArray);
 }
 
 function isComputed(node: Node): node is Node<ComputedOp> {
@@ -50,11 +52,8 @@ function compute(
   shapes: readonly (readonly number[])[],
 ): readonly Float64Array[] {
   const kernel = kernels[node.op] as Kernel<ComputedOp>;
-  const result = kernel(
-    node.inputs.map((t) => values.get(t)!),
-    shapes,
-    node,
-  );
+  const inputs = node.inputs.map((t) => values.get(t)) as unknown as Inputs;
+  const result = kernel(inputs, shapes as unknown as Shapes, node);
   return result instanceof Float64Array ? [result] : result;
 }
 
@@ -97,7 +96,7 @@ function findSymbols(nodes: readonly Node[], { feeds = {}, symbols = {} }: RefOp
       const parts = attrs.shape.flatMap(symbolsOf);
       const [unknown, ...others] = parts.filter((symbol) => resolveDim(symbol, known) === undefined);
       if (length === undefined || unknown === undefined || others.length > 0) continue;
-      const rest = resolveDim(sizeOf(attrs.shape), { ...known, [unknown]: 1 })!;
+      const rest = resolveDim(sizeOf(attrs.shape), { ...known, [unknown]: 1 }) ?? 0;
       if (rest > 0 && length % rest === 0) known[unknown] = length / rest;
     }
   }

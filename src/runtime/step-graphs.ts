@@ -31,7 +31,7 @@ export function summed(gradients: readonly Tensor[]): Tensor[] {
 
 /** The optimizer's step from the sums of `parts` micro-batches. Feeds: the state, and the scalars of `stepScalars`. */
 export function updateOutputs(slots: readonly Slot[], optimizer: AdamW, parts: number): Record<string, Tensor> {
-  const [rate, step, root, decay] = ["rate", "step", "root", "decay"].map((name) => input(name, []));
+  const [rate, step, root, decay] = [input("rate", []), input("step", []), input("root", []), input("decay", [])];
   const read = (kind: Kind | "sum", i: number): Tensor => input(stateName(kind, i), slots[i]!.shape);
   const sums = slots.map((_, i) => read("sum", i));
   const { norm, scale } = clipByNorm(sums, optimizer.clipNorm, parts);
@@ -40,14 +40,14 @@ export function updateOutputs(slots: readonly Slot[], optimizer: AdamW, parts: n
     const next = adamw(
       { param: read("param", i), m: read("m", i), v: read("v", i) },
       sums[i]!,
-      { scale, rate: rate!, step: step!, root: root! },
+      { scale, rate, step, root },
       { ...optimizer, rateScale, weightDecay },
     );
     for (const kind of ["param", "m", "v"] as const) outputs[NEXT + stateName(kind, i)] = next[kind];
     if (optimizer.averageDecay > 0) {
       const average = read("average", i);
-      const fresh = constant(1).sub(decay!);
-      outputs[NEXT + stateName("average", i)] = average.mul(decay!).add(next.param.mul(fresh));
+      const fresh = constant(1).sub(decay);
+      outputs[NEXT + stateName("average", i)] = average.mul(decay).add(next.param.mul(fresh));
     }
   }
   return outputs;
