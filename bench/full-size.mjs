@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Params, shapesOf } from "../dist/graph/index.js";
-import { officialGraphs } from "../dist/image-tokenizer/official/graphs.js";
+import { seedGraphs } from "../dist/image-tokenizer/graphs.js";
 import { quantizeFolder } from "../dist/image-tokenizer/quantize.js";
 import { writeRandomWeights } from "./lib/random-weights.mjs";
 import { setting, table, writeSection } from "./lib/report.mjs";
@@ -31,18 +31,15 @@ const { values: options } = parseArgs({
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 /** The released SEED v2. */
-/** @type {import("../dist/image-tokenizer/official/config.js").OfficialConfig} */
+/** @type {import("../dist/models/config.js").ModelConfig} */
 const CONFIG = {
-  format: "seed-official-1",
+  format: "seedling-2",
   vision: { imageSize: 224, patchSize: 14, width: 1408, depth: 39, heads: 16, mlpHidden: 6144 },
   qformer: { hidden: 768, heads: 12, layers: 12, intermediate: 3072, crossAttentionFrequency: 2, causal: true },
-  codec: {
-    codebook: { codes: 8192, width: 32 },
-    decoderDepth: 4,
-    decoderHeads: 12,
-    reconstructs: true,
-    image: { width: 1024, head: { kind: "down", dims: [256, 128, 32] } },
-  },
+  codebook: { codes: 8192, width: 32 },
+  decoderDepth: 4,
+  decoderHeads: 12,
+  image: { width: 1024, head: { kind: "down", dims: [256, 128, 32] } },
 };
 
 async function exists(path) {
@@ -58,7 +55,7 @@ async function prepare(root) {
   if (!(await exists(join(full, "config.json")))) {
     await mkdir(full, { recursive: true });
     const p = new Params();
-    officialGraphs(CONFIG, p);
+    seedGraphs(CONFIG, p);
     console.error("writing random weights");
     await writeRandomWeights(join(full, "model.safetensors"), shapesOf(p));
     await writeFile(join(full, "config.json"), JSON.stringify(CONFIG));

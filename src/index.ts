@@ -29,6 +29,7 @@ export {
   exportOfficial,
   type ImportReport,
   importOfficial,
+  type OfficialReport,
 } from "./image-tokenizer/official/index.ts";
 export { type QuantizeOptions, type QuantizeReport, quantizeFolder } from "./image-tokenizer/quantize.ts";
 export {

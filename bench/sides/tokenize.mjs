@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Rng } from "../../dist/base/rng.js";
 import { blankImage } from "../../dist/image/index.js";
-import { OfficialSeed } from "../../dist/image-tokenizer/official-seed.js";
+import { SeedTokenizer } from "../../dist/image-tokenizer/seed-tokenizer.js";
 import { serve } from "../lib/side.mjs";
 
 const rng = new Rng(3);
@@ -25,7 +25,7 @@ function mappedBytes() {
 await serve({
   async load({ folder, threads, batch }) {
     images = Array.from({ length: batch }, noise);
-    seed = await OfficialSeed.fromPretrained(folder, { threads });
+    seed = await SeedTokenizer.fromPretrained(folder, { threads });
     await seed.encode(images, { batch });
     const ms = performance.now();
     bytes = statSync(join(folder, "model.safetensors")).size;

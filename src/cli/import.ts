@@ -3,7 +3,12 @@ import { Command, Option } from "commander";
 import { CheckpointError, UsageError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
 import { type DiffusersReport, importDiffusers, isDiffusersFolder } from "../image-decoder/import.ts";
-import { type ImportOptions, type ImportReport, importOfficial } from "../image-tokenizer/official/index.ts";
+import {
+  type ImportOptions,
+  type ImportReport,
+  importOfficial,
+  type OfficialReport,
+} from "../image-tokenizer/official/index.ts";
 import { importPath } from "./checkpoint-inputs.ts";
 import { jsonOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
@@ -20,6 +25,7 @@ interface Options {
   readonly visionDepth?: number;
   readonly qformerHeads?: number;
   readonly decoderHeads?: number;
+  readonly tokenizer?: string;
   readonly json?: boolean;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
@@ -39,6 +45,10 @@ export function importCommand(): Command {
     .option("--vision-depth <n>", "blocks of the tower that run (default: all, at most 39)", count)
     .option("--qformer-heads <n>", "heads of the Q-Former (default: 64 wide each, as in BERT)", count)
     .option("--decoder-heads <n>", "heads of the decoders (default: 12)", count)
+    .option(
+      "--tokenizer <file>",
+      "tokenizer.json of bert-base-uncased, for the text side (default: the one next to a checkpoint, if there is one)",
+    )
     .addOption(jsonOption("what became of every tensor"))
     .option("-v, --verbose", "name every tensor, or everything that is wrong");
   return withExamples(command, [
@@ -46,15 +56,16 @@ export function importCommand(): Command {
     ["seedling import owner/name/seed_quantizer.pt eva_vit_g.pth -o seed-2", "the first one from the Hub"],
     ["seedling import causal_qformer.pth seed_tokenizer.pth eva_vit_g.pth -o seed-1"],
     ["seedling import blip2_pretrained.pth eva_vit_g.pth -o blip2 --dtype f16"],
-    ["seedling import stage1.pth stage2.pth eva_vit_g.pth -o mine"],
+    ["seedling import stage1.pth stage2.pth eva_vit_g.pth -o mine --tokenizer tokenizer.json"],
     ["seedling import stable-diffusion-2-1-unclip -o sd-2-1-unclip", "for --diffusion; reads .bin files too"],
   ]).action((names: string[], { output, ...options }: Options) =>
     interruptible(async (signal) => {
       const progress = new Report(options);
       await expectFolderPlace(output);
-      const { dtype, visionHeads, visionDepth, qformerHeads, decoderHeads } = options;
+      const { dtype, visionHeads, visionDepth, qformerHeads, decoderHeads, tokenizer } = options;
       const report = await importAny(await paths(names, { report: progress, signal }), output, {
         dtype,
+        tokenizer,
         hints: { visionHeads, visionDepth, qformerHeads, decoderHeads },
         onProgress: (done, total) => progress.progress("importing", done, total, "bytes"),
         signal,
@@ -87,7 +98,7 @@ async function importAny(
   files: readonly string[],
   output: string,
   options: ImportOptions,
-): Promise<ImportReport | DiffusersReport> {
+): Promise<OfficialReport | DiffusersReport> {
   for (const file of files) {
     if (!(await isDiffusersFolder(file))) continue;
     if (files.length === 1) return importDiffusers(file, output, options);
@@ -97,7 +108,7 @@ async function importAny(
 }
 
 export function formatImport(
-  report: ImportReport & Partial<Pick<DiffusersReport, "left">>,
+  report: ImportReport & Partial<Pick<DiffusersReport, "left"> & Pick<OfficialReport, "readsText" | "tokenizer">>,
   { verbose = false }: { verbose?: boolean } = {},
 ): string[] {
   const lines: string[] = [];
@@ -119,7 +130,12 @@ export function formatImport(
     lines.push(...ignored.map(({ name, why }) => `  ignored ${name}: ${why}`));
   }
   const { missing, misshaped, notFinite, parameters, left = [] } = report;
-  if (left.length > 0) lines.push(`not copied, as painting does not need it: ${left.join(", ")}`);
+  if (report.tokenizer) lines.push(`reads text: copied ${report.tokenizer}`);
+  else if (report.readsText)
+    lines.push(
+      "reads text, once tokenizer.json of bert-base-uncased is in the folder: none was found next to the files",
+    );
+  if (left.length > 0) lines.push(`not copied, as decoding does not need it: ${left.join(", ")}`);
   lines.push(
     `missing ${missing.length}, misshaped ${misshaped.length}, with values that are no numbers ${notFinite.length}`,
   );

@@ -96,8 +96,17 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
     this.#programs = new Programs((name) => this.#part(name), programsOptions(options), programs);
   }
 
+  get path(): string {
+    return this.#folder.path;
+  }
+
   get accepts(): readonly EmbeddingKind[] {
     return this.#folder.accepts;
+  }
+
+  /** Width of the image embeddings that it reads; 0 if it reads none. */
+  get imageWidth(): number {
+    return this.#folder.imageWidth;
   }
 
   get imageSize(): number {

@@ -3,6 +3,7 @@ import { InputError, SetupError } from "../base/errors.ts";
 import { quote, reason, show } from "../base/one-line.ts";
 import type { SamplerName } from "../diffusion/index.ts";
 import { buildFrom, type Outputs, Params, shapesOf } from "../graph/index.ts";
+import type { EmbeddingKind } from "../image-decoder/decoder.ts";
 import { type DiffusersFolder, openDiffusersFolder } from "../image-decoder/folder.ts";
 import { openSeedling1Decoder, SEEDLING_1_FILES, translateConfig } from "../image-decoder/seedling-1.ts";
 import { exists, kindOf } from "../io/files.ts";
@@ -98,18 +99,26 @@ async function openDecoder(
     : (await exists(join(path, "model_index.json")))
       ? await openDiffusersFolder(path, sampler)
       : undefined;
-  if (!decoder) return undefined;
-  const rows: [what: string, expected: number | undefined, got: number][] = [
-    ["image embeddings", config.image?.width, decoder.imageWidth],
-    ["tokens of text features", own?.[0] ?? config.text?.tokens, decoder.textShape[0]],
-    ["text features", own?.[1] ?? config.text?.width, decoder.textShape[1]],
-  ];
-  const wrong = rows
-    .filter(([, expected, got]) => expected !== undefined && got !== 0 && expected !== got)
-    .map(([what, expected, got]) => `${what}: expected ${expected} as in config.json, got ${got} in the decoder`);
-  if (wrong.length > 0) throw new InputError(`${path}: ${wrong.join("; ")}. Do the files belong together?`);
   return decoder;
 }
+
+/**
+ * The kind of embedding by which codes are decoded; undefined if the model has no head for what the decoder reads.
+ * @throws InputError if the head's embeddings have another shape
+ */
+export function decodingHead(config: ModelConfig, decoder: DecoderShapes): EmbeddingKind | undefined {
+  const kind = decoder.accepts.find((one) => config.codebook && config[one]);
+  if (!kind) return undefined;
+  const { image, text } = config;
+  const made = kind === "image" ? [image?.width] : [text?.tokens, text?.width];
+  const read = kind === "image" ? [decoder.imageWidth] : decoder.textShape;
+  if (made.join() === read.join()) return kind;
+  throw new InputError(
+    `${decoder.path}: expected a decoder of ${kind} embeddings [${made.join()}], as the model makes, got one of [${read.join()}]. Name another decoder.`,
+  );
+}
+
+type DecoderShapes = Pick<DiffusersFolder, "path" | "accepts" | "imageWidth" | "textShape">;
 
 async function openTokenizer(
   path: string,

@@ -25,7 +25,7 @@ import { weightsAs } from "../weights/quantized/weights-as.ts";
 import { type Capability, capabilitiesOf, expectCapability } from "./capabilities.ts";
 import { CodeVectors, type KeepOptions } from "./code-vectors.ts";
 import { type ProgramName, textLength } from "./graphs.ts";
-import { openSeedFolder, type SeedFolder } from "./seed-folder.ts";
+import { decodingHead, openSeedFolder, type SeedFolder } from "./seed-folder.ts";
 import { clipTextOf, padTokens, textFeaturesOf } from "./text-features.ts";
 
 export type { ImageSource, PrepareOptions } from "../image/source.ts";
@@ -80,6 +80,8 @@ export class SeedTokenizer {
   readonly #programs: Programs<ProgramName>;
   readonly #vectors: CodeVectors | undefined;
   readonly #decoder: DiffusionDecoder | undefined;
+  /** The kind of embedding by which codes are decoded. */
+  readonly #head: EmbeddingKind | undefined;
 
   /**
    * Opens a model folder, or a model of the Hub by its name (owner/name), and checks all of it; nothing is compiled yet.
@@ -124,6 +126,7 @@ export class SeedTokenizer {
     this.#programs = programs;
     this.#vectors = vectors;
     this.#decoder = decoder;
+    this.#head = decoder && decodingHead(folder.config, decoder);
     const text = decoder?.accepts.includes("text") && (folder.graphs.clipText !== undefined || decoder.hasTextEncoder);
     this.capabilities = capabilitiesOf(folder, { codes: this.#head !== undefined, text: text ?? false });
   }
@@ -273,12 +276,6 @@ export class SeedTokenizer {
     this.expect(wanted);
     if (this.#decoder) return this.#decoder;
     throw new UsageError(`${this.#folder.path}: expected an image decoder, found none. Name one as \`decoder\`.`);
-  }
-
-  /** The kind of embedding that codes are decoded by. */
-  get #head(): EmbeddingKind | undefined {
-    if (!this.#folder.graphs.generationEmbedding) return undefined;
-    return this.#decoder?.accepts.find((kind) => this.config[kind] !== undefined);
   }
 
   #see(
