@@ -1,6 +1,9 @@
 /** Small language models and adapters as others write them; `expected.json` is from a float64 forward pass of its own. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { quantizeFolder } from "../src/image-tokenizer/quantize.ts";
 import { openLanguageModel } from "../src/language/generation/index.ts";
 import { readJsonFile } from "../src/weights/index.ts";
 
@@ -27,6 +30,19 @@ test.each<[string, string, string?]>([
   expect(found).toHaveLength(logits.length);
   const worst = Math.max(...logits.map((value, i) => Math.abs(value - (found?.[i] ?? Number.NaN))));
   expect(worst).toBeLessThan(2e-5 * Math.max(...logits.map(Math.abs)));
+});
+
+test("lm-tied-only-head opens when it is quantized, too", async () => {
+  const root = await mkdtemp(join(tmpdir(), "lm-case-"));
+  const [from, to] = [join(CASES, "lm-tied-only-head"), join(root, "q8")];
+  await quantizeFolder(from, to, { bits: 8, block: 16 });
+  const model = await openLanguageModel(to, { threads: 1 });
+  const { ids, logits } = (await readJsonFile(join(from, "expected.json"))) as Expected;
+  const [found] = await model.start().read([ids]);
+  await model.close();
+  const worst = Math.max(...logits.map((value, i) => Math.abs(value - (found?.[i] ?? Number.NaN))));
+  expect(worst).toBeLessThan(0.05 * Math.max(...logits.map(Math.abs)));
+  await rm(root, { recursive: true });
 });
 
 test("gguf-spm opens with the tokenizer.json beside it", async () => {

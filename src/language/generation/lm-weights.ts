@@ -37,10 +37,13 @@ export async function folderWeights(folder: string, config: LmConfig): Promise<L
 }
 
 /** As `seedling quantize` writes them: tied embeddings are stored as floats, and again, rounded, as the head. */
-async function quantizedFolderWeights({ path, tensors }: TensorFile, config: LmConfig): Promise<LmWeights> {
-  const ownHead = config.tied && tensors.has(HEAD);
-  const expected = languageModelWeights(ownHead ? { ...config, tied: false } : config);
-  return { ...(await checkedWeights(path, expected)), ownHead };
+async function quantizedFolderWeights(file: TensorFile, config: LmConfig): Promise<LmWeights> {
+  const both = file.tensors.has(HEAD) && file.tensors.has(`${vocabularyPaths(config).embeddings}.weight`);
+  const ownHead = config.tied && both;
+  const stored = ownHead ? { ...config, tied: false } : config;
+  const ours = new Map([...storedNames(file, stored)].map(([name, storedName]) => [storedName, name]));
+  const rename = (name: string): string => ours.get(name) ?? name;
+  return { ...(await checkedWeights(file.path, languageModelWeights(stored), { rename })), ownHead };
 }
 
 /** All weights, dequantized. @throws as `expectGgufLlama` */
