@@ -2,7 +2,11 @@
 import { basename, dirname, join } from "node:path";
 import { Command } from "commander";
 import { SeedlingError, UsageError } from "../base/errors.ts";
-import { exists } from "../io/files.ts";
+import { reason } from "../base/one-line.ts";
+import { BUNDLED_MODEL } from "../image-tokenizer/seed-tokenizer.ts";
+import { exists, writeFileAtomic } from "../io/files.ts";
+import { reportPage } from "../report/page.ts";
+import { readRun } from "../report/read-run.ts";
 import type { Device } from "../runtime/index.ts";
 import {
   type Chain,
@@ -24,6 +28,7 @@ import { chainEvaluation } from "./chain-evaluation.ts";
 import { deviceOption, jsonOption, quietOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { real, whole } from "./options.ts";
+import { planOwn } from "./own-plan.ts";
 import { duration } from "./progress.ts";
 import { Report } from "./report.ts";
 import { type Drawings, Problems, trainingSources } from "./training-sources.ts";
@@ -31,6 +36,7 @@ import { type Drawings, Problems, trainingSources } from "./training-sources.ts"
 interface TrainOptions {
   readonly run?: string;
   readonly data?: string[];
+  readonly hours?: number;
   readonly until?: string;
   readonly from?: string;
   readonly model?: string;
@@ -45,6 +51,8 @@ interface TrainOptions {
   readonly quiet?: boolean;
 }
 
+/** The frozen language model for own pictures: that of seedling-mini. */
+const BUNDLED_LM = join(BUNDLED_MODEL, "lm");
 const STOPPING = "stopping after this step; a checkpoint is saved; Ctrl-C again ends at once";
 
 /** The command. `drawings` is what built-in scenes are made of. */
@@ -57,6 +65,7 @@ export function trainCommand(drawings?: Drawings): Command {
       "--data <sources...>",
       "your own pictures instead of the built-in scenes: folders with captions, tars, globs; for see, see-and-draw and instruct a folder of .jsonl files with codes and captions",
     )
+    .option("--hours <n>", "recipes/own: how long it may take (default: 2)", real)
     .option("--until <stage>", "chain: end after this stage")
     .option("--from <stage>", "chain: begin with this stage, on earlier ones as they are")
     .option("--scale <share>", "a share of all steps, cached pictures and scenes, to try it out", real)
@@ -82,6 +91,7 @@ export function trainCommand(drawings?: Drawings): Command {
       ["seedling train recipes/mini --scale 0.02 --run runs/try", "a try-out"],
       ["seedling train recipes/mini --until codebook", "the first stages"],
       ["seedling train recipes/mini/clip.json --resume", "one stage"],
+      ["seedling train recipes/own --data photos/ --hours 2", "your own captioned pictures, 50 or more"],
     ],
     "The built-in data needs the icon sets once: npm run icons. Language models need WordNet too: npm run texts",
   ).action(async (paths: string[], options: TrainOptions) => {
@@ -101,8 +111,17 @@ export function trainCommand(drawings?: Drawings): Command {
         signal,
         ...listener(report, options.json ?? false),
       };
-      if (isChain) await trainChain(await readChain(first), paths, { ...options, drawings }, common, report);
-      else await trainRecipes(paths, options, common, report);
+      if (options.hours !== undefined && !(options.hours > 0))
+        throw new UsageError(`--hours: expected a number above 0, got ${options.hours}.`);
+      if (isChain) {
+        const read = await readChain(first);
+        const chain = read.plan ? await planOwn(read, options, problems, report) : read;
+        if (options.hours !== undefined && !read.plan)
+          throw new UsageError("--hours: expected recipes/own with it, got a chain whose steps are fixed.");
+        const base = options.base ?? (read.plan ? BUNDLED_LM : undefined);
+        const sources = base === undefined ? common.sources : { ...common.sources, base };
+        await trainChain(chain, paths, { ...options, drawings }, { ...common, sources }, report);
+      } else await trainRecipes(paths, options, common, report);
     }, STOPPING).finally(() => {
       report.clear();
       problems.sum();
@@ -127,6 +146,7 @@ async function trainChain(
     ...{ until, from },
     evaluate: chainEvaluation(options, chain.assemble !== undefined),
     onSkip: ({ name }) => report.note(`${name} is finished`),
+    onStage: () => writeReport(common.root, report),
   });
   if (!result.finished) {
     report.note("run the same command again to continue");
@@ -137,6 +157,15 @@ async function trainChain(
   for (const one of result.comparisons) if (one.reached) report.note(`reached ${comparisonText(one)}`);
   const missed = result.comparisons.filter(({ reached }) => !reached);
   if (missed.length > 0) throw new SeedlingError(`${result.folder}: missed ${missed.map(comparisonText).join("; ")}.`);
+}
+
+/** The curves and samples so far. A report that cannot be written does not end the training. */
+async function writeReport(root: string, report: Report): Promise<void> {
+  try {
+    await writeFileAtomic(join(root, "report.html"), await reportPage(await readRun(root)));
+  } catch (error) {
+    report.warn(`report.html: ${reason(error)}`);
+  }
 }
 
 async function trainRecipes(

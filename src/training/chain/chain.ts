@@ -54,6 +54,14 @@ const plan = z.strictObject({
       language: z.strictObject({ scenes: count, drawings: count, spans: count }).optional(),
     })
     .optional(),
+  /** For own pictures: how their number and a budget of hours make recipes (plan.ts). */
+  plan: z
+    .strictObject({
+      hours: z.number().positive(),
+      /** Share of the hours, and examples per second as measured on two cores of an AMD EPYC (docs/recipes.md). */
+      stages: z.record(z.string(), z.strictObject({ share: z.number().positive(), perSecond: z.number().positive() })),
+    })
+    .optional(),
   /** Scores ("clip/recallMean", "tokenizer/retrieval test/codes/mean") that a run has to reach. */
   expected: z.record(z.string(), bound).default({}),
   /** Share by which a bound may be missed. */

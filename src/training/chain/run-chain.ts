@@ -29,6 +29,8 @@ export interface ChainOptions extends Omit<RunOptions, "resume" | "adapter" | "m
   readonly evaluate?: (folder: string, plan: EvaluationPlan, work: Work) => Promise<Scores>;
   /** Called with each stage that is finished already. */
   readonly onSkip?: (recipe: StageRecipe) => void;
+  /** Called when a stage has been trained. */
+  readonly onStage?: (recipe: StageRecipe) => Promise<void>;
 }
 
 export interface ChainResult {
@@ -61,6 +63,7 @@ export async function runChain(chain: Chain, options: ChainOptions): Promise<Cha
       resume: true,
     });
     if (skipped) options.onSkip?.(recipe);
+    else await options.onStage?.(recipe);
     if (!finished) return { finished: false, comparisons: [] };
   }
   if (last < chain.recipes.length - 1) return { finished: true, comparisons: [] };
