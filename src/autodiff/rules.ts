@@ -70,7 +70,10 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
 
   add: (_, dy) => [dy, dy],
   sub: (_, dy, needs) => [dy, needs[1] ? dy.neg() : undefined],
-  mul: (n, dy, needs) => [needs[0] ? dy.mul(n.inputs[1]!) : undefined, needs[1] ? dy.mul(x0(n)) : undefined],
+  mul: (n, dy, needs) =>
+    n.inputs[1] === x0(n)
+      ? [dy.mul(x0(n)).mul(2)]
+      : [needs[0] ? dy.mul(n.inputs[1]!) : undefined, needs[1] ? dy.mul(x0(n)) : undefined],
   div: (n, dy, needs) => {
     const da = dy.div(n.inputs[1]!);
     return [da, needs[1] ? da.mul(y0(n)).neg() : undefined];

@@ -3,4 +3,4 @@ export { type AdamWScalars, type AdamWSettings, type AdamWState, adamw, clipByNo
 export { initialValues } from "./init.ts";
 export * from "./layers.ts";
 export { cosineLoss, crossEntropy, labeledCrossEntropy, mse } from "./losses.ts";
-export { type BlockConfig, block, mlp, selfAttention } from "./transformer.ts";
+export { type Activation, activate, type BlockConfig, block, mlp, selfAttention } from "./transformer.ts";

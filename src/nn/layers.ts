@@ -3,7 +3,7 @@
  * Dh head width, F hidden width, C Y X channels, rows, columns.
  */
 import { ShapeError } from "../base/errors.ts";
-import { constant, filled, full, normal, ones, type Params, type Tensor, zeros } from "../graph/index.ts";
+import { constant, filled, normal, ones, type Params, type Tensor, zeros } from "../graph/index.ts";
 import type { Init } from "../graph/ops.ts";
 
 export interface LinearOptions {

@@ -93,7 +93,11 @@ export const cases: { readonly [K in OpName]?: readonly Case[] } = {
 
   add: broadcasting((a, b) => a.add(b)),
   sub: broadcasting((a, b) => a.sub(b)),
-  mul: [...broadcasting((a, b) => a.mul(b)), on("square", [3], (x) => x.mul(x), awayFromZero)],
+  mul: [
+    ...broadcasting((a, b) => a.mul(b)),
+    on("square", [3], (x) => x.mul(x), awayFromZero),
+    on("relu, squared", [2, 5], (x) => x.relu().square()),
+  ],
   div: broadcasting((a, b) => a.div(b), awayFromZero),
   maximum: broadcasting((a, b) => a.maximum(b)),
   minimum: broadcasting((a, b) => a.minimum(b)),

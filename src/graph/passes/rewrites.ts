@@ -135,6 +135,8 @@ function fewerCopies<K extends "add" | "sub" | "mul" | "div" | "where">(op: K) {
 export const rewrites: Rewrites = {
   reshape: ({ inputs: [x], attrs: { shape } }) => {
     if (sameShape(x!.shape, shape)) return x;
+    const number = scaled(x!); // moves on, to where a product takes it
+    if (number) return times(number.x.reshape(shape), number.by);
     const inner = madeBy(x, "reshape");
     return inner && inner.inputs[0]!.reshape(shape);
   },
@@ -199,22 +201,41 @@ export const rewrites: Rewrites = {
     if (negated && graph.readOnce(b)) return a.add(negated.inputs[0]!);
     return addedTo(a, b, -1, graph) ?? fewerCopies("sub")(site);
   },
-  where: fewerCopies("where"),
+  where: (site) => {
+    const [condition, a, b] = site.inputs as readonly [Tensor, Tensor, Tensor];
+    const positive = madeBy(condition, "less");
+    const x = positive && numberOf(positive.inputs[0]!) === 0 ? positive.inputs[1]! : undefined;
+    // The derivative of max(x, 0)² has max(x, 0) as a factor, which is 0 where the condition does not hold.
+    if (x && numberOf(b) === 0 && hasReluOf(a, x) && sameShape(a.shape, site.output.shape)) return a;
+    return fewerCopies("where")(site);
+  },
 
   matmul: ({ inputs, attrs }) => {
     const operands = [...inputs];
     const flags = [attrs.transA, attrs.transB];
+    let { alpha } = attrs;
     for (const i of [0, 1]) {
+      const number = scaled(operands[i]!);
+      if (number) {
+        operands[i] = number.x;
+        alpha *= number.by;
+      }
       const inner = madeBy(operands[i], "transpose");
       if (!inner || !swapsLast(inner.attrs.perm)) continue;
       operands[i] = inner.inputs[0]!;
       flags[i] = !flags[i];
     }
     if (operands.every((t, i) => t === inputs[i])) return undefined;
-    return apply("matmul", operands, { transA: flags[0]!, transB: flags[1]!, alpha: attrs.alpha })[0];
+    return apply("matmul", operands, { transA: flags[0]!, transB: flags[1]!, alpha })[0];
+  },
+  linear: ({ inputs: [x, ...rest], attrs: { alpha } }) => {
+    const number = scaled(x!);
+    return number && apply("linear", [number.x, ...rest], { alpha: alpha * number.by })[0];
   },
 
   sum: ({ inputs: [x], attrs: { axes, keepDims } }, graph) => {
+    const number = scaled(x!);
+    if (number && axes.length > 0) return times(number.x.sum(axes, keepDims), number.by);
     // Row sums of dP * P where dP = dO vᵀ and O = P v, in the derivative of attention: those of dO * O, which are narrower.
     const product = madeBy(x, "mul");
     if (!product || axes.length !== 1 || axes[0] !== x!.rank - 1 || !keepDims) return undefined;
@@ -229,6 +250,13 @@ export const rewrites: Rewrites = {
     return undefined;
   },
 };
+
+/** Whether a product holds max(x, 0) as a factor. */
+function hasReluOf(t: Tensor, x: Tensor): boolean {
+  if (t.node.op === "relu") return t.node.inputs[0] === x;
+  const product = madeBy(t, "mul");
+  return product?.inputs.some((factor) => hasReluOf(factor, x)) ?? false;
+}
 
 function swapsLast(perm: readonly number[]): boolean {
   const n = perm.length;
