@@ -212,7 +212,10 @@ const languageRows = new Map(
   ]),
 );
 const smollm2 = languageRows.get("SmolLM2-135M");
-writeScores("README.md", [...pictureRows, ...[...languageRows.values()].flat(), ...speedRows]);
+// README.md: the few that tell most.
+const [embeddingsRow, , keptRow, styleRow, namingRow, , , decodedRow] = pictureRows;
+const spoken = [...languageRows.values()].flat();
+writeScores("README.md", [embeddingsRow, keptRow, styleRow, namingRow, decodedRow, ...spoken, speedRows[0]]);
 writeScores("models/seedling-mini/README.md", [
   ...pictureRows,
   ...(languageRows.get("seedling-mini") ?? []),
