@@ -12,8 +12,8 @@ import {
   samplingOf,
   withLanguageModel,
 } from "./language-options.ts";
-import { whole } from "./options.ts";
 import { writeJson, writeStdout } from "./output.ts";
+import { whole } from "./parsers.ts";
 import { findPictures, type PreparedPicture, preparedBatches } from "./picture-inputs.ts";
 import { Report } from "./report.ts";
 

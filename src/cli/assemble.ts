@@ -3,11 +3,27 @@ import { Command, Option } from "commander";
 import { assemble } from "../training/chain/assemble.ts";
 import { assembleLanguage } from "../training/chain/assemble-language.ts";
 import { readRecipe } from "../training/index.ts";
-import { whole } from "./options.ts";
+import { dtypeOption, jsonOption, withExamples } from "./command.ts";
+import { writeJson } from "./output.ts";
+import { whole } from "./parsers.ts";
+import { expectFolderPlace } from "./places.ts";
+import { Report } from "./report.ts";
+
+interface Options {
+  readonly run: string;
+  readonly recipe?: string;
+  readonly head: "image" | "text";
+  readonly dtype: "f32" | "f16";
+  readonly untrained?: number;
+  readonly adapter?: string;
+  readonly base?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
 
 export function assembleCommand(): Command {
-  return new Command("assemble")
-    .description("Make a model folder of the finished stages of a run")
+  const command = new Command("assemble")
+    .description("make a model folder of the finished stages of a run")
     .argument("<folder>", "the model folder to write")
     .option("--run <folder>", "run folder of the chain", "runs/mini")
     .option("--recipe <file>", "a recipe whose sizes the model has (default: those that the run folder holds)")
@@ -16,31 +32,25 @@ export function assembleCommand(): Command {
         .choices(["image", "text"])
         .default("image"),
     )
-    .addOption(new Option("--dtype <type>", "how weights are stored").choices(["F32", "F16"]).default("F16"))
-    .option(
-      "--adapter <folder>",
-      "put only this tuned adapter, with its base, into the model folder, which is there already",
-    )
-    .option("--base <folder>", "with --adapter: the base (default: the one the adapter was tuned on)")
+    .addOption(dtypeOption(["f32", "f16"]).default("f16"))
+    .option("--adapter <folder>", "only put this tuned adapter and its base into a model folder that exists")
+    .option("--base <folder>", "with --adapter: the base (default: the one that the adapter was tuned on)")
     .option("--untrained <seed>", "random weights of this seed instead: the baseline of every score", whole(0))
-    .action(
-      async (
-        out: string,
-        options: {
-          run: string;
-          recipe?: string;
-          head: "image" | "text";
-          dtype: "F32" | "F16";
-          untrained?: number;
-          adapter?: string;
-          base?: string;
-        },
-      ) => {
-        const { run: root, recipe, head, dtype, untrained, adapter, base } = options;
-        const sizes = recipe === undefined ? undefined : (await readRecipe(recipe)).sizes;
-        if (adapter) await assembleLanguage({ adapter, out, base });
-        else await assemble({ root, sizes, out, head, dtype, untrainedSeed: untrained });
-        process.stdout.write(`${out}\n`);
-      },
-    );
+    .addOption(jsonOption('{"folder":"models/mine"}'));
+  return withExamples(command, [
+    ["seedling assemble models/mine --run runs/mini", "what seedling train does at the end of a chain"],
+    ["seedling assemble models/mine --adapter runs/mini/instruct/adapter"],
+    ["seedling assemble out/untrained --untrained 1", "random weights, to compare with"],
+  ]).action(async (out: string, options: Options) => {
+    const { run: root, recipe, head, dtype, untrained, adapter, base, json } = options;
+    await expectFolderPlace(out);
+    const report = new Report(options);
+    report.doing(`assembling ${out}`);
+    const sizes = recipe === undefined ? undefined : (await readRecipe(recipe)).sizes;
+    if (adapter) await assembleLanguage({ adapter, out, base });
+    else await assemble({ root, sizes, out, head, dtype: dtype === "f32" ? "F32" : "F16", untrainedSeed: untrained });
+    report.clear();
+    if (json) await writeJson({ folder: out });
+    report.wrote(out);
+  });
 }

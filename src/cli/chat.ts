@@ -4,7 +4,7 @@ import { createInterface, type Interface } from "node:readline";
 import { Command } from "commander";
 import { parseChatLine } from "./chat-line.ts";
 import { type ChatScreen, ChatSession } from "./chat-session.ts";
-import { jsonOption, withExamples } from "./command.ts";
+import { guidanceOption, jsonOption, stepsOption, withExamples } from "./command.ts";
 import { showPicture } from "./inline-picture.ts";
 import { Interrupted } from "./interrupt.ts";
 import {
@@ -15,8 +15,8 @@ import {
   samplingOf,
   withLanguageModel,
 } from "./language-options.ts";
-import { real, whole } from "./options.ts";
 import { writeJson, writeStdout } from "./output.ts";
+import { whole } from "./parsers.ts";
 import { expectFolderPlace } from "./places.ts";
 import { Report } from "./report.ts";
 
@@ -36,8 +36,8 @@ export function chatCommand(): Command {
       jsonOption('{"text":"a cat","pictures":[{"file":"chat-pictures/picture-1.png","seed":0,"codes":[...]}]}'),
     )
     .option("--max-tokens <n>", "longest reply", whole(1, 100_000), 256)
-    .option("--steps <n>", "steps of the diffusion model (default: as the model says)", whole(1, 10_000))
-    .option("--guidance <x>", "how closely the diffusion model follows the codes (default: as the model says)", real);
+    .addOption(stepsOption())
+    .addOption(guidanceOption());
   return withExamples(
     addLanguageOptions(addSamplingOptions(command, { temperature: 1, topP: 0.5 })),
     [

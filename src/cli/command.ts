@@ -1,5 +1,6 @@
 /** What all commands share: the same options under the same names, the same look of --help. */
 import { type Command, Option } from "commander";
+import { real, whole } from "./parsers.ts";
 
 /** Every command has it. */
 export const quietOption = (): Option => new Option("-q, --quiet", "print only results and problems");
@@ -17,6 +18,38 @@ export const deviceOption = (): Option =>
 /** What --output of a command that writes text or JSON lines says. */
 export const outputOption = (what: string): Option =>
   new Option("-o, --output <file>", `${what}, written whole or not at all (default: standard output)`);
+
+export const threadsOption = (): Option =>
+  new Option("--threads <n>", "threads of one operation, 0 for as many as there are cores")
+    .argParser(whole(0))
+    .default(0);
+
+/** Of the commands that sample. */
+export const seedOption = (): Option =>
+  new Option("--seed <n>", "seed of all randomness; the same seed gives the same result")
+    .argParser(whole(0))
+    .default(0);
+
+/** Of the commands that decode pictures. */
+export const stepsOption = (): Option =>
+  new Option("--steps <n>", "steps of the diffusion model (default: as the model says)").argParser(whole(1, 10_000));
+
+export const guidanceOption = (): Option =>
+  new Option(
+    "--guidance <x>",
+    "how closely the diffusion model follows the codes, 1 for no guidance (default: as the model says)",
+  ).argParser(real);
+
+/** Of the commands that make scenes. */
+export const nounsOption = (): Option =>
+  new Option("--nouns <n>", "the first n everyday nouns, 0 for the full table").argParser(whole(0)).default(48);
+
+export const portOption = (port: number): Option =>
+  new Option("--port <n>", "port, 0 for any that is free").argParser(whole(0, 65_535)).default(port);
+
+/** How a model folder is stored. */
+export const dtypeOption = (choices: readonly string[]): Option =>
+  new Option("--dtype <name>", "how weights are stored").choices(choices);
 
 /** [command line, comment]. The comment may be left out. */
 export type Example = readonly [line: string, comment?: string];

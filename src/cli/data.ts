@@ -16,10 +16,10 @@ import {
 } from "../data/index.ts";
 import { imageOf } from "../evaluation/scores.ts";
 import { makeFolder, writeFileAtomic } from "../io/files.ts";
-import { jsonOption, withExamples } from "./command.ts";
+import { jsonOption, nounsOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { whole } from "./options.ts";
 import { writeBeside } from "./output.ts";
+import { whole } from "./parsers.ts";
 import { plural, Report } from "./report.ts";
 
 interface Options {
@@ -45,7 +45,7 @@ export function dataCommand(atlas = openAtlas): Command {
     .argument("<folder>", "where shards and the contact sheet go")
     .option("--count <n>", "number of scenes", whole(1, 10_000_000), 1000)
     .option("--size <px>", "side of the pictures, pixels", whole(8, 512), 64)
-    .option("--nouns <n>", "the first n everyday nouns, 0 for the full table", whole(0), 48)
+    .addOption(nounsOption())
     .addOption(new Option("--split <name>", "which scenes").choices(SPLITS).default("train"))
     .option("--start <n>", "seed of the first scene", whole(0), 0)
     .option("--per-shard <n>", "scenes in one shard", whole(1), 1000)

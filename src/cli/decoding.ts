@@ -5,7 +5,8 @@ import { CODES_PER_IMAGE, type Codes, parseCodesFile } from "../codes/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { readFileBounded } from "../io/files.ts";
-import { keepList, real, whole } from "./options.ts";
+import { guidanceOption, seedOption, stepsOption } from "./command.ts";
+import { keepList, whole } from "./parsers.ts";
 import type { Report } from "./report.ts";
 
 export interface DecodingOptions {
@@ -32,9 +33,9 @@ export function addDecodingOptions(command: Command, keep: readonly number[] = [
         .choices(["mean", "repeat"])
         .default("mean"),
     )
-    .option("--seed <n>", "seed of the noise; the same seed gives the same picture", whole(0), 0)
-    .option("--steps <n>", "steps of the diffusion model (default: what the model says)", whole(1))
-    .option("--guidance <x>", "how closely to follow the codes, 1 for no guidance (default: what the model says)", real)
+    .addOption(seedOption())
+    .addOption(stepsOption())
+    .addOption(guidanceOption())
     .option("--decode-batch <n>", "pictures decoded at a time (default: 8, with --diffusion 1)", whole(1, 1024));
 }
 

@@ -12,8 +12,8 @@ import {
   samplingOf,
   withLanguageModel,
 } from "./language-options.ts";
-import { whole } from "./options.ts";
 import { expectOutput, toStdout, withOutput } from "./output.ts";
+import { whole } from "./parsers.ts";
 import { findPictures, preparedBatches } from "./picture-inputs.ts";
 import { plural, Report } from "./report.ts";
 

@@ -16,7 +16,7 @@ import {
   painterHashes,
   readDrawingNote,
 } from "../language/index.ts";
-import { jsonOption, withExamples } from "./command.ts";
+import { guidanceOption, jsonOption, stepsOption, withExamples } from "./command.ts";
 import { showPicture } from "./inline-picture.ts";
 import { interruptible } from "./interrupt.ts";
 import {
@@ -27,8 +27,9 @@ import {
   samplingOf,
   withLanguageModel,
 } from "./language-options.ts";
-import { closing, findModel, real, whole } from "./options.ts";
+import { closing, findModel } from "./options.ts";
 import { writeBeside } from "./output.ts";
+import { real, whole } from "./parsers.ts";
 import { MAX_PICTURE } from "./picture-inputs.ts";
 import { PictureSaver } from "./picture-outputs.ts";
 import { Report } from "./report.ts";
@@ -59,8 +60,8 @@ export function drawCommand(): Command {
     .option("--from <file>", "decode the drawing in this file again, bit for bit")
     .option("--code-guidance <x>", "how closely the codes follow the prompt: 1 as the model is, above more", real, 1)
     .option("--negative <text>", "the prompt that --code-guidance moves away from (default: an empty one)")
-    .option("--steps <n>", "steps of the diffusion model (default: as the model says)", whole(1, 10_000))
-    .option("--guidance <x>", "how closely the diffusion model follows the codes (default: as the model says)", real);
+    .addOption(stepsOption())
+    .addOption(guidanceOption());
   return withExamples(
     addLanguageOptions(addSamplingOptions(command, { temperature: 1, topP: 0.5 })),
     [

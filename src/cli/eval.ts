@@ -6,11 +6,12 @@ import { languageCard } from "../evaluation/language-card.ts";
 import { type CardProgress, SECTIONS, type Section, scorecard } from "../evaluation/scorecard.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { writeFileAtomic } from "../io/files.ts";
-import { jsonOption, withExamples } from "./command.ts";
+import { jsonOption, nounsOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { addLanguageOptions, type LanguageOptions, withLanguageModel } from "./language-options.ts";
-import { addModelOptions, findModel, type ModelOptions, whole, withModel } from "./options.ts";
+import { addModelOptions, findModel, type ModelOptions, withModel } from "./options.ts";
 import { writeJson, writeStdout } from "./output.ts";
+import { whole } from "./parsers.ts";
 import { expectFilePlace } from "./places.ts";
 import { Report } from "./report.ts";
 import { formatScores } from "./score-table.ts";
@@ -89,11 +90,6 @@ function languageCommand(drawings: () => Promise<Atlas>): Command {
     ["seedling eval language --adapter models/seedling-smollm2 -o scores.json", "SmolLM2 with an adapter"],
   ]).action((options: CardOptions) => scoreLanguage(options, drawings));
 }
-
-const nounsOption = (): Option =>
-  new Option("--nouns <n>", "the first n everyday nouns, those of the recipe; 0 for the full table")
-    .argParser(whole(0))
-    .default(48);
 
 function addScoreOptions(command: Command): Command {
   return command

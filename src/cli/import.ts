@@ -1,5 +1,5 @@
 /** `seedling import`: official checkpoints -> a model folder; a diffusers folder -> one that opens here. */
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { CheckpointError, UsageError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
 import { type DiffusersReport, importDiffusers, isDiffusersFolder } from "../image-decoder/import.ts";
@@ -10,10 +10,10 @@ import {
   type OfficialReport,
 } from "../image-tokenizer/official/index.ts";
 import { importPath } from "./checkpoint-inputs.ts";
-import { jsonOption, withExamples } from "./command.ts";
+import { dtypeOption, jsonOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { whole } from "./options.ts";
 import { writeJson, writeStdout } from "./output.ts";
+import { whole } from "./parsers.ts";
 import { expectFolderPlace } from "./places.ts";
 import { Report } from "./report.ts";
 import { formatCount } from "./sizes.ts";
@@ -40,7 +40,7 @@ export function importCommand(): Command {
       "checkpoints, later ones win, also owner/name/file.pt on the Hub; or one diffusers folder, or owner/name of one",
     )
     .requiredOption("-o, --output <folder>", "the model folder to make")
-    .addOption(new Option("--dtype <name>", "store weights as").choices(["f32", "f16", "bf16"]))
+    .addOption(dtypeOption(["f32", "f16", "bf16"]))
     .option("--vision-heads <n>", "heads of the tower (default: 88 wide each, as in ViT-g)", count)
     .option("--vision-depth <n>", "blocks of the tower that run (default: all, at most 39)", count)
     .option("--qformer-heads <n>", "heads of the Q-Former (default: 64 wide each, as in BERT)", count)

@@ -1,7 +1,9 @@
 /** Options of the commands that use a language model: describe, ask, draw and chat. */
 import { type Command, Option } from "commander";
 import { type ReplyOptions, SeedLanguageModel } from "../language/index.ts";
-import { addModelOptions, closing, downloaded, findModel, type ModelOptions, opening, real, whole } from "./options.ts";
+import { seedOption } from "./command.ts";
+import { addModelOptions, closing, downloaded, findModel, type ModelOptions, opening } from "./options.ts";
+import { real, whole } from "./parsers.ts";
 import { Report } from "./report.ts";
 
 export interface LanguageOptions extends ModelOptions {
@@ -10,14 +12,23 @@ export interface LanguageOptions extends ModelOptions {
   readonly lmBits?: "4" | "8";
 }
 
+export const lmOption = (): Option =>
+  new Option(
+    "--lm <path>",
+    "the base language model: a Hugging Face folder, a .gguf file, or owner/name/file.gguf on the Hub (default: as the adapter records, or lm in the model folder)",
+  );
+
+export const adapterOption = (): Option =>
+  new Option(
+    "--adapter <folder>",
+    "the adapter that teaches it images, a PEFT folder (default: lm-adapter in the model folder)",
+  );
+
 /** Adds --lm, --adapter and --lm-bits to what every model takes. */
 export function addLanguageOptions(command: Command): Command {
   return addModelOptions(command)
-    .option(
-      "--lm <path>",
-      "base language model: a Hugging Face folder, a .gguf file, or owner/name/file.gguf on the Hub (default: as the adapter records, or lm in the model folder)",
-    )
-    .option("--adapter <folder>", "PEFT folder that teaches it images (default: lm-adapter in the model folder)")
+    .addOption(lmOption())
+    .addOption(adapterOption())
     .addOption(
       new Option("--lm-bits <n>", "round the language model's weights to n bits: faster, less memory").choices([
         "4",
@@ -61,7 +72,7 @@ export function addSamplingOptions(
   }: { readonly temperature?: number; readonly topP?: number; readonly repetitionPenalty?: number },
 ): Command {
   return command
-    .option("--seed <n>", "seed of all randomness: the same seed gives the same result", whole(0), 0)
+    .addOption(seedOption())
     .option("--temperature <x>", "0 always takes the likeliest token, 1 samples as the model is", real, temperature)
     .option("--top-p <x>", "sample from the likeliest tokens that together reach this probability", real, topP)
     .option("--top-k <n>", "sample from the n likeliest tokens, 0 for all", whole(0), 0)

@@ -1,13 +1,13 @@
 /** Options that several commands share. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
-import { CODES_PER_IMAGE } from "../codes/index.ts";
 import type { SamplerName } from "../image-decoder/diffusion-decoder.ts";
 import type { Capability } from "../image-tokenizer/capabilities.ts";
 import { BUNDLED_MODEL, type LoadOptions, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { modelFolder } from "../io/hub/index.ts";
 import type { Device } from "../runtime/index.ts";
-import { deviceOption, quietOption } from "./command.ts";
+import { deviceOption, quietOption, threadsOption } from "./command.ts";
+import { whole } from "./parsers.ts";
 import { Report } from "./report.ts";
 
 /** What --help and progress call the model that comes with the package, rather than its whole path. */
@@ -19,11 +19,6 @@ export interface ModelOptions {
   readonly threads: number;
   readonly quiet?: boolean;
 }
-
-export const threadsOption = (): Option =>
-  new Option("--threads <n>", "threads of one operation, 0 for as many as there are cores")
-    .argParser(whole(0))
-    .default(0);
 
 /** Adds --model, --device, --threads and --quiet. */
 export function addModelOptions(command: Command): Command {
@@ -130,25 +125,4 @@ export async function closing<M extends { close(): Promise<void> }, T>(
   } finally {
     await model.close();
   }
-}
-
-/** Parser of a whole number from `min`. */
-export function whole(min: number, max = 2 ** 32 - 1): (text: string) => number {
-  return (text) => {
-    const n = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-    if (n >= min && n <= max) return n;
-    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
-  };
-}
-
-/** Parser of "4,8,16". */
-export function keepList(text: string): number[] {
-  return [...new Set(text.split(",").map((part) => whole(1, CODES_PER_IMAGE)(part.trim())))];
-}
-
-/** Parser of any number. */
-export function real(text: string): number {
-  const x = text.trim() === "" ? Number.NaN : Number(text);
-  if (Number.isFinite(x)) return x;
-  throw new InvalidArgumentError("Expected a number.");
 }

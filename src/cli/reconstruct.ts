@@ -12,10 +12,10 @@ import {
   addModelOptions,
   type DiffusionOptions,
   type ModelOptions,
-  whole,
   withModel,
 } from "./options.ts";
 import { writeJson } from "./output.ts";
+import { whole } from "./parsers.ts";
 import { findPictures, type PreparedPicture, preparedBatches } from "./picture-inputs.ts";
 import { expectFilePlace } from "./places.ts";
 import { plural, Report } from "./report.ts";

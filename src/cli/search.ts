@@ -11,8 +11,9 @@ import { duplicates } from "../search/duplicates.ts";
 import { type Hit, nearest } from "../search/flat-search.ts";
 import { codesOf, type PictureIndex, readIndex } from "../search/picture-index.ts";
 import { jsonOption, withExamples } from "./command.ts";
-import { addModelOptions, type ModelOptions, real, whole, withModel } from "./options.ts";
+import { addModelOptions, type ModelOptions, withModel } from "./options.ts";
 import { expectOutput, writeJson, writeStdout } from "./output.ts";
+import { real, whole } from "./parsers.ts";
 import { Report } from "./report.ts";
 import { formatTable } from "./table.ts";
 

@@ -12,9 +12,10 @@ import { createApp } from "../server/app.ts";
 import { listen } from "../server/listen.ts";
 import { ModelPool, type ModelSource } from "../server/model-pool.ts";
 import { openServedModel } from "../server/open-model.ts";
-import { deviceOption, withExamples } from "./command.ts";
+import { deviceOption, portOption, threadsOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { real, whole } from "./options.ts";
+import { adapterOption, lmOption } from "./language-options.ts";
+import { real, whole } from "./parsers.ts";
 import { Report } from "./report.ts";
 
 interface ServeOptions {
@@ -54,14 +55,14 @@ export function serveCommand(): Command {
         "models to serve, NAME=FOLDER or a folder, or owner/name on the Hub; the first is the default",
       ).default([BUNDLED_MODEL], "seedling-mini"),
     )
-    .option("--adapter <folder>", "adapter that lets a language model see and draw (for the first model)")
-    .option("--lm <model>", "its base language model: a folder or .gguf file")
+    .addOption(lmOption())
+    .addOption(adapterOption())
     .option(
       "--diffusion <model>",
       "decode imported weights with this folder in diffusers' layout (for the first model)",
     )
     .option("--host <address>", "address to listen at", "127.0.0.1")
-    .option("--port <n>", "port, 0 for any that is free", whole(0, 65535), 8332)
+    .addOption(portOption(8332))
     .addOption(new Option("--api-key <key>", "required of every request to the API").env("SEEDLING_API_KEY"))
     .option("--cors <origin...>", "pages of these origins may ask, e.g. https://app.example", [])
     .option("--allow-host <name...>", 'also answer under these host names; "*" for any', [])
@@ -73,7 +74,7 @@ export function serveCommand(): Command {
     .option("--time-limit <seconds>", "for one request, 0 for none", whole(0, 86_400), 300)
     .option("--no-page", "the API only")
     .addOption(deviceOption())
-    .option("--threads <n>", "threads of one operation, 0 for as many as cores", whole(0), 0)
+    .addOption(threadsOption())
     .action(serve);
   return withExamples(command, [
     ["seedling serve"],

@@ -5,8 +5,9 @@ import { formatCodes, formatCodesJson, packCodes } from "../codes/index.ts";
 import type { ResizeFilter } from "../image/index.ts";
 import { jsonOption, outputOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { addModelOptions, type ModelOptions, whole, withModel } from "./options.ts";
+import { addModelOptions, type ModelOptions, withModel } from "./options.ts";
 import { expectOutput, toStdout, withOutput } from "./output.ts";
+import { whole } from "./parsers.ts";
 import { findPictures, preparedBatches } from "./picture-inputs.ts";
 import { plural, Report } from "./report.ts";
 

@@ -25,10 +25,10 @@ import {
   triedChain,
 } from "../training/index.ts";
 import { chainEvaluation } from "./chain-evaluation.ts";
-import { deviceOption, jsonOption, quietOption, withExamples } from "./command.ts";
+import { deviceOption, jsonOption, quietOption, threadsOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { real, whole } from "./options.ts";
 import { planOwn } from "./own-plan.ts";
+import { real, whole } from "./parsers.ts";
 import { duration } from "./progress.ts";
 import { Report } from "./report.ts";
 import { type Drawings, Problems, trainingSources } from "./training-sources.ts";
@@ -81,7 +81,7 @@ export function trainCommand(drawings?: Drawings): Command {
       "see, see-and-draw, instruct: what the first recipe begins with, in place of the stage it continues",
     )
     .addOption(deviceOption())
-    .option("--threads <n>", "threads of one operation, 0 for as many as cores", whole(0), 0)
+    .addOption(threadsOption())
     .addOption(jsonOption('{"step": 50, "loss": 2.31, ...}'))
     .addOption(quietOption());
   return withExamples(

@@ -5,9 +5,8 @@ import { writeFileAtomic } from "../io/files.ts";
 import { reportPage } from "../report/page.ts";
 import { readRun } from "../report/read-run.ts";
 import { watchRun } from "../report/watch.ts";
-import { withExamples } from "./command.ts";
+import { portOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { whole } from "./options.ts";
 import { writeStdout } from "./output.ts";
 import { expectFilePlace } from "./places.ts";
 import { Report } from "./report.ts";
@@ -25,7 +24,7 @@ export function reportCommand(): Command {
     .argument("<run>", "the run folder")
     .option("-o, --output <file>", "the HTML file to write (default: report.html in the run folder)")
     .option("--watch", "serve the page on this machine and follow the run until Ctrl-C")
-    .option("--port <n>", "port of --watch, 0 for any that is free", whole(0, 65535), 8333);
+    .addOption(portOption(8333));
   return withExamples(command, [
     ["seedling report runs/mini", "writes runs/mini/report.html"],
     ["seedling report runs/mini --watch", "http://127.0.0.1:8333/, while the run goes on"],

@@ -1,0 +1,24 @@
+/** Values of options, as commander parses them. */
+import { InvalidArgumentError } from "commander";
+import { CODES_PER_IMAGE } from "../codes/index.ts";
+
+/** Parser of a whole number from `min`. */
+export function whole(min: number, max = 2 ** 32 - 1): (text: string) => number {
+  return (text) => {
+    const n = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+    if (n >= min && n <= max) return n;
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+  };
+}
+
+/** Parser of "4,8,16". */
+export function keepList(text: string): number[] {
+  return [...new Set(text.split(",").map((part) => whole(1, CODES_PER_IMAGE)(part.trim())))];
+}
+
+/** Parser of any number. */
+export function real(text: string): number {
+  const x = text.trim() === "" ? Number.NaN : Number(text);
+  if (Number.isFinite(x)) return x;
+  throw new InvalidArgumentError("Expected a number.");
+}
