@@ -169,7 +169,7 @@ describe("train and assemble", () => {
         expect((await stat(join(root, "run", stage, "weights.safetensors"))).size).toBeGreaterThan(100);
 
       const made = await seedling("assemble", "model", "--run", "run");
-      expect({ ...made, stdout: made.stdout.toString() }).toEqual({ code: 0, stdout: "model\n", stderr: "" });
+      expect({ ...made, stdout: made.stdout.toString() }).toEqual({ code: 0, stdout: "", stderr: "wrote model\n" });
       const codes = await seedling("tokenize", "photos/1.png", "--model", "model", "--threads", "1", "--json");
       expect(codes.code, codes.stderr).toBe(0);
       expect((JSON.parse(codes.stdout.toString()) as { codes: number[] }).codes).toHaveLength(32);
@@ -178,8 +178,8 @@ describe("train and assemble", () => {
       const apart = await seedling("disassemble", "model", "--run", "apart");
       expect({ ...apart, stdout: apart.stdout.toString() }).toEqual({
         code: 0,
-        stdout: "apart: clip, causal-qformer, codebook, vae, diffusion\n",
-        stderr: "",
+        stdout: "",
+        stderr: "wrote stages clip, causal-qformer, codebook, vae, diffusion to apart\n",
       });
       const again = await seedling("assemble", "model-again", "--run", "apart");
       expect(again.code, again.stderr).toBe(0);
