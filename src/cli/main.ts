@@ -29,7 +29,7 @@ function explain(error: unknown, debug: boolean): number {
 }
 
 function print(message: string): void {
-  process.stderr.write(`${problemLine(message, statusLine)}\n`);
+  statusLine.print(problemLine(message, statusLine));
 }
 
 quietPipes();

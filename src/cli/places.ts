@@ -1,7 +1,7 @@
 /** Whether results can be written where they are to go, asked before the work. */
 import { constants } from "node:fs";
-import { access, realpath, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { access, open, realpath, rm, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { placeError } from "../io/files.ts";
 
 /**
@@ -32,7 +32,10 @@ export async function expectFolderPlace(path: string): Promise<void> {
 
 async function expectWritableFolder(path: string): Promise<void> {
   if (!(await stat(path)).isDirectory()) throw Object.assign(new Error("is a file"), { code: "EEXIST" });
-  await access(path, constants.W_OK);
+  // What the system says of a folder is not always what it does, so a file is made there and removed.
+  const probe = join(path, `.seedling-${process.pid}-${Date.now()}.tmp`);
+  await (await open(probe, "wx")).close();
+  await rm(probe);
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): undefined {

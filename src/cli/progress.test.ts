@@ -111,6 +111,17 @@ test("another piece of work has a rate of its own", () => {
   expect(screen.take()).toContain("1/4  20 s each  1 min 0 s left");
 });
 
+test("a part of a few pictures is told, of many it is not", () => {
+  const { screen, progress } = progressOn({ columns: 100 });
+  for (const [done, shown] of [
+    [0.44, "  0.4/2"],
+    [12.4, "  12/20"],
+  ] as const) {
+    progress.show(`painting ${done}`, { done, total: done < 1 ? 2 : 20 });
+    expect(screen.take()).toContain(shown);
+  }
+});
+
 test("durations", () => {
   expect([59.4, 60, 125, 3600, 12_000].map(duration)).toEqual([
     "59 s",

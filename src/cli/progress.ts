@@ -120,13 +120,18 @@ function measures(amount: Amount | undefined, { seconds, rate, left }: Pace): st
   if (!amount) return seconds < 1 ? [] : [duration(seconds)];
   const { done, total, unit = "" } = amount;
   const bytes = unit === "bytes";
-  const number = (x: number): string => (bytes ? formatBytes(Math.round(x)) : String(Math.floor(x)));
+  const number = (x: number): string => (bytes ? formatBytes(Math.round(x)) : formatDone(x));
   const count = total === undefined ? number(done) : `${number(done)}/${number(total)}`;
   return [
     bytes || unit === "" ? count : `${count} ${unit}`,
     ...(rate > 0 ? [bytes ? `${formatBytes(Math.round(rate))}/s` : formatRate(rate)] : []),
     ...(left === undefined ? [] : [`${duration(left)} left`]),
   ];
+}
+
+/** "12"; a part of a few things is told too: "0.4" of a picture. */
+function formatDone(done: number): string {
+  return Number.isInteger(done) || done >= 10 ? String(Math.floor(done)) : done.toFixed(1);
 }
 
 /** "12.3/s", "245/s"; what is slower than one a second is told by how long one takes: "8.4 s each". */

@@ -30,7 +30,7 @@ test("quiet: problems only", () => {
   report.wrote("a.png", 10);
   expect(screen.take()).toBe("");
   report.problem(new InputError("a.png: damaged."));
-  expect(screen.take()).toBe("seedling: a.png: damaged.\n");
+  expect(screen.take()).toBe("\r\x1b[Kseedling: a.png: damaged.\n");
 });
 
 test("the result line; with --json the files are named on standard output", () => {
@@ -38,9 +38,9 @@ test("the result line; with --json the files are named on standard output", () =
   report.progress("painting", 1, 10);
   screen.take();
   report.wrote("painted", 12_000, plural(6, "picture"));
-  expect(screen.take()).toBe("\r\x1b[Kwrote 6 pictures to painted (12.0 kB)\n");
+  expect(screen.take()).toBe("\r\x1b[K\r\x1b[Kwrote 6 pictures to painted (12.0 kB)\n");
   report.wrote("sheet.png");
-  expect(screen.take()).toBe("wrote sheet.png\n");
+  expect(screen.take()).toBe("\r\x1b[Kwrote sheet.png\n");
   const json = reportOn(true, { json: true });
   json.report.wrote("sheet.png", 10);
   expect(json.screen.take()).toBe("");

@@ -45,10 +45,10 @@ export class StatusLine {
     this.#drawn = false;
   }
 
-  /** A line of its own, which stays. */
+  /** A line of its own, which stays. On a terminal it begins at the left, whatever another process left there. */
   print(text: string): void {
-    this.clear();
-    this.screen.write(`${text}\n`);
+    this.screen.write(`${this.live ? "\r\x1b[K" : ""}${text}\n`);
+    this.#drawn = false;
   }
 
   /** Removes the line for good: what follows is the last word of the command. */

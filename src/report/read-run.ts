@@ -1,7 +1,7 @@
 /** What a run folder holds, read for a report while the run may still be writing: logs, recipes, sheets, training.json. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { InputError, SetupError } from "../base/errors.ts";
+import { InputError } from "../base/errors.ts";
 import { readFileBounded } from "../io/files.ts";
 
 /** Points of one quantity over the steps of a stage; the steps of later phases follow those of earlier ones. */
@@ -45,10 +45,10 @@ const [MAX_LOG, MAX_JSON, MAX_DEPTH] = [256e6, 4e6, 3];
 /** Keys of a log line that are no curve. */
 const BOOKKEEPING = new Set(["step", "steps", "elapsedSeconds", "leftSeconds", "phase", "phases"]);
 
-/** @throws SetupError if there is no such folder; InputError if nothing in it was ever trained. */
+/** @throws InputError if there is no such folder, or nothing in it was ever trained. */
 export async function readRun(folder: string): Promise<RunReport> {
   const found = await stat(folder).catch(() => undefined);
-  if (!found?.isDirectory()) throw new SetupError(`${folder}: expected a run folder, found none. Check the path.`);
+  if (!found?.isDirectory()) throw new InputError(`${folder}: expected a run folder, found none. Check the path.`);
   const logs = await findLogs(folder, "", 0);
   if (logs.length === 0)
     throw new InputError(`${folder}: expected a run folder with ${LOG} in it, found none. Train a stage first.`);
