@@ -5,7 +5,7 @@ import type { Command, Option } from "commander";
 import { describe, expect, test } from "vitest";
 import { program, walk } from "./program.ts";
 
-const root = program();
+const root = await program();
 const commands = [...walk(root)].filter((command) => command !== root);
 const leaves = commands.filter(({ commands }) => commands.length === 0);
 

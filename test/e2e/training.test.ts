@@ -238,7 +238,7 @@ describe("train and assemble", () => {
       await ends(4, /tokenizer of stage clip, found none\. Run/, "train", recipe("diffusion"), ...on("good"));
       await ends(
         2,
-        /^seedling: --adapter: expected a recipe of see, .* got clip\./,
+        /^seedling: --adapter: expected a recipe that tunes a language model first, got clip\./,
         "train",
         recipe("clip"),
         "--adapter",
