@@ -9,11 +9,11 @@ import { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { readFileBounded } from "../io/files.ts";
 import {
   type DrawingNote,
+  decoderHashes,
   differentPixels,
   drawingPng,
   expectCodes,
-  expectSamePainter,
-  painterHashes,
+  expectSameDecoder,
   readDrawingNote,
 } from "../language/index.ts";
 import { guidanceOption, jsonOption, stepsOption, withExamples } from "./command.ts";
@@ -127,7 +127,7 @@ async function again(words: string[], options: Options, from: string): Promise<v
   const before = await decodeImage(bytes, from);
   await interruptible(async (signal) => {
     const { folder, load } = await findModel(options);
-    expectSamePainter(note, await painterHashes(folder), device, from);
+    expectSameDecoder(note, await decoderHashes(folder), device, from);
     const onProgress = (what: string): void => report.doing(what);
     const opened = await SeedTokenizer.fromPretrained(folder, { ...load, onProgress });
     await closing(opened, async (tokenizer) => {
@@ -139,7 +139,7 @@ async function again(words: string[], options: Options, from: string): Promise<v
       const different = differentPixels(image!, before);
       if (different > 0)
         throw new InputError(
-          `${from}: painted again${file ? ` as ${file}` : ""}, but ${different} pixels differ: another machine, or an edited file. It was painted by seedling ${note.version}, this is ${VERSION}.`,
+          `${from}: decoded again${file ? ` as ${file}` : ""}, but ${different} pixels differ: another machine, or an edited file. It was drawn by seedling ${note.version}, this is ${VERSION}.`,
         );
       report.clear();
       report.note(`wrote ${file ?? "the picture"}: the same as ${from}, pixel for pixel`);

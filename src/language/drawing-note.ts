@@ -101,7 +101,7 @@ export function readDrawingNote(bytes: Uint8Array, where: string): DrawingNote {
  * Only the model that decoded a picture can decode it again bit for bit.
  * @throws InputError naming every file that differs, or the device
  */
-export function expectSamePainter(
+export function expectSameDecoder(
   note: DrawingNote,
   painter: Readonly<Record<string, string>>,
   device: Device,
@@ -112,15 +112,15 @@ export function expectSamePainter(
   const differ = names.filter((name) => models.painter[name] !== painter[name]);
   if (painting.device !== device) {
     throw new InputError(
-      `${where}: expected device ${painting.device}, on which it was painted, got ${device}. Name that device.`,
+      `${where}: expected device ${painting.device}, on which it was drawn, got ${device}. Set device to that one.`,
     );
   }
   if (differ.length === 0) return;
   const rows = differ
     .slice(0, 3)
-    .map((name) => `${name.slice(0, 40)} was ${hashOr(models.painter[name])}, here ${hashOr(painter[name])}`);
+    .map((name) => `${name.slice(0, 60)} was ${hashOr(models.painter[name])}, here ${hashOr(painter[name])}`);
   const more = differ.length > 3 ? `; and ${differ.length - 3} more` : "";
-  throw new InputError(`${where}: painted by another model: ${rows.join("; ")}${more}. Open that model.`);
+  throw new InputError(`${where}: drawn by another model: ${rows.join("; ")}${more}. Set model to that one.`);
 }
 
 function hashOr(hash: string | undefined): string {

@@ -7,10 +7,10 @@ export {
   differentPixels,
   drawingPng,
   expectCodes,
-  expectSamePainter,
+  expectSameDecoder,
   readDrawingNote,
 } from "./drawing-note.ts";
-export { painterHashes } from "./lm-folders.ts";
+export { decoderHashes } from "./lm-folders.ts";
 export type {
   BatchReplyOptions,
   ChatEvent,

@@ -56,8 +56,8 @@ async function expectThere(path: string, what: string, fix: string): Promise<voi
   throw new InputError(`${path}: expected ${what}, found none. ${fix}`);
 }
 
-/** Files of a model folder -> hash of each: everything that a painted picture depends on besides codes and settings. */
-export async function painterHashes(model: string): Promise<Record<string, string>> {
+/** Hashes of the files that a decoded picture depends on, besides codes and settings. */
+export async function decoderHashes(model: string): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
   for (const name of await modelFiles(model)) hashes[name] = await fileHash(join(model, name));
   return hashes;
@@ -71,7 +71,7 @@ export interface ModelHashes {
 
 export async function modelHashes({ model, lm, adapter }: LmFolders): Promise<ModelHashes> {
   return {
-    painter: await painterHashes(model),
+    painter: await decoderHashes(model),
     lm: await baseHash(lm),
     adapter: await fileHash(join(adapter, "adapter_model.safetensors")),
   };

@@ -8,8 +8,8 @@ import { TINY_CODES, writeTinyModel } from "../../test/tiny-model.ts";
 import { dot } from "../base/vectors.ts";
 import { readPeftFolder, writePeftFolder } from "../weights/index.ts";
 import { DESCRIBING_PENALTY } from "./describe.ts";
-import { differentPixels, expectSamePainter, readDrawingNote } from "./drawing-note.ts";
-import { painterHashes } from "./lm-folders.ts";
+import { differentPixels, expectSameDecoder, readDrawingNote } from "./drawing-note.ts";
+import { decoderHashes } from "./lm-folders.ts";
 import type { ChatEvent, Turn } from "./options.ts";
 import { SeedLanguageModel } from "./seed-language-model.ts";
 
@@ -236,12 +236,12 @@ describe("drawing", () => {
       sampling: { topK: 5, topP: 0.5 },
       painting: { steps: 2 },
     });
-    const painter = await painterHashes(folder);
-    expect(() => expectSamePainter(read, painter, "cpu", "out.png")).not.toThrow();
-    expect(() => expectSamePainter(read, { ...painter, "vae/config.json": "0".repeat(16) }, "cpu", "out.png")).toThrow(
-      `out.png: painted by another model: vae/config.json was ${painter["vae/config.json"]}, here 0000000000000000. Open that model.`,
+    const painter = await decoderHashes(folder);
+    expect(() => expectSameDecoder(read, painter, "cpu", "out.png")).not.toThrow();
+    expect(() => expectSameDecoder(read, { ...painter, "vae/config.json": "0".repeat(16) }, "cpu", "out.png")).toThrow(
+      `out.png: drawn by another model: vae/config.json was ${painter["vae/config.json"]}, here 0000000000000000. Set model to that one.`,
     );
-    expect(() => expectSamePainter(read, painter, "webgpu", "out.png")).toThrow("expected device cpu");
+    expect(() => expectSameDecoder(read, painter, "webgpu", "out.png")).toThrow("expected device cpu");
     const [again] = await model.tokenizer.decode([read.codes], { seed: read.seed, steps: 2, batch: 1 });
     expect(differentPixels(again!, drawing!.image)).toBe(0);
     expect(differentPixels(again!, picture)).toBe(48 * 32);

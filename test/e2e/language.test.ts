@@ -336,7 +336,7 @@ describe(
       [
         "another device",
         (note) => ({ ...note, painting: { device: "webgpu", steps: 1, guidanceScale: null } }),
-        "bad.png: expected device webgpu, on which it was painted, got cpu.",
+        "bad.png: expected device webgpu, on which it was drawn, got cpu.",
       ],
     ])("with %s: one line, nothing written", async (_, change, says) => {
       const { code, stderr } = await withNote("bad.png", change);
@@ -352,7 +352,7 @@ describe(
       await withNote("copy.png", (note) => note);
       const { code, stderr } = await seedling(["draw", "--from", "copy.png", "-o", "x.png", "--model", other]);
       expect(stderr).toMatch(
-        /^seedling: copy\.png: painted by another model: model\.safetensors was [0-9a-f]{16}, here [0-9a-f]{16}; unet\/model\.safetensors was .*Open that model\.\n$/,
+        /^seedling: copy\.png: drawn by another model: model\.safetensors was [0-9a-f]{16}, here [0-9a-f]{16}; conditioner\/diffusion_pytorch_model\.safetensors was .*Set --model to that one\.\n$/,
       );
       expect(code).toBe(3);
       expect(names()).not.toContain("x.png");
@@ -367,7 +367,7 @@ describe(
       image.data[0]! ^= 128;
       await writeFile(join(root, "edited.png"), await encodePng(image, { seedling: text }));
       const { code, stderr } = await seedling(["draw", "--from", "edited.png", "-o", "whole.png"]);
-      expect(stderr).toMatch(/^seedling: edited\.png: painted again as whole\.png, but 1 pixels differ: /);
+      expect(stderr).toMatch(/^seedling: edited\.png: decoded again as whole\.png, but 1 pixels differ: /);
       expect(code).toBe(3);
       expect(names()).toContain("whole.png");
     });
