@@ -16,7 +16,7 @@ export class SeedlingError extends Error {
   }
 }
 
-/** The caller asked for something that makes no sense (unknown option, wrong recipe key). */
+/** The caller asked for something that makes no sense: an unknown option, a wrong recipe key. */
 export class UsageError extends SeedlingError {
   constructor(message: string, options?: ErrorOptions) {
     super(message, 2, options);

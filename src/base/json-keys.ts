@@ -1,11 +1,11 @@
 /**
- * JSON read with suspicion. `JSON.parse` keeps the last of two equal keys without a word, and builds whatever a hostile
- * text asks for; files that name a tensor twice must be refused, and large headers are taken apart member by member.
+ * Strict JSON. `JSON.parse` silently keeps the last of two equal keys and builds whatever a hostile text asks for; here a
+ * file that names a tensor twice is refused, and large headers are parsed member by member.
  */
 
 import { quote } from "./one-line.ts";
 
-/** The first key that stands twice in one object of `json`, which must be valid JSON. */
+/** The first key that occurs twice in one object of `json`, which must be valid JSON. */
 export function duplicateKey(json: string): string | undefined {
   const objects: (Set<string> | undefined)[] = []; // one per open bracket; undefined for an array
   for (let i = 0; i < json.length; i++) {
@@ -28,7 +28,7 @@ export function duplicateKey(json: string): string | undefined {
 
 /**
  * The members of a JSON object as [key, text of the value], without building the object. The values are not checked.
- * @throws Error if the text is no object or a key stands twice.
+ * @throws Error if the text is not an object or a key occurs twice.
  */
 export function* members(json: string): Generator<[key: string, value: string]> {
   const keys = new Set<string>();
@@ -40,7 +40,7 @@ export function* members(json: string): Generator<[key: string, value: string]> 
     if (json[at] !== '"') throw new Error(`expected a name at character ${at}`);
     const keyEnd = stringEnd(json, at);
     const key = JSON.parse(json.slice(at, keyEnd)) as string;
-    if (keys.has(key)) throw new Error(`the key ${quote(key)} stands there twice`);
+    if (keys.has(key)) throw new Error(`duplicate key ${quote(key)}`);
     keys.add(key);
     at = skipSpace(json, keyEnd);
     if (json[at] !== ":") throw new Error(`expected ":" at character ${at}`);
@@ -50,7 +50,7 @@ export function* members(json: string): Generator<[key: string, value: string]> 
     closed = json[end] === "}";
     at = closed ? end : skipSpace(json, end + 1);
   }
-  if (skipSpace(json, at + 1) < json.length) throw new Error("something follows the object");
+  if (skipSpace(json, at + 1) < json.length) throw new Error("text after the object");
 }
 
 /** Behind the closing quote of the string that opens at `start`; the length of the text if it never closes. */

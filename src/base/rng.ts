@@ -57,7 +57,7 @@ export class Rng {
     return Math.floor(this.next() * n);
   }
 
-  /** Standard normal (Box & Muller 1958; the second value is thrown away so that the state is these four words). */
+  /** Standard normal (Box & Muller 1958; the second value is discarded, so that the state is these four words). */
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.next()));
     return radius * Math.cos(2 * Math.PI * this.next());
@@ -79,7 +79,7 @@ function rotate(x: number, k: number): number {
   return (x << k) | (x >>> (32 - k));
 }
 
-/** 0..count-1 in an order of the generator's choice (Fisher & Yates). */
+/** 0..count-1 in random order (Fisher & Yates). */
 export function permutation(count: number, rng: Rng): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   for (let i = count - 1; i > 0; i--) {

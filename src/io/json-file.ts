@@ -1,4 +1,4 @@
-/** Small JSON files (config.json and its kin): bounded, strict, and every complaint on one line. */
+/** Small JSON files such as config.json: bounded, strict, one-line errors. */
 
 import { InputError } from "../base/errors.ts";
 import { duplicateKey } from "../base/json-keys.ts";
@@ -23,7 +23,7 @@ export function parseJson(bytes: Uint8Array, where: string): unknown {
     const value: unknown = JSON.parse(text);
     const twice = duplicateKey(text);
     if (twice === undefined) return value;
-    problem = `the key ${quote(twice)} stands there twice`;
+    problem = `duplicate key ${quote(twice)}`;
   } catch (error) {
     problem = reason(error);
   }

@@ -1,8 +1,8 @@
 /**
- * Training on a GPU: parameters, moments, averages and sums of gradients stay there from step to step. What crosses
- * are batches, the loss, and the norm of the gradient.
+ * Training on a GPU: parameters, moments, averages and sums of gradients stay there from step to step. Only
+ * batches, the loss and the norm of the gradient cross.
  *
- * A tensor on the GPU is given free by `dispose`, never by the garbage collector, so each one here has one owner: the
+ * A tensor on the GPU is freed by `dispose`, never by the garbage collector, so each one here has one owner: the
  * state. One that was just written lies in our memory until the next step has used it.
  */
 import type { InferenceSession, Tensor } from "onnxruntime-common";

@@ -21,7 +21,7 @@ export interface SessionSpec {
   readonly profile?: string;
 }
 
-/** `model` answers loss, metrics and gradients. */
+/** `model` outputs the loss, metrics and gradients. */
 export interface TrainSpec extends SessionSpec {
   readonly slots: readonly Slot[];
   readonly optimizer: AdamW;
@@ -29,7 +29,7 @@ export interface TrainSpec extends SessionSpec {
   readonly accumulate: number;
   /** Initial values in the order of `slots`. */
   readonly initial: readonly Float32Array[];
-  /** The optimizer as a model, for a device that keeps the state to itself. */
+  /** The optimizer as a model, for a device that holds the state. */
   readonly update?: Uint8Array;
 }
 

@@ -22,7 +22,7 @@ export interface RuntimeOptions {
 }
 
 export interface TrainOptions {
-  /** f32 [], what is made small. */
+  /** f32 [], what is minimized. */
   readonly loss: Tensor;
   /** Other outputs to report. */
   readonly metrics?: Readonly<Record<string, Tensor>>;

@@ -89,12 +89,12 @@ describe("GGUF files", () => {
     [
       "a key twice",
       () => file([join8([text("a"), u32(4), u32(1)]), join8([text("a"), u32(4), u32(1)])]),
-      'the key "a" stands there twice',
+      'duplicate key "a"',
     ],
     [
       "a tensor twice",
       () => join8([file([], [tensor("t", [1], 0), tensor("t", [1], 0)]), new Uint8Array(64)]),
-      'the tensor "t" stands there twice',
+      'duplicate tensor "t"',
     ],
     [
       "an unknown format",

@@ -102,7 +102,7 @@ function parseHeader(window: Uint8Array, { path, size }: ByteSource): Header {
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < pairs; i++) {
     const key = r.text();
-    if (metadata.has(key)) throw damaged(path, `the key ${quote(key)} stands there twice`);
+    if (metadata.has(key)) throw damaged(path, `duplicate key ${quote(key)}`);
     metadata.set(key, r.value(r.u32(), 0));
   }
   const alignment = metadata.get("general.alignment") ?? 32;
@@ -113,7 +113,7 @@ function parseHeader(window: Uint8Array, { path, size }: ByteSource): Header {
   const tensors = new Map<string, GgufTensor>();
   const formats = new Map<string, number>();
   for (const { name, shape, type, offset } of entries) {
-    if (tensors.has(name)) throw damaged(path, `the tensor ${quote(name)} stands there twice`);
+    if (tensors.has(name)) throw damaged(path, `duplicate tensor ${quote(name)}`);
     const format = GGUF_FORMATS.get(type);
     if (!format) {
       const known = [...GGUF_FORMATS.values()].map((f) => f.name).join(", ");

@@ -82,7 +82,7 @@ describe("config.json", () => {
     ['{"width": 0}', "width: Too small: expected number to be >=1."],
     ['{"width": 1, "wdith": 2}', 'unknown key "wdith".'],
     ['{"width": 1, "a\\nb": 2}', 'unknown key "a\\nb".'],
-    ['{"width": 1, "width": 2}', 'expected JSON (the key "width" stands there twice). Correct or copy the file again.'],
+    ['{"width": 1, "width": 2}', 'expected JSON (duplicate key "width"). Correct or copy the file again.'],
     ["{", "expected JSON ("],
     ["[1]", "Invalid input: expected object, received array."],
     ["{}", "width: Invalid input: expected number, received undefined."],
@@ -131,7 +131,7 @@ describe("config.json", () => {
         const text = JSON.stringify(value);
         expect(parseJson(Buffer.from(text), "x")).toEqual(JSON.parse(text));
         const nested = `[${text}, {"k": ${text}, "q\\"": 1, "\\u006b": 2}]`;
-        expect(() => parseJson(Buffer.from(nested), "x")).toThrow('the key "k" stands there twice');
+        expect(() => parseJson(Buffer.from(nested), "x")).toThrow('duplicate key "k"');
       }),
     );
   });
@@ -169,7 +169,7 @@ describe("shards", () => {
     ["no map", "{}", "damaged index (expected a weight_map, found none). Copy the file again."],
     ["a list", "[]", "damaged index (expected an object)."],
     ["a number for a shard", '{"weight_map":{"a":1}}', 'damaged index (weight_map, "a": expected a file name).'],
-    ["a tensor twice", '{"weight_map":{"a":"s.safetensors","a":"s.safetensors"}}', 'the key "a" stands there twice'],
+    ["a tensor twice", '{"weight_map":{"a":"s.safetensors","a":"s.safetensors"}}', 'duplicate key "a"'],
     ["a name of two lines", '{"weight_map":{"a":"s\\n.safetensors"}}', 'same folder, got "s\\n.safetensors".'],
     ["a name with a NUL", '{"weight_map":{"a":"s\\u0000.safetensors"}}', 'same folder, got "s\\u0000.safetensors".'],
     ["nonsense beside the map", '{"x":nonsense,"weight_map":{}}', "damaged index ("],

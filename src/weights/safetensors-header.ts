@@ -95,7 +95,7 @@ function* parseMembers(json: Uint8Array, where: string): Generator<[name: string
       }
       const parsed: unknown = JSON.parse(value);
       const twice = duplicateKey(value);
-      if (twice !== undefined) throw new Error(`the key ${quote(twice)} stands there twice`);
+      if (twice !== undefined) throw new Error(`duplicate key ${quote(twice)}`);
       yield [name, parsed];
     }
   } catch (error) {

@@ -88,11 +88,11 @@ describe("refusals, one line each", () => {
     ],
     ["not an object", handmade("[]"), "x: damaged header (expected an object)."],
     ["not UTF-8", Buffer.concat([handmade("", 0, 1n), Buffer.of(0xff)]), "x: damaged header ("],
-    ["a key twice", handmade(`{${a},${a}}`, 4), 'x: damaged header (the key "a" stands there twice).'],
+    ["a key twice", handmade(`{${a},${a}}`, 4), 'x: damaged header (duplicate key "a").'],
     [
       "a key twice inside",
       handmade(`{"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}}`),
-      '"dtype" stands',
+      'duplicate key "dtype"',
     ],
     ["unknown dtype", handmade(`{"a":${entry("Q7", [4], [0, 4])}}`, 4), '"a": unknown dtype "Q7".'],
     ["inherited dtype", handmade(`{"a":${entry("toString", [4], [0, 4])}}`, 4), 'unknown dtype "toString"'],
@@ -172,7 +172,7 @@ describe("headers of many megabytes", () => {
     ],
     ["a bomb of brackets", `{"a":${"[".repeat(1e6)}`, "__metadata__: expected an object of strings"],
     ["a list", "[]", "__metadata__: expected an object of strings"],
-    ["a note twice", '{"a":"","a":""}', 'the key "a" stands there twice'],
+    ["a note twice", '{"a":"","a":""}', 'duplicate key "a"'],
   ])("__metadata__: %s", async (_, notes, message) => {
     expect((await refusal(`{"__metadata__":${notes}}`)).message).toContain(message);
   });

@@ -380,7 +380,7 @@ describe("refusals", () => {
     ["an unknown method", [{ ...record, method: 12 }], "packed by method 12"],
     ["traversal", [record, { name: "../evil", data: six }], 'entry "../evil": the name leaves the archive'],
     ["an absolute name", [record, { name: "/etc/x", data: six }], "the name leaves the archive"],
-    ["a name twice", [record, record], "stands there twice"],
+    ["a name twice", [record, record], "duplicate zip entry"],
     ["a stored size that lies", [{ ...record, size: 4_000_000_000 }], "claims 4000000000 bytes, holds 24"],
     ["bytes beyond the archive", [{ ...record, size: 5000, packedSize: 5000 }], "lies beyond the end of the archive"],
     ["entries that overlap", [{ ...record, offset: 0 }], "damaged zip, entry"],

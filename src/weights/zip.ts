@@ -149,7 +149,7 @@ function parseDirectory({ bytes, offset: directoryOffset, count }: Directory, so
   const entries = new Map<string, ZipEntry>();
   for (const [i, entry] of found.entries()) {
     if (entries.has(entry.name)) {
-      throw new CheckpointError(`${source.path}: zip entry ${quote(entry.name)} stands there twice.`);
+      throw new CheckpointError(`${source.path}: duplicate zip entry ${quote(entry.name)}.`);
     }
     entries.set(entry.name, { ...entry, limit: found[i + 1]?.headerOffset ?? directoryOffset });
   }

@@ -1,4 +1,4 @@
-/** One file of the Hub -> the disk: goes on where it was cut off, and counts only if its hash is right. */
+/** Downloads one file of the Hub: resumes where it was cut off, and keeps the file only if its hash is right. */
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
@@ -14,11 +14,11 @@ export interface RemoteFile {
   readonly token: string | undefined;
 }
 
-/** A connection that is cut is taken up again this many times, if anything came. */
+/** A connection that is cut is resumed this many times, provided that some bytes arrived. */
 const RETRIES = 4;
 
 /**
- * Downloads to `path`. What has come so far is kept in `path`.incomplete, so that the next call goes on from there.
+ * Downloads to `path`. Bytes received so far are kept in `path`.incomplete, from which the next call resumes.
  * @throws HubApiError if the server refuses, SetupError if the connection fails, InputError if the hash is wrong.
  */
 export async function fetchFile(
@@ -48,7 +48,7 @@ export async function fetchFile(
   });
 }
 
-/** The network failed, not the disk and not the server's will. */
+/** The network failed, rather than the disk or the server. */
 class Interrupted extends Error {}
 
 /** One line for a server that cannot be reached or hangs up. */

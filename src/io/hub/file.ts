@@ -5,7 +5,7 @@ import { dirname, join } from "../paths.ts";
 import * as urlPaths from "../url-paths.ts";
 import { type DownloadOptions, downloadModel, isModelId } from "./model.ts";
 
-/** What a command reads: other files are not downloaded in the first place. */
+/** What a command reads; files of other kinds are not downloaded. */
 export type HubFileKind = "checkpoint" | "gguf";
 const ENDINGS: Readonly<Record<HubFileKind, RegExp>> = {
   checkpoint: /\.(safetensors|pt|pth|bin)$/,
@@ -17,7 +17,7 @@ export interface FileOptions extends Omit<DownloadOptions, "wanted"> {
   readonly kind?: HubFileKind;
 }
 
-/** "owner/name/file.pt", or "owner/name@revision/folder/file.pt"; undefined for what is no such name. */
+/** "owner/name/file.pt", or "owner/name@revision/folder/file.pt"; undefined if `text` is not such a name. */
 export function parseHubFile(
   text: string,
   kind: HubFileKind = "checkpoint",

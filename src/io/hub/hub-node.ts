@@ -1,4 +1,4 @@
-/** A model of the Hugging Face Hub -> a folder on this disk. Everything is looked up in the cache first. */
+/** Downloads a model of the Hugging Face Hub to the shared cache, unless it is there already. */
 import { HUB_URL, HubApiError, type ListFileEntry, listFiles, modelInfo } from "@huggingface/hub";
 import { InputError, type SeedlingError, SetupError } from "../../base/errors.ts";
 import { quote, reason } from "../../base/one-line.ts";
@@ -7,7 +7,7 @@ import { fetchFile, unreachable } from "./fetch-file-node.ts";
 import type { Hub, ModelName } from "./hub.ts";
 import type { DownloadOptions } from "./model.ts";
 
-/** What a model folder is made of; pictures, papers and pickles stay where they are. */
+/** The files of a model folder; pictures, papers and pickles are not downloaded. */
 const allWeights = (paths: readonly string[]): string[] => paths.filter((path) => /\.(json|safetensors)$/.test(path));
 
 export const hub: Hub = { download };
@@ -24,7 +24,7 @@ async function download(model: ModelName, options: DownloadOptions): Promise<str
     return await fetchModel(model, endpoint(), cache, options);
   } catch (error) {
     options.signal?.throwIfAborted();
-    // What is here is better than nothing when the network is not.
+    // Without a network, a cached model may be used even if it is not the latest.
     if (cached && error instanceof SetupError && error.cause instanceof TypeError) return cached;
     throw error;
   }
@@ -81,7 +81,7 @@ async function fetchModel(
   return cache.link(revision, commit, known);
 }
 
-/** A server's listing is not believed: paths and hashes become paths on this disk. */
+/** A server's listing is checked before use, as its paths and hashes become paths on this disk. */
 function checkEntry(file: ListFileEntry, commit: string, id: string): CachedFile {
   const { path, lfs, oid } = file;
   const [hash, size] = [lfs?.oid ?? oid ?? "", lfs?.size ?? file.size];
@@ -109,7 +109,7 @@ function isOn(value: string | undefined): boolean {
   return /^(1|on|yes|true)$/i.test(value ?? "");
 }
 
-/** The server's refusals as one line. */
+/** Errors of the server as one line. */
 function explain(error: unknown, id: string, { url, token }: Server): SeedlingError | Error {
   if (error instanceof HubApiError) {
     const { statusCode } = error;
