@@ -17,7 +17,8 @@ import { stepCost } from "./lib/step-cost.mjs";
 const { values: options } = parseArgs({ options: { case: { type: "string", multiple: true } } });
 const optimizer = { beta1: 0.9, beta2: 0.98, eps: 1e-8, clipNorm: 1, averageDecay: 0 };
 
-for (const name of options.case ?? Object.keys(SIZES)) {
+const names = /** @type {(keyof typeof SIZES)[]} */ (options.case ?? Object.keys(SIZES));
+for (const name of names) {
   const folder = await mkdtemp(join(tmpdir(), "step-cost-"));
   const p = new Params();
   const target = loss(name, p);

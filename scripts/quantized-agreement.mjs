@@ -14,7 +14,7 @@ const NOUNS = 48;
 /** The layers around the codebook and the heads, which `seedling quantize` leaves in floats, and the tower besides. */
 const WITH_TOWER =
   /^(visual_encoder|encode_task_layer|decode_task_layer|vision_proj|text_proj|image_down|distill_\w+_proj)\./;
-/** @type {Record<string, import("../dist/weights/quantized/quantize-folder.js").QuantizeOptions>} */
+/** @type {Record<string, import("../dist/image-tokenizer/quantize.js").QuantizeOptions>} */
 const VARIANTS = {
   "8 bits a row": { bits: 8 },
   "8 bits a row, the tower in floats": { bits: 8, keep: WITH_TOWER },

@@ -36,7 +36,7 @@ export const SIZES = {
 
 const EPS = 1e-6;
 
-/** Loss f32 [] of a case. @param {keyof typeof SIZES} name */
+/** Loss f32 [] of a case. @param {any} parts @param {keyof typeof SIZES} name @param {any} p */
 export function lossOf({ input, normal, block, crossEntropy, layerNorm, linear, mse, stage1Loss, unet }, name, p) {
   if (name === "transformer") {
     const { batch: B, tokens: T, patch, width: D, depth, heads, classes } = SIZES.transformer;
@@ -61,7 +61,7 @@ export function lossOf({ input, normal, block, crossEntropy, layerNorm, linear, 
   return stage1Loss(p, batch, { qformer, contrastiveWidth }).loss;
 }
 
-/** One batch, the same for the whole run. @param {keyof typeof SIZES} name */
+/** One batch, the same for the whole run. @param {any} parts @param {keyof typeof SIZES} name */
 export function batchOf({ Rng }, name) {
   const rng = new Rng(7);
   const floats = (...shape) => ({ shape, data: fill(new Float32Array(product(shape)), () => rng.normal()) });
