@@ -47,6 +47,11 @@ export class Rng {
     return result;
   }
 
+  /** One of the items, each as likely as the others. */
+  pick<T>(items: readonly T[]): T {
+    return items[this.int(items.length)] as T;
+  }
+
   /** Uniform in [0, 1). */
   next(): number {
     return this.bits() / 2 ** 32;

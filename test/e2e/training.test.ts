@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createSceneSource, loadAtlas, openDataset } from "../../src/data/index.ts";
 import { decodeImage, encodePng } from "../../src/image/index.ts";
+import type { LogLine, TrainingRecord } from "../../src/training/index.ts";
 import { childEnv, type Finished, finished, run } from "./run.ts";
 
 /** Processes that train start slowly on a busy machine. */
@@ -31,6 +32,12 @@ function seedling(...args: string[]): Promise<Finished> {
 function node(script: string, ...args: string[]) {
   return spawn(process.execPath, [here(script), ...args], { cwd: root, env: childEnv() });
 }
+
+/** Scenes of the committed sprites. */
+const source = loadAtlas(here("../fixtures/sprites.bin.br")).then((atlas) =>
+  createSceneSource(atlas, { split: "train", size: SIZE, questions: false }),
+);
+const pictureOf = ({ pixels }: { readonly pixels: Uint8Array }) => ({ width: SIZE, height: SIZE, data: pixels });
 
 const data = (...args: string[]): Promise<Finished> => finished(node("./data-child.mjs", ...args));
 
@@ -126,15 +133,13 @@ describe("data", () => {
 
 describe("train and assemble", () => {
   beforeAll(async () => {
-    const atlas = await loadAtlas(here("../fixtures/sprites.bin.br"));
-    const source = createSceneSource(atlas, { split: "train", size: SIZE, questions: false });
     await mkdir(join(root, "photos"));
     const put = (name: string, contents: Uint8Array | string): Promise<void> =>
       writeFile(join(root, "photos", name), contents);
     for (let i = 0; i < 16; i++) {
-      const { pixels, caption } = source.scene(i);
-      await put(`${i}.png`, await encodePng({ width: SIZE, height: SIZE, data: pixels }));
-      if (i > 0) await put(`${i}.txt`, caption);
+      const scene = (await source).scene(i);
+      await put(`${i}.png`, await encodePng(pictureOf(scene)));
+      if (i > 0) await put(`${i}.txt`, scene.caption);
     }
     await mkdir(join(root, "good"));
     for (const name of ["1.png", "1.txt"]) await copyFile(join(root, "photos", name), join(root, "good", name));
@@ -269,6 +274,77 @@ describe("train and assemble", () => {
       expect(full.code).toBe(4);
       expect(full.stderr).toMatch(/^seedling: crowded.clip.log\.jsonl: the disk is full; nothing was written\./m);
       expect(full.stderr).not.toContain("bug");
+    },
+    TIMEOUT,
+  );
+});
+
+describe("a chain", () => {
+  const train = (...args: string[]) => node("./train-child.mjs", here("../recipes/chain"), "--threads", "1", ...args);
+
+  test(
+    "goes from nothing to an evaluated model folder by one command, which run again trains nothing",
+    async () => {
+      const { code, stdout, stderr } = await finished(train("--run", "chain", "--json"));
+      const missed = "seedling: chain/model: missed tokenizer/codebook/usage: ";
+      expect({ code, last: stderr.trim().split("\n").at(-1) }).toEqual({
+        code: 1,
+        last: expect.stringContaining(missed),
+      });
+      expect(stderr).toMatch(/^clip, phase 2 of 2, 2 steps: With patch labels\.$/m);
+      expect(stderr).toMatch(/^reached clip\/recallMean: \S+, expected at least 0$/m);
+      const lines = stdout.toString().trim().split("\n");
+      for (const line of lines) expect(JSON.parse(line)).toEqual(expect.any(Object));
+      const model = join(root, "chain", "model");
+      expect(await readdir(model)).toEqual(
+        expect.arrayContaining(["lm", "lm-adapter", "training.json", "unet", "vae"]),
+      );
+      const record = JSON.parse(await readFile(join(model, "training.json"), "utf8")) as TrainingRecord;
+      expect(record.stages).toHaveLength(9);
+      expect(Object.keys(record.scores)).toContain("tokenizer");
+      await writeFile(join(root, "one.png"), await encodePng(pictureOf((await source).scene(1))));
+      const codes = await seedling("tokenize", "one.png", "--model", model, "--threads", "1");
+      expect(codes.code, codes.stderr).toBe(0);
+      expect(codes.stdout.toString()).toMatch(/^(\d+ ){31}\d+$/m);
+
+      const again = await finished(train("--run", "chain"));
+      expect({ code: again.code, stdout: again.stdout.toString() }).toEqual({ code: 1, stdout: "" });
+      expect(again.stderr.match(/^\S+ is finished$/gm)).toHaveLength(9);
+      expect(again.stderr).toContain(missed);
+      const changed = await finished(train("--run", "chain", "--steps", "1"));
+      expect(changed).toMatchObject({
+        code: 3,
+        stderr: expect.stringMatching(
+          /chain.clip.phase-1: expected a run with the same recipe, got one with another\./,
+        ),
+      });
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "SIGTERM saves first and says so then; the same command continues; two signals end it at once, without a crash",
+    async () => {
+      const stopped = train("--run", "stopped-chain", "--until", "clip", "--steps", "300");
+      stopped.stdout.once("data", () => stopped.kill("SIGTERM"));
+      const { code, stderr } = await finished(stopped);
+      expect(code, stderr).toBe(143);
+      const step = /^saved clip at step (\d+) of 300$/m.exec(stderr)![1]!;
+      expect(stderr).toMatch(/^run the same command again to continue$/m);
+      const phase = join(root, "stopped-chain", "clip", "phase-1");
+      expect(await readdir(phase)).toContain(`checkpoint-${step}`);
+      const twice = train("--run", "stopped-chain", "--until", "clip", "--steps", "300");
+      twice.stdout.once("data", () => {
+        twice.kill("SIGINT");
+        setTimeout(() => twice.kill("SIGINT"), 20);
+      });
+      const ended = await finished(twice);
+      expect([null, 130]).toContain(ended.code); // null: by the signal
+      expect(ended.stderr).not.toMatch(/terminate called|Aborted|core dumped|bug/);
+      const log = (await readFile(join(phase, "log.jsonl"), "utf8")).trim().split("\n");
+      const trained = log.map((line) => JSON.parse(line) as LogLine).filter(({ loss }) => loss !== undefined);
+      const steps = trained.map(({ step }) => step);
+      expect(steps).toEqual(steps.map((_, at) => at + 1)); // it continued
     },
     TIMEOUT,
   );

@@ -128,7 +128,25 @@ test(
 );
 
 test(
-  "a recipe goes on from the weights of another run of its stage, in a folder of its own",
+  "of few pictures as many features are cached as there are pictures",
+  async () => {
+    const few: Sources["pictures"] = async (...args) => {
+      const { train, validation, words } = await pictures(...args);
+      return { train: { ...train, count: 12 }, validation: { ...validation, count: 3 }, words };
+    };
+    const path = join(root, "few.json");
+    const model = fileURLToPath(new URL("../recipes/model.json", import.meta.url));
+    const recipe = { ...(await loadJson(recipeFile("causal-qformer"))), model, name: "few", steps: 2 };
+    await writeFile(path, JSON.stringify({ ...recipe, data: { nouns: 8, cached: 40_000, validation: 500 } }));
+    const { features, lines } = await run("", { path, sources: { pictures: few } });
+    expect(features).toEqual(["12", "3"]);
+    expect(logged(lines, "validation/recallMean")).toHaveLength(1);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "a recipe continues from the weights of another run of its stage, in a folder of its own",
   async () => {
     const clip = await loadJson(recipeFile("clip"));
     const path = join(root, "clip-second.json");

@@ -88,7 +88,7 @@ async function runPhase(
   options: RunOptions,
 ): Promise<{ readonly result: LoopResult; readonly identity: Identity }> {
   const { root, sources, device, threads, signal, onLine, onProgress, onNote, resume = false } = options;
-  const settings = recipe.phases[index]!;
+  const settings = phaseOf(recipe, index);
   const stageFolder = join(root, recipe.name);
   const folder = phaseFolder(recipe, root, index);
   const reads: Record<string, string> = { ...knownIdentity(recipe, index, sources) };
@@ -147,6 +147,12 @@ const weightsOf = (stage: string): string => `weights of ${stage}`;
 /** SHA-256 of a file, 16 hexadecimal digits. */
 export const hashOfFile = async (path: string): Promise<string> => (await fileSha256(path)).slice(0, 16);
 
+function phaseOf({ where, phases }: StageRecipe, index: number): StageRecipe["phases"][number] {
+  const phase = phases[index];
+  if (!phase) throw new InputError(`${where}: expected ${index + 1} phases, got ${phases.length}.`);
+  return phase;
+}
+
 /** "codebook", "clip, phase 2 of 3". */
 export function title({ name, phases }: StageRecipe, index: number): string {
   return phases.length > 1 ? `${name}, phase ${index + 1} of ${phases.length}` : name;
@@ -184,7 +190,7 @@ async function startOf(
 /** The part of a phase's identity that is known without opening any data. */
 function knownIdentity(recipe: StageRecipe, index: number, { identity }: Sources): Identity {
   return {
-    recipe: hashOf(recipe.definition.name, JSON.stringify(learnedFrom(recipe.phases[index]!))),
+    recipe: hashOf(recipe.definition.name, JSON.stringify(learnedFrom(phaseOf(recipe, index)))),
     ...(recipe.sizes && { "model sizes": recipe.sizes.identity }),
     ...(identity !== undefined && { "data source": identity }),
   };

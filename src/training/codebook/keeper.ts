@@ -2,6 +2,7 @@
 import type { Rng } from "../../base/rng.ts";
 import type { Training, Values } from "../../runtime/index.ts";
 import type { StepNews } from "../loop/loop.ts";
+import { addRow, floatsOf, valueOf } from "../loop/values.ts";
 import { CodeWindow, UsageAlarm } from "./usage.ts";
 
 export const CODEBOOK = "quantize.embedding.weight";
@@ -63,12 +64,13 @@ export class CodebookKeeper {
 
   async afterStep(step: number, outputs: Values, training: Training, rng: Rng): Promise<StepNews> {
     const { learn, reviveAfter } = this.#options;
-    const ids = outputs.ids!.data as Int32Array;
-    const z = outputs.z!.data as Float32Array;
+    const ids = valueOf(outputs, "ids").data as Int32Array;
+    const z = floatsOf(outputs, "z");
     this.#window.add(ids);
     for (const id of ids) this.#lastUsed[id] = step;
-    const dead: number[] = [];
-    if (reviveAfter > 0) for (let k = 0; k < this.#K; k++) if (step - this.#lastUsed[k]! > reviveAfter) dead.push(k);
+    const dead = [...this.#lastUsed.keys()].filter(
+      (k) => reviveAfter > 0 && step - (this.#lastUsed[k] ?? 0) > reviveAfter,
+    );
     if (learn === "ema" || dead.length > 0) {
       const table = await training.readOne("param", CODEBOOK);
       if (learn === "ema") this.#average(table, ids, z);
@@ -88,16 +90,16 @@ export class CodebookKeeper {
     const sums = new Float32Array(K * E);
     for (const [i, k] of ids.entries()) {
       counts[k]! += 1;
-      for (let d = 0; d < E; d++) sums[k * E + d]! += z[i * E + d]!;
+      addRow(sums, k, z, i, E);
     }
-    for (let k = 0; k < K; k++) {
-      this.#counts[k] = decay * this.#counts[k]! + (1 - decay) * counts[k]!;
-      for (let d = 0; d < E; d++) {
-        const at = k * E + d;
-        this.#sums[at] = decay * this.#sums[at]! + (1 - decay) * sums[at]!;
-        if (this.#counts[k]! > 1e-4) table[at] = this.#sums[at]! / this.#counts[k]!;
-      }
-    }
+    average(this.#counts, counts, decay);
+    average(this.#sums, sums, decay);
+    for (const [k, count] of this.#counts.entries())
+      if (count > 1e-4)
+        table.set(
+          this.#sums.subarray(k * E, (k + 1) * E).map((sum) => sum / count),
+          k * E,
+        );
   }
 
   #revive(table: Float32Array, k: number, step: number, z: Float32Array, rng: Rng): void {
@@ -108,4 +110,9 @@ export class CodebookKeeper {
     this.#counts[k] = 1;
     this.#lastUsed[k] = step;
   }
+}
+
+/** Moves averages towards the values of a step. */
+function average(averages: Float32Array, values: Float32Array, decay: number): void {
+  for (const [i, value] of values.entries()) averages[i] = decay * (averages[i] ?? 0) + (1 - decay) * value;
 }

@@ -2,6 +2,7 @@
 import type { Rng } from "../../base/rng.ts";
 import { Breath } from "../loop/breath.ts";
 import type { Work } from "../loop/loop.ts";
+import { addRow } from "../loop/values.ts";
 
 /** Rows between two looks at the clock. */
 const PIECE = 64;
@@ -14,8 +15,9 @@ export async function nearest(
   breath = new Breath(),
 ): Promise<Int32Array> {
   const [n, k] = [rows.length / width, centers.length / width];
-  const lengths = new Float64Array(k);
-  for (let c = 0; c < k; c++) for (let d = 0; d < width; d++) lengths[c]! += centers[c * width + d]! ** 2;
+  const lengths = Float64Array.from({ length: k }, (_, c) =>
+    centers.subarray(c * width, (c + 1) * width).reduce((sum, x) => sum + x ** 2, 0),
+  );
   const out = new Int32Array(n);
   for (let i = 0; i < n; i++) {
     if (i % PIECE === 0) await breath.take();
@@ -56,13 +58,18 @@ export async function kmeans(
     const sums = new Float64Array(k * width);
     const counts = new Float64Array(k);
     for (let i = 0; i < n; i++) {
-      const c = owner[i]!;
+      const c = owner[i] ?? 0;
       counts[c]! += 1;
-      for (let d = 0; d < width; d++) sums[c * width + d]! += rows[i * width + d]!;
+      addRow(sums, c, rows, i, width);
     }
     for (let c = 0; c < k; c++) {
-      if (counts[c] === 0) restart(c);
-      else for (let d = 0; d < width; d++) centers[c * width + d] = sums[c * width + d]! / counts[c]!;
+      const count = counts[c];
+      if (!count) restart(c);
+      else
+        centers.set(
+          sums.subarray(c * width, (c + 1) * width).map((sum) => sum / count),
+          c * width,
+        );
     }
   }
   onProgress?.("k-means", rounds, rounds, "rounds");

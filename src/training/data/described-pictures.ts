@@ -7,10 +7,10 @@ import { createSceneSource, type SceneSource } from "../../data/scenes.ts";
 import type { SeedTokenizer } from "../../image-tokenizer/seed-tokenizer.ts";
 import { hashOf } from "../../io/hash.ts";
 import type { Work } from "../loop/loop.ts";
+import { batches } from "../loop/values.ts";
 import type { DescribedData } from "../recipe/described-keys.ts";
 import { iconDrawings } from "./drawings.ts";
 import { atMost, type Pictures, type TrainingData, take } from "./pictures.ts";
-import { batches } from "./rows.ts";
 
 export interface DescribedPictures {
   readonly train: readonly DescribedCodes[];

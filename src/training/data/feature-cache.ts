@@ -4,15 +4,15 @@
  */
 import { type FileHandle, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { SetupError } from "../../base/errors.ts";
+import { SeedlingError, SetupError } from "../../base/errors.ts";
 import { permutation, Rng } from "../../base/rng.ts";
 import { fileError, makeFolder, writeFileAtomic } from "../../io/files.ts";
 import { hashOf } from "../../io/hash.ts";
 import type { Value, Values } from "../../runtime/index.ts";
 import { float16ArrayToFloat32, openSafetensors, type TensorToWrite, writeSafetensors } from "../../weights/index.ts";
 import type { Work } from "../loop/loop.ts";
+import { joined } from "../loop/values.ts";
 import { type Picture, type Pictures, take } from "./pictures.ts";
-import { joinRows } from "./rows.ts";
 
 const SHARD = 2000;
 const CHUNK = 100;
@@ -71,9 +71,8 @@ async function writeShard(name: string, start: number, size: number, options: Ca
     captions.push(...chunk.map((p) => p.caption));
     parts.push(await compute(chunk));
   }
-  const tensors: TensorToWrite[] = Object.keys(parts[0]!).map((key) => {
-    const values = parts.map((part) => part[key]!);
-    return { name: key, dtype: "F16", shape: [size, ...values[0]!.shape.slice(1)], data: () => joinRows(values) };
+  const tensors = Object.entries(parts[0] ?? {}).map(([name, { shape }]): TensorToWrite => {
+    return { name, dtype: "F16", shape: [size, ...shape.slice(1)], data: () => joined(parts, name) };
   });
   await rm(`${name}.safetensors`, { force: true }).catch((error: unknown) => {
     throw fileError(error, `${name}.safetensors`);
@@ -88,7 +87,7 @@ async function openShard(name: string): Promise<Shard | undefined> {
     captions = JSON.parse(await readFile(`${name}.json`, "utf8")) as string[];
     const header = await openSafetensors(`${name}.safetensors`);
     const tensors = new Map(
-      [...header.tensors].map(([key, info]) => [key, { shape: info.shape, offset: info.offset! }]),
+      [...header.tensors].map(([key, info]) => [key, { shape: info.shape, offset: info.offset ?? 0 }]),
     );
     await header.close();
     return { file: await open(`${name}.safetensors`, "r"), tensors, captions };
@@ -119,7 +118,7 @@ export class FeatureCache {
       this.#order = { epoch, indices: permutation(blocks, new Rng(epoch + 1)) };
     }
     const place = position % (blocks * block);
-    return this.#order.indices[Math.floor(place / block)]! * block + (place % block);
+    return (this.#order.indices[Math.floor(place / block)] ?? 0) * block + (place % block);
   }
 
   /** Which examples are at start..start+count of the endless shuffled sequence. */
@@ -146,24 +145,30 @@ export class FeatureCache {
 
   /** Features (all, or those named) and captions of some examples. */
   async batch(indices: readonly number[], names?: readonly string[]): Promise<CachedBatch> {
-    const first = this.#shards[0]!;
-    const captions = indices.map((i) => this.#shards[Math.floor(i / SHARD)]!.captions[i % SHARD]!);
+    const captions = indices.map((i) => this.#shard(i).captions[i % SHARD] ?? "");
     const values: Record<string, Value> = {};
-    for (const [name, { shape }] of first.tensors) {
+    for (const [name, { shape }] of this.#shard(0).tensors) {
       if (names && !names.includes(name)) continue;
       const row = shape.slice(1).reduce((a, b) => a * b, 1);
       const halves = new Uint16Array(indices.length * row);
       const bytes = new Uint8Array(halves.buffer);
       await Promise.all(
         indices.map((i, at) => {
-          const shard = this.#shards[Math.floor(i / SHARD)]!;
-          const offset = shard.tensors.get(name)!.offset + (i % SHARD) * row * 2;
-          return shard.file.read(bytes, at * row * 2, row * 2, offset);
+          const { file, tensors } = this.#shard(i);
+          const offset = (tensors.get(name)?.offset ?? 0) + (i % SHARD) * row * 2;
+          return file.read(bytes, at * row * 2, row * 2, offset);
         }),
       );
       values[name] = { shape: [indices.length, ...shape.slice(1)], data: float16ArrayToFloat32(halves) };
     }
     return { values, captions };
+  }
+
+  /** The shard with example `i`. */
+  #shard(i: number): Shard {
+    const shard = this.#shards[Math.floor(i / SHARD)];
+    if (!shard) throw new SeedlingError(`features: expected an example below ${this.count}, got ${i}.`);
+    return shard;
   }
 
   async close(): Promise<void> {

@@ -81,7 +81,7 @@ const MOST_WORDS = 28;
 export function wordList(scene: WordedScene, other: WordedScene, rng: Rng): string {
   const words = wordsOf(scene).flatMap((word) => Array<string>(1 + rng.int(3)).fill(word));
   const strange = wordsOf(other);
-  for (let i = rng.int(7); i > 0; i--) words.push(strange[rng.int(strange.length)]!);
+  for (let i = rng.int(7); i > 0; i--) words.push(rng.pick(strange));
   return [...permutation(words.length, rng)]
     .slice(0, MOST_WORDS)
     .map((i) => words[i])

@@ -40,8 +40,9 @@ function pack(texts: readonly (readonly number[])[], total: number, end: number,
   const ids = new Int32Array(total);
   let at = 0;
   for (const i of order) {
-    ids.set(texts[i]!, at);
-    at += texts[i]!.length;
+    const text = texts[i] ?? [];
+    ids.set(text, at);
+    at += text.length;
     ids[at++] = end;
   }
   return ids;

@@ -4,6 +4,7 @@
  * Only what the model is to say is learned. arXiv 2307.08041 section 3.3.
  */
 
+import { SeedlingError } from "../../base/errors.ts";
 import { hashText, Rng } from "../../base/rng.ts";
 import type { DescribedCodes } from "../../data/described-codes.ts";
 import {
@@ -60,7 +61,7 @@ export interface PictureTextsOptions {
 export function pictureTexts(options: PictureTextsOptions): Sequences {
   const { stage, identity, seed, plain, oftener, wrongPictures = false } = options;
   const rows = wrongPictures
-    ? options.rows.map((row, i) => ({ ...row, codes: options.rows[(i + 1) % options.rows.length]!.codes }))
+    ? options.rows.map((row, i) => ({ ...row, codes: (options.rows[i + 1] ?? options.rows[0] ?? row).codes }))
     : options.rows;
   const order = new Shuffle(rows.length, seed);
   return {
@@ -68,10 +69,11 @@ export function pictureTexts(options: PictureTextsOptions): Sequences {
     get(index) {
       const rng = new Rng(hashText(`${seed}/${stage}/${index}`));
       if (plain && rng.next() < plain.share)
-        return encodePieces(options.tokenizer, [{ text: plain.texts[rng.int(plain.texts.length)]!, learned: true }]);
+        return encodePieces(options.tokenizer, [{ text: rng.pick(plain.texts), learned: true }]);
       const chosen = oftener && rng.next() < oftener.share;
-      const row = rows[chosen ? oftener.indices[rng.int(oftener.indices.length)]! : order.at(index)]!;
-      if (stage === "instruct") return conversation(row, rows[rng.int(rows.length)]!, rng, options);
+      const row = rows[chosen ? rng.pick(oftener.indices) : order.at(index)];
+      if (!row) throw new SeedlingError(`pictureTexts: expected rows, got none at ${index}.`);
+      if (stage === "instruct") return conversation(row, rng.pick(rows), rng, options);
       return stage === "see-and-draw" && rng.next() < options.drawShare ? drawn(row, options) : seen(row, options);
     },
   };
@@ -138,7 +140,7 @@ function talk(
   const left = [...questions];
   const wanted = 1 + rng.int(4);
   if (left.length > 0 && rng.next() < 1 - describeShare) about.pop();
-  while (about.length < wanted && left.length > 0) about.push(left.splice(rng.int(left.length), 1)[0]!);
+  while (about.length < wanted && left.length > 0) about.push(...left.splice(rng.int(left.length), 1));
   return about.flatMap(({ question, answer }, i): ChatTurn[] => [
     { role: "user", parts: i === 0 && !drawnBefore ? [{ codes }, question] : [question] },
     { role: "assistant", parts: [answer] },
@@ -146,5 +148,5 @@ function talk(
 }
 
 function phrase(kind: keyof typeof REQUESTS, rng: Rng): string {
-  return rng.next() < USUAL_SHARE ? REQUESTS[kind] : OTHER[kind][rng.int(OTHER[kind].length)]!;
+  return rng.next() < USUAL_SHARE ? REQUESTS[kind] : rng.pick<string>(OTHER[kind]);
 }

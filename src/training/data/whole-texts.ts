@@ -26,8 +26,8 @@ export function wholeTexts(
     identity,
     get(index): EncodedChat {
       const at = order.at(index);
-      const { said } = texts[at]!;
-      const { given } = texts[wrongGiven ? (at + 1) % texts.length : at]!;
+      const { said = [] } = texts[at] ?? {};
+      const { given = [] } = texts[wrongGiven ? (at + 1) % texts.length : at] ?? {};
       const ids = [...given, ...said, end];
       return { ids, learned: ids.map((_, i) => i >= given.length) };
     },

@@ -15,6 +15,7 @@ import { labeledCrossEntropy } from "../../nn/index.ts";
 import { mapWeights, type Runtime, type Values, type WeightSource } from "../../runtime/index.ts";
 import type { EncodedChat } from "../../text/index.ts";
 import type { Stage } from "../loop/loop.ts";
+import { numberOf } from "../loop/values.ts";
 
 /** Texts as ids, reached by a number that grows for ever; `learned` marks the ids that the model has to say. */
 export interface Sequences {
@@ -90,7 +91,7 @@ export function lmStage(options: LmStageOptions): Stage {
 }
 
 function topNames(config: LmConfig): string[] {
-  return [...new Set(languageModelWeights(config).map(([path]) => path.split(".")[0]!))];
+  return [...new Set(languageModelWeights(config).map(([path]) => path.replace(/\..*/, "")))];
 }
 
 /** Over M learned places of B sequences of T tokens. */
@@ -179,9 +180,9 @@ async function perplexity(
     let [sum, tokens] = [0, 0];
     for (let at = 0; at + B <= validationCount; at += B) {
       const sequences = await Promise.all(Array.from({ length: B }, (_, b) => from.get(at + b)));
-      const { loss, count } = await program.run(feedsOf(sequences, length));
-      sum += loss!.data[0]! * count!.data[0]!;
-      tokens += count!.data[0]!;
+      const outputs = await program.run(feedsOf(sequences, length));
+      sum += numberOf(outputs, "loss") * numberOf(outputs, "count");
+      tokens += numberOf(outputs, "count");
     }
     return { nats: sum / Math.max(tokens, 1), tokens };
   };

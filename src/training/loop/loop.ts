@@ -13,6 +13,7 @@ import { resumeCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import type { Identity } from "./identity.ts";
 import { learnables } from "./learn.ts";
 import { rateAt, type Schedule } from "./schedule.ts";
+import { numberOf } from "./values.ts";
 
 /** What a stage reports after a step: numbers, averaged until the next log line, and a warning that is logged at once. */
 export interface StepNews {
@@ -116,7 +117,7 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
   const averages = optimizer.averageDecay > 0;
   const weights = async (): Promise<Map<string, Float32Array>> => {
     const data = await training.read(averages ? "average" : "param");
-    return new Map(learn.map(({ path }, i) => [path, data[i]!]));
+    return new Map(learn.map(({ path, initial }, i) => [path, data[i] ?? initial]));
   };
   const log = async (line: LogLine): Promise<void> => {
     const path = join(run, LOG);
@@ -158,7 +159,7 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
         next.catch(() => {}); // reported when awaited
         outputs = await running;
         window.add(outputs);
-        const loss = outputs.loss!.data[0]!;
+        const loss = numberOf(outputs, "loss");
         if (!Number.isFinite(loss)) throw diverged(stage.name, loss, step + 1, saved);
       }
       step++;
@@ -171,14 +172,14 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
       window.addNumbers({ gradientNorm: norm });
       const last = step === schedule.steps;
       if (step % options.logEvery === 0 || last) {
-        const { examplesPerSecond, ...means } = window.take(batch * accumulate);
-        const left = (schedule.steps - step) * ((batch * accumulate) / examplesPerSecond!);
+        const { examplesPerSecond = 0, ...means } = window.take(batch * accumulate);
+        const left = (schedule.steps - step) * ((batch * accumulate) / examplesPerSecond);
         await log({
           step,
           steps: schedule.steps,
           ...means,
           rate,
-          examplesPerSecond: examplesPerSecond!,
+          examplesPerSecond,
           elapsedSeconds: Math.round(elapsed()),
           leftSeconds: Math.round(left),
         });
@@ -238,7 +239,7 @@ class Averages {
 
   add(outputs: Values): void {
     for (const [name, { data, shape }] of Object.entries(outputs))
-      if (shape.length === 0) this.addNumbers({ [name]: data[0]! });
+      if (shape.length === 0) this.addNumbers({ [name]: data[0] ?? Number.NaN });
   }
 
   addNumbers(numbers: Readonly<Record<string, number>>): void {

@@ -17,6 +17,6 @@ export class Shuffle {
       const rows = permutation(this.#count, new Rng(hashText(`${this.#seed}/epoch/${epoch}`)));
       this.#order = { epoch, rows };
     }
-    return this.#order.rows[index % this.#count]!;
+    return this.#order.rows[index % this.#count] ?? 0;
   }
 }

@@ -44,7 +44,7 @@ export function wordWeights(ids: Int32Array, captions: number, vocabulary: numbe
   const length = ids.length / captions;
   const within = new Float32Array(vocabulary);
   for (let b = 0; b < captions; b++)
-    for (const id of new Set(ids.subarray(b * length, (b + 1) * length))) within[id] = within[id]! + 1;
+    for (const id of new Set(ids.subarray(b * length, (b + 1) * length))) within[id]! += 1;
   return within.map((n, id) => (id < SPECIALS.length ? 0 : Math.log((captions + 1) / (n + 1))));
 }
 
@@ -54,8 +54,8 @@ export function wordShares(ids: Int32Array, captions: number, weights: Float32Ar
   const out = new Float32Array(captions * V);
   for (let b = 0; b < captions; b++) {
     const words = [...new Set(ids.subarray(b * L, (b + 1) * L))];
-    const total = words.reduce((sum, id) => sum + weights[id]!, 0);
-    if (total > 0) for (const id of words) out[b * V + id] = weights[id]! / total;
+    const total = words.reduce((sum, id) => sum + (weights[id] ?? 0), 0);
+    if (total > 0) for (const id of words) out[b * V + id] = (weights[id] ?? 0) / total;
   }
   return out;
 }

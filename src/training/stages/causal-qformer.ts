@@ -12,8 +12,8 @@ import { causalEmbeddings, visionNorm } from "../../models/seed-tokenizer.ts";
 import { mapWeights, type Runtime, type Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
-import { batches, joinRows } from "../data/rows.ts";
 import type { Stage } from "../loop/loop.ts";
+import { batches, joined, valueOf } from "../loop/values.ts";
 import { featureReconstructionLoss, RECONSTRUCTION, reconstructTokens } from "../losses/feature-reconstruction.ts";
 import { PATCH_LABELS, patchLabelsLoss } from "../losses/patch-labels.ts";
 import { stage1Loss } from "../losses/stage1.ts";
@@ -171,15 +171,14 @@ async function qformerScores(
     captions.push(...batch.captions);
     parts.push(
       await program.run({
-        tokens: batch.values.tokens!,
+        tokens: valueOf(batch.values, "tokens"),
         ids: { shape: [count, L], data: ids },
         mask: { shape: [count, L], data: mask },
       }),
     );
   }
   await program.close();
-  const rows = (name: string): Float32Array[] =>
-    unitRows(joinRows(parts.map((v) => v[name]!)), config.contrastiveWidth);
+  const rows = (name: string): Float32Array[] => unitRows(joined(parts, name), config.contrastiveWidth);
   const { imageToText, textToImage, mean } = retrieval(rows("image"), rows("text"), captions);
   return { imageToTextR1: imageToText.r1, textToImageR1: textToImage.r1, recallMean: mean };
 }

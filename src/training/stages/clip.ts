@@ -13,8 +13,8 @@ import { mapWeights, type Runtime, type Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
 import { atMost, type Picture, type Pictures, take } from "../data/pictures.ts";
 import { normalizedPixels } from "../data/pixels.ts";
-import { batches, joinRows } from "../data/rows.ts";
 import type { Stage } from "../loop/loop.ts";
+import { batches, joined } from "../loop/values.ts";
 import { patchLabels, patchLabelsLoss } from "../losses/patch-labels.ts";
 import { type LossTerm, termMetrics, weightedSum } from "../losses/terms.ts";
 import { WordTargets, wordClassificationLoss } from "../losses/word-classification.ts";
@@ -148,8 +148,7 @@ async function clipScores(
     parts.push(await program.run(clipFeeds(pictures, options)));
   }
   await program.close();
-  const rows = (name: "image" | "text"): Float32Array[] =>
-    unitRows(joinRows(parts.map((values) => values[name]!)), config.clipWidth);
+  const rows = (name: "image" | "text"): Float32Array[] => unitRows(joined(parts, name), config.clipWidth);
   const { imageToText, textToImage, mean } = retrieval(rows("image"), rows("text"), captions);
   return { imageToTextR1: imageToText.r1, textToImageR1: textToImage.r1, recallMean: mean };
 }

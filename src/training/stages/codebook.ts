@@ -21,8 +21,8 @@ import type { CaptionTokenizer } from "../../text/index.ts";
 import { CODEBOOK, CodebookKeeper } from "../codebook/keeper.ts";
 import { kmeans } from "../codebook/kmeans.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
-import { batches, joinRows } from "../data/rows.ts";
 import type { Stage, Work } from "../loop/loop.ts";
+import { batches, joined, joinRows, valueOf } from "../loop/values.ts";
 import { RECONSTRUCTION, reconstructTokens } from "../losses/feature-reconstruction.ts";
 import { PATCH_LABELS, patchLabelsLoss } from "../losses/patch-labels.ts";
 import { STAGE2_WEIGHTS, stage2Loss } from "../losses/stage2.ts";
@@ -203,7 +203,7 @@ function codebookStage(options: CodebookStageOptions): Stage {
     for (let i = 0; i * batch * QUERIES < 2 * K; i++) {
       work.signal?.throwIfAborted();
       work.onProgress?.("collecting vectors", i * batch * QUERIES, 2 * K, "vectors");
-      vectors.push((await training.forward(await feeds(i * batch, batch))).z!);
+      vectors.push(valueOf(await training.forward(await feeds(i * batch, batch)), "z"));
     }
     const settings = { width: E, centers: K, rounds: 8, rng: new Rng(options.seed) };
     await training.writeOne("param", CODEBOOK, await kmeans(joinRows(vectors), settings, work));
@@ -226,19 +226,22 @@ async function codebookScores(
   const names: string[] = [];
   for (const { start, size } of batches(validation.count, 100)) {
     const { values, captions } = await validation.range(start, size, ["y", "caption"]);
-    parts.push({ ...(await program.run({ y: values.y! })), caption: values.caption! });
+    const outputs = await program.run({ y: valueOf(values, "y") });
+    parts.push({ ...outputs, caption: valueOf(values, "caption") });
     names.push(...captions);
   }
   await program.close();
-  const rows = (name: string): Float32Array[] =>
-    unitRows(joinRows(parts.map((v) => v[name]!)), config.contrastiveWidth);
+  const rows = (name: string): Float32Array[] => unitRows(joined(parts, name), config.contrastiveWidth);
   const [before, after, captions] = [rows("before"), rows("after"), rows("caption")];
   const [embeddings, codes] = [retrieval(before, captions, names), retrieval(after, captions, names)];
-  const health = codebookHealth(Int32Array.from(parts.flatMap((v) => [...v.ids!.data])), config.codebook.codes);
+  const health = codebookHealth(
+    Int32Array.from(parts.flatMap((values) => [...valueOf(values, "ids").data])),
+    config.codebook.codes,
+  );
   return {
     recallMean: codes.mean,
     keptPercent: (100 * codes.mean) / embeddings.mean,
-    cosine: before.reduce((sum, row, i) => sum + dot(row, after[i]!), 0) / before.length,
+    cosine: before.reduce((sum, row, i) => sum + dot(row, after[i] ?? row), 0) / before.length,
     perplexity: health.perplexity,
     distinctCodes: health.distinct,
     leastEntropyBits: Math.min(...health.entropyBits),

@@ -11,8 +11,8 @@ import type { UnetConfig } from "../../models/unet.ts";
 import { type VaeConfig, vaeFactor } from "../../models/vae.ts";
 import { mapWeights, type Runtime, type Value } from "../../runtime/index.ts";
 import { type Pictures, take } from "../data/pictures.ts";
-import { joinRows } from "../data/rows.ts";
 import type { Stage } from "../loop/loop.ts";
+import { floatsOf, joinRows, valueOf } from "../loop/values.ts";
 import type { ClipFeatures } from "./frozen-features.ts";
 
 /** Pictures and denoising steps: few, as training waits for them. */
@@ -42,11 +42,12 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
   const { guidance_scale: guidanceScale } = options.files.pipeline;
   const originals = await take(options.validation, 0, COUNT);
   const conditioning = await clip.compute(originals);
+  const [text, image] = [valueOf(conditioning, "text"), valueOf(conditioning, "image")];
   const nothing = {
-    text: (await clip.text(originals.map(() => ""))).text!,
-    image: { ...conditioning.image!, data: new Float32Array(conditioning.image!.data.length) },
+    text: valueOf(await clip.text(originals.map(() => "")), "text"),
+    image: { ...image, data: new Float32Array(image.data.length) },
   };
-  const context = { text: stack(conditioning.text!, nothing.text), image: stack(nothing.image, conditioning.image!) };
+  const context = { text: stack(text, nothing.text), image: stack(nothing.image, image) };
   const negativeContext = { text: stack(nothing.text, nothing.text), image: stack(nothing.image, nothing.image) };
   const seeds = Array.from({ length: 2 * COUNT }, (_, i) => i % COUNT);
   const { outChannels: C, sampleSize: side } = unet;
@@ -55,7 +56,7 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
   return async (weights, step) => {
     const program = await runtime.compile(denoiserGraph(unet, config.textEncoder.maxPositions), mapWeights(weights));
     const { data } = await sample({
-      unet: async (x, t, condition) => (await program.run({ ...condition, x, t })).clean!.data as Float32Array,
+      unet: async (x, t, condition) => floatsOf(await program.run({ ...condition, x, t }), "clean"),
       scheduler,
       steps: STEPS,
       latents: noiseLatents(seeds, [C, side, side]),
@@ -65,32 +66,32 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
     }).finally(() => program.close());
     const decoder = await runtime.compile(vaeDecoderGraph(vae, size), mapWeights(options.decoder));
     const latents = { shape: [seeds.length, C, side, side], data };
-    const { pixels } = await decoder.run({ latents }).finally(() => decoder.close());
+    const pixels = floatsOf(await decoder.run({ latents }).finally(() => decoder.close()), "pixels");
     const samples = seeds.map((_, i) => ({
-      image: fromTensor(pixels!.data as Float32Array, size, size, i),
+      image: fromTensor(pixels, size, size, i),
       caption: i < COUNT ? "from the text" : "from the image embedding",
     }));
     const sheet = await contactSheet([...originals, ...samples], { columns: COUNT, zoom: 2 });
     await writeFileAtomic(join(folder, `samples-${String(step).padStart(6, "0")}.png`), sheet);
-    const seen = (await clip.compute(samples)).image!;
-    const cosines = seeds.map((seed, i) => meanProduct(row(seen, i), row(conditioning.image!, seed)));
+    const seen = valueOf(await clip.compute(samples), "image");
+    const cosines = seeds.map((seed, i) => meanProduct(row(seen, i), row(image, seed)));
     return { cosineFromText: mean(cosines.slice(0, COUNT)), cosineFromImage: mean(cosines.slice(COUNT)) };
   };
 }
 
 /** Two values of one shape, one after the other. */
 function stack(a: Value, b: Value): Value {
-  return { shape: [a.shape[0]! + b.shape[0]!, ...a.shape.slice(1)], data: joinRows([a, b]) };
+  return { shape: [(a.shape[0] ?? 0) + (b.shape[0] ?? 0), ...a.shape.slice(1)], data: joinRows([a, b]) };
 }
 
 function row({ shape, data }: Value, i: number): Float32Array {
-  const width = data.length / shape[0]!;
+  const width = data.length / (shape[0] ?? 1);
   return (data as Float32Array).subarray(i * width, (i + 1) * width);
 }
 
 /** The cosine of two vectors whose root mean square is 1. */
 function meanProduct(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, x, i) => sum + x * b[i]!, 0) / a.length;
+  return a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0) / a.length;
 }
 
 function mean(values: readonly number[]): number {

@@ -14,6 +14,7 @@ import type { UnetConfig } from "../../models/unet.ts";
 import type { Value } from "../../runtime/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import type { Stage } from "../loop/loop.ts";
+import { floatsOf, valueOf } from "../loop/values.ts";
 import { cachedPictureData } from "../recipe/picture-keys.ts";
 import { key, share, trainingKeys } from "../recipe/training-keys.ts";
 import { defineStage } from "./definition.ts";
@@ -43,11 +44,10 @@ export const diffusion = defineStage({
     const { textShare, imageShare, maxWeight } = c.recipe;
     const clip = await clipFeatures(c, opened);
     const features = await cachedPart(c, data.train, c.recipe.data.cached, await latentFeatures(c, opened, clip));
-    const { text: empty } = await clip.text([""]);
-    const schedule = readNoiseSchedule(files.scheduler, "scheduler");
     const stage = diffusionStage({
-      ...{ config, unet, schedule, features, textShare, imageShare, maxWeight },
-      emptyText: empty!.data as Float32Array,
+      ...{ config, unet, features, textShare, imageShare, maxWeight },
+      schedule: readNoiseSchedule(files.scheduler, "scheduler"),
+      emptyText: floatsOf(await clip.text([""]), "text"),
     });
     const { folder, runtime } = c;
     const decoder = await c.weights("vae");
@@ -93,8 +93,7 @@ function diffusionStage(options: DiffusionStageOptions): Stage {
     },
     async batch(micro, B, rng) {
       const { values } = await features.shuffledBatch(micro * B, B, ["latents", "text", "image"]);
-      const text = values.text!.data as Float32Array;
-      const image = values.image!.data as Float32Array;
+      const [text, image] = [floatsOf(values, "text"), floatsOf(values, "image")];
       const noise = new Float32Array(B * latentLength);
       const [t, signal, sigma, weight] = [
         new Float32Array(B),
@@ -116,14 +115,14 @@ function diffusionStage(options: DiffusionStageOptions): Stage {
       }
       const column = (data: Float32Array): Value => ({ shape: [B, 1, 1, 1], data });
       return {
-        clean: values.latents!,
+        clean: valueOf(values, "latents"),
         noise: { shape: [B, C, side, side], data: noise },
         signalLevel: column(signal),
         noiseLevel: column(sigma),
         t: { shape: [B], data: t },
         weight: { shape: [B], data: weight },
-        text: values.text!,
-        image: values.image!,
+        text: valueOf(values, "text"),
+        image: valueOf(values, "image"),
       };
     },
   };

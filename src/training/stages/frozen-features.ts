@@ -16,6 +16,7 @@ import type { CaptionTokenizer } from "../../text/index.ts";
 import { clipKey, latentsKey, seedKey } from "../data/feature-keys.ts";
 import type { Picture } from "../data/pictures.ts";
 import { normalizedPixels, plainPixels } from "../data/pixels.ts";
+import { pickValues } from "../loop/values.ts";
 import { patchLabels } from "../losses/patch-labels.ts";
 import type { ModelSizes } from "../recipe/model-sizes.ts";
 import type { StageContext } from "./definition.ts";
@@ -77,9 +78,8 @@ export async function latentFeatures(
   return {
     key: latentsKey(clip.key, sizes.vae, weights),
     compute: async (list) => {
-      const { image, text } = await clip.compute(list);
-      const { latents } = await encoder.run({ pixels: plainPixels(list, imageSize) });
-      return values({ image, text, latents });
+      const latents = await encoder.run({ pixels: plainPixels(list, imageSize) });
+      return { ...pickValues(await clip.compute(list), ["image", "text"]), ...latents };
     },
   };
 }
@@ -102,14 +102,14 @@ export async function causalFeatures(
   return {
     key: seedKey(clip.key, config, weights),
     compute: async (list) => {
-      const { tokens, image, text } = await clip.compute(list);
+      const features = await clip.compute(list);
       const texts = list.map((picture) => picture.caption);
       const { ids, mask } = tokenizer.encode(texts, L);
       const shape = [list.length, L];
       return {
-        ...(await pictures.run(values({ tokens }))),
+        ...(await pictures.run(pickValues(features, ["tokens"]))),
         ...(await captions.run({ ids: { shape, data: ids }, mask: { shape, data: mask } })),
-        ...values({ image, text }),
+        ...pickValues(features, ["image", "text"]),
       };
     },
   };
@@ -125,13 +125,4 @@ export function withPatchLabels(
     key: hashOf("patch labels", key, JSON.stringify(names)),
     compute: async (list) => ({ ...(await compute(list)), patches: patchLabels(list, names, grid) }),
   };
-}
-
-function values(named: Readonly<Record<string, Values[string] | undefined>>): Values {
-  return Object.fromEntries(
-    Object.entries(named).map(([name, value]) => {
-      if (!value) throw new Error(`frozen features: ${name} is missing`);
-      return [name, value];
-    }),
-  );
 }

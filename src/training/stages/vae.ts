@@ -15,8 +15,8 @@ import { mse } from "../../nn/index.ts";
 import { mapWeights, type Runtime, type Training, type Values } from "../../runtime/index.ts";
 import { atMost, type Picture, type Pictures, take } from "../data/pictures.ts";
 import { plainPixels } from "../data/pixels.ts";
-import { batches } from "../data/rows.ts";
 import type { Stage, StepNews } from "../loop/loop.ts";
+import { batches, floatsOf, numberOf, valueOf } from "../loop/values.ts";
 import { pictureData } from "../recipe/picture-keys.ts";
 import { key, trainingKeys, weight } from "../recipe/training-keys.ts";
 import { defineStage } from "./definition.ts";
@@ -115,7 +115,7 @@ class LatentScale {
   #weight = 0;
 
   async afterStep(outputs: Values, training: Training): Promise<StepNews> {
-    this.#square = 0.99 * this.#square + 0.01 * outputs.square!.data[0]!;
+    this.#square = 0.99 * this.#square + 0.01 * numberOf(outputs, "square");
     this.#weight = 0.99 * this.#weight + 0.01;
     const scale = (this.#square / this.#weight) ** -0.5;
     await training.writeOne("param", SCALE, Float32Array.of(scale));
@@ -144,16 +144,16 @@ async function vaeScores(
   for (const { start, size: count } of batches(validationCount, 50)) {
     const pictures = await take(validation, start, count);
     const pixels = plainPixels(pictures, size);
-    const { latents } = await encode.run({ pixels });
-    const back = (await decode.run({ latents: latents! })).pixels!.data as Float32Array;
+    const latents = valueOf(await encode.run({ pixels }), "latents");
+    const back = floatsOf(await decode.run({ latents }), "pixels");
     const row = 3 * size * size;
     for (const [b] of pictures.entries()) {
       let error = 0;
-      for (let i = b * row; i < (b + 1) * row; i++) error += (back[i]! - (pixels.data[i] as number)) ** 2;
+      for (let i = b * row; i < (b + 1) * row; i++) error += ((back[i] ?? 0) - (pixels.data[i] ?? 0)) ** 2;
       decibels -= 10 * Math.log10(Math.max(error / row, 1e-10));
     }
-    for (const x of latents!.data) square += x * x;
-    numbers += latents!.data.length;
+    for (const x of latents.data) square += x * x;
+    numbers += latents.data.length;
     if (start === 0)
       for (const [b, { image }] of pictures.slice(0, SHOWN).entries())
         shown.push({ image, caption: "" }, { image: fromTensor(back, size, size, b), caption: "" });
