@@ -202,12 +202,12 @@ describe("a chain", () => {
     };
     await run(chain({}, retrained), at, { onLine, signal: stop.signal });
     await rm(join(at, "toy"), { recursive: true });
-    await expect(run(chain(), at)).rejects.toThrow("checkpoint-2: expected a run with the same weights of toy,");
+    await expect(run(chain(), at)).rejects.toThrow("on-toy: expected a run with the same weights of toy,");
     await run(chain(), at, { until: "toy" });
     const moved = { ...recipes, "on-toy": { ...recipes["on-toy"], at: 4 } };
-    await expect(run(chain({}, moved), at)).rejects.toThrow("checkpoint-2: expected a run with the same recipe,");
+    await expect(run(chain({}, moved), at)).rejects.toThrow("on-toy: expected a run with the same recipe,");
     await expect(run(chain(), at, { sources: { identity: "other pictures" } })).rejects.toThrow(
-      "phase-1: expected a run with the same data source,",
+      "toy: expected a run with the same data source,",
     );
   });
 

@@ -177,7 +177,7 @@ describe("what goes wrong", () => {
     const run = join(root, "other");
     await train(slope(), { run, steps: 2 });
     await expect(train(slope(), { run, steps: 2, identity: { recipe: "changed" }, resume: true })).rejects.toThrow(
-      /checkpoint-2: expected a run with the same recipe, got one with another\. Remove the folder/,
+      /other: expected a run with the same recipe, got one with another\. Remove the folder/,
     );
   });
 });

@@ -17,7 +17,8 @@ import {
   visionFeatures,
 } from "../../models/seed-tokenizer.ts";
 import { cosineLoss } from "../../nn/index.ts";
-import { type Stage1Options, type Stage1Output, stage1Loss } from "../../training/losses/stage1.ts";
+import type { ContrastOutput } from "../../training/losses/contrast.ts";
+import { type Stage1Options, stage1Loss } from "../../training/losses/stage1.ts";
 import { stage2Loss } from "../../training/losses/stage2.ts";
 
 /** The tensors of a reference file. */
@@ -76,7 +77,7 @@ export function stage1Case(p: Params, ref: Reference, config: SeedConfig, smooth
   const pixels = ref.feed("input.pixel_values");
   const ids = ref.feed("input.text_ids");
   const mask = ref.feed("input.text_mask");
-  const part = (start: number, end: number, options: Stage1Options): Stage1Output => {
+  const part = (start: number, end: number, options: Stage1Options): ContrastOutput => {
     const [textIds, textMask] = [ids.slice(0, start, end), mask.slice(0, start, end)];
     const batch = { pixels: pixels.slice(0, start, end), textIds, textMask };
     return stage1Loss(p, batch, config, { smoothing, ...options });

@@ -1,4 +1,4 @@
-/** A tuned language model beside the tokenizer of pictures that it was tuned on: one folder that sees, draws and talks. */
+/** Puts a tuned language model into the model folder whose codes it was tuned on: one folder that sees, draws and talks. */
 import { copyFile, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -19,7 +19,7 @@ export interface AssembleLanguageOptions {
 const parseConfig = parseWith(z.looseObject({ base_model_name_or_path: z.string().nullish() }));
 
 /**
- * Copies base and adapter. The copy of the adapter names the base beside it.
+ * Copies base and adapter. The copy of the adapter names the copy of the base.
  * @throws SetupError if a part is missing; InputError if the base is another than the adapter's
  */
 export async function assembleLanguage({ adapter, base, out }: AssembleLanguageOptions): Promise<void> {

@@ -211,7 +211,7 @@ async function expectSameFinished(recipe: StageRecipe, record: RunRecord, option
         name === BEGUN_WITH ? startFile(recipe, i, options) : stage && weightsFile(join(options.root, stage));
       if (path && (await exists(path))) now[name] = await hashOfFile(path);
     }
-    expectSameRun(phaseFolder(recipe, options.root, i), identity, now);
+    expectSameRun(folder, identity, now);
   }
 }
 

@@ -19,7 +19,7 @@ test("the window forgets old steps", () => {
   expect(window.health(2)).toMatchObject({ usage: 0.5, perplexity: 1 });
 });
 
-test("window and alarm go on from a checkpoint as if nothing had happened", () => {
+test("window and alarm resume from a checkpoint as if nothing had happened", () => {
   const codes = 7;
   const step = (i: number): Int32Array => Int32Array.from({ length: 64 }, (_, k) => (i < 6 ? (k * i) % codes : 3));
   const said = (stopAt: number): unknown[] => {
@@ -41,7 +41,7 @@ test("window and alarm go on from a checkpoint as if nothing had happened", () =
   for (let stopAt = 0; stopAt < 12; stopAt++) expect(said(stopAt), `stopped at ${stopAt}`).toEqual(whole);
 });
 
-test("falling usage is told once, and again after it recovered", () => {
+test("falling usage is warned of once, and again after it recovered", () => {
   const alarm = new UsageAlarm();
   expect([0.2, 0.8, 0.5, 0.41].map((usage) => alarm.check(usage))).toEqual(Array(4).fill(undefined));
   expect(alarm.check(0.3)).toBe('codebook usage fell to 30.0 % from 80.0 %. Try learn "ema" and reviveAfter 100.');

@@ -1,4 +1,4 @@
-/** Codes of pictures with what is said of them: what a language model learns to see and draw from. */
+/** Codes of pictures with captions and questions: what a language model learns to see and draw from. */
 import { join } from "node:path";
 import { hashText } from "../../base/rng.ts";
 import { codeShards, type DescribedCodes, describedScenes, readCodeFolder } from "../../data/described-codes.ts";
@@ -114,7 +114,7 @@ const CHUNK = 100;
 /** Own pictures that are coded, at most: of an unbounded source only these. */
 const MOST_OWN = 100_000;
 
-/** One picture in twenty is held out, with everything that is said of it. */
+/** One picture in twenty is held out, with all its captions and questions. */
 function isHeldOut({ codes }: DescribedCodes): boolean {
   return hashText(codes.join(" ")) % 20 === 0;
 }

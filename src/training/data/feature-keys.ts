@@ -1,6 +1,6 @@
 /**
  * What the frozen features depend on, as hashes: features that were cached under another key are not used.
- * Everything that changes the numbers belongs in here, but for the pictures, whose identity stands beside.
+ * Everything that changes the numbers belongs in here, except the pictures, which have an identity of their own.
  */
 
 import { hashOf } from "../../io/hash.ts";
@@ -17,7 +17,7 @@ export function clipKey(config: SeedlingConfig, tokenizer: CaptionTokenizer, wei
   return hashOf("clip-2", settings, ...sorted(weights));
 }
 
-/** Of the autoencoder, beside the CLIP pair. */
+/** Of the autoencoder and the CLIP pair. */
 export function latentsKey(clip: string, vae: VaeConfig, weights: Weights): string {
   return hashOf("latents", clip, JSON.stringify(vae), ...sorted(weights));
 }

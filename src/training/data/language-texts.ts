@@ -1,4 +1,4 @@
-/** The built-in texts of the small language model: WordNet, facts about the nouns, and what is said about scenes. */
+/** The built-in texts of the small language model: WordNet, facts about the nouns, and texts about scenes. */
 
 import { hashText, permutation, Rng } from "../../base/rng.ts";
 import { everydayNouns, nounTable } from "../../data/nouns.ts";
@@ -55,7 +55,7 @@ async function sceneTexts(
   return texts;
 }
 
-/** The scene with so many of its questions, drawn from all and in their order. */
+/** The scene with some of its questions, in their order. */
 export function withQuestions(
   { caption, questions }: Pick<Scene, "caption" | "questions">,
   most: number,
@@ -76,7 +76,7 @@ const MOST_WORDS = 28;
 
 /**
  * What a scene shows as words out of order, some of them more than once, among a few words of another scene. An
- * off-the-shelf model has learned to speak of what stands before in its context; a small one has to read such lists for it.
+ * off-the-shelf model has learned to speak of what its context holds; a small one learns it from such lists.
  */
 export function wordList(scene: WordedScene, other: WordedScene, rng: Rng): string {
   const words = wordsOf(scene).flatMap((word) => Array<string>(1 + rng.int(3)).fill(word));

@@ -6,9 +6,9 @@ import type { Sequences } from "../language/lm-stage.ts";
 
 export interface PackOptions {
   readonly identity: string;
-  /** Token behind each text. */
+  /** Token after each text. */
   readonly end: number;
-  /** Tokens of a sequence; the labels are the same tokens one place on. */
+  /** Tokens of a sequence; the labels are the same tokens, shifted by one. */
   readonly length: number;
 }
 

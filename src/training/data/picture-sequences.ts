@@ -21,7 +21,7 @@ import { Shuffle } from "../loop/shuffle.ts";
 
 export type PictureStage = "see" | "see-and-draw" | "instruct";
 
-/** What a person says, with other words for the same besides, so that not one phrase alone works. */
+/** The usual requests; other phrases for the same are mixed in, so that more than one works. */
 export const REQUESTS: LmManifest["requests"] = { describe: "describe the picture.", draw: "draw {prompt}." };
 const OTHER = {
   describe: ["what do you see?", "what is shown here?", "describe this image.", "say what is in the picture."],
@@ -50,11 +50,11 @@ export interface PictureTextsOptions {
   /** Rows from which this share of the sequences about pictures is drawn; the rest goes through all rows in turn. */
   readonly oftener?: { readonly indices: readonly number[]; readonly share: number };
   /**
-   * Every row comes with the codes of the next one: a model that looks is worse at these texts than at the right ones, and
-   * a model that has learned only how captions are spoken is not. Default false.
+   * Every row has the codes of the next one: a model that looks is worse at these texts than at the right ones; one that
+   * has only learned how captions sound is not. Default false.
    */
   readonly wrongPictures?: boolean;
-  /** Plain texts among the sequences, so that the model goes on speaking as its base does, and their share. Default none. */
+  /** Plain texts among the sequences, so that the model keeps the language of its base, and their share. Default none. */
   readonly plain?: { readonly texts: readonly string[]; readonly share: number };
 }
 
@@ -129,7 +129,7 @@ function request({ codes, caption }: DescribedCodes, rng: Rng): ChatTurn[] {
   ];
 }
 
-/** Up to four questions; the picture stands before the first, unless it was drawn just before. */
+/** Up to four questions; the picture precedes the first, unless it was drawn just before. */
 function talk(
   { codes, caption, questions }: DescribedCodes,
   rng: Rng,

@@ -24,7 +24,7 @@ test("every text once in each round, with its end; what is given is not learned"
   expect(new Set(orders).size).toBeGreaterThan(1);
 });
 
-test("behind what belongs to another text, for comparison", () => {
+test("after the list of another text, for comparison", () => {
   const all = round({ ...options, wrongGiven: true }, 0).map(({ ids }) => ids.join(" "));
   expect(all.toSorted()).toEqual(["1 2 8 9 0", "3 4 5 0", "7 6 0"]);
 });

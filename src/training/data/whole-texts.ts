@@ -10,7 +10,7 @@ export interface EncodedText {
 
 export interface WholeTextsOptions {
   readonly identity: string;
-  /** Token behind each text. */
+  /** Token after each text. */
   readonly end: number;
   readonly seed: number;
   /** What is given comes from the next text: a model that reads is worse at these. Default false. */

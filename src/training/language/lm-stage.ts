@@ -17,9 +17,9 @@ import type { EncodedChat } from "../../text/index.ts";
 import type { Stage } from "../loop/loop.ts";
 import { numberOf } from "../loop/values.ts";
 
-/** Texts as ids, reached by a number that grows for ever; `learned` marks the ids that the model has to say. */
+/** Texts as ids, indexed by an unbounded counter; `learned` marks the ids that the model has to predict. */
 export interface Sequences {
-  /** Says what they are: part of the identity of a run. */
+  /** Names them: part of the identity of a run. */
   readonly identity: string;
   get(index: number): EncodedChat | Promise<EncodedChat>;
 }
@@ -34,7 +34,7 @@ export interface LmStageOptions {
   readonly train: Sequences;
   readonly validation: Sequences;
   readonly validationCount: number;
-  /** Other sequences that are measured beside, each as `<name>Nats`: parts of the validation, or what it is compared with. */
+  /** Other sequences that are measured, each as `<name>Nats`: parts of the validation, or what it is compared with. */
   readonly beside?: Readonly<Record<string, Sequences>>;
   readonly runtime: Runtime;
   /** Without it the whole model learns. */
@@ -44,13 +44,13 @@ export interface LmStageOptions {
   /** Factor on the rate of added rows. Default 1. */
   readonly rowsRate?: number;
   /**
-   * Learned places of a sequence for which a batch has room, in the mean of its sequences; the logits of others are not
-   * computed. What is beyond is not learned in that step. Default: the length, so that there is room for all.
+   * Learned positions for which a batch has room, on average of its sequences; only their logits are computed. Positions
+   * beyond that are not learned in that step. Default: the length, so that there is room for all.
    */
   readonly room?: number;
   /**
-   * Nats that codes are raised by where a word is to be said, and words where a code is, so that the model learns to tell
-   * them apart with certainty and not only as well as the data needs. Not in what is measured. Default 0.
+   * Nats by which the logits of codes are raised where a word is due, and of words where a code is, so that the model
+   * learns to tell the two kinds apart with certainty. Not applied in evaluations. Default 0.
    */
   readonly kindMargin?: number;
 }
@@ -58,10 +58,10 @@ export interface LmStageOptions {
 /** Not counted by the loss. */
 const NO_LABEL = -100;
 
-/** A batch has room for the most learned places of so many batches, and a share more. */
+/** A batch has room for the most learned positions among this many batches, times this factor. */
 const [MEASURED_BATCHES, SPARE_ROOM] = [40, 1.1];
 
-/** What learns beside a frozen base: thin matrices, added rows, norms. */
+/** What learns on a frozen base: low-rank matrices, added rows, norms. */
 export function adapterPaths(config: LmConfig, lora: LoraConfig, rows?: VocabularyRows): string[] {
   const beside = /(norm\.(weight|bias)|\.added|\.shared|\.marks|\.code_projection\.(weight|bias))$/;
   const paths = languageModelWeights(config, new LoraParams(lora), rows).map(([path]) => path);
@@ -94,7 +94,7 @@ function topNames(config: LmConfig): string[] {
   return [...new Set(languageModelWeights(config).map(([path]) => path.replace(/\..*/, "")))];
 }
 
-/** Over M learned places of B sequences of T tokens. */
+/** Over M learned positions of B sequences of T tokens. */
 function nextTokenLoss(
   p: Params,
   config: LmConfig,
@@ -118,7 +118,7 @@ function otherKind(labels: Tensor, { vocabulary, addedTokens = 0 }: LmConfig): T
   return concat([isCode.neg().add(1), isCode], 1).matmul(constant(kinds).reshape([2, V]));
 }
 
-/** Largest number of learned places in one of the first batches, a sequence, and some more. */
+/** Room of a batch, in learned positions a sequence: the most among the first batches, and some more. */
 export async function roomFor(sequences: Sequences, batch: number, length: number): Promise<number> {
   let most = 0;
   for (let at = 0; at < MEASURED_BATCHES * batch; at += batch) {
@@ -130,8 +130,8 @@ export async function roomFor(sequences: Sequences, batch: number, length: numbe
 }
 
 /**
- * Ids and places of a batch, i32 [B,T] each, and i32 [M] each the `places` of learned tokens in it, counted row by row, and
- * their `labels`: the next id. M is B T if it is not given.
+ * Ids and positions of a batch, i32 [B,T] each; and i32 [M] each, the `places` of learned tokens in it, counted row by row,
+ * and their `labels`, the next ids. M is B T by default.
  */
 export function feedsOf(sequences: readonly EncodedChat[], T: number, M = sequences.length * T): Values {
   const B = sequences.length;
@@ -166,7 +166,7 @@ function noiseValue(shape: readonly number[], rng: Rng): Values[string] {
   return { shape, data };
 }
 
-/** Mean loss of the learned tokens of the validation texts and its exp, and the means of what is measured beside. */
+/** Mean loss of the learned tokens of the validation texts, its exp, and the mean losses of the other sequences. */
 async function perplexity(
   weights: ReadonlyMap<string, Float32Array>,
   { config, rows, length, validation, validationCount, beside = {}, runtime, adapter }: LmStageOptions,

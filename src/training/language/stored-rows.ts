@@ -1,6 +1,6 @@
 /**
- * The rows of added tokens as they are stored: what is shared or projected while a model learns becomes plain rows of its
- * vocabulary, so that PEFT, and every other reader of rows, needs to know nothing of it.
+ * The rows of added tokens as they are stored: what is shared or projected in training becomes plain rows of the
+ * vocabulary, which PEFT and every other reader understand.
  */
 
 /** The codebook's vectors, f32 [codes,E]. */

@@ -1,6 +1,6 @@
 /**
- * First values for the rows of codes: each code begins as the words that pictures with it are described by, in the base
- * model's own vectors, so that a frozen model reads a picture as a bag of faint words before it has learned anything.
+ * First values for the rows of codes: each code begins as the words of the captions of its pictures, in the base model's
+ * own vectors, so that a frozen model reads a picture as a bag of faint words before it has learned anything.
  *
  * A row is the sum over words w of log((n(c,w) + a) / (n(c) p(w) + a)) (E(w) - mean E): the evidence of naive Bayes, where
  * n(c,w) counts the captions with word w among the n(c) pictures with code c, and p(w) is the share of all captions. To
@@ -22,14 +22,14 @@ export interface WordRowsOptions {
   readonly codes: number;
 }
 
-/** a: captions that have to say so before a code counts as a sign of a word. */
+/** a: captions that it takes before a code counts as a sign of a word. */
 const PRIOR = 4;
-/** Words in more captions than this say nothing. */
+/** Words in a larger share of captions are left out. */
 const COMMON = 0.5;
 
 /**
- * Length of the rows beside that of the base's words. What a frozen model adds to its stream layer by layer fits its own
- * words, so a row that is much shorter is read in the first layer and lost behind it.
+ * Length of the rows relative to the base's words. What a frozen model adds to its stream layer by layer fits the length
+ * of its own words, so a much shorter row is read in the first layer and lost afterwards.
  */
 const LENGTH = 1;
 

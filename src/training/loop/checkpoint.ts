@@ -102,7 +102,7 @@ export async function resumeCheckpoint(
     } catch {
       continue; // half deleted when the process was killed; the one before is complete
     }
-    expectSameRun(folder, state.identity, identity);
+    expectSameRun(run, state.identity, identity);
     const file = await openSafetensors(join(folder, "state.safetensors"));
     const extra = new Map<string, Float32Array>();
     try {

@@ -36,7 +36,7 @@ test("the scale of the tower's tokens does not count", () => {
   expect(values(p, [loss], 100)[0]![0]).toBeCloseTo(values(p, [loss])[0]![0]!, 3);
 });
 
-test("it learns beside the Q-Former under names of its own", () => {
+test("its parameters have names of their own", () => {
   const p = new Params();
   lossOf(p.at("recover"));
   const names = [...p.declared().keys()];

@@ -11,7 +11,7 @@ const picture = (...objects: BoxedObject[]): Picture => ({
   objects,
 });
 
-test("a place is named by the box that holds its middle, the later one where boxes overlap", () => {
+test("a patch is labeled by the box that holds its center, the later one where boxes overlap", () => {
   const apple = { name: "apple", x: 0, y: 0, w: 5, h: 3 };
   const car = { name: "car", x: 2, y: 2, w: 2, h: 6 };
   const { shape, data } = patchLabels([picture(apple, car), picture()], ["apple", "car"], 4);
@@ -27,11 +27,11 @@ test("pictures that do not know where objects are have no labels", () => {
   expect([...patchLabels([{ image, caption }], ["apple"], 2).data]).toEqual([0, 0, 0, 0]);
 });
 
-test("the loss is the mean over places, and the class token is not asked", () => {
+test("the loss is the mean over patches, without the class token", () => {
   const p = new Params();
   const loss = patchLabelsLoss(p, input("tokens", [1, 3, 2]), input("labels", [1, 2]), 2);
   const params = (path: string): Float32Array => {
-    if (path === "things.weight") return Float32Array.of(0, 0, 9, 0, 0, 9); // what names 0, 1 and 2 read of a token
+    if (path === "things.weight") return Float32Array.of(0, 0, 9, 0, 0, 9); // weights of the labels 0, 1 and 2
     const { shape, init } = paramAttrs(p.declared().get(path)!);
     return initialValues(path, shape, init, 1);
   };

@@ -13,9 +13,9 @@ import {
   textFeatures,
 } from "../../models/seed-tokenizer.ts";
 import { cosineLoss, mse, scalar } from "../../nn/index.ts";
-import { contrast } from "./stage1.ts";
+import { contrast } from "./contrast.ts";
 
-/** What the frozen teachers say of the same pictures and captions; a term without its target is left out. */
+/** Targets from the frozen teachers, for the same pictures and captions; a term without its target is left out. */
 export interface Stage2Targets {
   /** f32 [B,F], the image encoder's projected embedding, not normalized. */
   readonly imageEmbedding?: Tensor;
@@ -26,9 +26,9 @@ export interface Stage2Targets {
 }
 
 /**
- * As published, with `contrast` besides, which is ours and off by default: the reconstructed last embedding goes through
- * stage 1's projection and has to find its caption among those of the batch. The cosine over all 32 positions gives that
- * one 1/32 of its weight, and what tells two pictures apart is a small angle in it.
+ * As published, and `contrast`, which is ours and off by default: the reconstructed last embedding goes through stage 1's
+ * projection and has to find its caption among those of the batch. The cosine over all 32 positions gives the last one
+ * 1/32 of its weight, and two pictures differ by a small angle in it.
  */
 export const STAGE2_WEIGHTS = { codebook: 5, reconstruction: 2, image: 0.5, text: 0.5, contrast: 0 } as const;
 

@@ -21,10 +21,10 @@ test("shares of a caption's words sum to 1, each word once", () => {
   expect(wordShares(Int32Array.of(2, 3), 1, new Float32Array(8))).toEqual(new Float32Array(8));
 });
 
-test("one place that is sure of a word is enough, however many see nothing", () => {
+test("one token that is sure of a word is enough, however many are not", () => {
   const p = new Params();
   const loss = wordClassificationLoss(p, input("tokens", [1, 5, 2]), input("shares", [1, 2]));
-  const sure = 40; // what the first place says for the first word, and against it where the sign is turned
+  const sure = 40; // logit of the first word at the first token, negated where the sign is
   const params = (path: string): Float32Array => {
     if (path.endsWith("words.weight")) return Float32Array.of(sure, 0, 0, 0);
     const { shape, init } = paramAttrs(p.declared().get(path)!);
@@ -35,7 +35,7 @@ test("one place that is sure of a word is enough, however many see nothing", () 
     evaluate([loss], { feeds: { tokens: [...tokens, ...blank], shares }, params })[0]!.data[0]!;
   expect(value([1, -1], [1, 0])).toBeCloseTo(0, 5);
   expect(value([1, -1], [0, 1])).toBeCloseTo(sure - Math.log(5), 2);
-  expect(value([-1, 1], [1, 0])).toBeCloseTo(Math.log(4 + 5) - Math.log(4), 5); // the blank places say nothing of it
+  expect(value([-1, 1], [1, 0])).toBeCloseTo(Math.log(4 + 5) - Math.log(4), 5); // the other tokens do not count
 });
 
 test("the loss is the cross entropy with the shares", () => {

@@ -1,4 +1,4 @@
-/** Keys of the stages that learn from codes of pictures and what is said of them. */
+/** Keys of the stages that learn from codes of pictures and their captions and questions. */
 import { z } from "zod";
 import { count, key } from "./training-keys.ts";
 
@@ -13,7 +13,7 @@ export const describedData = key(
       "count",
     ),
   }),
-  "pictures as codes, and what is said of them",
+  "pictures as codes, and their captions and questions",
 );
 
 export type DescribedData = z.output<typeof describedData>;

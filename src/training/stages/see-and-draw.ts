@@ -1,10 +1,10 @@
-/** Stage `see-and-draw`: beside pictures and their captions, captions and the pictures that they ask for. */
+/** Stage `see-and-draw`: the model continues to see, and learns to write the codes of the picture that a caption asks for. */
 import { tuningRecipe, tuningStage } from "../language/tuning.ts";
 import { defineStage } from "./definition.ts";
 
 export const seeAndDraw = defineStage({
   name: "see-and-draw",
-  about: "It goes on seeing, and learns to write the codes of the picture that a caption asks for.",
+  about: "It continues to see, and learns to write the codes of the picture that a caption asks for.",
   paper: "image to text and text to image jointly (arXiv 2307.08041, section 3.3)",
   recipe: tuningRecipe,
   needs: ["see"],

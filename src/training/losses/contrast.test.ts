@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { gradients } from "../../autodiff/index.ts";
 import { constant, input, type Tensor } from "../../graph/index.ts";
 import { evaluate } from "../../runtime/reference.ts";
-import { type ContrastOptions, contrast } from "./stage1.ts";
+import { type ContrastOptions, contrast } from "./contrast.ts";
 
 const image = input("image", [2, 2]);
 const text = input("text", [2, 2]);
