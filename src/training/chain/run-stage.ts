@@ -14,7 +14,7 @@ import { loadWeights, saveWeights, weightsFile } from "../loop/weights-file.ts";
 import { type ModelSizes, parseModelSizes } from "../recipe/model-sizes.ts";
 import type { StageRecipe } from "../recipe/stage-recipe.ts";
 import { learnedFrom, loopSettings } from "../recipe/training-keys.ts";
-import type { StageContext, Weights } from "../stages/definition.ts";
+import type { StageContext, StageDefinition, Weights } from "../stages/definition.ts";
 import { commit, machine } from "./provenance.ts";
 import { isFinished, type RunRecord, readRunRecord, writeRunRecord } from "./run-record.ts";
 
@@ -61,7 +61,7 @@ export async function runStage(recipe: StageRecipe, options: RunOptions): Promis
   if (isFinished(record))
     return { weights: await loadWeights(weightsFile(stageFolder)), step: 0, finished: true, skipped: true };
   await makeFolder(stageFolder);
-  if (recipe.sizes) await shareSizes(options.root, recipe.sizes);
+  if (recipe.sizes) await shareSizes(options.root, recipe.sizes, recipe.definition);
   await writeFileAtomic(join(stageFolder, "recipe.json"), `${JSON.stringify(written(recipe), null, 2)}\n`);
   record ??= { format: "seedling-run-1", stage: recipe.definition.name, phases: count, finished: [] };
   let result: LoopResult | undefined;
@@ -191,7 +191,7 @@ async function startOf(
 function knownIdentity(recipe: StageRecipe, index: number, { identity }: Sources): Identity {
   return {
     recipe: hashOf(recipe.definition.name, JSON.stringify(learnedFrom(phaseOf(recipe, index)))),
-    ...(recipe.sizes && { "model sizes": recipe.sizes.identity }),
+    ...(recipe.sizes && { "model sizes": sizesIdentity(recipe.sizes, recipe.definition) }),
     ...(identity !== undefined && { "data source": identity }),
   };
 }
@@ -227,14 +227,21 @@ async function expectNew(folder: string, recipe: StageRecipe, record: RunRecord 
   );
 }
 
-/** All stages of a run share one model. @throws InputError if the run has another */
-async function shareSizes(root: string, { json, identity }: ModelSizes): Promise<void> {
+/**
+ * All stages of a run share one model. A run folder of a model that was taken apart may have another image decoder, which
+ * stays as it is until a stage trains one. @throws InputError if the run has another model
+ */
+async function shareSizes(root: string, sizes: ModelSizes, definition: StageDefinition): Promise<void> {
   const path = join(root, "model.json");
-  if (await exists(path)) {
-    const found = parseModelSizes(await readJsonFile(path), path);
-    if (found.identity !== identity)
-      throw new InputError(`${path}: expected the sizes of this recipe's model, got others. Name another run folder.`);
-  } else await writeFileAtomic(path, `${JSON.stringify(json, null, 2)}\n`);
+  const found = (await exists(path)) ? parseModelSizes(await readJsonFile(path), path) : undefined;
+  if (found && found.tokenizerIdentity !== sizes.tokenizerIdentity)
+    throw new InputError(`${path}: expected the sizes of this recipe's model, got others. Name another run folder.`);
+  if (found?.identity === sizes.identity || (found && !definition.decoder)) return;
+  await writeFileAtomic(path, `${JSON.stringify(sizes.json, null, 2)}\n`);
+}
+
+function sizesIdentity({ identity, tokenizerIdentity }: ModelSizes, { decoder }: StageDefinition): string {
+  return decoder ? identity : tokenizerIdentity;
 }
 
 /** The recipe as it is trained. */

@@ -33,7 +33,9 @@ export interface ModelSizes {
   readonly vae: VaeConfig;
   /** The files of the image decoder. */
   readonly decoder: DecoderFiles;
+  /** Hash of all sizes, and of those of the image tokenizer alone. */
   readonly identity: string;
+  readonly tokenizerIdentity: string;
 }
 
 /** @throws InputError naming each unknown or wrong key */
@@ -46,5 +48,6 @@ export function parseModelSizes(json: unknown, where: string): ModelSizes {
   };
   // All sizes are checked before anything long begins.
   const parts = { ...decoderSizes(decoder, where), decoder };
-  return { json, config, ...parts, identity: hashOf(JSON.stringify([config(1), parts])) };
+  const tokenizerIdentity = hashOf(JSON.stringify(config(1)));
+  return { json, config, ...parts, identity: hashOf(tokenizerIdentity, JSON.stringify(parts)), tokenizerIdentity };
 }

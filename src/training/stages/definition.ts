@@ -28,6 +28,8 @@ export interface StageDefinition<S extends RecipeSchema = RecipeSchema> {
   readonly uses?: readonly ("image tokenizer" | "language model")[];
   /** Name prefixes of the parameters of a model folder that it trains. */
   readonly owns: readonly string[];
+  /** Whether it trains a part of the image decoder. Other stages do not depend on the decoder's sizes. */
+  readonly decoder?: boolean;
   build(context: StageContext<z.output<S>>): Promise<BuiltStage>;
 }
 

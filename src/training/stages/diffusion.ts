@@ -37,6 +37,7 @@ export const diffusion = defineStage({
   }),
   needs: ["clip", "vae"],
   owns: PREFIXES,
+  decoder: true,
   async build(c) {
     const opened = await openCaptionedPictures(c);
     const { data, sizes, config } = opened;

@@ -35,6 +35,7 @@ export const vae = defineStage({
   }),
   needs: [],
   owns: [PREFIX],
+  decoder: true,
   async build(c) {
     const { sizes, size, data } = await openPictures(c);
     const { train, validation } = data;
