@@ -207,8 +207,8 @@ describe("train and assemble", () => {
         const left = await readdir(join(root, "left"), { recursive: true }).catch(() => []);
         expect(left.filter((name) => /\.(safetensors|json)$/.test(name))).toEqual([]);
       };
-      await rm(join(root, "model-again", "vae", "model.safetensors"));
-      await ends(/^seedling: model-again.vae.model\.safetensors: .*$/);
+      await rm(join(root, "model-again", "vae", "diffusion_pytorch_model.safetensors"));
+      await ends(/^seedling: model-again.vae.diffusion_pytorch_model\.safetensors: .*$/);
       const rounded = await seedling("quantize", "model", "-o", "rounded", "--bits", "8");
       expect(rounded.code, rounded.stderr).toBe(0);
       await rm(join(root, "model-again"), { recursive: true });
@@ -317,7 +317,7 @@ describe("a chain", () => {
         stderr: expect.stringMatching(/chain.clip: expected a run with the same recipe, got one with another\./),
       });
     },
-    TIMEOUT,
+    2 * TIMEOUT,
   );
 
   test(

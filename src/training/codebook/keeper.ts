@@ -2,7 +2,7 @@
 import type { Rng } from "../../base/rng.ts";
 import type { Training, Values } from "../../runtime/index.ts";
 import type { StepNews } from "../loop/loop.ts";
-import { addRow, floatsOf, valueOf } from "../loop/values.ts";
+import { addRow, floatsOf, namedValue } from "../loop/values.ts";
 import { CodeWindow, UsageAlarm } from "./usage.ts";
 
 export const CODEBOOK = "quantize.embedding.weight";
@@ -64,7 +64,7 @@ export class CodebookKeeper {
 
   async afterStep(step: number, outputs: Values, training: Training, rng: Rng): Promise<StepNews> {
     const { learn, reviveAfter } = this.#options;
-    const ids = valueOf(outputs, "ids").data as Int32Array;
+    const ids = namedValue(outputs, "ids").data as Int32Array;
     const z = floatsOf(outputs, "z");
     this.#window.add(ids);
     for (const id of ids) this.#lastUsed[id] = step;

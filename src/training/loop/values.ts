@@ -3,7 +3,7 @@ import { SeedlingError } from "../../base/errors.ts";
 import type { Value, Values } from "../../runtime/index.ts";
 
 /** A value by name. @throws SeedlingError if there is none of that name */
-export function valueOf(values: Values | undefined, name: string): Value {
+export function namedValue(values: Values | undefined, name: string): Value {
   const value = values?.[name];
   if (!value) throw new SeedlingError(`training: expected a value named ${name}, got ${Object.keys(values ?? {})}.`);
   return value;
@@ -11,17 +11,17 @@ export function valueOf(values: Values | undefined, name: string): Value {
 
 /** Some of the values. @throws SeedlingError if one is missing */
 export function pickValues(values: Values, names: readonly string[]): Values {
-  return Object.fromEntries(names.map((name) => [name, valueOf(values, name)]));
+  return Object.fromEntries(names.map((name) => [name, namedValue(values, name)]));
 }
 
 /** The f32 data of a value by name. */
 export function floatsOf(values: Values, name: string): Float32Array {
-  return valueOf(values, name).data as Float32Array;
+  return namedValue(values, name).data as Float32Array;
 }
 
 /** The number of a value of one number. */
 export function numberOf(values: Values, name: string): number {
-  return valueOf(values, name).data[0] ?? Number.NaN;
+  return namedValue(values, name).data[0] ?? Number.NaN;
 }
 
 /** The f32 data of several values, one after the other. */
@@ -37,7 +37,7 @@ export function joinRows(values: readonly Value[]): Float32Array {
 
 /** The f32 data of the value of one name in several batches, one after the other. */
 export function joined(parts: readonly Values[], name: string): Float32Array {
-  return joinRows(parts.map((values) => valueOf(values, name)));
+  return joinRows(parts.map((values) => namedValue(values, name)));
 }
 
 /** Adds row `i` of `rows` to row `k` of `sums`, both f32 [*,width]. */

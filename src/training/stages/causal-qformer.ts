@@ -13,7 +13,7 @@ import { mapWeights, type Runtime, type Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import type { Stage } from "../loop/loop.ts";
-import { batches, joined, valueOf } from "../loop/values.ts";
+import { batches, joined, namedValue } from "../loop/values.ts";
 import { featureReconstructionLoss, RECONSTRUCTION, reconstructTokens } from "../losses/feature-reconstruction.ts";
 import { PATCH_LABELS, patchLabelsLoss } from "../losses/patch-labels.ts";
 import { stage1Loss } from "../losses/stage1.ts";
@@ -171,7 +171,7 @@ async function qformerScores(
     captions.push(...batch.captions);
     parts.push(
       await program.run({
-        tokens: valueOf(batch.values, "tokens"),
+        tokens: namedValue(batch.values, "tokens"),
         ids: { shape: [count, L], data: ids },
         mask: { shape: [count, L], data: mask },
       }),

@@ -22,7 +22,7 @@ import { CODEBOOK, CodebookKeeper } from "../codebook/keeper.ts";
 import { kmeans } from "../codebook/kmeans.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import type { Stage, Work } from "../loop/loop.ts";
-import { batches, joined, joinRows, valueOf } from "../loop/values.ts";
+import { batches, joined, joinRows, namedValue } from "../loop/values.ts";
 import { RECONSTRUCTION, reconstructTokens } from "../losses/feature-reconstruction.ts";
 import { PATCH_LABELS, patchLabelsLoss } from "../losses/patch-labels.ts";
 import { STAGE2_WEIGHTS, stage2Loss } from "../losses/stage2.ts";
@@ -203,7 +203,7 @@ function codebookStage(options: CodebookStageOptions): Stage {
     for (let i = 0; i * batch * QUERIES < 2 * K; i++) {
       work.signal?.throwIfAborted();
       work.onProgress?.("collecting vectors", i * batch * QUERIES, 2 * K, "vectors");
-      vectors.push(valueOf(await training.forward(await feeds(i * batch, batch)), "z"));
+      vectors.push(namedValue(await training.forward(await feeds(i * batch, batch)), "z"));
     }
     const settings = { width: E, centers: K, rounds: 8, rng: new Rng(options.seed) };
     await training.writeOne("param", CODEBOOK, await kmeans(joinRows(vectors), settings, work));
@@ -226,8 +226,8 @@ async function codebookScores(
   const names: string[] = [];
   for (const { start, size } of batches(validation.count, 100)) {
     const { values, captions } = await validation.range(start, size, ["y", "caption"]);
-    const outputs = await program.run({ y: valueOf(values, "y") });
-    parts.push({ ...outputs, caption: valueOf(values, "caption") });
+    const outputs = await program.run({ y: namedValue(values, "y") });
+    parts.push({ ...outputs, caption: namedValue(values, "caption") });
     names.push(...captions);
   }
   await program.close();
@@ -235,7 +235,7 @@ async function codebookScores(
   const [before, after, captions] = [rows("before"), rows("after"), rows("caption")];
   const [embeddings, codes] = [retrieval(before, captions, names), retrieval(after, captions, names)];
   const health = codebookHealth(
-    Int32Array.from(parts.flatMap((values) => [...valueOf(values, "ids").data])),
+    Int32Array.from(parts.flatMap((values) => [...namedValue(values, "ids").data])),
     config.codebook.codes,
   );
   return {

@@ -12,7 +12,7 @@ import { type VaeConfig, vaeFactor } from "../../models/vae.ts";
 import { mapWeights, type Runtime, type Value } from "../../runtime/index.ts";
 import { type Pictures, take } from "../data/pictures.ts";
 import type { Stage } from "../loop/loop.ts";
-import { floatsOf, joinRows, valueOf } from "../loop/values.ts";
+import { floatsOf, joinRows, namedValue } from "../loop/values.ts";
 import type { ClipFeatures } from "./frozen-features.ts";
 
 /** Pictures and denoising steps: few, as training waits for them. */
@@ -42,9 +42,9 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
   const { guidance_scale: guidanceScale } = options.files.pipeline;
   const originals = await take(options.validation, 0, COUNT);
   const conditioning = await clip.compute(originals);
-  const [text, image] = [valueOf(conditioning, "text"), valueOf(conditioning, "image")];
+  const [text, image] = [namedValue(conditioning, "text"), namedValue(conditioning, "image")];
   const nothing = {
-    text: valueOf(await clip.text(originals.map(() => "")), "text"),
+    text: namedValue(await clip.text(originals.map(() => "")), "text"),
     image: { ...image, data: new Float32Array(image.data.length) },
   };
   const context = { text: stack(text, nothing.text), image: stack(nothing.image, image) };
@@ -73,7 +73,7 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
     }));
     const sheet = await contactSheet([...originals, ...samples], { columns: COUNT, zoom: 2 });
     await writeFileAtomic(join(folder, `samples-${String(step).padStart(6, "0")}.png`), sheet);
-    const seen = valueOf(await clip.compute(samples), "image");
+    const seen = namedValue(await clip.compute(samples), "image");
     const cosines = seeds.map((seed, i) => meanProduct(row(seen, i), row(image, seed)));
     return { cosineFromText: mean(cosines.slice(0, COUNT)), cosineFromImage: mean(cosines.slice(COUNT)) };
   };

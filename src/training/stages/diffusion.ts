@@ -14,7 +14,7 @@ import type { UnetConfig } from "../../models/unet.ts";
 import type { Value } from "../../runtime/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import type { Stage } from "../loop/loop.ts";
-import { floatsOf, valueOf } from "../loop/values.ts";
+import { floatsOf, namedValue } from "../loop/values.ts";
 import { cachedPictureData } from "../recipe/picture-keys.ts";
 import { key, share, trainingKeys } from "../recipe/training-keys.ts";
 import { defineStage } from "./definition.ts";
@@ -116,14 +116,14 @@ function diffusionStage(options: DiffusionStageOptions): Stage {
       }
       const column = (data: Float32Array): Value => ({ shape: [B, 1, 1, 1], data });
       return {
-        clean: valueOf(values, "latents"),
+        clean: namedValue(values, "latents"),
         noise: { shape: [B, C, side, side], data: noise },
         signalLevel: column(signal),
         noiseLevel: column(sigma),
         t: { shape: [B], data: t },
         weight: { shape: [B], data: weight },
-        text: valueOf(values, "text"),
-        image: valueOf(values, "image"),
+        text: namedValue(values, "text"),
+        image: namedValue(values, "image"),
       };
     },
   };

@@ -16,7 +16,7 @@ import { mapWeights, type Runtime, type Training, type Values } from "../../runt
 import { atMost, type Picture, type Pictures, take } from "../data/pictures.ts";
 import { plainPixels } from "../data/pixels.ts";
 import type { Stage, StepNews } from "../loop/loop.ts";
-import { batches, floatsOf, numberOf, valueOf } from "../loop/values.ts";
+import { batches, floatsOf, namedValue, numberOf } from "../loop/values.ts";
 import { pictureData } from "../recipe/picture-keys.ts";
 import { key, trainingKeys, weight } from "../recipe/training-keys.ts";
 import { defineStage } from "./definition.ts";
@@ -145,7 +145,7 @@ async function vaeScores(
   for (const { start, size: count } of batches(validationCount, 50)) {
     const pictures = await take(validation, start, count);
     const pixels = plainPixels(pictures, size);
-    const latents = valueOf(await encode.run({ pixels }), "latents");
+    const latents = namedValue(await encode.run({ pixels }), "latents");
     const back = floatsOf(await decode.run({ latents }), "pixels");
     const row = 3 * size * size;
     for (const [b] of pictures.entries()) {
