@@ -35,7 +35,7 @@ export function exportCommand(): Command {
       if (options.json) return writeJson({ folder: output, ...report });
       const lines = [
         ...formatTable([["file", "tensors"], ...report.files.map(({ file, tensors }) => [file, tensors])]),
-        ...(report.left.length > 0 ? [`left out ${report.left.length} tensors that the layout has no place for`] : []),
+        ...(report.left.length > 0 ? [`left out ${report.left.length} tensors that the layout has no names for`] : []),
       ];
       await writeStdout(`${lines.join("\n")}\n`);
       progress.wrote(output);

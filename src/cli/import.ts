@@ -84,7 +84,7 @@ export function importCommand(): Command {
   );
 }
 
-/** Where the files lie; those of the Hub are downloaded, one after the other. */
+/** Local paths of the files; those on the Hub are downloaded one by one. */
 async function paths(
   names: readonly string[],
   options: { readonly report: Report; readonly signal: AbortSignal },
@@ -119,7 +119,7 @@ export function formatImport(
     if (wrappers.length > 0) lines.push(`  ${wrappers.join(", ")} of training was taken off the names`);
     if (published)
       lines.push(
-        `  the published loader would say ${published.missing} missing (the vision tower, which has its own file) and ` +
+        `  the published loader would report ${published.missing} missing (the vision tower, which has its own file) and ` +
           `${published.unexpected} unexpected (what only training reads): both are normal`,
       );
     const reasons = new Map<string, number>();

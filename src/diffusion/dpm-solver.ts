@@ -5,7 +5,7 @@ import type { Scheduler, SchedulerConfig } from "./scheduler.ts";
 import { sigmaAt } from "./sigmas.ts";
 import { roundEven, trailing, visitedSteps } from "./timesteps.ts";
 
-/** The first and the last step are of first order: nothing is known before, and the last sigma is zero. */
+/** The first and the last step are of first order: there is no earlier answer, and the last sigma is zero. */
 export function dpmSolver(config: SchedulerConfig = {}): Scheduler {
   const { timestepSpacing: spacing = "linspace", stepsOffset: offset = 0, lambdaMin = -Infinity } = config;
   const schedule = new NoiseSchedule(config);

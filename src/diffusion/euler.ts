@@ -5,7 +5,7 @@ import type { Scheduler, SchedulerConfig } from "./scheduler.ts";
 import { sigmaAt } from "./sigmas.ts";
 import { visitedSteps } from "./timesteps.ts";
 
-/** Samples are kept as clean + sigma noise; the model is shown them divided by sqrt(sigma² + 1). */
+/** Samples are kept as clean + sigma noise; the model receives them divided by sqrt(sigma² + 1). */
 export function euler(config: SchedulerConfig = {}): Scheduler {
   const { timestepSpacing: spacing = "linspace", stepsOffset: offset = 0 } = config;
   const schedule = new NoiseSchedule(config);

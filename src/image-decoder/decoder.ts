@@ -21,9 +21,9 @@ export interface DecoderOptions {
    * only, or one a picture. Default 0.
    */
   readonly seed?: number | readonly number[];
-  /** Evaluations of the diffusion model. Default: what the model says. */
+  /** Evaluations of the diffusion model. Default: that of the model. */
   readonly steps?: number;
-  /** 1 is no guidance; more follows the embedding more closely, with less variety. Default: what the model says. */
+  /** 1 is no guidance; more follows the embedding more closely, with less variety. Default: that of the model. */
   readonly guidanceScale?: number;
   /** Pictures computed at a time. Default 8; 1 for Stable Diffusion. */
   readonly batch?: number;

@@ -29,7 +29,7 @@ import { repeat, type SamplingJob, sampleInBatches } from "./sample-in-batches.t
 export type { SamplerName } from "../diffusion/index.ts";
 
 export interface DecoderLoadOptions extends TokenizerLoadOptions {
-  /** The sampler to use by default. Default: what the folder says, which is refused if it is not built here. */
+  /** The sampler to use by default. Default: that of the folder, which is refused if it is not supported. */
   readonly scheduler?: SamplerName;
 }
 
@@ -55,7 +55,7 @@ export type TextFeatures = (prompts: readonly string[]) => Promise<readonly Gene
 
 /** What the model that a decoder belongs to lends it. */
 export interface DecoderParent {
-  /** The text encoder of a decoder that has none of its own. */
+  /** A text encoder, for a decoder without one. */
   readonly features?: TextFeatures;
   readonly programs?: RuntimeOwner;
 }
@@ -137,7 +137,7 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
     const parts = await inBatches(prompts, options, async (chunk) => {
       const data = new Int32Array(chunk.length * L);
       for (const [b, prompt] of chunk.entries()) data.set(tokenizer.encode(prompt), b * L);
-      return (await this.#programs.run("text_encoder", { ids: { shape: [chunk.length, L], data } })).features!;
+      return this.#programs.output("text_encoder", { ids: { shape: [chunk.length, L], data } }, "features");
     });
     return rows<Float32Array>(parts).map((data) => ({ shape: textShape, data }));
   }
@@ -154,7 +154,7 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
       const prepared: RgbImage[] = [];
       for (const image of chunk) prepared.push(resizeAndCrop(await loadPicture(image), side, "bicubic"));
       const pixels = { shape: [chunk.length, 3, side, side], data: toTensor(prepared) };
-      return (await this.#programs.run("image_encoder", { pixels })).image!;
+      return this.#programs.output("image_encoder", { pixels }, "image");
     });
     return rows<Float32Array>(parts).map((data) => ({ shape: [encoder.projection], data }));
   }
@@ -176,7 +176,7 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
     const job: SamplingJob = {
       ...defaults,
       unet: async (latents, timesteps, context) =>
-        (await this.#programs.run("unet", { ...context, latents, timesteps })).answer!.data as Float32Array,
+        (await this.#programs.output("unet", { ...context, latents, timesteps }, "answer")).data as Float32Array,
       scheduler: scheduler(options.scheduler),
       latentShape,
       latents: noise && ((_, size) => repeat({ shape: [1, ...latentShape], data: noise.latents }, size)),
@@ -234,7 +234,7 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
   }
 
   async #pictures(latents: Value): Promise<RgbImage[]> {
-    const pixels = (await this.#programs.run("vae", { latents })).pixels!.data as Float32Array;
+    const pixels = (await this.#programs.output("vae", { latents }, "pixels")).data as Float32Array;
     const side = this.imageSize;
     return Array.from({ length: latents.shape[0]! }, (_, b) => fromTensor(pixels, side, side, b));
   }

@@ -10,7 +10,7 @@ export interface StoredPart extends StoredNames {
   readonly shapes: readonly (readonly [string, readonly number[]])[];
 }
 
-/** Full precision goes first; an index names shards. Both libraries have changed where "fp16" stands. */
+/** Full precision goes first; an index names shards. Both libraries have moved "fp16" within the name. */
 const ENDINGS = [
   "safetensors",
   "safetensors.index.json",

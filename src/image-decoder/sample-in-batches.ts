@@ -5,7 +5,7 @@ import type { RgbImage } from "../image/index.ts";
 import type { Value, Values } from "../runtime/index.ts";
 import type { DecoderOptions } from "./decoder.ts";
 
-/** The model, and its conditioning. `start` and `size` say which pictures of all. */
+/** The model, and its conditioning. `start` and `size` select pictures. */
 export interface SamplingJob {
   readonly unet: Denoiser;
   readonly scheduler: Scheduler;

@@ -1,5 +1,5 @@
 /**
- * What the JSON files of a diffusers folder say: which kind it is, the sizes of its parts, how it samples. The graph of
+ * The JSON files of a diffusers folder: which kind it is, the sizes of its parts, how it samples. The graph of
  * every part follows from that; weights are not looked at here.
  */
 import { z } from "zod";
@@ -160,7 +160,7 @@ export async function readDiffusersSettings(path: string): Promise<DiffusersSett
     imageSize: unet.sampleSize * vaeFactor(vae),
     latentShape,
     textShape: [contextLength, unet.crossAttentionDim],
-    // The other half of unCLIP's class vector says how noisy the embedding is.
+    // The other half of unCLIP's class vector encodes how noisy the embedding is.
     imageWidth: unclip ? classWidth / 2 : classWidth,
     prompts: textEncoder && (await openPrompts(at("tokenizer"), textEncoder)),
     scheduler: (name) => readScheduler(own, at("scheduler/scheduler_config.json"), name),

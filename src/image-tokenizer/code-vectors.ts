@@ -1,15 +1,15 @@
-/** Codes -> the vectors that the decoders read, with what is not known filled in. */
+/** Codes -> the codebook vectors that the decoders read; codes that are left out are filled in. */
 
 import { UsageError } from "../base/errors.ts";
 import { CODES_PER_IMAGE, type Codes } from "../codes/index.ts";
 import type { Value } from "../runtime/index.ts";
 
 export interface KeepOptions {
-  /** Only the first n codes are used, 1..32. Default 32. The paper's causal order makes them the most telling ones. */
+  /** Only the first n codes are used, 1..32. Default 32. In causal order the first codes carry the most. */
   readonly keep?: number;
   /**
-   * What stands for the others: "mean", the mean of all code vectors, which says nothing in particular; or "repeat", the
-   * last code that is used, again and again. Default "mean".
+   * What fills in for the others: "mean", the mean of all code vectors; or "repeat", the last code that is used. Default
+   * "mean".
    */
   readonly rest?: "mean" | "repeat";
 }

@@ -58,7 +58,7 @@ async function lmParts(config: string): Promise<ReadonlyMap<string, string>> {
   return lmMatrices(readLmConfig(await readJsonFile(config), config));
 }
 
-/** A Hugging Face folder says its kind; our own folders say their format. */
+/** The config of a Hugging Face folder has `model_type`, that of our own folders `format`. */
 async function isLanguageModel(config: string): Promise<boolean> {
   const json = (await readJsonFile(config).catch(() => undefined)) as { model_type?: unknown } | undefined | null;
   return json?.model_type !== undefined && !("format" in json);

@@ -36,7 +36,7 @@ export type { Capability } from "./capabilities.ts";
 export type { KeepOptions } from "./code-vectors.ts";
 
 export interface TokenizedImage {
-  /** i32 [32], in causal order: the first say the most. */
+  /** i32 [32], in causal order: the first carry the most. */
   readonly codes: Int32Array;
 }
 
@@ -49,7 +49,7 @@ export interface TokenizerLoadOptions extends WeightOptions {
    * unCLIP (SEED v2), or owner/name of one on the Hub.
    */
   readonly decoder?: string;
-  /** The decoder's sampler. Default: what its folder says. */
+  /** The decoder's sampler. Default: that of its folder. */
   readonly scheduler?: SamplerName;
   /** The tokenizer.json of bert-base-uncased, for imported weights with a text side. Default: that in the folder. */
   readonly tokenizer?: string;
@@ -78,7 +78,7 @@ export class SeedTokenizer {
   readonly codebookHash: string;
   readonly #folder: SeedFolder;
   readonly #programs: Programs<ProgramName>;
-  readonly #vectors: CodeVectors | undefined;
+  readonly #vectors: CodeVectors;
   readonly #decoder: DiffusionDecoder | undefined;
   /** The kind of embedding by which codes are decoded. */
   readonly #head: EmbeddingKind | undefined;
@@ -97,8 +97,8 @@ export class SeedTokenizer {
     const { decoder: elsewhere, scheduler, tokenizer, dtype } = options;
     const opened = await openSeedFolder(path, { tokenizer, scheduler, withoutDecoder: elsewhere !== undefined });
     const { codebook } = opened.config;
-    const table = codebook && (await opened.weights.read("quantize.embedding.weight"));
-    const vectors = table && new CodeVectors(table, codebook.width);
+    const table = codebook ? await opened.weights.read("quantize.embedding.weight") : new Float32Array(0);
+    const vectors = new CodeVectors(table, codebook?.width ?? 1);
     if (dtype === "int8") options.onProgress?.("rounding weights to 8 bits");
     const weights = await weightsAs(dtype, opened.weights, Object.values(opened.graphs));
     const folder = { ...opened, weights };
@@ -117,11 +117,11 @@ export class SeedTokenizer {
 
   private constructor(
     folder: SeedFolder,
-    parts: { programs: Programs<ProgramName>; vectors?: CodeVectors; decoder?: DiffusionDecoder },
+    parts: { programs: Programs<ProgramName>; vectors: CodeVectors; decoder?: DiffusionDecoder },
   ) {
     const { programs, vectors, decoder } = parts;
     this.config = folder.config;
-    this.codebookHash = vectors ? codebookHash(vectors.table) : "";
+    this.codebookHash = folder.config.codebook ? codebookHash(vectors.table) : "";
     this.#folder = folder;
     this.#programs = programs;
     this.#vectors = vectors;
@@ -136,9 +136,9 @@ export class SeedTokenizer {
     expectCapability(this.#folder.path, this.capabilities, wanted);
   }
 
-  /** The codebook's vectors, f32 [codes,E]. Not to be changed. */
+  /** The codebook's vectors, f32 [codes,E]; empty without a codebook. Not to be changed. */
   get codebook(): Float32Array {
-    return this.#vectors?.table ?? new Float32Array(0);
+    return this.#vectors.table;
   }
 
   /** Number of codes in the codebook; a code is in 0..codebookSize-1. 0 if there is no codebook, as in BLIP-2. */
@@ -188,7 +188,7 @@ export class SeedTokenizer {
       const { ids, mask } = tokenizer.encode(chunk, tokens);
       const value = (data: Int32Array): Value => ({ shape, data: padTokens(data, tokens, L) });
       const feeds = { ids: value(ids), mask: value(mask) };
-      return (await this.#programs.run("encodeText", feeds)).embedding!;
+      return this.#programs.output("encodeText", feeds, "embedding");
     });
     return rows(parts);
   }
@@ -200,7 +200,7 @@ export class SeedTokenizer {
   ): Promise<Float32Array[]> {
     this.expect("embedCodes");
     const parts = await inBatches(this.#check(codes), options, async (chunk) => {
-      return (await this.#programs.run("embedCodes", { vectors: this.#lookUp(chunk, options) })).embedding!;
+      return this.#programs.output("embedCodes", { vectors: this.#lookUp(chunk, options) }, "embedding");
     });
     return rows(parts);
   }
@@ -221,9 +221,7 @@ export class SeedTokenizer {
         `${this.#folder.path}: expected a head for ${kind}, found none. Import a checkpoint that has distill_${kind}_proj.weight.`,
       );
     const parts = await inBatches(this.#check(codes), options, async (chunk) => {
-      return (await this.#programs.run("generationEmbedding", { vectors: this.#lookUp(chunk, options) }, [kind]))[
-        kind
-      ]!;
+      return this.#programs.output("generationEmbedding", { vectors: this.#lookUp(chunk, options) }, kind);
     });
     const shape = parts[0]?.shape.slice(1) ?? [];
     return rows<Float32Array>(parts).map((data) => ({ shape, data }));
@@ -290,12 +288,12 @@ export class SeedTokenizer {
       const prepared: RgbImage[] = [];
       for (const image of chunk) prepared.push(await this.prepare(image, { filter })); // one by one: one may be very large
       const pixels = { shape: [chunk.length, 3, size, size], data: toTensor(prepared, stats) };
-      return (await this.#programs.run(program, { pixels }, [output]))[output]!;
+      return this.#programs.output(program, { pixels }, output);
     });
   }
 
   #lookUp(codes: readonly Codes[], options: KeepOptions): Value {
-    return this.#vectors!.lookUp(codes, options);
+    return this.#vectors.lookUp(codes, options);
   }
 
   #check(codes: readonly ArrayLike<number>[]): Codes[] {

@@ -1,4 +1,4 @@
-/** Where a picture may come from. */
+/** Pictures as callers give them: pixels, bytes or paths. */
 import { InputError } from "../base/errors.ts";
 import { readFileBounded } from "../io/files.ts";
 import { decodeImage, type ResizeFilter, type RgbImage } from "./index.ts";
@@ -7,9 +7,9 @@ import { decodeImage, type ResizeFilter, type RgbImage } from "./index.ts";
 export type ImageSource = RgbImage | Uint8Array | string;
 
 export interface PrepareOptions {
-  /** What messages call the picture. Default: its path, or "picture". */
+  /** Name of the picture in messages. Default: its path, or "picture". */
   readonly where?: string;
-  /** Told in one line when something is left out, such as the later frames of an animation. */
+  /** Called with one line when something is left out, such as the later frames of an animation. */
   readonly warn?: (message: string) => void;
   /**
    * How the picture is squashed. "bicubic" is what the models here were trained with, and what the official tokenizer does

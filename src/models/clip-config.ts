@@ -1,4 +1,4 @@
-/** Reads the config.json of transformers' CLIP encoders, as they lie in diffusers folders. */
+/** Reads the config.json of transformers' CLIP encoders, as in diffusers folders. */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { parseWith } from "../base/parse-with.ts";

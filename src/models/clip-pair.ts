@@ -1,4 +1,4 @@
-/** The frozen CLIP pair of a Seedling folder: what a picture and what a caption say, in one space. */
+/** The frozen CLIP pair of a model that was trained here: pictures and captions in one space. */
 import type { Params, Tensor } from "../graph/index.ts";
 import { pooledImageEmbedding, textEmbedding, textEncoder } from "./clip.ts";
 import type { SeedlingConfig } from "./config.ts";

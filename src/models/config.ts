@@ -96,7 +96,7 @@ const folder = z
     reconstructs: z.boolean().optional(),
   })
   .refine((c) => !c.codebook || (c.decoderDepth && c.decoderHeads), {
-    error: "expected decoderDepth and decoderHeads beside codebook",
+    error: "expected decoderDepth and decoderHeads with codebook",
   })
   .refine((c) => (c.clipWidth === undefined) === (c.textEncoder === undefined), {
     error: "expected clipWidth and textEncoder together",

@@ -26,7 +26,7 @@ export interface QFormerConfig {
 export interface QFormerInput {
   /** f32 [1,Q,D]: the learned queries. */
   readonly queries?: Tensor;
-  /** f32 [B,S,W]: what the queries look at. */
+  /** f32 [B,S,W]: what the queries attend to. */
   readonly features?: Tensor;
   /** i32 [B,L] with its mask, 1 = token and 0 = padding. */
   readonly text?: { readonly ids: Tensor; readonly mask: Tensor };

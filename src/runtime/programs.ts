@@ -1,6 +1,7 @@
 /** Graphs that are compiled when they are first run, each once, in one worker thread. */
+import { SeedlingError } from "../base/errors.ts";
 import type { Outputs } from "../graph/index.ts";
-import { type Program, Runtime, type RuntimeOptions, type Values, type WeightSource } from "./index.ts";
+import { type Program, Runtime, type RuntimeOptions, type Value, type Values, type WeightSource } from "./index.ts";
 
 /** A graph and where its weights are. */
 export interface Part {
@@ -35,6 +36,13 @@ export class Programs<Name extends string> {
   /** Runs the graph; `fetch` names the outputs wanted, all by default. */
   async run(name: Name, feeds: Values, fetch?: readonly string[]): Promise<Values> {
     return (await this.#program(name)).run(feeds, fetch);
+  }
+
+  /** Runs the graph for one of its outputs. */
+  async output(name: Name, feeds: Values, output: string): Promise<Value> {
+    const value = (await this.run(name, feeds, [output]))[output];
+    if (value) return value;
+    throw new SeedlingError(`${name}: expected the output ${output}, found none.`);
   }
 
   async close(): Promise<void> {

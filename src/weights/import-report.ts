@@ -1,4 +1,4 @@
-/** What an import of published weights is told, and what it reports. */
+/** Options and report of an import of published weights. */
 
 export interface FileReport {
   readonly path: string;

@@ -9,7 +9,7 @@ export interface LoadOptions {
   readonly device?: Device;
   /** Threads of one operation. Default 0: as many as there are cores. */
   readonly threads?: number;
-  /** Called with what is being loaded; parts are compiled when they are first needed. */
+  /** Called with the part that is being loaded; parts are compiled when they are first needed. */
   readonly onProgress?: (what: string) => void;
   /** Called with how much of a model of the Hub has been downloaded, in bytes of all its files. */
   readonly onDownload?: (doneBytes: number, totalBytes: number) => void;

@@ -25,7 +25,7 @@ const isEncoder = (name: string): boolean =>
 const tower: OfficialFile = { file: "eva_vit_g.pth", prefix: TOWER, holds: isTower };
 
 export const LAYOUTS = {
-  /** SEED-LLaMA's tokenizer: one flat file beside the tower. */
+  /** SEED-LLaMA's tokenizer: one flat file next to the tower. */
   v2: [{ file: "seed_quantizer.pt", prefix: "", holds: (name) => !isTower(name) }, tower],
   /** The first paper's: the Causal Q-Former, then the codec. */
   v1: [
@@ -80,7 +80,7 @@ const NOT_NEEDED: readonly (readonly [RegExp, string])[] = [
   [/^itm_head\./, "BLIP-2's matching head"],
 ];
 
-/** Why a tensor of an official file has no place in our models. `name` is ours. */
+/** Why our models do not use a tensor of an official file. `name` is ours. */
 export function notNeededBecause(name: string): string {
   return NOT_NEEDED.find(([pattern]) => pattern.test(name))?.[1] ?? "not part of the model";
 }

@@ -1,7 +1,7 @@
 /** Which parameters can be quantized: those that nothing but linear layers reads. */
 import { paramAttrs, sortNodes, type Tensor } from "../../graph/index.ts";
 
-/** A code is the nearest of thousands; what is rounded just before that, or just after, costs codes and saves nothing. */
+/** The layers around the codebook: small, and rounding them changes codes. */
 export const KEEP = /^(encode_task_layer|decode_task_layer|vision_proj|text_proj|image_down|distill_\w+_proj)\./;
 
 /** Paths of the parameters that are used, as a whole or in slices of rows, only as weights of linear layers. */

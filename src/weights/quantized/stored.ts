@@ -1,14 +1,14 @@
 /**
- * Quantized tensors in a safetensors file: `X` holds whole numbers instead of floats, and `X.scale` stands beside it.
- * I8 [K,N] stands for a matrix [N,K] with one scale a row, F32 [N]. U8 [N,blocks,bytes] has one a block, F32 [N,blocks]; the file's metadata says
- * how many bits a number has.
+ * Quantized tensors in a safetensors file: `X` holds whole numbers instead of floats, and `X.scale` their scales.
+ * I8 [K,N] is a matrix [N,K] with one scale for each row, F32 [N]. U8 [N,blocks,bytes] has one for each block, F32
+ * [N,blocks]; the metadata of the file states the bits of a number.
  */
 
 import { CheckpointError } from "../../base/errors.ts";
 import type { TensorFile, TensorInfo } from "../tensor-file.ts";
 import { dequantizeBlocks, dequantizeRows } from "./round.ts";
 
-/** Keys of the metadata; the second says that I8 has rows and columns exchanged, which early files have not. */
+/** Keys of the metadata. The second marks I8 with rows and columns exchanged, unlike early files. */
 export const BITS = "quantized_bits";
 export const LAYOUT = { quantized_layout: "columns" } as const;
 
@@ -18,7 +18,7 @@ export function scaleName(name: string): string {
 
 type Named = readonly [name: string, shape: readonly number[]];
 
-/** What must stand in the file for a tensor of the model, given what stands under its name: as floats or quantized. */
+/** The tensors that a file must hold for a tensor of the model, given what it holds under that name: floats or quantized. */
 export function storedShapes(
   name: string,
   shape: readonly number[],
@@ -43,7 +43,7 @@ export function storedShapes(
   ];
 }
 
-/** How many bits the numbers of a file have; undefined if it is not quantized. @throws CheckpointError for an early form */
+/** Bits of the numbers in a file; undefined if it is not quantized. @throws CheckpointError for an early layout */
 export function storedBits({
   path,
   metadata,

@@ -1,4 +1,4 @@
-/** Weights in the form that is asked for when a model is opened: rounded then, if its folder holds floats. */
+/** Weights in the dtype that a model is opened with: rounded in memory if its folder holds floats. */
 import { UsageError } from "../../base/errors.ts";
 import type { Outputs } from "../../graph/index.ts";
 import type { QuantizedWeight } from "../../onnx/index.ts";
