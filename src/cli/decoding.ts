@@ -29,7 +29,10 @@ export function addDecodingOptions(command: Command, keep: readonly number[] = [
   return command
     .option("--keep <list>", "decode the first n codes only, a picture for each n: 4,8,16,32", keepList, [...keep])
     .addOption(
-      new Option("--rest <kind>", "what fills in for the codes that --keep leaves out: the mean of all codes, or the last one kept")
+      new Option(
+        "--rest <kind>",
+        "what fills in for the codes that --keep leaves out: the mean of all codes, or the last one kept",
+      )
         .choices(["mean", "repeat"])
         .default("mean"),
     )

@@ -45,6 +45,8 @@ export interface Stage {
   /** State that the stage keeps from step to step, saved with every checkpoint. */
   state?(): ReadonlyMap<string, Float32Array>;
   restore?(state: ReadonlyMap<string, Float32Array>): void;
+  /** Numbers that belong to the weights and are measured rather than learned; each is a scalar. */
+  measured?(): ReadonlyMap<string, Float32Array>;
   /** Scores on validation data with the weights as they are. */
   evaluate?(weights: ReadonlyMap<string, Float32Array>, step: number): Promise<Readonly<Record<string, number>>>;
 }
@@ -117,7 +119,8 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
   const averages = optimizer.averageDecay > 0;
   const weights = async (): Promise<Map<string, Float32Array>> => {
     const data = await training.read(averages ? "average" : "param");
-    return new Map(learn.map(({ path, initial }, i) => [path, data[i] ?? initial]));
+    const learned = learn.map(({ path, initial }, i) => [path, data[i] ?? initial] as const);
+    return new Map([...learned, ...(stage.measured?.() ?? [])]);
   };
   const log = async (line: LogLine): Promise<void> => {
     const path = join(run, LOG);
@@ -198,7 +201,8 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
       await save();
       options.onNote?.(`saved ${stage.name} at step ${step} of ${schedule.steps}`);
     }
-    const shapes = new Map(learn.map(({ path, shape }) => [path, shape]));
+    const measured = [...(stage.measured?.().keys() ?? [])].map((path) => [path, []] as const);
+    const shapes = new Map([...learn.map(({ path, shape }) => [path, shape] as const), ...measured]);
     return { weights: await weights(), shapes, step, finished, seconds: elapsed(), scores };
   } finally {
     await training.close();

@@ -9,10 +9,9 @@ import { input } from "../../graph/index.ts";
 import { fromTensor } from "../../image/index.ts";
 import { vaeDecoderGraph, vaeEncoderGraph } from "../../image-decoder/training-graphs.ts";
 import { writeFileAtomic } from "../../io/files.ts";
-import { scalingFactor } from "../../models/scaled-vae.ts";
 import { type VaeConfig, vaeDecode, vaeEncode, vaeFactor } from "../../models/vae.ts";
 import { mse } from "../../nn/index.ts";
-import { mapWeights, type Runtime, type Training, type Values } from "../../runtime/index.ts";
+import { mapWeights, type Runtime, type Values } from "../../runtime/index.ts";
 import { atMost, type Picture, type Pictures, take } from "../data/pictures.ts";
 import { plainPixels } from "../data/pixels.ts";
 import type { Stage, StepNews } from "../loop/loop.ts";
@@ -71,7 +70,6 @@ function vaeStage(options: VaeStageOptions): Stage {
   return {
     name: "vae",
     learns: [PREFIX],
-    rateScale: (path) => (path === SCALE ? 0 : 1),
     build(root, B) {
       const p = root.at(PREFIX);
       const pixels = input("pixels", [B, 3, size, size]);
@@ -82,9 +80,7 @@ function vaeStage(options: VaeStageOptions): Stage {
           .exp()
           .mul(input("noise", [B, C, side, side])),
       );
-      // Up and down again changes nothing, and makes the scale a weight of this stage like any other.
-      const latents = drawn.mul(scalingFactor(p)).div(scalingFactor(p));
-      const squaredError = mse(vaeDecode(p, latents, vae).mul(0.5).add(0.5), pixels);
+      const squaredError = mse(vaeDecode(p, drawn, vae).mul(0.5).add(0.5), pixels);
       const variance = logVariance.exp();
       const divergence = mean.square().add(variance).sub(logVariance).sub(1).mean().mul(0.5);
       const square = mean.square().add(variance).mean();
@@ -101,7 +97,8 @@ function vaeStage(options: VaeStageOptions): Stage {
         noise: { shape: [B, C, side, side], data: noise },
       };
     },
-    afterStep: (_, outputs, training) => scale.afterStep(outputs, training),
+    afterStep: async (_, outputs) => scale.afterStep(outputs),
+    measured: () => new Map([[SCALE, Float32Array.of(scale.value)]]),
     state: () => scale.state(),
     restore: (state) => scale.restore(state),
     evaluate: (weights, step) => vaeScores(weights, step, options),
@@ -110,17 +107,21 @@ function vaeStage(options: VaeStageOptions): Stage {
 
 const SCALE = `${PREFIX}.scaling_factor`;
 
-/** Keeps `scaling_factor` at what brings the latents of the last hundred steps to unit variance. */
+/** What brings the latents of the last hundred steps to unit variance. */
 class LatentScale {
   #square = 0;
   #weight = 0;
 
-  async afterStep(outputs: Values, training: Training): Promise<StepNews> {
-    this.#square = 0.99 * this.#square + 0.01 * numberOf(outputs, "square");
-    this.#weight = 0.99 * this.#weight + 0.01;
-    const scale = (this.#square / this.#weight) ** -0.5;
-    await training.writeOne("param", SCALE, Float32Array.of(scale));
-    return { metrics: { scale } };
+  /** 1 before the first step. */
+  get value(): number {
+    return this.#weight === 0 ? 1 : (this.#square / this.#weight) ** -0.5;
+  }
+
+  afterStep(outputs: Values): StepNews {
+    // Rounded as they are stored, so that a resumed run has the same numbers.
+    this.#square = Math.fround(0.99 * this.#square + 0.01 * numberOf(outputs, "square"));
+    this.#weight = Math.fround(0.99 * this.#weight + 0.01);
+    return { metrics: { scale: this.value } };
   }
 
   state(): Map<string, Float32Array> {
