@@ -30,7 +30,7 @@ export async function importPath(name: string, options: InputOptions): Promise<s
 function downloading(name: string, report: Report, signal: AbortSignal | undefined) {
   const onProgress = (done: number, total: number): void =>
     report.progress(`downloading ${name}`, done, total, "bytes");
-  return { onProgress, ...(signal ? { signal } : {}) };
+  return { onProgress, signal };
 }
 
 async function isHere(path: string): Promise<boolean> {

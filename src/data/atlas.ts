@@ -34,7 +34,7 @@ export interface Sprite {
   readonly pixels: Uint8Array;
   /** Half size, u8 [48,48,4], for drawing small. */
   readonly half: Uint8Array;
-  /** Where the drawing lies in the square. */
+  /** Bounds of the drawing within the square. */
   readonly box: Box;
   /** The one color most of it has, if it has one. */
   readonly color: ColorName | undefined;
@@ -53,7 +53,7 @@ export interface AtlasOptions {
   icons?: string;
   /** Where the cache file is kept. Default `.cache` of this package. */
   cache?: string;
-  /** Told how far the drawing is, when there is no cache file yet. */
+  /** Called while sprites are drawn, which happens when there is no cache file yet. */
   progress?: (done: number, total: number) => void;
 }
 
@@ -102,7 +102,7 @@ export async function loadAtlas(
   return { sprites };
 }
 
-/** Empty if the bytes are damaged, which is then told like any other damage. */
+/** Empty if the bytes are damaged, which is then reported like any other damage. */
 function unpack(bytes: Uint8Array): Uint8Array {
   try {
     return brotliDecompressSync(bytes);

@@ -59,6 +59,7 @@ test("a damaged line is named by its number", async () => {
     /expected codes 0\.\.63, got 64/,
   );
   expect(await refusal(JSON.stringify({ ...row(1), caption: "" }))).toMatch(/lines\.jsonl:3: caption/);
+  expect(await refusal("x".repeat(1_000_001))).toMatch(/lines\.jsonl:3: expected a line of at most 1000000 bytes/);
   await expect(readDescribedCodes(join(folder, "none.jsonl"), 64)).rejects.toMatchObject({ exitCode: 3 });
   await expect(readCodeFolder(join(folder, "none"), 64)).rejects.toMatchObject({ exitCode: 3 });
   await fc.assert(

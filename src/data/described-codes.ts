@@ -1,8 +1,6 @@
-/** Pictures as codes beside what is said of them, as JSON lines: what language models learn to see and draw from. */
-import { createReadStream } from "node:fs";
+/** Pictures as codes with captions and questions, as JSON lines: what language models learn to see and draw from. */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
@@ -10,6 +8,7 @@ import { CODES_PER_IMAGE, type Codes } from "../codes/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import { makeFolder, writeFileAtomic } from "../io/files.ts";
 import { parseWith } from "../io/json-file.ts";
+import { fileLines } from "../io/lines.ts";
 import type { SceneSource } from "./scenes.ts";
 
 export interface DescribedCodes {
@@ -45,30 +44,19 @@ export function writeDescribedCodes(path: string, rows: readonly DescribedCodes[
 }
 
 /**
- * The lines of one file. @throws InputError naming the first line that is damaged, or has a code that the codebook lacks;
- * SetupError if the file is missing.
+ * The rows of one file.
+ * @throws InputError naming the first line that is damaged or has a code outside of the codebook, or if the file is missing.
  */
 export async function readDescribedCodes(path: string, codebookSize: number): Promise<DescribedCodes[]> {
   const rows: DescribedCodes[] = [];
-  const lines = createInterface({ input: createReadStream(path), crlfDelay: Infinity });
-  let number = 0;
-  try {
-    for await (const line of lines) {
-      number++;
-      if (line.trim() === "") continue;
-      const where = `${path}:${number}`;
-      if (line.length > MAX_LINE) throw new InputError(`${where}: expected a short line, got ${line.length} letters.`);
-      const row = parseLine(parsed(line, where), where);
-      const outside = row.codes.find((code) => code >= codebookSize);
-      if (outside !== undefined)
-        throw new InputError(
-          `${where}: expected codes 0..${codebookSize - 1}, got ${outside}. Use the same tokenizer.`,
-        );
-      rows.push(row);
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new InputError(`${path}: no such file.`);
-    throw error;
+  for await (const { line, number } of fileLines(path, MAX_LINE)) {
+    if (line.trim() === "") continue;
+    const where = `${path}:${number}`;
+    const row = parseLine(parsed(line, where), where);
+    const outside = row.codes.find((code) => code >= codebookSize);
+    if (outside !== undefined)
+      throw new InputError(`${where}: expected codes 0..${codebookSize - 1}, got ${outside}. Use the same tokenizer.`);
+    rows.push(row);
   }
   return rows;
 }

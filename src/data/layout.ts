@@ -1,12 +1,12 @@
-/** Where the things of a scene stand. All lengths are shares of the picture's side. */
+/** Where the objects of a scene are. All lengths are shares of the picture's side. */
 
 import type { Rng } from "../base/rng.ts";
 
-/** Scene kinds: one thing, two things, n of a kind, n of a kind and one other, three in a row, two by two. */
+/** Scene kinds: one object, two objects, n of a kind, n of a kind and one other, three in a row, two by two. */
 export const SCENE_KINDS = ["one", "pair", "count", "count-and-one", "row", "grid"] as const;
 export type SceneKind = (typeof SCENE_KINDS)[number];
 
-/** How many different things each kind shows. */
+/** How many groups of different objects each kind shows. */
 export const GROUPS: Readonly<Record<SceneKind, number>> = {
   one: 1,
   pair: 2,
@@ -28,13 +28,13 @@ export type Axis = "right" | "down";
 
 export interface Layout {
   readonly axis: Axis;
-  /** For each group its places, as many as it counts. */
+  /** For each group one place per copy. */
   readonly places: readonly (readonly Place[])[];
 }
 
 const between = (rng: Rng, low: number, high: number): number => low + (high - low) * rng.next();
 
-/** Places for groups of `counts` things. */
+/** Places for groups of `counts` objects. */
 export function layOut(kind: SceneKind, counts: readonly number[], rng: Rng): Layout {
   const axis: Axis = rng.next() < 0.5 ? "right" : "down";
   switch (kind) {
@@ -56,7 +56,7 @@ export function layOut(kind: SceneKind, counts: readonly number[], rng: Rng): La
   }
 }
 
-/** Two things side by side or one above the other; in one scene of three they differ clearly in size. */
+/** Two objects side by side or one above the other; in one scene of three they differ clearly in size. */
 function pair(axis: Axis, rng: Rng): Place[][] {
   let sides = [between(rng, 0.38, 0.48), between(rng, 0.38, 0.48)];
   if (rng.next() < 1 / 3)
@@ -91,7 +91,7 @@ function swarm(count: number, axis: Axis, rng: Rng): Place[] {
   ];
 }
 
-/** `count` things from left to right at height `y`. */
+/** `count` objects from left to right at height `y`. */
 function line(count: number, y: number, rng: Rng): Place[] {
   const side = count === 3 ? between(rng, 0.28, 0.32) : between(rng, 0.34, 0.42);
   return Array.from({ length: count }, (_, i) => ({ x: (i + 0.5) / count, y: y + between(rng, -0.03, 0.03), side }));

@@ -1,7 +1,7 @@
 /**
- * Pictures with captions of the user: folders, WebDataset tars, or both, in a seeded order that starts again anywhere.
+ * A user's own captioned pictures: folders, WebDataset tars, or both, in a seeded order that resumes at any index.
  *
- * A broken picture, a missing caption or a cut-off tar is reported by name, skipped and counted; it ends nothing.
+ * Broken pictures, missing captions and truncated tars are reported by name, counted and skipped.
  */
 
 import { createHash } from "node:crypto";
@@ -29,7 +29,7 @@ export interface DatasetOptions {
   size: number;
   /** Decides the order and, of several captions, which one. Default 0. */
   seed?: number;
-  /** Told once about each problem, in one line. */
+  /** Called once for each problem, with one line. */
   onProblem?: (message: string, kind: ProblemKind) => void;
   /** Turns a file's bytes into pixels. Default: any picture file that Seedling reads. */
   decode?: (bytes: Uint8Array, where: string) => Promise<RgbImage>;
@@ -38,19 +38,19 @@ export interface DatasetOptions {
 export interface Dataset {
   /** Changes with the files (name, length, time of the last change), their captions, the size and the seed. */
   readonly identity: string;
-  /** Samples with a caption; some of their pictures may turn out broken. */
+  /** Samples with a caption, including those whose picture turns out to be broken. */
   readonly length: number;
-  /** How often each problem was met so far; parts count together. */
+  /** How many problems of each kind there were so far, in all parts together. */
   readonly problems: ReadonlyMap<ProblemKind, number>;
   /** Every caption. */
   captions(): Iterable<string>;
   /**
    * Sample number `index` of an endless sequence: every sample once, then all again in another order. It depends on
-   * the seed and the index alone, so a run resumes by its index. In the place of a broken picture stands the next one.
+   * the seed and the index alone, so a run resumes by its index. A broken picture is replaced by the next one.
    * @throws InputError if every picture is broken.
    */
   get(index: number): Promise<Sample>;
-  /** The samples whose key belongs, such as one in twenty for validation, in an order of their own; undefined if none. */
+  /** The samples whose key is accepted, such as one in twenty for validation, in an order of their own; undefined if none. */
   part(belongs: (key: string) => boolean): Dataset | undefined;
 }
 
@@ -157,7 +157,7 @@ async function expand(sources: readonly string[]): Promise<string[]> {
   return paths;
 }
 
-/** index -> sample number: a new permutation in every epoch, of which the last one asked for is kept. */
+/** index -> sample number: a new permutation in every epoch. */
 function shuffler(length: number, seed: number): (index: number) => number {
   const epochs = new Map<number, Uint32Array>();
   return (index) => {
@@ -170,7 +170,7 @@ function shuffler(length: number, seed: number): (index: number) => number {
         const j = rng.int(i + 1);
         [order[i], order[j]] = [order[j]!, order[i]!];
       }
-      // Two epochs meet in one batch; older ones are not asked for again.
+      // A batch can span two epochs; older ones are not needed again.
       if (epochs.size > 1) epochs.delete(epochs.keys().next().value!);
       epochs.set(epoch, order);
     }

@@ -41,7 +41,7 @@ export interface Noun {
 
 let table: ReadonlyMap<string, Noun> | undefined;
 
-/** All nouns by name. The table lies beside the sources (`data/nouns.json`) and is read once. */
+/** All nouns by name. The table (`data/nouns.json`) is read once. */
 export function nounTable(): ReadonlyMap<string, Noun> {
   if (!table) {
     const url = new URL("../../data/nouns.json", import.meta.url);
@@ -66,7 +66,7 @@ export function nounOf(name: string): Noun {
 }
 
 /**
- * The first `n` of the everyday nouns: unmistakable things, far apart in looks, each drawn in all training styles.
+ * The first `n` of the everyday nouns: unmistakable objects that look different, each drawn in all training styles.
  * @throws UsageError if `n` is not 1 to the length of the list.
  */
 export function everydayNouns(n: number = EVERYDAY.length): string[] {

@@ -1,4 +1,4 @@
-/** English for scenes: articles, plurals, counts of things that have no plural. */
+/** English for scenes: articles, plurals, and counts of nouns that have no plural. */
 
 import { type Noun, nounOf } from "./nouns.ts";
 
@@ -13,7 +13,7 @@ export function article(words: string): "a" | "an" {
   return /^[aeiou]/i.test(words) && !/^(uni|use|eu|one\b|ukulele)/i.test(words) ? "an" : "a";
 }
 
-/** A noun of things that come in a container or as a part ("glass of milk") is never given the color of its picture. */
+/** The color of a picture is not that of the noun where it names contents or a part ("glass of milk"). */
 export const takesColor = (name: string): boolean => !/ (of|with|behind|and) /.test(name);
 
 /** Whether "three ..." can be said of it: "three dogs", "three loaves of bread", but not three sparkles. */

@@ -89,7 +89,7 @@ function askRelation(
   const phrase = (group: (typeof groups)[number]) =>
     group.count > 1 ? `the ${pluralPhrase(group.sprite.noun)}` : `the ${group.sprite.noun}`;
   const verb = (group: (typeof groups)[number]) => (group.count > 1 ? "are" : thePhrase(group.sprite.noun).verb);
-  // In larger scenes several things can stand on one side, so only a pair is asked for by its place.
+  // In larger scenes several objects can be on one side, so only those of a pair are identified by their place.
   if (groups.length === 2 && rng.next() < 0.5) {
     ask("what-is", `what is ${relation} ${phrase(two)}?`, phrase(one));
   } else {

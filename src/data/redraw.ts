@@ -1,6 +1,6 @@
 /**
- * A sprite drawn anew: turned, stretched, in other colors, with dark lines. Seven styles are few, and a model that saw
- * only these takes a style's palette and outlines for the thing itself.
+ * A sprite drawn anew: turned, stretched, in other colors, with dark lines. Seven styles are few: a model that has seen
+ * no others mistakes a style's palette and outlines for the object itself.
  */
 
 import type { Rng } from "../base/rng.ts";
@@ -15,7 +15,7 @@ const TURN = (20 * Math.PI) / 180;
 
 const between = (rng: Rng, low: number, high: number): number => low + (high - low) * rng.next();
 
-/** The same thing in another drawing. Its color has no name then, as a caption could not tell the old from the new. */
+/** The same object in another drawing. A recolored one has no color name, as that of the original no longer fits. */
 export function redraw(sprite: Sprite, rng: Rng): Sprite {
   const pixels = turn(sprite.pixels, between(rng, -TURN, TURN), between(rng, 0.8, 1.25));
   const recolored = rng.next() < RECOLOR;

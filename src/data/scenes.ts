@@ -80,8 +80,8 @@ export interface SceneOptions {
    */
   offset?: number;
   /**
-   * Seeds of one block of this many share the kind of scene and, where it hides nothing, the background, and differ in
-   * their first thing: a batch of them can only be told apart by what it shows. Default 1, every scene for itself.
+   * Consecutive seeds in blocks of this size share the kind of scene and, where it hides nothing, the background, and
+   * differ in their first object: only what they show distinguishes them. Default 1: every scene is independent.
    */
   likeness?: number;
   /** How often a sprite is drawn anew (turned, in other colors, with dark lines), 0 to 1. Default 0. */
@@ -150,7 +150,7 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
     return kind === "count-and-one" && rng.next() < 0.5 ? groups.reverse() : groups;
   }
 
-  /** What the block of a seed has in common, and the first thing of this seed, which no other of the block gets. */
+  /** What the block of a seed has in common, and the first noun of this seed, which no other seed of the block gets. */
   function sharedBy(seed: number): { kind: SceneKind; background: Background; first: string } {
     const rng = new Rng(hashText(`${absoluteSeed(split, 0)}/block/${Math.floor(seed / likeness)}`));
     const kind = drawKind(rng);
@@ -276,7 +276,7 @@ function drawnBackground(groups: readonly Group[], rng: Rng, first?: Background)
   return best!;
 }
 
-/** Draws a kind as often as its weight says; kinds that need more different things than there are drop out. */
+/** Draws kinds in proportion to their weights; kinds that need more nouns than there are drop out. */
 function kindDrawer(
   weights: Partial<Readonly<Record<SceneKind, number>>>,
   nouns: number,

@@ -76,7 +76,7 @@ const CLASSES: Readonly<Record<string, string>> = {
 
 const classOf = ({ subgroup }: Noun): string | undefined => CLASSES[subgroup];
 
-/** Sentences, questions and answers about what a thing is. Held-out nouns too: their words are known, not their looks. */
+/** Sentences, questions and answers about what something is. They include held-out nouns, which are unseen, not unnamed. */
 export function nounFacts(): string[] {
   const known = [...nounTable().values()].filter((noun) => classOf(noun) && noun.kind === "count");
   const rng = new Rng(hashText("facts"));

@@ -61,11 +61,11 @@ export async function writeShard(
 export interface ShardsOptions {
   /** Samples in one shard. Default 1,000. */
   perShard?: number;
-  /** Told the path of each finished shard. */
+  /** Called with the path of each finished shard. */
   onShard?: (path: string, samples: number) => void;
 }
 
-/** Writes `shard-000000.tar` and so on into a folder, which is made; gives their paths. */
+/** Writes `shard-000000.tar` and so on into a folder, which is created if needed; returns their paths. */
 export async function writeShards(
   folder: string,
   samples: AsyncIterable<ShardSample> | Iterable<ShardSample>,
@@ -89,7 +89,7 @@ export async function writeShards(
   return paths;
 }
 
-/** A scene as a sample: picture, caption, and everything that is known about it. */
+/** A scene as a sample: picture, caption, objects and questions. */
 export async function sceneSample(scene: Scene, key = String(scene.seed).padStart(6, "0")): Promise<ShardSample> {
   const { pixels, size, caption, seed, kind, background, objects, questions } = scene;
   return {

@@ -11,9 +11,9 @@ export interface CopyOptions {
   readonly name?: string;
   /** What floats are stored as; default: as they are, but F64 as F32. Other numbers keep their dtype. */
   readonly floats?: "F32" | "F16" | "BF16" | undefined;
-  /** Told how many values are NaN or infinite, if any are. */
+  /** Called with the number of values that are NaN or infinite, if there are any. */
   readonly onNotFinite?: (name: string, count: number) => void;
-  /** Told how many bytes were read. What it throws ends the writing. */
+  /** Called with the number of bytes that were read. Throwing ends the copy. */
   readonly onRead?: ((byteLength: number) => void) | undefined;
 }
 

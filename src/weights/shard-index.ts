@@ -6,7 +6,7 @@ import { quote, reason } from "../base/one-line.ts";
 import { MAX_TENSORS } from "./safetensors-header.ts";
 
 const MAX_SHARDS = 1000;
-/** `metadata` says how large the model is; whatever else stands there is not read. */
+/** `metadata` gives the size of the model; other members are ignored. */
 const MAX_OTHER_CHARACTERS = 1_000_000;
 
 /** A file beside the index: no folder, and nothing that would break a message into lines. */
