@@ -10,7 +10,7 @@ import { followLinks, readTarEntry, type TarEntry, tarEntries, tarFileEntries } 
 import { MAX_PICTURE_BYTES, PICTURE_NAME, type ResizeFilter, type RgbImage } from "../image/index.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { fileError, readFileBounded } from "../io/files.ts";
-import { onceEach, walkFolder } from "../io/walk-node.ts";
+import { onceEach, walkFolder } from "../io/walk.ts";
 import type { Report } from "./report.ts";
 
 export { MAX_PICTURE_BYTES as MAX_PICTURE } from "../image/index.ts";

@@ -1,12 +1,13 @@
 /** The captioned pictures of a folder and of the folders in it: captions beside the pictures, or in lists. */
 
 import { stat } from "node:fs/promises";
-import { join, posix } from "node:path";
 import { decodeText } from "../base/decode-text.ts";
 import { quote } from "../base/one-line.ts";
 import { MAX_PICTURE_BYTES, PICTURE_NAME } from "../image/index.ts";
 import { fileError, readFileBounded } from "../io/files.ts";
-import { walkFolder } from "../io/walk-node.ts";
+import { join } from "../io/paths.ts";
+import { basename, dirname, join as joinNames } from "../io/url-paths.ts";
+import { walkFolder } from "../io/walk.ts";
 import { captionList, captionsBeside, LIST_NAMES } from "./caption-files.ts";
 import {
   CAPTION_ENDINGS,
@@ -43,7 +44,7 @@ export async function readFolder(folder: string, report: ReportProblem): Promise
 
   async function readLists(): Promise<Map<string, string[]>> {
     const listed = new Map<string, string[]>();
-    for (const name of names.all.filter((name) => LIST_NAMES.includes(posix.basename(name).toLowerCase()))) {
+    for (const name of names.all.filter((name) => LIST_NAMES.includes(basename(name).toLowerCase()))) {
       used.add(name);
       const where = join(folder, name);
       const contents = await text(name, MAX_LIST_BYTES);
@@ -51,7 +52,7 @@ export async function readFolder(folder: string, report: ReportProblem): Promise
       const missing: string[] = [];
       const list = captionList(contents, where, (problem) => report(problem, "broken caption file"));
       for (const [file, captions] of list) {
-        const picture = names.find(posix.join(posix.dirname(name), file.replaceAll("\\", "/")));
+        const picture = names.find(joinNames(dirname(name), file.replaceAll("\\", "/")));
         if (picture === undefined) missing.push(quote(file));
         else listed.set(picture, [...new Set([...(listed.get(picture) ?? []), ...captions])]);
       }
@@ -97,7 +98,7 @@ export async function readFolder(folder: string, report: ReportProblem): Promise
       if (captions.length > 0)
         sources.push({ key: path, captions, stamp, read: () => readFileBounded(path, MAX_PICTURE_BYTES) });
       else {
-        const file = `${posix.basename(name).replace(PICTURE_NAME, "")}.txt`;
+        const file = `${basename(name).replace(PICTURE_NAME, "")}.txt`;
         report(`${path}: no caption. Put it into ${file} beside the picture.`, "missing caption");
       }
     } else continue;

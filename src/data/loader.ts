@@ -12,7 +12,7 @@ import { quote } from "../base/one-line.ts";
 import { hashText, Rng } from "../base/rng.ts";
 import { decodeImage, type RgbImage, resizeAndCrop } from "../image/index.ts";
 import { fileError } from "../io/files.ts";
-import { byCode } from "../io/walk-node.ts";
+import { byCode } from "../io/walk.ts";
 import { readFolder } from "./folder-samples.ts";
 import { type ProblemKind, problemLine, type ReportProblem, type Source, stampOf } from "./sources.ts";
 import { readTar } from "./tar-samples.ts";

@@ -1,13 +1,12 @@
 /** The files of a tar, in its order, and the links among them. */
 
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
-import { posix } from "node:path";
-import { Readable } from "node:stream";
-import { extract } from "tar-stream";
-import { InputError } from "../base/errors.ts";
+import { type Extract, extract } from "tar-stream";
+import { concatBytes } from "../base/bytes.ts";
+import { InputError, SeedlingError } from "../base/errors.ts";
 import { quote, reason } from "../base/one-line.ts";
-import { fileError } from "../io/files.ts";
+import { openByteSource } from "../io/files.ts";
+import { fileChunks } from "../io/lines.ts";
+import { dirname, join } from "../io/url-paths.ts";
 
 /** tar-stream reports where the header of an entry lies; its contents follow. */
 const HEADER_BYTES = 512;
@@ -38,13 +37,11 @@ export async function* tarEntries(
   where: string,
   report: Report = () => {},
 ): AsyncGenerator<TarEntry> {
-  const source = Readable.from(expectTar(stream, where));
   const tar = extract();
-  source.on("error", (error) => tar.destroy(error));
-  source.pipe(tar as unknown as NodeJS.WritableStream);
+  feed(tar, expectTar(stream, where)).catch((error: Error) => tar.destroy(error));
   let last: string | undefined;
   const damaged = (cause: unknown): unknown => {
-    if (cause instanceof InputError || isSystemError(cause)) return cause;
+    if (cause instanceof SeedlingError) return cause;
     const place = last === undefined ? "at its first file" : `in or after ${quote(last)}`;
     return new InputError(`${where}: the tar is damaged or cut off ${place} (${reason(cause)}). Copy it again.`, {
       cause,
@@ -74,12 +71,26 @@ export async function* tarEntries(
     }
   } catch (cause) {
     throw damaged(cause);
-  } finally {
-    source.destroy();
   }
 }
 
-const isSystemError = (error: unknown): boolean => typeof (error as NodeJS.ErrnoException)?.syscall === "string";
+/** Writes all chunks, no faster than they are read; ends early when the reader has gone. */
+async function feed(tar: Extract, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  let gone = false;
+  tar.once("close", () => {
+    gone = true;
+  });
+  for await (const chunk of chunks) {
+    if (gone) return;
+    if (!tar.write(chunk)) {
+      await new Promise<void>((resolve) => {
+        tar.once("drain", () => resolve());
+        tar.once("close", () => resolve());
+      });
+    }
+  }
+  tar.end(undefined);
+}
 
 const PACKED: readonly (readonly [kind: string, start: readonly number[]])[] = [
   ["gzip", [0x1f, 0x8b]],
@@ -104,7 +115,7 @@ const tidy = (name: string): string => name.replace(/^(\.\/+)+/, "");
 
 /** Relative to the folder of the link. */
 const symlinkTarget = (name: string, target: string): string =>
-  target.startsWith("/") ? target : posix.join(posix.dirname(name), target);
+  target.startsWith("/") ? target : join(dirname(name), target);
 
 /** The file behind a link, through further links; undefined if there is none in the tar. */
 export function followLinks<T extends { readonly target?: string }>(
@@ -119,16 +130,12 @@ export function followLinks<T extends { readonly target?: string }>(
 async function bytesOf(entry: AsyncIterable<unknown>): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for await (const part of entry) parts.push(part as Uint8Array);
-  return Buffer.concat(parts);
+  return concatBytes(parts);
 }
 
 /** The entries of a tar on disk. @throws SetupError if it cannot be read, and as `tarEntries` does. */
-export async function* tarFileEntries(path: string, report?: Report): AsyncGenerator<TarEntry> {
-  try {
-    yield* tarEntries(createReadStream(path), path, report);
-  } catch (error) {
-    throw fileError(error, path);
-  }
+export function tarFileEntries(path: string, report?: Report): AsyncGenerator<TarEntry> {
+  return tarEntries(fileChunks(path), path, report);
 }
 
 /** The contents of an entry of a tar on disk. @throws InputError if it has more than `maxBytes`, SetupError. */
@@ -137,18 +144,12 @@ export async function readTarEntry(
   { name, offset, size }: Pick<TarEntry, "name" | "offset" | "size">,
   maxBytes: number,
 ): Promise<Uint8Array> {
-  if (size > maxBytes) {
+  if (size > maxBytes)
     throw new InputError(`${path}: ${quote(name)}: expected at most ${maxBytes} bytes, got ${size}.`);
-  }
+  const source = await openByteSource(path);
   try {
-    const file = await open(path, "r");
-    try {
-      const { buffer, bytesRead } = await file.read(new Uint8Array(size), 0, size, offset);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw fileError(error, path);
+    return await source.read(offset, size);
+  } finally {
+    await source.close();
   }
 }
