@@ -12,11 +12,16 @@ const good = { name: "vit.out", error: 1e-6, bound: 1e-4, holds: true, note: "la
 const bad = { name: "vq.indices", error: 2, bound: 0, holds: false, note: "62 of 64 codes equal" };
 
 async function run(lines: ParityReport["lines"], ...args: string[]): Promise<string[]> {
-  const printed: string[] = [];
-  vi.spyOn(console, "log").mockImplementation((line: string) => void printed.push(line));
+  let printed = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((chunk, encodingOrDone, done) => {
+    printed += String(chunk);
+    const callback = typeof encodingOrDone === "function" ? encodingOrDone : done;
+    callback?.();
+    return true;
+  });
   report.current = { lines, holds: lines.every(({ holds }) => holds) };
   await parityCommand().parseAsync(["folder", ...args], { from: "user" });
-  return printed;
+  return printed.split("\n").filter(Boolean);
 }
 
 afterEach(() => {
