@@ -1,7 +1,7 @@
 /** `seedling serve`: the HTTP API, and the page where it has been built. */
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { VERSION } from "../base/version.ts";
 import { encodePng } from "../image/index.ts";
@@ -92,7 +92,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const twice = sources.find(({ id }, i) => sources.findIndex((other) => other.id === id) !== i);
   if (twice) throw new UsageError(`--model: expected different names, got ${twice.id} twice. Write NAME=FOLDER.`);
   const { maxQueue, keepAlive, maxBody, timeLimit, apiKey, host, port, cors, allowHost, allowUrls = false } = options;
-  if (keepAlive < 0) throw new InvalidArgumentError("--keep-alive: expected a number from 0.");
+  if (keepAlive < 0) throw new UsageError("--keep-alive: expected a number from 0.");
   const pool = new ModelPool(sources, { maxWaiting: maxQueue, keepAliveMs: keepAlive * 60_000 });
   const page = options.page && (await exists(PAGE)) ? PAGE : undefined;
   const app = createApp({

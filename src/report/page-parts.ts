@@ -64,7 +64,7 @@ ${live ? LIVE : ""}`;
 }
 
 const LIVE = `
-const known = document.lastModified && fetch("version").then((answer) => answer.text());
+const known = fetch("version").then((answer) => answer.text());
 setInterval(async () => {
   try {
     const now = await (await fetch("version")).text();

@@ -105,7 +105,7 @@ async function draw(
   return decode(codes);
 }
 
-/** Numbers of codes after which a partial picture is made: powers of two at first, where most of the picture forms. */
+/** Numbers of codes after which a partial picture is made. */
 function partialPoints(count: number): number[] {
   return [4, 8, 16, 24, 28, 12, 20, 2].slice(0, count);
 }
