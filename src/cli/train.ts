@@ -31,7 +31,7 @@ import { planOwn } from "./own-plan.ts";
 import { real, whole } from "./parsers.ts";
 import { duration } from "./progress.ts";
 import { Report } from "./report.ts";
-import { type Drawings, Problems, trainingSources } from "./training-sources.ts";
+import { type Drawings, ownData, Problems, trainingSources } from "./training-sources.ts";
 
 interface TrainOptions {
   readonly run?: string;
@@ -103,9 +103,10 @@ export function trainCommand(drawings?: Drawings): Command {
     const [first = ""] = paths;
     const isChain = await exists(join(await findRecipe(first), "chain.json"));
     await interruptible(async (signal) => {
+      const own = options.data && ownData(options.data, problems);
       const common: RunOptions = {
         root: options.run ?? defaultRun(first, isChain),
-        sources: trainingSources(options, problems, drawings),
+        sources: trainingSources(options, own, drawings),
         device: options.device,
         threads: options.threads,
         signal,
@@ -115,7 +116,7 @@ export function trainCommand(drawings?: Drawings): Command {
         throw new UsageError(`--hours: expected a number above 0, got ${options.hours}.`);
       if (isChain) {
         const read = await readChain(first);
-        const chain = read.plan ? await planOwn(read, options, problems, report) : read;
+        const chain = read.plan ? await planOwn(read, own, options, report) : read;
         if (options.hours !== undefined && !read.plan)
           throw new UsageError("--hours: expected recipes/own with it, got a chain whose steps are fixed.");
         const base = options.base ?? (read.plan ? BUNDLED_LM : undefined);
@@ -140,7 +141,7 @@ async function trainChain(
     throw new UsageError(`train: expected one chain, got ${paths.length} paths. Train one at a time.`);
   if (options.adapter !== undefined) throw new UsageError("--adapter: expected recipe files with it, got a chain.");
   const { until, from, scale, steps } = options;
-  const tried = triedChain(chain, { scale, steps });
+  const tried = chain.plan ? chain : triedChain(chain, { scale, steps }); // planOwn has shortened a planned one
   const result = await runChain(tried, {
     ...common,
     ...{ until, from },

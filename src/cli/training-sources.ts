@@ -3,6 +3,7 @@ import { UsageError } from "../base/errors.ts";
 import type { ProblemKind } from "../data/index.ts";
 import { BUNDLED_MODEL, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import {
+  type DescribedPictures,
   type Drawings,
   iconDrawings,
   languageTexts,
@@ -26,10 +27,14 @@ export interface SourceOptions {
   readonly threads: number;
 }
 
-/** @param drawings what built-in scenes are made of */
-export function trainingSources(options: SourceOptions, problems: Problems, drawings = iconDrawings): Sources {
+/** Opens own pictures at a size, px. */
+export type OwnPictures = (size: number) => Promise<TrainingData>;
+
+/** @param own the pictures of --data @param drawings what built-in scenes are made of */
+export function trainingSources(options: SourceOptions, own?: OwnPictures, drawings = iconDrawings): Sources {
   const { data, base, threads } = options;
-  const own = data && ownData(data, problems);
+  /** Codes of own pictures, made once for all stages of a chain: by the model folder that they come from. */
+  const coded = new Map<string, DescribedPictures>();
   return {
     base,
     texts: (texts, work) => languageTexts(texts, work, drawings),
@@ -37,13 +42,18 @@ export function trainingSources(options: SourceOptions, problems: Problems, draw
       own ? own(size) : sceneData({ ...recipe, size, pictures, drawings, ...work }),
     async describedPictures(recipe, { root, model: made }, work) {
       const model = options.model ?? made ?? BUNDLED_MODEL;
+      const known = coded.get(model);
+      if (known) return known;
       work.onProgress?.(`opening ${model}`);
       const tokenizer = await SeedTokenizer.fromPretrained(model, { threads });
       try {
         if (!data) return await sceneCodes(tokenizer, recipe, root, work, drawings);
         // A chain that made the model was given pictures; a single recipe is given codes.
-        if (own && model === made)
-          return await pictureCodes(tokenizer, await own(tokenizer.config.vision.imageSize), work);
+        if (own && model === made) {
+          const codes = await pictureCodes(tokenizer, await own(tokenizer.config.vision.imageSize), work);
+          coded.set(model, codes);
+          return codes;
+        }
         const [folder, ...more] = data;
         if (folder === undefined || more.length > 0)
           throw new UsageError(`--data: expected one folder of codes, got ${data.length}.`);
@@ -56,7 +66,7 @@ export function trainingSources(options: SourceOptions, problems: Problems, draw
 }
 
 /** Own pictures, opened once for each size. */
-function ownData(sources: readonly string[], problems: Problems): (size: number) => Promise<TrainingData> {
+export function ownData(sources: readonly string[], problems: Problems): OwnPictures {
   const opened = new Map<number, Promise<TrainingData>>();
   return (size) => {
     const known = opened.get(size);

@@ -94,9 +94,10 @@ export async function readFolder(folder: string, report: ReportProblem): Promise
       const known = listed.get(name) ?? [];
       const captions = known.length > 0 ? known : await captionsFor(name);
       // A picture that has been deleted by now is reported when it is read.
-      const stamp = captions.length > 0 ? await stat(path).then(stampOf, () => "") : "";
-      if (captions.length > 0)
-        sources.push({ key: path, captions, stamp, read: () => readFileBounded(path, MAX_PICTURE_BYTES) });
+      const status = captions.length > 0 ? await stat(path).catch(() => undefined) : undefined;
+      const read = () => readFileBounded(path, MAX_PICTURE_BYTES);
+      const about = { stamp: status ? stampOf(status) : "", sizeBytes: status?.size ?? 0 };
+      if (captions.length > 0) sources.push({ key: path, captions, ...about, read });
       else {
         const file = `${basename(name).replace(PICTURE_NAME, "")}.txt`;
         report(`${path}: no caption. Put it into ${file} beside the picture.`, "missing caption");

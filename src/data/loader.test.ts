@@ -89,11 +89,30 @@ describe("folders", () => {
     expect(again.identity).toBe(dataset.identity);
     const { dataset: other } = await open(folder, { seed: 4 });
     expect(other.identity).not.toBe(dataset.identity);
-    const part = dataset.part((key) => !key.endsWith("/0.png"))!;
-    expect(part.length).toBe(7);
-    expect([...part.captions()]).not.toContain("number 0");
-    expect(part.identity).not.toBe(dataset.identity);
-    expect(dataset.part(() => false)).toBeUndefined();
+  });
+
+  test("a split holds out as many pictures as asked for, and all captions of one picture are on one side", async () => {
+    for (let i = 0; i < 20; i++) await put({ [`${i}.png`]: await picture(i), [`${i}.txt`]: `number ${i}` });
+    // The same bytes under other names, in a folder and in a tar; and other bytes of the same length.
+    for (let i = 0; i < 20; i++) await put({ [`copies/${i}.png`]: await picture(i), [`copies/${i}.txt`]: `copy ${i}` });
+    await writeShard(join(folder, "more.tar"), await shardSamples(2));
+    const { dataset } = await open(folder);
+    const { train, validation } = (await dataset.split(7))!;
+    expect(train.length + validation.length).toBe(42);
+    expect(validation.length).toBeGreaterThanOrEqual(7);
+    expect(validation.length).toBeLessThanOrEqual(9); // a group stays whole
+    const pictures = async ({ get, length }: typeof train) =>
+      new Set((await Promise.all(Array.from({ length }, (_, i) => get(i)))).map(({ image }) => image.data[0]));
+    const [learned, held] = [await pictures(train), await pictures(validation)];
+    expect([...held].filter((one) => learned.has(one))).toEqual([]);
+    const both = [...train.captions(), ...validation.captions()].sort();
+    expect(both).toEqual([...dataset.captions()].sort());
+    expect(new Set([dataset, train, validation].map(({ identity }) => identity)).size).toBe(3);
+    expect([...(await (await open(folder)).dataset.split(7))!.validation.captions()]).toEqual([
+      ...validation.captions(),
+    ]);
+    expect(await dataset.split(0)).toBeUndefined();
+    expect(await dataset.split(42)).toBeUndefined();
   });
 
   test("a caption file or list that is too large or cannot be read is named and counted; the others are used", async () => {
@@ -152,10 +171,10 @@ describe("folders", () => {
     await put({ "a.png": "broken", "a.txt": "a dog", "b.png": await picture(20), "b.txt": "a cat" });
     await put({ "c.png": await picture(30) });
     const { dataset, messages } = await open(folder);
-    const parts = [dataset, dataset.part(() => true)!, dataset.part((key) => !key.endsWith("c.png"))!];
-    for (const part of parts) expect((await part.get(0)).caption).toBe((await part.get(1)).caption);
+    const { train, validation } = (await dataset.split(1))!;
+    for (const part of [dataset, train, validation]) for (const i of [0, 1]) await part.get(i).catch(() => {});
     expect(messages).toHaveLength(2);
-    expect(Object.fromEntries(parts[1]!.problems)).toEqual({ "missing caption": 1, "broken image": 1 });
+    expect(Object.fromEntries(validation.problems)).toEqual({ "missing caption": 1, "broken image": 1 });
   });
 
   test("nothing usable, nothing found, nothing whole", async () => {

@@ -7,13 +7,14 @@
 import { createHash } from "node:crypto";
 import { realpath, stat } from "node:fs/promises";
 import { glob, isDynamicPattern } from "tinyglobby";
-import { InputError, UsageError } from "../base/errors.ts";
+import { InputError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
 import { hashText, Rng } from "../base/rng.ts";
-import { decodeImage, type RgbImage, resizeAndCrop } from "../image/index.ts";
+import { decodeImage, PICTURE_NAME, type RgbImage, resizeAndCrop } from "../image/index.ts";
 import { fileError } from "../io/files.ts";
 import { byCode } from "../io/walk.ts";
 import { readFolder } from "./folder-samples.ts";
+import { sameBytes } from "./same-bytes.ts";
 import { type ProblemKind, problemLine, type ReportProblem, type Source, stampOf } from "./sources.ts";
 import { readTar } from "./tar-samples.ts";
 
@@ -50,13 +51,18 @@ export interface Dataset {
    * @throws InputError if every picture is broken.
    */
   get(index: number): Promise<Sample>;
-  /** The samples whose key is accepted, such as one in twenty for validation, in an order of their own; undefined if none. */
-  part(belongs: (key: string) => boolean): Dataset | undefined;
+  /**
+   * Two data sets, each in an order of its own: at least `count` samples to validate on, chosen by the hashes of their
+   * keys, and the others. Pictures with the same bytes stay together, and so all captions of a picture are on one side.
+   * Undefined if nothing is to be held out, or nothing would be left.
+   */
+  split(count: number): Promise<{ readonly train: Dataset; readonly validation: Dataset } | undefined>;
 }
 
 /**
  * @param sources folders, tars, or patterns such as `shards/*.tar`
- * @throws UsageError if a pattern matches nothing, SetupError if a path is missing, InputError if no sample is usable.
+ * @throws InputError if a path is missing, a pattern matches nothing or no sample is usable; SetupError if the system
+ * refuses to read one
  */
 export async function openDataset(sources: string | readonly string[], options: DatasetOptions): Promise<Dataset> {
   const { onProblem, ...rest } = options;
@@ -81,6 +87,8 @@ export async function openDataset(sources: string | readonly string[], options: 
     }
     opened.add(real);
     if (status.isDirectory()) for (const source of await readFolder(path, report)) found.push(source);
+    else if (PICTURE_NAME.test(path))
+      throw new InputError(`${path}: expected a folder or a tar, got a picture. Name the folder of the pictures.`);
     else for (const source of await readTar(path, stampOf(status), report)) found.push(source);
   }
   if (found.length === 0) {
@@ -132,14 +140,30 @@ function datasetOf(
     length: kept.length,
     problems,
     get,
-    part(belongs) {
-      const some = kept.filter(({ key }) => belongs(key));
-      return some.length > 0 ? datasetOf(some, options, problems, report) : undefined;
+    async split(count) {
+      const held = await chosen(kept, count);
+      const rest = kept.filter((source) => !held.has(source));
+      if (held.size === 0 || rest.length === 0) return undefined;
+      const part = (some: readonly Source[]): Dataset => datasetOf(some, options, problems, report);
+      return { train: part(rest), validation: part(kept.filter((source) => held.has(source))) };
     },
     *captions() {
       for (const { captions } of kept) yield* captions;
     },
   };
+}
+
+/** Whole groups of the same picture, at least `count` samples together: a hash of its first key ranks a group. */
+async function chosen(sources: readonly Source[], count: number): Promise<Set<Source>> {
+  const ranked = (await sameBytes(sources))
+    .map((group) => ({ group, key: group[0]?.key ?? "" }))
+    .sort((a, b) => hashText(a.key) - hashText(b.key) || byCode(a.key, b.key));
+  const held = new Set<Source>();
+  for (const { group } of ranked) {
+    if (held.size >= count) break;
+    for (const source of group) held.add(source);
+  }
+  return held;
 }
 
 async function expand(sources: readonly string[]): Promise<string[]> {
@@ -151,7 +175,7 @@ async function expand(sources: readonly string[]): Promise<string[]> {
     }
     const matches = await glob(source, { onlyFiles: false, absolute: false, expandDirectories: false });
     if (matches.length === 0)
-      throw new UsageError(`${source}: expected at least one match, got none. Check the pattern.`);
+      throw new InputError(`${source}: expected at least one match, got none. Check the pattern.`);
     paths.push(...matches.sort(byCode));
   }
   return paths;

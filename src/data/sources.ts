@@ -15,6 +15,8 @@ export interface Source {
   readonly captions: readonly string[];
   /** Length and time of the last change of its file: another picture under the same name is another sample. */
   readonly stamp: string;
+  /** Of the picture's file. */
+  readonly sizeBytes: number;
   readonly read: () => Promise<Uint8Array>;
 }
 

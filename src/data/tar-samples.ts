@@ -55,7 +55,10 @@ export async function readTar(path: string, stamp: string, report: ReportProblem
     else if (!picture)
       continue; // reported with its link
     else if (captions.length === 0) report(`${where}: no caption. Add ${key}.txt.`, "missing caption");
-    else sources.push({ key: where, captions, stamp, read: () => readTarEntry(path, picture, MAX_PICTURE_BYTES) });
+    else {
+      const read = () => readTarEntry(path, picture, MAX_PICTURE_BYTES);
+      sources.push({ key: where, captions, stamp, sizeBytes: picture.size, read });
+    }
   }
   reportChoices(path, chosen, unused, report);
   return sources;

@@ -5,7 +5,7 @@ export { assembleLanguage } from "./chain/assemble-language.ts";
 export { type Comparison, compareScores, comparisonText } from "./chain/bounds.ts";
 export { type Chain, type ChainJson, chainOf, type EvaluationPlan, readChain, triedChain } from "./chain/chain.ts";
 export { disassemble } from "./chain/disassemble.ts";
-export { type PlannedChain, type PlannedStage, type PlanOptions, planChain } from "./chain/plan.ts";
+export { type PlannedChain, type PlannedStage, type PlanOptions, planChain, plannedStages } from "./chain/plan.ts";
 export { findRecipe, readModelSizes, readRecipe } from "./chain/read-recipe.ts";
 export { type ChainOptions, type ChainResult, runChain } from "./chain/run-chain.ts";
 export { isFinished, type PhaseRecord, type RunRecord, readRunRecord } from "./chain/run-record.ts";

@@ -1,12 +1,18 @@
 import { expect, test } from "vitest";
+import { heldOut } from "../data/own-pictures.ts";
 import { readChain } from "./chain.ts";
-import { planChain } from "./plan.ts";
+import { planChain, plannedStages } from "./plan.ts";
 
 const chain = await readChain("recipes/own");
-const plan = (train: number, hours?: number) => planChain(chain, { train, validation: Math.ceil(train / 20), hours });
+function plan(pictures: number, hours?: number) {
+  const validation = heldOut(pictures);
+  const train = pictures - validation;
+  const planned = planChain(chain, { train, validation, hours });
+  return { ...planned, stages: plannedStages(planned.chain, train) };
+}
 
 test("fifty pictures: small batches, a small codebook, caches no larger than the pictures", () => {
-  const { chain: own, stages, codes } = plan(48, 0.5);
+  const { chain: own, stages, codes } = plan(50, 0.5);
   expect(codes).toBe(256);
   for (const { batch, steps, epochs } of stages) {
     expect(batch).toBe(16);
@@ -16,8 +22,8 @@ test("fifty pictures: small batches, a small codebook, caches no larger than the
   for (const { phases, definition } of own.recipes)
     for (const phase of phases) {
       const { data } = phase as unknown as { data: { cached?: number; validation: number } };
-      expect(data.cached ?? 0).toBeLessThanOrEqual(48);
-      expect(data.validation).toBe(3);
+      expect(data.cached ?? 0).toBeLessThanOrEqual(42);
+      expect(data.validation).toBe(8);
       expect(phase.warmup).toBeLessThanOrEqual(Math.ceil(phase.steps / 10));
       expect(definition.recipe.safeParse(phase).success).toBe(true);
     }
@@ -31,6 +37,11 @@ test("the hours are kept where pictures are many, and more hours are more steps"
   expect(plan(100_000).stages.map(({ batch }) => batch)).toEqual(
     chain.recipes.map(({ phases }) => 2 ** Math.floor(Math.log2(phases[0]!.batch))),
   );
+});
+
+test("a tenth of the pictures is held out, at least 8 of 50, at most 1,000", () => {
+  const counts = [9, 10, 49, 50, 80, 81, 5000, 500_000];
+  expect(counts.map(heldOut)).toEqual([0, 1, 4, 8, 8, 9, 500, 1000]);
 });
 
 test("too few and too many pictures are refused", () => {

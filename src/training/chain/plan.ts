@@ -27,7 +27,6 @@ export interface PlannedStage {
 
 export interface PlannedChain {
   readonly chain: Chain;
-  readonly stages: readonly PlannedStage[];
   readonly codes: number;
 }
 
@@ -52,7 +51,6 @@ export function planChain(chain: Chain, { train, validation, hours }: PlanOption
       `--data: expected ${FEWEST} to ${MOST.toLocaleString("en")} captioned pictures, got ${pictures}.`,
     );
   const codes = codebookSize(train);
-  const stages: PlannedStage[] = [];
   const recipes = chain.recipes.map((recipe): StageRecipe => {
     const { share, perSecond } = plan.stages[recipe.name] ?? { share: 0, perSecond: 1 };
     const budget = (hours ?? plan.hours) * 3600 * share;
@@ -60,18 +58,22 @@ export function planChain(chain: Chain, { train, validation, hours }: PlanOption
       const batch = batchFor(phase.batch, train);
       const wanted = Math.round((budget * perSecond) / recipe.phases.length / batch);
       const steps = Math.max(LEAST_STEPS, Math.min(wanted, Math.ceil((MOST_EPOCHS * train) / batch)));
-      stages.push({
-        name: recipe.name,
-        batch,
-        steps,
-        epochs: (steps * batch) / train,
-        minutes: (steps * batch) / perSecond / 60,
-      });
       return planned(phase, { batch, steps, train, validation });
     });
     return { ...recipe, phases, sizes: recipe.sizes && withCodes(recipe.sizes, codes, where) };
   });
-  return { chain: { ...chain, recipes }, stages, codes };
+  return { chain: { ...chain, recipes }, codes };
+}
+
+/** What a planned chain will train, a phase each. @param train pictures to learn from */
+export function plannedStages({ plan, recipes }: Chain, train: number): PlannedStage[] {
+  return recipes.flatMap(({ name, phases }) =>
+    phases.map(({ batch, steps }) => {
+      const examples = batch * steps;
+      const minutes = examples / (plan?.stages[name]?.perSecond ?? 1) / 60;
+      return { name, batch, steps, epochs: examples / train, minutes };
+    }),
+  );
 }
 
 function planned(
@@ -96,10 +98,10 @@ function planned(
   } as TrainingRecipe;
 }
 
-/** A power of two, at most a third of the pictures, so that a batch's pictures differ from step to step. */
+/** A power of two, at most two fifths of the pictures, so that a batch's pictures differ from step to step. */
 function batchFor(most: number, train: number): number {
   let batch = LEAST_BATCH;
-  while (batch * 2 <= Math.min(most, train / 3)) batch *= 2;
+  while (batch * 2 <= Math.min(most, train * 0.4)) batch *= 2;
   return batch;
 }
 

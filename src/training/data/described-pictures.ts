@@ -89,6 +89,8 @@ export async function pictureCodes(
 ): Promise<DescribedPictures> {
   const coded = async (pictures: Pictures, what: string): Promise<DescribedCodes[]> => {
     const count = atMost(pictures, MOST_OWN);
+    if (count < (pictures.count ?? count))
+      work.onNote?.(`the language model learns from ${count} of ${pictures.count} ${what} pictures`);
     const rows: DescribedCodes[] = [];
     for (const { start, size } of batches(count, CHUNK)) {
       work.signal?.throwIfAborted();

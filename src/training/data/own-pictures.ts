@@ -1,10 +1,17 @@
 /** Own pictures as training data: folders with captions and WebDataset tars. */
-import { hashText } from "../../base/rng.ts";
 import { type Dataset, openDataset, type ProblemKind } from "../../data/index.ts";
 import type { Pictures, TrainingData } from "./pictures.ts";
 
-/** One picture in twenty, chosen by its key, is held out. */
-const isValidation = (key: string): boolean => hashText(key) % 20 === 0;
+/** So few validation pictures still say something, and more would say no more. */
+const [LEAST, MOST] = [8, 1000];
+/** With fewer pictures than this, each is needed to learn from. */
+const FEW = 50;
+
+/** A tenth of the pictures is held out: 8 to 1,000 of them where there are 50 or more. */
+export function heldOut(pictures: number): number {
+  if (pictures < FEW) return Math.floor(pictures / 10);
+  return Math.min(MOST, Math.max(LEAST, Math.ceil(pictures / 10)));
+}
 
 export interface OwnPicturesOptions {
   /** Folders, tar files or globs. */
@@ -16,14 +23,18 @@ export interface OwnPicturesOptions {
 }
 
 /**
- * With too few pictures to hold any out, scores are on training pictures.
+ * All captions of a picture are on one side. With too few pictures to hold any out, scores are on training pictures.
  * @throws InputError if there is no picture with a caption
  */
 export async function ownPictures({ sources, size, onProblem }: OwnPicturesOptions): Promise<TrainingData> {
   const all = await openDataset(sources, { size, onProblem });
-  const train = all.part((key) => !isValidation(key)) ?? all;
-  const validation = all.part(isValidation) ?? train;
-  return { train: picturesOf(train), validation: picturesOf(validation), words: () => train.captions() };
+  const { train, validation } = (await all.split(heldOut(all.length))) ?? { train: all, validation: all };
+  const pictures = picturesOf(train);
+  return {
+    train: pictures,
+    validation: validation === train ? pictures : picturesOf(validation),
+    words: () => train.captions(),
+  };
 }
 
 function picturesOf(dataset: Dataset): Pictures {
