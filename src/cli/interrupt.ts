@@ -1,4 +1,7 @@
-/** Ctrl-C: the first one asks the work to end cleanly, the second ends the process. */
+/**
+ * Ctrl-C: the first one asks the work to end cleanly, the second ends the process. The reader of a pipe that closes it
+ * asks the same: exiting at once could abort natively, in a thread that computes.
+ */
 import { statusLine } from "./status-line.ts";
 
 /** What a command ends with after a signal: 128 plus the signal's number, as shells do. */
@@ -8,6 +11,22 @@ export class Interrupted extends Error {
     super("interrupted");
     this.exitCode = exitCode;
   }
+}
+
+/** The reader of standard output, such as `head`, has seen enough. That is no error. */
+export class ReaderGone extends Error {
+  readonly exitCode = 0;
+  constructor() {
+    super("the reader closed the pipe");
+  }
+}
+
+/** Work that can be asked to end. */
+const running = new Set<AbortController>();
+
+/** Asks all work to end, because nobody reads its results. */
+export function readerGone(): void {
+  for (const work of running) work.abort(new ReaderGone());
 }
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -24,6 +43,7 @@ export async function interruptible<T>(
   stopping = "stopping; Ctrl-C again ends at once",
 ): Promise<T> {
   const stop = new AbortController();
+  running.add(stop);
   let patience: NodeJS.Timeout | undefined;
   const handlers = (Object.keys(SIGNALS) as SignalName[]).map((name) => {
     const handler = (): void => {
@@ -41,6 +61,7 @@ export async function interruptible<T>(
     throw stop.signal.aborted ? stop.signal.reason : error;
   } finally {
     clearTimeout(patience);
+    running.delete(stop);
     for (const remove of handlers) remove();
   }
 }

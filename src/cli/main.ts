@@ -4,7 +4,7 @@ import { CommanderError } from "commander";
 import { SeedlingError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
 import { running } from "./flags.ts";
-import { Interrupted } from "./interrupt.ts";
+import { Interrupted, ReaderGone } from "./interrupt.ts";
 import { quietPipes } from "./output.ts";
 import { program } from "./program.ts";
 import { problemLine, Reported } from "./report.ts";
@@ -12,7 +12,7 @@ import { statusLine } from "./status-line.ts";
 
 /** Prints what went wrong in one line; returns the exit code. */
 function explain(error: unknown, debug: boolean): number {
-  if (error instanceof Reported) return error.exitCode;
+  if (error instanceof Reported || error instanceof ReaderGone) return error.exitCode;
   if (error instanceof CommanderError) {
     if (error.exitCode === 0 || error.code === "commander.help") return error.exitCode === 0 ? 0 : 2;
     const message = error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");

@@ -1,5 +1,6 @@
 /** Where results go: standard output, or a file that appears whole or not at all. */
 import { placeError, writeAtomic } from "../io/files.ts";
+import { ReaderGone, readerGone } from "./interrupt.ts";
 import { expectFilePlace } from "./places.ts";
 import { statusLine } from "./status-line.ts";
 
@@ -49,10 +50,14 @@ export async function withOutput(path: string | undefined, produce: (write: Writ
   return bytes;
 }
 
+/** @throws ReaderGone if the reader of a pipe has closed it */
 export function writeStdout(chunk: string | Uint8Array): Promise<void> {
   if (process.stdout.isTTY) statusLine.clear();
   return new Promise((resolve, reject) => {
-    process.stdout.write(chunk, (error) => (error ? reject(placeError(error, "standard output")) : resolve()));
+    process.stdout.write(chunk, (error) => {
+      if (!error) resolve();
+      else reject(isClosed(error) ? new ReaderGone() : placeError(error, "standard output"));
+    });
   });
 }
 
@@ -61,26 +66,26 @@ export function writeJson(value: unknown): Promise<void> {
   return writeStdout(`${JSON.stringify(value)}\n`);
 }
 
-/** Whether files are what the command is run for, and standard output only tells of them. */
+/** Whether the command is run for the files it writes, and standard output only lists them. */
 let filesMatter = false;
 
-/** A line about a file that was written. A reader that has seen enough does not keep the other files from being written. */
+/** A line about a file that was written. The other files are written even if the reader closes the pipe. */
 export function writeBeside(line: string): Promise<void> {
   filesMatter = true;
   if (process.stdout.isTTY) statusLine.clear();
   return new Promise((resolve, reject) => {
     process.stdout.write(line, (error) =>
-      error && (error as NodeJS.ErrnoException).code !== "EPIPE"
-        ? reject(placeError(error, "standard output"))
-        : resolve(),
+      error && !isClosed(error) ? reject(placeError(error, "standard output")) : resolve(),
     );
   });
 }
 
-/** A reader that closes the pipe early, such as `head`, has seen enough: that is no error. */
+/** A reader that closes the pipe early ends the command in order, unless the command is run for its files. */
 export function quietPipes(): void {
   for (const stream of [process.stdout, process.stderr])
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE" && !filesMatter) process.exit(0);
+    stream.on("error", (error) => {
+      if (isClosed(error) && !filesMatter) readerGone();
     });
 }
+
+const isClosed = (error: NodeJS.ErrnoException): boolean => error.code === "EPIPE";

@@ -3,9 +3,11 @@ import { fileURLToPath } from "node:url";
 import { built } from "../built.mjs";
 
 const { trainCommand } = await built("cli/train.js");
+const { quietPipes } = await built("cli/output.js");
 const { loadAtlas } = await built("data/index.js");
 const SPRITES = fileURLToPath(new URL("../fixtures/sprites.bin.br", import.meta.url));
 
+quietPipes();
 try {
   await trainCommand(() => loadAtlas(SPRITES)).parseAsync(process.argv.slice(2), { from: "user" });
 } catch (error) {
