@@ -34,7 +34,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     ...["base", "io", "graph", "image", "codes", "text", "models", "onnx", "runtime", "weights", "diffusion"],
     ...["image-decoder", "image-tokenizer"],
   ],
-  "evaluation/metrics": ["base", "image", "data", "language"],
+  "evaluation/metrics": ["base", "io", "image", "data", "language"],
   training: [
     ...["base", "io", "graph", "nn", "image", "codes", "text", "models", "runtime", "weights", "diffusion", "data"],
     ...["image-decoder", "image-tokenizer", "language", "evaluation/metrics"],

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Rng } from "../../base/rng.ts";
-import { bootstrap, pairedBootstrap } from "./bootstrap.ts";
+import { bootstrap, bootstrapSums, pairedBootstrap, pairedBootstrapSums, pairedRatio } from "./bootstrap.ts";
 
 test("an interval is about two standard errors each way, and the same for the same seed", () => {
   const rng = new Rng(5);
@@ -31,4 +31,31 @@ test("paired arms: a small steady difference is sure although the values vary mu
   expect(pairedBootstrap(a, b).low).toBeGreaterThan(0.1);
   expect(() => pairedBootstrap([1], [1, 2])).toThrow("same examples");
   expect(() => bootstrap([])).toThrow("at least one value");
+});
+
+test("a score of sums: an F1 of resampled examples, not a mean of F1s", () => {
+  const rng = new Rng(11);
+  // right, named, shown
+  const rows = Array.from({ length: 300 }, () => (rng.next() < 0.7 ? [1, 1, 1] : [0, 1, 1]));
+  const f1 = ([right = 0, named = 0, shown = 0]: readonly number[]): number => (2 * right) / (named + shown);
+  const { mean, low, high } = bootstrapSums(rows, f1);
+  expect(mean).toBeCloseTo(rows.filter(([right]) => right === 1).length / 300, 12);
+  expect(low).toBeLessThan(mean);
+  expect(high - low).toBeCloseTo(2 * 1.96 * Math.sqrt((mean * (1 - mean)) / 300), 1);
+  expect(() => bootstrapSums([], f1)).toThrow("at least one value");
+});
+
+test("the ratio of two arms on the same examples is surer than that of two independent ones", () => {
+  const rng = new Rng(13);
+  const b = Array.from({ length: 200 }, () => 1 + 9 * rng.next());
+  const a = b.map((value) => 0.9 * value * (1 + 0.01 * (rng.next() - 0.5)));
+  const paired = pairedRatio(a, b);
+  expect(paired.mean).toBeCloseTo(0.9, 2);
+  expect(paired.high - paired.low).toBeLessThan(0.01);
+  const rows = (values: number[]): number[][] => values.map((value) => [value, 1]);
+  const mean = ([sum = 0, count = 1]: readonly number[]): number => sum / count;
+  expect(pairedBootstrapSums(rows(a), rows(b), mean).low).toBeCloseTo(paired.low, 10);
+  const difference = pairedBootstrapSums(rows(a), rows(b), mean, { compare: (own, other) => own - other });
+  expect(difference.mean).toBeCloseTo(pairedBootstrap(a, b).mean, 10);
+  expect(() => pairedRatio([1], [1, 2])).toThrow("same examples");
 });
