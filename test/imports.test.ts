@@ -18,7 +18,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   onnx: ["base", "graph"],
   nn: ["base", "graph"],
   models: ["base", "graph", "nn"],
-  runtime: ["base", "graph", "autodiff", "onnx", "nn"],
+  runtime: ["base", "io", "graph", "autodiff", "onnx", "nn"],
   codes: ["base", "io"],
   image: ["base", "io"],
   text: ["base", "io", "codes"],
@@ -77,6 +77,7 @@ const KNOWN_TO: Readonly<Record<string, string>> = {
   "@huggingface/hub": "io",
   "onnxruntime-node": "runtime",
   "onnxruntime-web/wasm": "runtime",
+  "onnxruntime-web/webgpu": "runtime",
   sharp: "image",
 };
 

@@ -26,6 +26,15 @@ export function openByteSource(path: string): Promise<ByteSource> {
   return storage.open(path);
 }
 
+/**
+ * Whole files as ONNX Runtime takes them where there is no disk to map them from; undefined in Node.
+ * @throws SetupError if one cannot be fetched; InputError if it is missing, or is not the one that its folder lists
+ */
+export async function loadFiles(paths: readonly string[]): Promise<readonly Blob[] | undefined> {
+  const blobs = await Promise.all(paths.map((path) => storage.load(path)));
+  return blobs.every((blob) => blob !== undefined) ? blobs : undefined;
+}
+
 /** Size of a file, bytes. @throws InputError if it is missing or a folder. */
 export async function fileSize(path: string): Promise<number> {
   const source = await storage.open(path);

@@ -55,6 +55,10 @@ export const storage: Storage = {
       throw new InputError(`${path}: expected a file, got a ${status.isDirectory() ? "folder" : "device or pipe"}.`);
     }),
 
+  load: async () => undefined,
+
+  onDownload: () => {},
+
   async makeFolder(path) {
     await mkdir(path, { recursive: true }).catch((error: unknown) => {
       throw placeError(error, path);

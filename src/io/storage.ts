@@ -22,6 +22,10 @@ export interface Storage {
   read(path: string, maxBytes: number): Promise<Uint8Array>;
   /** A file that is read by range. @throws SetupError if it is missing or cannot be read; InputError for a folder. */
   open(path: string): Promise<ByteSource>;
+  /** A whole file as ONNX Runtime takes it where there is no disk to map it from; undefined in Node. */
+  load(path: string): Promise<Blob | undefined>;
+  /** `listener` is told how many bytes have come of all files that are being fetched. In a browser only. */
+  onDownload(listener: (doneBytes: number, totalBytes: number) => void): void;
   /** Makes a folder and those above it. @throws SetupError when there is a file at `path`, or the disk refuses. */
   makeFolder(path: string): Promise<void>;
   /** A file that appears whole or not at all: `fill` writes a temporary one, which is flushed and renamed. */

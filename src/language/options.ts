@@ -1,7 +1,7 @@
 /** What the methods of `SeedLanguageModel` take and return. */
 import type { Codes } from "../codes/index.ts";
 import type { DecoderOptions } from "../image-decoder/decoder.ts";
-import type { BatchOptions, ImageSource, LoadOptions } from "../image-tokenizer/seed-tokenizer.ts";
+import type { BatchOptions, ImageSource, LoadOptions, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import type { ChatTurn } from "../text/index.ts";
 import type { Drawing } from "./drawing.ts";
 import type { GenerateOptions, ImageMode } from "./generation/index.ts";
@@ -14,6 +14,8 @@ export interface LanguageModelOptions extends LoadOptions {
   readonly lm?: string;
   /** The adapter: a PEFT folder with its own tokenizer.json and seedling.json. Default: `lm-adapter` in the model folder. */
   readonly adapter?: string;
+  /** The image tokenizer of the same folder, where it is open already; it stays open. Default: opened, and closed, here. */
+  readonly imageTokenizer?: SeedTokenizer;
   /** Rounds the language model's weights to this many bits when it is opened. Default: as they are stored. */
   readonly lmBits?: 4 | 8;
 }

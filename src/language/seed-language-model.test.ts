@@ -2,7 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { blocks } from "../../test/e2e/pictures.ts";
+import { blocks } from "../../test/e2e/blocks.ts";
 import { TINY_CONTEXT, writeTinyLanguageModel } from "../../test/tiny-language-model.ts";
 import { TINY_CODES, writeTinyModel } from "../../test/tiny-model.ts";
 import { dot } from "../base/vectors.ts";

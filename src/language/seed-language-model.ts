@@ -34,6 +34,7 @@ export class SeedLanguageModel {
   readonly folders: LmFolders;
   readonly #chat: ChatModel;
   readonly #device: NonNullable<LoadOptions["device"]>;
+  readonly #ownsTokenizer: boolean;
   #hashes: Promise<ModelHashes> | undefined;
 
   /**
@@ -48,7 +49,7 @@ export class SeedLanguageModel {
     const folder = await modelFolder(idOrFolder, downloadOptions(options));
     const folders = await lmFolders(folder, options, downloadOptions(options));
     const manifest = await readLmManifest(folders.adapter);
-    const tokenizer = await SeedTokenizer.fromPretrained(folder, options);
+    const tokenizer = options.imageTokenizer ?? (await SeedTokenizer.fromPretrained(folder, options));
     try {
       options.onProgress?.(`opening ${folders.lm}`);
       const settings = { ...runtimeOptions(options), adapter: folders.adapter, bits: options.lmBits };
@@ -61,7 +62,7 @@ export class SeedLanguageModel {
         throw error;
       }
     } catch (error) {
-      await tokenizer.close();
+      if (!options.imageTokenizer) await tokenizer.close();
       throw error;
     }
   }
@@ -70,12 +71,13 @@ export class SeedLanguageModel {
     tokenizer: SeedTokenizer,
     chatModel: ChatModel,
     folders: LmFolders,
-    { device = "cpu" }: LoadOptions,
+    { device = "cpu", imageTokenizer: lent }: LanguageModelOptions,
   ) {
     this.tokenizer = tokenizer;
     this.folders = folders;
     this.#chat = chatModel;
     this.#device = device;
+    this.#ownsTokenizer = lent === undefined;
   }
 
   /** What the adapter was taught to be asked, and how it describes. */
@@ -165,7 +167,7 @@ export class SeedLanguageModel {
 
   /** Ends the worker threads. Calls in progress fail. */
   async close(): Promise<void> {
-    await Promise.all([this.#chat.close(), this.tokenizer.close()]);
+    await Promise.all([this.#chat.close(), this.#ownsTokenizer && this.tokenizer.close()]);
   }
 
   #drawing(prompt: string, drawn: DrawnCodes, image: RgbImage, options: Omit<DrawOptions, "images">): Drawing {

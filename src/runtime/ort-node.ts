@@ -3,8 +3,8 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Ort } from "./ort.ts";
 
 export const ort: Ort = {
-  InferenceSession,
   Tensor,
+  sessions: async () => InferenceSession,
   options: ({ device, threads, weights, profile }) => ({
     executionProviders: [device],
     intraOpNumThreads: threads,

@@ -1,18 +1,45 @@
-/** ONNX Runtime in a browser: WebAssembly. It fetches external weights itself, inside the worker. */
-import { env, InferenceSession, Tensor } from "onnxruntime-web/wasm";
+/** ONNX Runtime in a browser: WebAssembly, or WebGPU with WebAssembly for what has no kernel there. */
+import { Tensor } from "onnxruntime-common";
 import { SetupError } from "../base/errors.ts";
 import type { Ort } from "./ort.ts";
 
+/** Counts before the first session only. 0 leaves the number to ONNX Runtime. */
+let wasmThreads: number | undefined;
+
+/** Threads of WebAssembly load the script again that ONNX Runtime is in, so a caller's own worker has one unless it asks. */
+function defaultThreads(): number {
+  return self.name === "seedling" ? 0 : 1;
+}
+
+async function hasGpu(): Promise<boolean> {
+  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<unknown> } };
+  return Boolean(await gpu?.requestAdapter().catch(() => undefined));
+}
+
 export const ort: Ort = {
-  InferenceSession,
   Tensor,
+
+  async sessions(device) {
+    if (device === "webgpu" && !(await hasGpu()))
+      throw new SetupError(
+        "runtime: expected a GPU that WebGPU can use, found none in this browser. Use the device cpu.",
+      );
+    const { env, InferenceSession } = await (device === "webgpu"
+      ? import("onnxruntime-web/webgpu")
+      : import("onnxruntime-web/wasm"));
+    // More than one thread needs a cross-origin isolated page.
+    if (wasmThreads) env.wasm.numThreads = wasmThreads;
+    return InferenceSession;
+  },
+
   options({ device, threads, weights }) {
-    if (device !== "cpu") throw new SetupError(`runtime: expected the device cpu in a browser, got ${device}.`);
-    // Counts before the first session only. More than one thread needs a cross-origin isolated page.
-    if (threads > 0) env.wasm.numThreads = threads;
+    wasmThreads ??= threads || defaultThreads();
     return {
-      executionProviders: ["wasm"],
-      externalData: weights?.files.map((path) => ({ path, data: `${weights.folder}/${path}` })),
+      executionProviders: [device === "webgpu" ? "webgpu" : "wasm"],
+      externalData: weights?.files.map((path, i) => ({
+        path,
+        data: weights.contents?.[i] ?? `${weights.folder}/${path}`,
+      })),
     };
   },
 };

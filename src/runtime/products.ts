@@ -24,7 +24,8 @@ async function tryProducts(): Promise<boolean> {
     inputs: [{ name: "x", type: "u8", shape: [M, K] }],
     outputs: [{ name: "y", type: "i32", shape: [M, N] }],
   });
-  const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+  const sessions = await ort.sessions("cpu");
+  const session = await sessions.create(model, { intraOpNumThreads: 1, logSeverityLevel: 3 });
   const { y } = await session.run({ x: new ort.Tensor("uint8", new Uint8Array(M * K).fill(255), [M, K]) });
   await session.release();
   const sums = (y?.data ?? []) as Int32Array;

@@ -16,7 +16,12 @@ export interface SessionSpec {
   /** Threads of one operation; 0 leaves the choice to ONNX Runtime. */
   readonly threads: number;
   /** Files with weights that the model names, and the folder that they are in. */
-  readonly weights?: { readonly folder: string; readonly files: readonly string[] };
+  readonly weights?: {
+    readonly folder: string;
+    readonly files: readonly string[];
+    /** The files themselves, where there is no disk to map them from. */
+    readonly contents?: readonly Blob[];
+  };
   /** File for ONNX Runtime's profile, without its ending. */
   readonly profile?: string;
 }
@@ -69,7 +74,9 @@ export type Request =
       readonly what: Kind;
       readonly data: readonly (Float32Array | undefined)[];
     }
-  | { readonly kind: "free"; readonly session: number };
+  | { readonly kind: "free"; readonly session: number }
+  /** Frees everything; nothing comes after it. */
+  | { readonly kind: "close" };
 
 /** A request on its way; replies carry its id. */
 export interface Message {

@@ -5,6 +5,8 @@
 import { gradients } from "../autodiff/index.ts";
 import { SeedlingError, SetupError } from "../base/errors.ts";
 import { keepForDerivative, paramAttrs, simplify, sortNodes, type Tensor } from "../graph/index.ts";
+import { loadFiles } from "../io/files.ts";
+import { join } from "../io/paths.ts";
 import { emit, type StoredWeight } from "../onnx/index.ts";
 import type { AdamW, Slot } from "./arena.ts";
 import { Channel } from "./channel.ts";
@@ -51,7 +53,8 @@ export class Runtime {
     weights: WeightSource = noWeights,
     profile?: string,
   ): Promise<Program> {
-    const spec = this.#spec(outputs, weights.folder, (path) => weights.get(path), profile);
+    const mapped = this.#spec(outputs, weights.folder, (path) => weights.get(path), profile);
+    const spec = await withContents(mapped);
     return new Program(this.#channel, (await this.#channel.request({ kind: "load", spec })) as number);
   }
 
@@ -93,6 +96,13 @@ export class Runtime {
     const weights = folder === undefined ? undefined : { folder, files };
     return { model: bytes, device: this.device, threads: this.threads, weights, profile };
   }
+}
+
+/** The files of weights come along where a worker cannot map them from the disk. */
+async function withContents(spec: SessionSpec): Promise<SessionSpec> {
+  const { weights } = spec;
+  const contents = weights && (await loadFiles(weights.files.map((file) => join(weights.folder, file))));
+  return contents ? { ...spec, weights: { ...weights, contents } } : spec;
 }
 
 /** d loss / d parameter of every parameter that learns. */

@@ -11,10 +11,12 @@ export interface ServerOptions {
   readonly train?: (spec: TrainSpec) => Promise<TrainingState>;
 }
 
+/** ONNX Runtime computes one request at a time in a thread, whoever asks. */
+let queue: Promise<unknown> = Promise.resolve();
+
 /** A function that answers messages in the order in which they come. It never rejects. */
 export function server(options: ServerOptions): (message: Message) => Promise<Reply> {
   const held = new Held(options);
-  let queue: Promise<unknown> = Promise.resolve();
   return ({ id, request }) => {
     const reply = queue.then(async (): Promise<Reply> => {
       try {
@@ -71,6 +73,10 @@ class Held {
         this.#trainings.delete(request.session);
         return found?.release();
       }
+      case "close":
+        for (const open of [...this.#sessions.values(), ...this.#trainings.values()]) await open.release();
+        for (const map of [this.#sessions, this.#trainings, this.#kept]) map.clear();
+        return;
     }
   }
 

@@ -10,9 +10,10 @@ import type { SessionSpec } from "./protocol.ts";
 export async function createSession(spec: SessionSpec, onDevice: readonly string[] = []): Promise<InferenceSession> {
   const exact = spec.device === "cpu" && (await exactProducts());
   const { extra, ...options } = ort.options(spec);
+  const sessions = await ort.sessions(spec.device);
   const entries = { ...(extra?.["session"] as object | undefined), x64quantprecision: exact ? "0" : "1" };
   const locations = Object.fromEntries(onDevice.map((name) => [name, "gpu-buffer" as const]));
-  return ort.InferenceSession.create(spec.model, {
+  return sessions.create(spec.model, {
     ...options,
     logSeverityLevel: 3,
     // Planned as one block, the activations of a training step lie in memory twice: the blocks of the first step stay.

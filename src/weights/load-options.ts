@@ -5,13 +5,16 @@ import type { ProgramsOptions } from "../runtime/programs.ts";
 import type { WeightDtype } from "./quantized/weights-as.ts";
 
 export interface LoadOptions {
-  /** Default "cpu". */
+  /** Default "cpu", which is WebAssembly in a browser. */
   readonly device?: Device;
-  /** Threads of one operation. Default 0: as many as there are cores. */
+  /** Threads of one operation. Default 0: as many as there are cores, or one in a browser's worker of the caller's own. */
   readonly threads?: number;
   /** Called with the part that is being loaded; parts are compiled when they are first needed. */
   readonly onProgress?: (what: string) => void;
-  /** Called with how much of a model of the Hub has been downloaded, in bytes of all its files. */
+  /**
+   * Called with how much of a model of the Hub has been downloaded, in bytes of all its files; in a browser, with how much
+   * of the files that are being fetched, whenever a part is first needed.
+   */
   readonly onDownload?: (doneBytes: number, totalBytes: number) => void;
   /** Stops a download; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;

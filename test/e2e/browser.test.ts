@@ -1,100 +1,75 @@
-/** The library in headless Chromium gives the numbers of Node: pixels, codes, pictures. Skipped where Chromium is not. */
-import { existsSync } from "node:fs";
+/** The library in headless Chromium gives the numbers of Node: pixels, codes, pictures, drawn codes, texts. */
 import { readFile, stat } from "node:fs/promises";
-import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { extname, join, resolve } from "node:path";
-import { build } from "esbuild";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeImage } from "../../src/image/index.ts";
-import { SeedTokenizer } from "../../src/index.ts";
-
-const CHROMIUM = [process.env["CHROMIUM_PATH"], "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
-  (path) => path && existsSync(path),
-);
-const skip = CHROMIUM === undefined && !process.env["SEEDLING_REQUIRE_BROWSER"];
+import { SeedLanguageModel, SeedTokenizer } from "../../src/index.ts";
+import type { WorkerAnswers } from "./browser-worker.ts";
+import { bundle, type FileServer, inChromium, noBrowser, SWIFTSHADER, serveFiles, startBrowser } from "./chromium.ts";
+import { codesOfFiles, codesOfPixels, pixelsOf, wordsOf } from "./numbers.ts";
 
 const EXAMPLES = ["turtle.png", "rocket-and-car.jpg", "airplane-and-house.webp"];
+const MODEL = "models/seedling-mini";
 const TIMEOUT_MS = 300_000;
 
-/** What the page offers. `tokenizer` opens the model at an address. */
+/** What the page offers: the library, and `ask`, which runs it in a worker of the page. */
 const PAGE = `
   import { decodeImage, encodePng, SeedTokenizer } from "./src/index.ts";
   import { readPngText } from "./src/image/index.ts";
-  Object.assign(window, { decodeImage, encodePng, readPngText, SeedTokenizer });
+  const worker = new Worker("worker.js", { type: "module" });
+  let next = 0;
+  const ask = (name, ...args) => new Promise((done, fail) => {
+    const id = next++;
+    worker.addEventListener("message", ({ data }) => {
+      if (data.id === id) data.error ? fail(new Error(data.error)) : done(data.result);
+    });
+    worker.postMessage({ id, name, args });
+  });
+  Object.assign(window, { ask, decodeImage, encodePng, readPngText, SeedTokenizer });
 `;
 
-const MIME: Readonly<Record<string, string>> = {
-  ".html": "text/html",
-  ".js": "text/javascript",
-  ".json": "application/json",
-  ".wasm": "application/wasm",
-};
-
-/** Files of the repository by path, by range too, and what was built for the page. */
-async function startServer(built: ReadonlyMap<string, Uint8Array>): Promise<Server> {
-  const answer = async (url: string, range: string | undefined, response: ServerResponse): Promise<void> => {
-    const name = url.split("?")[0] ?? "";
-    const path = resolve(`.${decodeURIComponent(name)}`);
-    const inside = path.startsWith(resolve("models")) || path.startsWith(resolve("examples"));
-    const found = built.get(name) ?? (inside && (await stat(path).catch(() => undefined))?.isFile() ? path : undefined);
-    if (found === undefined) return void response.writeHead(404).end();
-    const bytes = typeof found === "string" ? await readFile(found) : found;
-    response.setHeader("Content-Type", MIME[extname(name)] ?? "application/octet-stream");
-    const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? "") ?? [];
-    if (from === undefined) return void response.end(bytes);
-    const piece = bytes.subarray(Number(from), Number(to) + 1);
-    response.writeHead(206, {
-      "Content-Range": `bytes ${from}-${Number(from) + piece.length - 1}/${bytes.length}`,
-    });
-    response.end(piece);
-  };
-  const server = createServer((request, response) => void answer(request.url ?? "/", request.headers.range, response));
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  return server;
-}
-
-async function bundle(options: { contents: string } | { file: string }): Promise<Uint8Array> {
-  const input =
-    "file" in options
-      ? { entryPoints: [options.file] }
-      : { stdin: { contents: options.contents, resolveDir: ".", loader: "ts" as const } };
-  const { outputFiles } = await build({
-    ...input,
-    bundle: true,
-    write: false,
-    platform: "browser",
-    format: "esm",
-    conditions: ["@seedling/source"],
-  });
-  return outputFiles[0]?.contents ?? new Uint8Array();
-}
-
-describe.skipIf(skip)(`in Chromium${skip ? " (not installed)" : ""}`, () => {
-  let server: Server;
+describe.skipIf(noBrowser)(inChromium, () => {
+  let server: FileServer;
   let browser: Browser;
-  let page: Page;
   let tokenizer: SeedTokenizer;
   const errors: string[] = [];
 
-  beforeAll(async () => {
-    const wasm = "ort-wasm-simd-threaded.wasm";
-    server = await startServer(
-      new Map([
-        ["/index.html", new TextEncoder().encode('<!doctype html><script type="module" src="/page.js"></script>')],
-        ["/page.js", await bundle({ contents: PAGE })],
-        ["/worker-web.js", await bundle({ file: "src/runtime/worker-web.ts" })],
-        [`/${wasm}`, await readFile(join("node_modules/onnxruntime-web/dist", wasm))],
-      ]),
-    );
-    browser = await chromium.launch({ executablePath: CHROMIUM ?? "chromium", args: ["--no-sandbox"] });
-    page = await browser.newPage();
+  const openPage = async (path: string, by: Browser = browser): Promise<Page> => {
+    const page = await (await by.newContext()).newPage();
     page.on("pageerror", (error) => errors.push(error.message));
     page.setDefaultTimeout(TIMEOUT_MS);
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/index.html`);
+    await page.goto(server.url + path);
     await page.waitForFunction("window.SeedTokenizer");
+    return page;
+  };
+  /** Runs one of the worker's functions. */
+  const ask = <Name extends keyof WorkerAnswers>(
+    page: Page,
+    name: Name,
+    ...args: Parameters<WorkerAnswers[Name]>
+  ): ReturnType<WorkerAnswers[Name]> =>
+    page.evaluate(`ask(...${JSON.stringify([name, ...args])})`) as ReturnType<WorkerAnswers[Name]>;
+  const sentBytes = (): number => [...server.sent].reduce((sum, [path, n]) => sum + (path.includes(MODEL) ? n : 0), 0);
+
+  beforeAll(async () => {
+    const wasm = ["ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.asyncify.wasm"];
+    const html = '<!doctype html><script type="module" src="page.js"></script>';
+    const page = { contents: PAGE, resolveDir: ".", loader: "ts" as const };
+    server = await serveFiles({
+      files: new Map([
+        ["/", new TextEncoder().encode(html)],
+        ["/page.js", await bundle({ stdin: page })],
+        ["/worker.js", await bundle({ entryPoints: ["test/e2e/browser-worker.ts"] })],
+        ["/worker-web.js", await bundle({ entryPoints: ["src/runtime/worker-web.ts"] })],
+      ]),
+      folders: { "/models/": "models", "/examples/": "examples", "/": "node_modules/onnxruntime-web/dist" },
+    });
+    expect(await Promise.all(wasm.map((name) => stat(join("node_modules/onnxruntime-web/dist", name))))).toHaveLength(
+      2,
+    );
+    browser = await startBrowser();
     tokenizer = await SeedTokenizer.fromPretrained(undefined, { threads: 1 });
   }, TIMEOUT_MS);
   afterAll(async () => {
@@ -104,6 +79,7 @@ describe.skipIf(skip)(`in Chromium${skip ? " (not installed)" : ""}`, () => {
   });
 
   test("pictures decode to the same pixels, and notes come back", { timeout: TIMEOUT_MS }, async () => {
+    const page = await openPage("/");
     const raw = await sharp("examples/turtle.png").raw().toBuffer({ resolveWithObject: true });
     const gif = await sharp(raw.data, { raw: raw.info }).gif().toBuffer();
     const turned = await sharp("examples/rocket-and-car.jpg").withMetadata({ orientation: 6 }).jpeg().toBuffer();
@@ -124,30 +100,103 @@ describe.skipIf(skip)(`in Chromium${skip ? " (not installed)" : ""}`, () => {
       `decodeImage(new TextEncoder().encode("no picture"), "a.txt").catch((error) => error.message)`,
     );
     expect(refused).toContain("a.txt: expected a PNG, JPEG, WebP, GIF or AVIF picture, got a text file");
+    await page.context().close();
   });
 
-  test("codes and pictures are those of Node", { timeout: TIMEOUT_MS }, async () => {
-    const got = (await page.evaluate(`(async () => {
-      const tokenizer = await SeedTokenizer.fromPretrained(location.origin + "/models/seedling-mini");
-      const encoded = await tokenizer.encode(${JSON.stringify(EXAMPLES.map((name) => `/examples/${name}`))});
-      const codes = encoded.map(({ codes }) => [...codes]);
-      const [image] = await tokenizer.decode([codes[0]], { seed: 7, steps: 4 });
+  test("in a worker: codes, drawn codes and texts are Node's, pictures within one; it loads what it needs, once", {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    server.sent.clear();
+    const page = await openPage("/");
+    const files = EXAMPLES.map((name) => `examples/${name}`);
+    expect(await ask(page, "open", `/${MODEL}`, {})).toBe(tokenizer.codebookHash);
+    const wanted = await codesOfFiles(tokenizer, files);
+    expect(
+      await ask(
+        page,
+        "codesOfFiles",
+        files.map((file) => `/${file}`),
+      ),
+    ).toEqual(wanted);
+    const { size } = await stat(`${MODEL}/model.safetensors`);
+    expect(sentBytes()).toBeLessThan(size + 1e6); // the weights of the tokenizer, and headers of the rest
+    expect(await ask(page, "downloaded")).toEqual([size, size]);
+    expect(await ask(page, "codesOfPixels")).toEqual(await codesOfPixels(tokenizer));
+
+    const [codes = []] = wanted;
+    const [got, pixels] = [await ask(page, "pixelsOf", codes), await pixelsOf(tokenizer, codes)];
+    expect(Math.max(...got.map((x, i) => Math.abs(x - (pixels[i] ?? -1))))).toBeLessThanOrEqual(1);
+
+    const model = await SeedLanguageModel.fromPretrained(undefined, { imageTokenizer: tokenizer, threads: 1 });
+    expect(await ask(page, "wordsOf", `/${MODEL}`, wanted)).toEqual(await wordsOf(model, wanted));
+    await model.close();
+    expect(await memoryOf(page)).toBeLessThan(600e6);
+    await ask(page, "close");
+
+    // Opened again it comes from the browser's cache, without a network.
+    await page.context().setOffline(true);
+    await ask(page, "open", `/${MODEL}`, {});
+    expect(await ask(page, "codesOfPixels", 2)).toEqual(await codesOfPixels(tokenizer, 2));
+    await page.context().close();
+  });
+
+  test.each(["/isolated/", "/whole/"])(
+    "%s: a page with threads, a host without ranges",
+    { timeout: TIMEOUT_MS },
+    async (path) => {
+      const page = await openPage(path);
+      expect(await page.evaluate("crossOriginIsolated")).toBe(path === "/isolated/");
+      await ask(page, "open", `${path}${MODEL}`, { threads: 2 });
+      expect(await ask(page, "codesOfPixels", 4)).toEqual(await codesOfPixels(tokenizer, 4));
+      await page.context().close();
+    },
+  );
+
+  test("called from the page itself, it computes in a worker of its own; what is missing is one line", {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    const page = await openPage("/");
+    const got = await page.evaluate(`(async () => {
+      const tokenizer = await SeedTokenizer.fromPretrained(location.origin + "/${MODEL}");
+      const [{ codes }] = await tokenizer.encode(["/examples/turtle.png"]);
       await tokenizer.close();
-      return { codes, pixels: [...image.data], hash: tokenizer.codebookHash };
-    })()`)) as { codes: number[][]; pixels: number[]; hash: string };
-    const encoded = await tokenizer.encode(EXAMPLES.map((name) => `examples/${name}`));
-    expect(got.codes).toEqual(encoded.map(({ codes }) => [...codes]));
-    expect(got.hash).toBe(tokenizer.codebookHash);
-    const [image] = await tokenizer.decode([encoded[0]?.codes ?? []], { seed: 7, steps: 4 });
-    const differences = got.pixels.map((x, i) => Math.abs(x - (image?.data[i] ?? -1)));
-    expect(Math.max(...differences)).toBeLessThanOrEqual(1);
-  });
-
-  test("what is missing is one line", { timeout: TIMEOUT_MS }, async () => {
+      return [...codes];
+    })()`);
+    expect([got]).toEqual(await codesOfFiles(tokenizer, ["examples/turtle.png"]));
     const message = await page.evaluate(
       `SeedTokenizer.fromPretrained(location.origin + "/models/none").catch((error) => error.message)`,
     );
     expect(message).toMatch(/\/models\/none: expected config\.json,.* found none\./);
+    await page.context().close();
     expect(errors).toEqual([]);
   });
+
+  test("WebGPU (in software): the codes are those of Node", { timeout: TIMEOUT_MS }, async () => {
+    const withGpu = await startBrowser(SWIFTSHADER);
+    try {
+      const page = await openPage("/", withGpu);
+      await ask(page, "open", `/${MODEL}`, { device: "webgpu" });
+      expect(await ask(page, "codesOfPixels", 1)).toEqual(await codesOfPixels(tokenizer, 1));
+    } finally {
+      await withGpu.close();
+    }
+    const page = await openPage("/");
+    await ask(page, "open", `/${MODEL}`, { device: "webgpu" });
+    await expect(ask(page, "codesOfPixels", 1)).rejects.toThrow("expected a GPU that WebGPU can use, found none");
+    await page.context().close();
+  });
 });
+
+/** Resident memory of the process that a page and its workers run in, bytes. */
+async function memoryOf(page: Page): Promise<number> {
+  const session = await page.context().browser()!.newBrowserCDPSession();
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  const sizes = await Promise.all(
+    processInfo
+      .filter(({ type }) => type === "renderer")
+      .map(
+        async ({ id }) => Number(/^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${id}/status`, "utf8"))?.[1]) * 1024,
+      ),
+  );
+  return Math.max(...sizes);
+}

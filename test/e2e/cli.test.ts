@@ -13,7 +13,8 @@ import { encodePng } from "../../src/image/index.ts";
 import { SeedTokenizer } from "../../src/image-tokenizer/seed-tokenizer.ts";
 import { openSafetensors, writeSafetensors } from "../../src/weights/index.ts";
 import { writeTinyModel } from "../tiny-model.ts";
-import { badPictures, blocks, turnedPictures, unusualPictures } from "./pictures.ts";
+import { blocks } from "./blocks.ts";
+import { badPictures, turnedPictures, unusualPictures } from "./pictures.ts";
 import { type Finished, finished, MAIN, type RunOptions, run, start } from "./run.ts";
 
 const TIMEOUT = 120_000;

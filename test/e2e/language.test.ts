@@ -11,7 +11,7 @@ import { textChunk } from "../../src/image/png-text.ts";
 import { type DescribeOptions, SeedLanguageModel } from "../../src/language/index.ts";
 import { TINY_CONTEXT, writeTinyLanguageModel } from "../tiny-language-model.ts";
 import { writeTinyModel } from "../tiny-model.ts";
-import { blocks } from "./pictures.ts";
+import { blocks } from "./blocks.ts";
 import { type Finished, finished, type RunOptions, run, start } from "./run.ts";
 
 const TIMEOUT = 240_000;

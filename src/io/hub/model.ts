@@ -1,10 +1,14 @@
 /** Models by folder or by their name on the Hub. */
+import { storage } from "#storage";
 import { SeedlingError, UsageError } from "../../base/errors.ts";
 import { quote, reason } from "../../base/one-line.ts";
 import { exists } from "../files.ts";
 
 export interface DownloadOptions {
-  /** How far it is, in bytes of all files; what was there before counts as done. */
+  /**
+   * How far it is, in bytes of all files; what was there before counts as done. In a browser, where files are fetched when
+   * they are first needed, it is called then, with the bytes of those that are being fetched.
+   */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
   readonly signal?: AbortSignal;
   /** Which of the repository's files are needed. Default: all JSON and safetensors. */
@@ -34,6 +38,7 @@ export async function downloadModel(id: string, options: DownloadOptions = {}): 
  * @throws as `downloadModel`; the message says that there is no such folder either.
  */
 export async function modelFolder(idOrFolder: string, options: DownloadOptions = {}): Promise<string> {
+  if (options.onProgress) storage.onDownload(options.onProgress);
   if (!isModelId(idOrFolder) || (await exists(idOrFolder))) return idOrFolder;
   try {
     return await downloadModel(idOrFolder, options);
