@@ -154,6 +154,7 @@ async function trainChain(
     throw common.signal?.reason;
   }
   if (result.folder === undefined) return;
+  await writeReport(common.root, report);
   report.wrote(result.folder);
   for (const one of result.comparisons) if (one.reached) report.note(`reached ${comparisonText(one)}`);
   const missed = result.comparisons.filter(({ reached }) => !reached);

@@ -13,7 +13,7 @@ dl { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; margin: 0 0 1rem; color
 dl div { display: flex; gap: .4rem; } dd { margin: 0; color: var(--ink); overflow-wrap: anywhere; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1rem; margin: 0 0 1rem; overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-thead th { color: var(--soft); font-weight: 500; } td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+thead th { color: var(--soft); font-weight: 500; } tbody th { white-space: nowrap; } td:last-child { min-width: 18rem; } td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 a { color: var(--mark); } pre { overflow-x: auto; font-size: 12px; } summary { cursor: pointer; color: var(--soft); }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 1rem; }
 .chart { min-width: 0; } .chart h3 { margin: 0; font-size: .85rem; font-weight: 500; color: var(--soft); }

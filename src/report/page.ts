@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { readFileBounded } from "../io/files.ts";
 import { script, style } from "./page-parts.ts";
+import { runFacts } from "./provenance.ts";
 import type { Curve, RunReport, Sheet, StageReport } from "./read-run.ts";
 
 export interface PageOptions {
@@ -51,12 +52,11 @@ function title({ folder }: RunReport): string {
   return `Training report: ${folder}`;
 }
 
-/** What training.json says besides scores and recipes, as a line of facts. */
+/** Hours, recipe, machine and commit, as a line of facts. */
 function facts({ training, stages }: RunReport): string {
   const seconds = stages.reduce((sum, stage) => sum + stage.seconds, 0);
-  const rows: [string, string][] = [["trained for", duration(seconds)]];
-  for (const [key, value] of Object.entries((training as Record<string, unknown> | undefined) ?? {}))
-    if (typeof value === "string" || typeof value === "number") rows.push([key, String(value)]);
+  const provenance = stages.map((stage) => stage.provenance);
+  const rows = [["trained for", duration(seconds)] as const, ...runFacts(training, provenance)];
   return `<dl>${rows.map(([key, value]) => `<div><dt>${escapeHtml(key)}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")}</dl>`;
 }
 
@@ -69,14 +69,14 @@ function overview({ stages, training }: RunReport): string {
       .map((curve) => `${label(curve.name)} ${format(curve.values.at(-1))}`);
     return `<tr><th scope="row"><a href="#${anchor(stage)}">${escapeHtml(stage.name)}</a></th>
 <td>${escapeHtml(state)}</td><td class="n">${stage.step.toLocaleString("en")} / ${stage.steps.toLocaleString("en")}</td>
-<td class="n">${escapeHtml(duration(stage.seconds))}</td><td>${escapeHtml(scores.join(", "))}</td></tr>`;
+<td class="n">${escapeHtml(duration(stage.seconds))}</td><td><code>${escapeHtml(stage.provenance.recipes.join(" "))}</code></td><td>${escapeHtml(scores.join(", "))}</td></tr>`;
   });
   const scores = (training as { scores?: Record<string, unknown> } | undefined)?.scores;
   const table = scores
-    ? `<details open><summary>Scores of the finished model</summary><pre>${escapeHtml(JSON.stringify(scores, null, 2))}</pre></details>`
+    ? `<details><summary>Scores of the finished model</summary><pre>${escapeHtml(JSON.stringify(scores, null, 2))}</pre></details>`
     : "";
   return `<section><table><thead><tr><th scope="col">stage</th><th scope="col">state</th><th scope="col">steps</th>
-<th scope="col">time</th><th scope="col">last validation</th></tr></thead><tbody>${rows.join("")}</tbody></table>${table}</section>`;
+<th scope="col">time</th><th scope="col">recipe</th><th scope="col">last validation</th></tr></thead><tbody>${rows.join("")}</tbody></table>${table}</section>`;
 }
 
 async function stageSection(stage: StageReport): Promise<string> {

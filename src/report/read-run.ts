@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { readFileBounded } from "../io/files.ts";
+import { type StageProvenance, stageProvenance } from "./provenance.ts";
 
 /** Points of one quantity over the steps of a stage; the steps of later phases follow those of earlier ones. */
 export interface Curve {
@@ -31,12 +32,13 @@ export interface StageReport {
   readonly warnings: readonly string[];
   readonly sheets: readonly Sheet[];
   readonly recipe: unknown;
+  readonly provenance: StageProvenance;
 }
 
 export interface RunReport {
   readonly folder: string;
   readonly stages: readonly StageReport[];
-  /** Content of training.json: commit, machine, data, scores. */
+  /** Content of training.json, once the run is complete. */
   readonly training: unknown;
 }
 
@@ -109,7 +111,8 @@ async function readStage(
   const { birthtimeMs, mtimeMs } = await stat(join(folder, parts[0] ?? name, LOG));
   const weights = await stat(join(root, "weights.safetensors")).catch(() => undefined);
   const recipe = await readJson(join(root, "recipe.json"));
-  const shown = { name: name || "run", step, steps, seconds, leftSeconds, warnings, sheets, recipe };
+  const provenance = stageProvenance(await readJson(join(root, "run.json")));
+  const shown = { name: name || "run", step, steps, seconds, leftSeconds, warnings, sheets, recipe, provenance };
   return { ...shown, curves: [...curves.values()], finished: Boolean(weights), begun: birthtimeMs || mtimeMs };
 }
 

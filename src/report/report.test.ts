@@ -68,6 +68,24 @@ test("the page asks no host for anything, holds its pictures, and no text can en
   expect(page).toContain("&lt;img onerror=x&gt;");
 });
 
+test("hours, recipe, machine and commit are at the top, while the run goes on and when it is complete", async () => {
+  const machine = { cpu: "AMD <EPYC>", cores: 2, memoryGb: 25, system: "linux x64" };
+  const phase = { identity: { recipe: "92cb52fb" }, commit: `${"ab".repeat(20)}+`, machine };
+  const finished = [{ ...phase, finishedAt: "2026-11-28T14:07:41.872Z" }];
+  await writeFile(join(run, "vae", "run.json"), JSON.stringify({ stage: "vae", phases: 1, finished }));
+  const header = async (): Promise<string> =>
+    /<header>[\s\S]*<\/header>/.exec(await reportPage(await readRun(run)))![0];
+  const during = (await header()).replace(/<[^>]+>/g, " ").replace(/\s+/g, " ");
+  expect(during).toContain("trained for 14 s machine AMD &lt;EPYC&gt;, 2 cores, 25 GB, linux x64 ");
+  expect(during).toContain(" commit abababababab+ date 2026-11-28 14:07 UTC");
+  expect(await reportPage(await readRun(run))).toContain("<code>92cb52fb</code>");
+  const record = { chain: "mini", commit: "v0.1.0", machine, date: "2026-11-29T00:00:00.000Z", hours: 1 };
+  await writeFile(join(run, "training.json"), JSON.stringify(record));
+  const after = (await header()).replace(/<[^>]+>/g, " ").replace(/\s+/g, " ");
+  expect(after).toContain("recipe mini machine AMD &lt;EPYC&gt;, 2 cores, 25 GB, linux x64 ");
+  expect(after).toContain(" commit abababababab+; v0.1.0 date 2026-11-29 00:00 UTC");
+});
+
 test("a watched run is served to this machine only, and its version changes with the log", async () => {
   const watcher = await watchRun(run, 0);
   try {

@@ -2,7 +2,7 @@
  * Runs a chain from nothing to an evaluated model folder. Finished stages are skipped, a stage that was stopped continues,
  * and a stage that was trained from something that has changed since is refused: running the same chain again continues it.
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { InputError, UsageError } from "../../base/errors.ts";
 import { quantizeFolder } from "../../image-tokenizer/quantize.ts";
 import { exists } from "../../io/files.ts";
@@ -139,7 +139,7 @@ async function evaluated(
   const key = hashOf(JSON.stringify(chain.evaluate ?? null), ...(await hashesOf(root, chain.recipes)));
   const known = await products.scores(key);
   const scores = known ?? (chain.evaluate && evaluate ? await evaluate(folder, chain.evaluate, options) : {});
-  const record = await trainingRecord(root, names, scores);
+  const record = await trainingRecord(root, names, scores, basename(chain.where));
   await writeTrainingRecord(folder === root ? [root] : [root, folder], record);
   await products.keepScores(key, scores);
   const comparisons = chain.tryout ? [] : compareScores(record.scores, chain.expected, chain.tolerance);

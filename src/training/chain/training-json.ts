@@ -11,6 +11,8 @@ export type Scores = Readonly<Record<string, unknown>>;
 
 export interface TrainingRecord {
   readonly format: "seedling-training-1";
+  /** Name of the chain, such as "mini"; absent for recipes that were trained one by one. */
+  readonly chain?: string;
   /** Of the code that put the model together. */
   readonly commit: string;
   readonly machine: Machine;
@@ -43,6 +45,7 @@ export async function trainingRecord(
   root: string,
   names: readonly string[],
   scores: Scores = {},
+  chain?: string,
 ): Promise<TrainingRecord> {
   const stages: TrainingRecord["stages"][number][] = [];
   for (const name of names) {
@@ -56,6 +59,7 @@ export async function trainingRecord(
   const own = stages.map(({ name, phases }) => [name, phases.at(-1)?.scores ?? {}] as const);
   return {
     format: "seedling-training-1",
+    chain,
     commit: await commit(),
     machine: machine(),
     date: new Date().toISOString(),
