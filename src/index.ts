@@ -24,6 +24,7 @@ export {
   type SamplerName,
 } from "./image-decoder/diffusion-decoder.ts";
 export { type DiffusersReport, importDiffusers } from "./image-decoder/import.ts";
+export { ClipModel } from "./image-tokenizer/clip/clip-model.ts";
 export {
   type ExportReport,
   exportOfficial,

@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { importableFiles } from "../image-decoder/hub-files.ts";
+import { clipFiles, isClipRepository } from "../image-tokenizer/clip/hub-files.ts";
 import { downloadModel, isModelId, localFile } from "../io/hub/index.ts";
 import type { Report } from "./report.ts";
 
@@ -17,11 +18,12 @@ export async function checkpointPath(name: string, { report, signal }: InputOpti
   return path;
 }
 
-/** The same for an import, which takes a whole diffusers model too: owner/name. */
+/** The same for an import, which takes a whole model of diffusers or a CLIP too: owner/name. */
 export async function importPath(name: string, options: InputOptions): Promise<string> {
   if (!isModelId(name) || (await isHere(name)) || (await isHere(dirname(name)))) return checkpointPath(name, options);
   const { report, signal } = options;
-  const wanted = (paths: readonly string[]): string[] => importableFiles(paths, name);
+  const wanted = (paths: readonly string[]): string[] =>
+    isClipRepository(paths) && !paths.includes("model_index.json") ? clipFiles(paths) : importableFiles(paths, name);
   const path = await downloadModel(name, { ...downloading(name, report, signal), wanted });
   report.clear();
   return path;

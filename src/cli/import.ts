@@ -1,8 +1,10 @@
-/** `seedling import`: official checkpoints -> a model folder; a diffusers folder -> one that opens here. */
+/** `seedling import`: official checkpoints -> a model folder; a folder of diffusers or CLIP -> one that opens here. */
 import { Command } from "commander";
 import { CheckpointError, UsageError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
 import { type DiffusersReport, importDiffusers, isDiffusersFolder } from "../image-decoder/import.ts";
+import { isClipFolder } from "../image-tokenizer/clip/clip-folder.ts";
+import { importClip } from "../image-tokenizer/clip/import.ts";
 import {
   type ImportOptions,
   type ImportReport,
@@ -34,10 +36,10 @@ interface Options {
 export function importCommand(): Command {
   const count = whole(1, 1024);
   const command = new Command("import")
-    .description("turn published checkpoints of SEED, BLIP-2 or Stable Diffusion into a folder that opens here")
+    .description("turn published checkpoints of SEED, BLIP-2, Stable Diffusion or CLIP into a folder that opens here")
     .argument(
       "<file...>",
-      "checkpoints, later ones win, also owner/name/file.pt on the Hub; or one diffusers folder, or owner/name of one",
+      "checkpoints, later ones win, also owner/name/file.pt on the Hub; or one folder of diffusers or of CLIP, or owner/name of one",
     )
     .requiredOption("-o, --output <folder>", "the model folder to make")
     .addOption(dtypeOption(["f32", "f16", "bf16"]))
@@ -58,6 +60,7 @@ export function importCommand(): Command {
     ["seedling import blip2_pretrained.pth eva_vit_g.pth -o blip2 --dtype f16"],
     ["seedling import stage1.pth stage2.pth eva_vit_g.pth -o mine --tokenizer tokenizer.json"],
     ["seedling import stable-diffusion-2-1-unclip -o sd-2-1-unclip", "for --diffusion; reads .bin files too"],
+    ["seedling import openai/clip-vit-large-patch14 -o clip-l", "the judge of pictures: eval paper --clip clip-l"],
   ]).action((names: string[], { output, ...options }: Options) =>
     interruptible(async (signal) => {
       const progress = new Report(options);
@@ -98,11 +101,13 @@ async function importAny(
   files: readonly string[],
   output: string,
   options: ImportOptions,
-): Promise<OfficialReport | DiffusersReport> {
+): Promise<OfficialReport | DiffusersReport | ImportReport> {
   for (const file of files) {
-    if (!(await isDiffusersFolder(file))) continue;
-    if (files.length === 1) return importDiffusers(file, output, options);
-    throw new UsageError(`${file}: expected a diffusers folder alone, got ${files.length} paths. Import it by itself.`);
+    const clip = await isClipFolder(file);
+    if (!clip && !(await isDiffusersFolder(file))) continue;
+    if (files.length === 1) return (clip ? importClip : importDiffusers)(file, output, options);
+    const kind = clip ? "CLIP" : "diffusers";
+    throw new UsageError(`${file}: expected a ${kind} folder alone, got ${files.length} paths. Import it by itself.`);
   }
   return importOfficial(files, output, options);
 }
