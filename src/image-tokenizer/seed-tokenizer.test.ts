@@ -108,6 +108,12 @@ describe("embeddings", () => {
     }
   });
 
+  test("codes and embeddings in one pass are those of two", async () => {
+    const both = await tokenizer.encodeAndEmbed(pictures, { batch: 2 });
+    expect(both.map((one) => one.codes)).toEqual((await tokenizer.encode(pictures)).map((one) => one.codes));
+    expect(both.map((one) => one.embedding)).toEqual(await tokenizer.embed(pictures));
+  });
+
   test("of codes follow the codes that are kept", async () => {
     const [a] = await tokenizer.embedCodes(someCodes, { keep: 4 });
     const others = someCodes.map((codes) => [...codes.slice(0, 4), ...codes.slice(4).toReversed()]);

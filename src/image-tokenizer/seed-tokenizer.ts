@@ -14,7 +14,7 @@ import { modelFolder } from "../io/hub/index.ts";
 import { packagePath } from "../io/paths.ts";
 import type { ModelConfig } from "../models/config.ts";
 import { type BatchOptions, inBatches, rows } from "../runtime/batches.ts";
-import type { Value } from "../runtime/index.ts";
+import type { Value, Values } from "../runtime/index.ts";
 import { Programs } from "../runtime/programs.ts";
 import {
   downloadOptions,
@@ -172,6 +172,19 @@ export class SeedTokenizer {
     return rows(await this.#see(images, options, "encodeImage", "embedding"));
   }
 
+  /** What `encode` and `embed` give, in one pass, as far as the model can do them. */
+  async encodeAndEmbed(
+    images: readonly ImageSource[],
+    options: EncodeOptions = {},
+  ): Promise<{ readonly codes?: Int32Array; readonly embedding?: Float32Array }[]> {
+    const outputs = Object.keys(this.#folder.graphs.encodeImage ?? {}).filter((name) => name !== "embeddings");
+    const parts = await this.#run(images, options, "encodeImage", outputs);
+    const of = <T extends Float32Array | Int32Array>(name: string): T[] | undefined =>
+      outputs.includes(name) ? rows<T>(parts.map((values) => values[name] as Value)) : undefined;
+    const [codes, embeddings] = [of<Int32Array>("ids"), of<Float32Array>("embedding")];
+    return images.map((_, i) => ({ codes: codes?.[i], embedding: embeddings?.[i] }));
+  }
+
   /**
    * Captions -> unit vectors f32 [F] of the same space. What is longer than `maxTokens` is cut off.
    * @throws UsageError if the model reads fewer tokens than that
@@ -276,19 +289,28 @@ export class SeedTokenizer {
     throw new UsageError(`${this.#folder.path}: expected an image decoder, found none. Name one as \`decoder\`.`);
   }
 
-  #see(
+  async #see(
     images: readonly ImageSource[],
-    { filter, ...options }: EncodeOptions,
+    options: EncodeOptions,
     program: "encodeImage" | "clipImage",
     output: string,
   ): Promise<Value[]> {
+    return (await this.#run(images, options, program, [output])).map((values) => values[output] as Value);
+  }
+
+  #run(
+    images: readonly ImageSource[],
+    { filter, ...options }: EncodeOptions,
+    program: "encodeImage" | "clipImage",
+    outputs: readonly string[],
+  ): Promise<Values[]> {
     const size = this.config.vision.imageSize;
     const stats = (this.config.pixels ?? CLIP_STATS) as ChannelStats;
     return inBatches(images, options, async (chunk) => {
       const prepared: RgbImage[] = [];
       for (const image of chunk) prepared.push(await this.prepare(image, { filter })); // one by one: one may be very large
       const pixels = { shape: [chunk.length, 3, size, size], data: toTensor(prepared, stats) };
-      return this.#programs.output(program, { pixels }, output);
+      return this.#programs.run(program, { pixels }, outputs);
     });
   }
 

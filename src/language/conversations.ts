@@ -74,13 +74,14 @@ export async function respond(
   conversations: readonly (readonly Turn[])[],
   options: RespondOptions,
 ): Promise<Reply[]> {
-  const { beams = 1, images = "auto", truncate = false, batch = 16, signal } = options;
+  const { beams = 1, images = "auto", truncate = false, batch = 16, prefix = "", signal } = options;
   if (!Number.isInteger(batch) || batch < 1) throw new UsageError(`respond: expected a batch from 1, got ${batch}.`);
   if (options.seeds && beams > 1) throw new UsageError("respond: expected seeds or beams, got both.");
   const reserve = images === "force" ? PICTURE_TOKENS : 1;
   const mostTokens = truncate ? chat.context - Math.max(reserve, chat.room) : Number.POSITIVE_INFINITY;
   const encoded = await encodeTurns(tokenizer, conversations, { batch, signal });
-  const prompts = encoded.map((turns) => fitTurns(chat, turns, mostTokens).prompt);
+  const begun = chat.tokenizer.encode(prefix);
+  const prompts = encoded.map((turns) => [...fitTurns(chat, turns, mostTokens - begun.length).prompt, ...begun]);
   return chat.replies(prompts, { ...withDefaults(SAMPLING, options), images, reserve, batch });
 }
 

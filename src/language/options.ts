@@ -59,6 +59,8 @@ export interface RespondOptions extends BatchReplyOptions {
   readonly seeds?: readonly number[];
   /** Default "auto". */
   readonly images?: ImageMode;
+  /** What every reply begins with; it is not part of the reply. Default: nothing. */
+  readonly prefix?: string;
   /** Also computes how likely each reply was. Default false. */
   readonly likelihood?: boolean;
 }

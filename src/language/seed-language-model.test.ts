@@ -151,6 +151,22 @@ describe("seeing", () => {
     expect(cut).toEqual({ text: "", pictures: [], broken: true, reason: "length" });
   });
 
+  test("plain sequences are continued without a template; a reply can begin with given words", async () => {
+    const [{ codes }] = (await model.tokenizer.encode([picture])) as [{ codes: Int32Array }];
+    const greedy = { maxTokens: 8, temperature: 0, images: "never" } as const;
+    const [a, b, c] = await model.complete([[{ codes }, "a"], [{ image: picture }, "a"], ["a"]], greedy);
+    expect(a!.text).not.toBe("");
+    expect(b!.text).toBe(a!.text);
+    expect(c!.text).not.toBe(a!.text);
+    const [best] = await model.complete([[{ codes }, "a"]], { ...greedy, beams: 2 });
+    expect(best!.text).not.toBe("");
+    const turns: Turn[][] = [[{ role: "user", parts: [{ codes }] }]];
+    const [free] = await model.respond(turns, greedy);
+    const [begun] = await model.respond(turns, { ...greedy, prefix: "a cat and" });
+    expect(begun!.text).not.toBe(free!.text);
+    await expect(model.complete([[]], greedy)).rejects.toThrow("expected text or a picture in sequence 0");
+  });
+
   test("image tokens in a person's text are text", async () => {
     const named = `<img>${"<img_00001>".repeat(2)}</img>what?`;
     const long = model.ask(picture, named, { maxTokens: 4 });

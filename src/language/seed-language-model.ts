@@ -7,6 +7,7 @@ import { expectSameCodes, type LmManifest, readLmManifest } from "../text/index.
 import { downloadOptions, runtimeOptions } from "../weights/load-options.ts";
 import { chat } from "./chat.ts";
 import { ChatModel } from "./chat-model.ts";
+import { complete } from "./complete.ts";
 import { respond } from "./conversations.ts";
 import { answer, describe, descriptions, textsOf } from "./describe.ts";
 import { Drawing, type DrawnCodes, decodingOptions, drawCodes } from "./drawing.ts";
@@ -127,6 +128,15 @@ export class SeedLanguageModel {
    */
   respond(conversations: readonly (readonly Turn[])[], options: RespondOptions = {}): Promise<Reply[]> {
     return respond(this.#chat, this.tokenizer, conversations, options);
+  }
+
+  /**
+   * Continues sequences of pictures and text as they are: the tokenizer's begin of text comes first, and there is no chat
+   * template. For evaluation, and for adapters that learned no conversations. Sampled as `respond` does.
+   * @throws as `chat`
+   */
+  complete(sequences: readonly Turn["parts"][], options: Omit<RespondOptions, "prefix"> = {}): Promise<Reply[]> {
+    return complete(this.#chat, this.tokenizer, sequences, options);
   }
 
   /**
