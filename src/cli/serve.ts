@@ -2,21 +2,24 @@
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
-import { UsageError } from "../base/errors.ts";
+import { SetupError, UsageError } from "../base/errors.ts";
 import { VERSION } from "../base/version.ts";
 import { encodePng } from "../image/index.ts";
 import { BUNDLED_MODEL } from "../image-tokenizer/seed-tokenizer.ts";
 import { exists } from "../io/files.ts";
+import { modelFolder } from "../io/hub/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { createApp } from "../server/app.ts";
 import { listen } from "../server/listen.ts";
 import { ModelPool, type ModelSource } from "../server/model-pool.ts";
 import { openServedModel } from "../server/open-model.ts";
+import { writeStaticSite } from "../server/static-site.ts";
 import { deviceOption, portOption, threadsOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { adapterOption, lmOption } from "./language-options.ts";
 import { real, whole } from "./parsers.ts";
-import { Report } from "./report.ts";
+import { expectFolderPlace } from "./places.ts";
+import { plural, Report } from "./report.ts";
 
 interface ServeOptions {
   readonly model: string[];
@@ -35,6 +38,7 @@ interface ServeOptions {
   readonly maxBody: number;
   readonly timeLimit: number;
   readonly page: boolean;
+  readonly static?: string;
   readonly device: Device;
   readonly threads: number;
   readonly quiet?: boolean;
@@ -73,6 +77,7 @@ export function serveCommand(): Command {
     .option("--max-body <MB>", "size of the largest request, MB", whole(1, 1000), 32)
     .option("--time-limit <seconds>", "for one request, 0 for none", whole(0, 86_400), 300)
     .option("--no-page", "the API only")
+    .option("--static <folder>", "write the page and the models as static files, and end: they compute in the browser")
     .addOption(deviceOption())
     .addOption(threadsOption())
     .action(serve);
@@ -80,6 +85,7 @@ export function serveCommand(): Command {
     ["seedling serve"],
     ["seedling serve --preload --api-key secret --host 0.0.0.0 --allow-host example.org"],
     ["seedling serve --model mini=models/seedling-mini mine=models/mine"],
+    ["seedling serve --static site", "any static host serves site/: nothing is computed on it"],
     ["curl http://127.0.0.1:8332/v1/models"],
   ]);
 }
@@ -95,6 +101,7 @@ async function serve(options: ServeOptions): Promise<void> {
   if (keepAlive < 0) throw new UsageError("--keep-alive: expected a number from 0.");
   const pool = new ModelPool(sources, { maxWaiting: maxQueue, keepAliveMs: keepAlive * 60_000 });
   const page = options.page && (await exists(PAGE)) ? PAGE : undefined;
+  if (options.static !== undefined) return writeSite(options.static, options, report);
   const app = createApp({
     pool,
     version: VERSION,
@@ -104,8 +111,10 @@ async function serve(options: ServeOptions): Promise<void> {
     maxBodyBytes: maxBody * MEGABYTE,
     pictures: { maxBytes: maxBody * MEGABYTE, allowUrls },
     deadlineMs: timeLimit * 1000,
-    png: (image) => encodePng(image as Parameters<typeof encodePng>[0]),
+    png: encodePng,
     page,
+    // Whoever has no key shall not have the model either.
+    modelFolders: apiKey === undefined ? await ownFolders(options) : undefined,
     onRequest: options.quiet ? undefined : (line) => process.stdout.write(`${JSON.stringify(line)}\n`),
     onError: (line) => process.stderr.write(`${line}\n`),
   });
@@ -126,10 +135,34 @@ async function serve(options: ServeOptions): Promise<void> {
   });
 }
 
+async function writeSite(out: string, options: ServeOptions, report: Report): Promise<void> {
+  const { lm, adapter, diffusion } = options;
+  if ((lm ?? adapter ?? diffusion) !== undefined)
+    throw new UsageError("--static: expected models that are whole folders, got --lm, --adapter or --diffusion.");
+  if (!(await exists(PAGE))) throw new SetupError("serve: the page has not been built. Run npm run build.");
+  const named = options.model.map(nameAndFolder);
+  await expectFolderPlace(out);
+  const folders = await Promise.all(named.map(async ({ id, folder }) => [id, await modelFolder(folder)] as const));
+  await writeStaticSite(out, PAGE, new Map(folders));
+  report.wrote(out, undefined, `the page and ${plural(folders.length, "model")}`);
+}
+
+/** Models that are whole in a folder of this machine, which a page may compute in the browser. */
+async function ownFolders({ model, lm, adapter, diffusion }: ServeOptions): Promise<ReadonlyMap<string, string>> {
+  const changed = (lm ?? adapter ?? diffusion) !== undefined; // of the first
+  const folders = model.map(nameAndFolder).slice(changed ? 1 : 0);
+  const here = await Promise.all(folders.map(({ folder }) => exists(folder)));
+  return new Map(folders.filter((_, i) => here[i]).map(({ id, folder }) => [id, folder]));
+}
+
 /** "NAME=FOLDER", or a folder whose last part is the name. */
-function source(text: string, { device, threads, lm, adapter, diffusion: decoder }: ServeOptions): ModelSource {
+function nameAndFolder(text: string): { readonly id: string; readonly folder: string } {
   const [, named, path] = /^([\w.-]+)=(.+)$/.exec(text) ?? [];
   const folder = path ?? text;
-  const id = named ?? basename(folder.replace(/\/+$/, ""));
+  return { id: named ?? basename(folder.replace(/\/+$/, "")), folder };
+}
+
+function source(text: string, { device, threads, lm, adapter, diffusion: decoder }: ServeOptions): ModelSource {
+  const { id, folder } = nameAndFolder(text);
   return { id, open: () => openServedModel(folder, { id, device, threads, lm, adapter, decoder }) };
 }

@@ -41,7 +41,7 @@ export interface TokenizedImage {
 }
 
 /** The folder of seedling-mini, the model that comes with the package. */
-export const BUNDLED_MODEL = packagePath(new URL("../../models/seedling-mini", import.meta.url));
+export const BUNDLED_MODEL = packagePath(new URL(/* @vite-ignore */ "../../models/seedling-mini", import.meta.url));
 
 export interface TokenizerLoadOptions extends WeightOptions {
   /**

@@ -52,7 +52,7 @@ export const storage: Storage = {
   async open(path) {
     const url = absolute(path);
     const listed = await expectListed(url);
-    const found = listed && (await keptBlob(url, listed.sha256));
+    const found = (await wholes.get(url)) ?? (listed && (await keptBlob(url, listed.sha256)));
     return found ? blobSource(url, found) : openByRange(url, listed?.sha256);
   },
 

@@ -151,7 +151,7 @@ export class SeedLanguageModel {
       drawn.map(({ codes }) => codes),
       { ...decodingOptions(options), seed: drawn.map(({ seed }) => seed) },
     );
-    return drawn.map((one, i) => this.#drawing(prompt, one, images[i]!, options));
+    return drawn.map((one, i) => this.drawing(prompt, one, images[i]!, options));
   }
 
   /** `draw` without decoding: the codes only. @throws as `draw` */
@@ -166,7 +166,7 @@ export class SeedLanguageModel {
    * the signal's reason when it is aborted
    */
   chat(turns: readonly Turn[], options: ChatOptions = {}): AsyncGenerator<ChatEvent, void, undefined> {
-    const makeDrawing = this.#drawing.bind(this);
+    const makeDrawing = this.drawing.bind(this);
     return chat(this.#chat, this.tokenizer, turns, { ...options, makeDrawing });
   }
 
@@ -180,7 +180,8 @@ export class SeedLanguageModel {
     await Promise.all([this.#chat.close(), this.#ownsTokenizer && this.tokenizer.close()]);
   }
 
-  #drawing(prompt: string, drawn: DrawnCodes, image: RgbImage, options: Omit<DrawOptions, "images">): Drawing {
+  /** A drawing of codes that `drawCodes` gave for a prompt with these options, and the picture that they decode to. */
+  drawing(prompt: string, drawn: DrawnCodes, image: RgbImage, options: Omit<DrawOptions, "images"> = {}): Drawing {
     return new Drawing(drawn, image, async () => {
       this.#hashes ??= modelHashes(this.folders);
       return drawingNote(prompt, drawn, options, { device: this.#device, hashes: await this.#hashes });

@@ -10,6 +10,7 @@ import { chatRoutes } from "./routes-chat.ts";
 import { codesRoutes } from "./routes-codes.ts";
 import { embeddingsRoutes } from "./routes-embeddings.ts";
 import { imagesRoutes } from "./routes-images.ts";
+import { modelFilesRoutes } from "./routes-model-files.ts";
 import { modelsRoutes } from "./routes-models.ts";
 import type { Services } from "./services.ts";
 import { staticFiles } from "./static-files.ts";
@@ -18,6 +19,8 @@ export interface AppOptions extends GuardOptions, Omit<Services, "onError"> {
   readonly version: string;
   /** Folder of the page, if there is one. */
   readonly page?: string;
+  /** Model folders, by name, that the page may fetch to compute in the browser. Default: none. */
+  readonly modelFolders?: ReadonlyMap<string, string>;
   readonly onRequest?: (line: AccessLine) => void;
   /** What is no fault of a request, for the log. */
   readonly onError?: (line: string) => void;
@@ -58,6 +61,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
     info: { title: "Seedling", version: options.version, description: "Pictures to 32 causal codes, text, and back." },
     security: options.apiKey === undefined ? [] : [{ bearer: [] }],
   });
+  if (options.page && options.modelFolders) modelFilesRoutes(app, options.modelFolders);
   if (options.page) app.get("*", staticFiles(options.page));
   app.notFound((c) => failed(c, new ApiError(404, "not_found", `${c.req.path.slice(0, 100)}: no such path.`)));
   app.onError((error, c) => {

@@ -37,7 +37,7 @@ export function fakeModel(id = "fake", delayMs = 5): FakeModel {
       const words = last.filter((part) => typeof part === "string").join(" ");
       if (words === "fail") throw new Error("worker died: secret path");
       if (words.startsWith("draw")) {
-        yield { kind: "image", codes: codesOf(Buffer.from(words)), image: image as never, seed: 1 };
+        yield { kind: "image", codes: codesOf(Buffer.from(words)), png: async () => Buffer.from(words) };
       }
       const said = words === "endless" ? Array.from({ length: 100_000 }, () => "word") : words.split(" ");
       let tokens = 0;
@@ -60,6 +60,7 @@ export function fakeModel(id = "fake", delayMs = 5): FakeModel {
       await later();
       return codes;
     },
+    drawingPng: async ({ prompt, seed, settings }) => Buffer.from(JSON.stringify({ prompt, seed, settings })),
     close: async () => {
       model.closed = true;
     },

@@ -36,6 +36,10 @@ export async function openServedModel(idOrFolder: string, options: OpenOptions):
       if (!drawn) throw new Error("a language model drew nothing");
       return drawn.codes;
     },
+    drawingPng: ({ prompt, codes, seed, image, settings }) => {
+      const { temperature, topP, steps, guidanceScale } = settings;
+      return model.drawing(prompt, { codes, seed, text: "" }, image, { temperature, topP, steps, guidanceScale }).png();
+    },
     close: () => model.close(),
   };
 }
@@ -59,6 +63,9 @@ function imagePart(tokenizer: SeedTokenizer, id: string): ServedModel {
     },
     drawCodes: async () => {
       throw new Error("a model without a language model was asked to draw");
+    },
+    drawingPng: async () => {
+      throw new Error("a model without a language model was asked for a drawing");
     },
     close: () => tokenizer.close(),
   };
@@ -89,22 +96,11 @@ async function* chatEvents(
     });
   for await (const event of model.chat(turns, { ...settings, truncate: true })) {
     if (event.kind === "text") yield event;
-    else if (event.kind === "image") yield { kind: "image", ...pick(event.drawing) };
+    else if (event.kind === "image")
+      yield { kind: "image", codes: event.drawing.codes, png: () => event.drawing.png() };
     else if (event.kind === "end") {
       const { reason, promptTokens, tokens } = event;
       yield { kind: "end", reason, promptTokens, tokens };
     }
   }
-}
-
-function pick({
-  codes,
-  image,
-  seed,
-}: {
-  codes: Codes;
-  image: Extract<ChatEvent, { kind: "image" }>["image"];
-  seed: number;
-}) {
-  return { codes, image, seed };
 }

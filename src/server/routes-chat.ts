@@ -47,9 +47,7 @@ export function chatRoutes(app: OpenAPIHono, services: Services): void {
     }
     const reply = await scoped(c, services, async (signal) => {
       const turns = await turnsOf(request, services, signal);
-      return services.pool.use(request.model, (model) =>
-        gather(model.chat(turns, { ...settingsOf(request), signal }), services),
-      );
+      return services.pool.use(request.model, (model) => gather(model.chat(turns, { ...settingsOf(request), signal })));
     });
     const { text, images, end } = reply;
     const message = {
@@ -155,7 +153,7 @@ async function streamReply(
     await send({ role: "assistant", content: "" });
     for await (const event of events) {
       if (event.kind === "text") await send({ content: event.text });
-      else if (event.kind === "image") await send({ images: [await imagePart(event, services)] });
+      else if (event.kind === "image") await send({ images: [await imagePart(event)] });
       else {
         await send({}, event.reason);
         if (request.stream_options?.include_usage)
@@ -175,22 +173,19 @@ interface Whole {
   readonly end: Extract<ChatEvent, { kind: "end" }>;
 }
 
-async function gather(events: AsyncIterable<ChatEvent>, services: Services): Promise<Whole> {
+async function gather(events: AsyncIterable<ChatEvent>): Promise<Whole> {
   let text = "";
   const images: ImagePart[] = [];
   for await (const event of events) {
     if (event.kind === "text") text += event.text;
-    else if (event.kind === "image") images.push(await imagePart(event, services));
+    else if (event.kind === "image") images.push(await imagePart(event));
     else return { text: text.trim(), images, end: event };
   }
   throw new Error("a reply ended without its end event");
 }
 
-async function imagePart(
-  { codes, image }: Extract<ChatEvent, { kind: "image" }>,
-  { png }: Services,
-): Promise<ImagePart> {
-  const url = `data:image/png;base64,${base64(await png(image))}`;
+async function imagePart({ codes, png }: Extract<ChatEvent, { kind: "image" }>): Promise<ImagePart> {
+  const url = `data:image/png;base64,${base64(await png())}`;
   return { type: "image_url", image_url: { url }, codes: [...codes] };
 }
 

@@ -2,12 +2,12 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { streamSSE } from "hono/streaming";
 import type { Codes } from "../codes/index.ts";
+import type { RgbImage } from "../image/index.ts";
 import { ApiError, errorBody, toApiError } from "./api-error.ts";
 import type { QueuedModel } from "./queued-model.ts";
 import { requestScope } from "./request-scope.ts";
 import { body, errors, jsonReply } from "./route-parts.ts";
 import { type ImagesRequest, imagesReply, imagesRequest } from "./schemas.ts";
-import type { DecodeJob, SamplingSettings } from "./served-model.ts";
 import { base64, now, type Services, scoped } from "./services.ts";
 
 const route = createRoute({
@@ -75,20 +75,18 @@ async function draw(
   signal: AbortSignal,
   onPartial?: (picture: Picture, index: number) => Promise<void>,
 ): Promise<Picture> {
-  const { temperature, top_p, partial_images } = request;
-  const settings: SamplingSettings = { temperature: temperature ?? undefined, topP: top_p ?? undefined, seed, signal };
-  const job = (codes: Codes, keep?: number): DecodeJob => ({
-    codes,
-    seed,
-    keep,
-    steps: request.steps ?? undefined,
-    guidanceScale: request.guidance_scale ?? undefined,
-  });
-  const decode = async (codes: Codes, keep?: number): Promise<Picture> => {
-    const [image] = await model.decode([job(codes, keep)], signal);
+  const { prompt, temperature, top_p, steps, guidance_scale, partial_images } = request;
+  const sampling = { temperature: temperature ?? undefined, topP: top_p ?? undefined };
+  const decoding = { steps: steps ?? undefined, guidanceScale: guidance_scale ?? undefined };
+  const decode = async (codes: Codes, keep?: number): Promise<RgbImage> => {
+    const [image] = await model.decode([{ codes, seed, keep, ...decoding }], signal);
     if (!image) throw new Error("a decoder gave no picture");
     expectSize(request, image);
-    return { b64_json: base64(await services.png(image)), seed, codes: codes.slice(0, keep) };
+    return image;
+  };
+  const partial = async (codes: Codes, keep: number, index: number): Promise<void> => {
+    const file = await services.png(await decode(codes, keep));
+    await onPartial?.({ b64_json: base64(file), seed, codes: codes.slice(0, keep) }, index);
   };
   const points = partialPoints(onPartial ? (partial_images ?? 0) : 0);
   let sending: Promise<void> = Promise.resolve();
@@ -97,12 +95,14 @@ async function draw(
     if (!points.includes(codes.length)) return;
     const index = sent++;
     const padded = [...codes, ...Array.from({ length: 32 - codes.length }, () => 0)];
-    sending = sending.then(async () => onPartial?.(await decode(padded, codes.length), index));
+    sending = sending.then(() => partial(padded, codes.length, index));
     sending.catch(() => {});
   };
-  const codes = await model.drawCodes(request.prompt, settings, points.length > 0 ? onCodes : undefined);
+  const settings = { ...sampling, seed, signal };
+  const codes = await model.drawCodes(prompt, settings, points.length > 0 ? onCodes : undefined);
   await sending;
-  return decode(codes);
+  const drawn = { prompt, codes, seed, image: await decode(codes), settings: { ...sampling, ...decoding } };
+  return { b64_json: base64(await model.model.drawingPng(drawn)), seed, codes: [...codes] };
 }
 
 /** Numbers of codes after which a partial picture is made. */

@@ -19,7 +19,12 @@ export interface SamplingSettings {
 
 export type ChatEvent =
   | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "image"; readonly codes: Codes; readonly image: RgbImage; readonly seed: number }
+  | {
+      readonly kind: "image";
+      readonly codes: Codes;
+      /** A PNG file that carries how it was drawn. */
+      readonly png: () => Promise<Uint8Array>;
+    }
   | {
       readonly kind: "end";
       readonly reason: "stop" | "length";
@@ -31,6 +36,15 @@ export interface DrawSettings extends SamplingSettings {
   /** Steps of the diffusion model. */
   readonly steps?: number;
   readonly guidanceScale?: number;
+}
+
+/** A decoded drawing. */
+export interface DrawnPicture {
+  readonly prompt: string;
+  readonly codes: Codes;
+  readonly seed: number;
+  readonly image: RgbImage;
+  readonly settings: DrawSettings;
 }
 
 export interface DecodeJob {
@@ -63,5 +77,7 @@ export interface ServedModel {
   chat(turns: readonly ChatTurn[], settings: SamplingSettings): AsyncIterable<ChatEvent>;
   /** The codes of one drawing; `onCodes` is called with the codes written so far. */
   drawCodes(prompt: string, settings: SamplingSettings, onCodes?: (codes: readonly number[]) => void): Promise<Codes>;
+  /** A PNG file that carries how it was drawn. */
+  drawingPng(drawn: DrawnPicture): Promise<Uint8Array>;
   close(): Promise<void>;
 }

@@ -207,7 +207,11 @@ test("more requests than may wait get 429 and a time to try again", async () => 
   server = await start({}, 2);
   const answers = await Promise.all(
     Array.from({ length: 8 }, () =>
-      post("/v1/chat/completions", { model: "fake", messages: [{ role: "user", content: "a b c d" }] }),
+      post("/v1/chat/completions", {
+        model: "fake",
+        messages: [{ role: "user", content: "word ".repeat(100) }],
+        max_tokens: 100,
+      }),
     ),
   );
   const statuses = answers.map(({ status }) => status);

@@ -1,5 +1,6 @@
 /** What the routes share. */
 import type { Context } from "hono";
+import type { RgbImage } from "../image/index.ts";
 import type { ModelPool } from "./model-pool.ts";
 import type { PictureLimits } from "./pictures.ts";
 import { requestScope } from "./request-scope.ts";
@@ -10,7 +11,7 @@ export interface Services {
   /** Milliseconds for one request, 0 for no limit. */
   readonly deadlineMs: number;
   /** Writes a PNG file. */
-  readonly png: (image: { width: number; height: number; data: Uint8Array }, note?: unknown) => Promise<Uint8Array>;
+  readonly png: (image: RgbImage) => Promise<Uint8Array>;
   /** Takes what went wrong with a request that was already answered. */
   readonly onError: (error: unknown) => void;
 }

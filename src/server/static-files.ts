@@ -25,9 +25,10 @@ const TYPES: Readonly<Record<string, string>> = {
 /** Names that carry a hash of their content never change. */
 const HASHED = /[.-][A-Za-z0-9_-]{8,}\.(js|css|wasm|png|webp|woff2)$/;
 
-export function staticFiles(folder: string): (c: Context) => Promise<Response> {
+/** @param below the part of the path that stands for the folder itself */
+export function staticFiles(folder: string, below = ""): (c: Context) => Promise<Response> {
   return async (c) => {
-    const path = await insideFolder(folder, c.req.path);
+    const path = await insideFolder(folder, c.req.path.slice(below.length));
     const info = path ? await stat(path) : undefined;
     if (!path || !info?.isFile()) return c.notFound();
     const headers: Record<string, string> = {

@@ -1,8 +1,11 @@
 /** The page: header, three tabs, status. */
+
 import { ChatTab } from "./chat/chat-tab.tsx";
 import { DrawTab } from "./draw/draw-tab.tsx";
+import type { Device } from "./engine/engine.ts";
 import { SeeTab } from "./see/see-tab.tsx";
 import {
+  device,
   engine,
   engines,
   model,
@@ -15,6 +18,7 @@ import {
   type Theme,
   tab,
   theme,
+  useDevice,
   useEngine,
   useModel,
 } from "./state/app-state.ts";
@@ -25,6 +29,7 @@ const TABS: readonly (readonly [Tab, string])[] = [
   ["chat", "Chat"],
 ];
 const PLACES = { server: "on the server", browser: "in this browser" } as const;
+const DEVICES = { cpu: "CPU", webgpu: "GPU (WebGPU)" } as const;
 
 export function App() {
   const move = (event: KeyboardEvent): void => {
@@ -103,6 +108,18 @@ function Choices() {
             {engines.value.map(({ where }) => (
               <option key={where} value={where}>
                 {PLACES[where]}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      {engine.value && engine.value.devices.length > 1 && (
+        <label>
+          <span class="sr">Device</span>
+          <select value={device.value} onChange={({ currentTarget }) => useDevice(currentTarget.value as Device)}>
+            {engine.value.devices.map((name) => (
+              <option key={name} value={name}>
+                {DEVICES[name]}
               </option>
             ))}
           </select>

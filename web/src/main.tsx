@@ -13,7 +13,13 @@ if (root) {
 }
 
 try {
-  engines.value = await findEngines();
+  engines.value = await findEngines((text) => {
+    status.value = text;
+  });
+  const [only] = engines.value;
+  // A static site works without a network; the page of a server is of no use without it.
+  if (engines.value.length === 1 && only?.where === "browser" && "serviceWorker" in navigator)
+    navigator.serviceWorker.register("./offline.js").catch(() => {});
   const last = remembered<string>("engine", "");
   const first = engines.value.find(({ where }) => where === last) ?? engines.value[0];
   if (first) await useEngine(first);

@@ -3,6 +3,7 @@ import { useCallback, useState } from "preact/hooks";
 import type { Picture } from "../engine/engine.ts";
 import { CodeChips } from "../parts/code-chips.tsx";
 import { Busy, ErrorNotice } from "../parts/notice.tsx";
+import { pictureUrl } from "../parts/picture-file.ts";
 import { PictureInput } from "../parts/picture-input.tsx";
 import { readRecipe } from "../parts/png-note.ts";
 import { engine, handed, openTab } from "../state/app-state.ts";
@@ -13,6 +14,7 @@ interface Drawn extends Picture {
   readonly prompt: string;
   readonly seed: number;
   readonly temperature: number;
+  readonly guidanceScale?: number;
   readonly done: boolean;
 }
 
@@ -23,6 +25,7 @@ export function DrawTab() {
   const [prompt, setPrompt] = useState("two red apples above a blue car");
   const [seed, setSeed] = useState(1);
   const [temperature, setTemperature] = useState(1);
+  const [guidanceScale, setGuidanceScale] = useState<number>();
   const [count, setCount] = useState(4);
   const [drawn, setDrawn] = useState<readonly Drawn[]>([]);
   const [history, setHistory] = useState<readonly Drawn[]>(remembered<readonly Drawn[]>(HISTORY, []));
@@ -37,20 +40,21 @@ export function DrawTab() {
     const seeds = Array.from({ length: count }, (_, i) => seed + i);
     setChosen(undefined);
     setNote("");
-    setDrawn(seeds.map((own) => ({ prompt: words, seed: own, temperature, url: "", codes: [], done: false })));
+    const settings = { temperature, guidanceScale };
+    setDrawn(seeds.map((own) => ({ prompt: words, seed: own, ...settings, url: "", codes: [], done: false })));
     const update = (own: number, change: Partial<Drawn>): void =>
       setDrawn((list) => list.map((one) => (one.seed === own ? { ...one, ...change } : one)));
     void drawing.start(async (signal) => {
       const one = async (own: number): Promise<void> => {
-        const settings = { seed: own, temperature };
         const picture = await engine.value!.draw(
           words,
-          settings,
+          { seed: own, ...settings },
           ({ codes, url }) => update(own, url ? { codes, url } : { codes }),
           signal,
         );
-        update(own, { ...picture, done: true });
-        setHistory(rememberList<Drawn>(HISTORY, { ...picture, ...settings, prompt: words, done: true }, MOST_KEPT));
+        const whole = { ...picture, ...settings, prompt: words, seed: own, done: true };
+        update(own, whole);
+        setHistory(rememberList<Drawn>(HISTORY, whole, MOST_KEPT));
       };
       await Promise.all(seeds.map(one));
     });
@@ -58,15 +62,14 @@ export function DrawTab() {
   const load = useCallback(async (file: Blob): Promise<void> => {
     const recipe = await readRecipe(file);
     if (!recipe) return setNote("This picture carries no recipe: it was not drawn by Seedling, or it was saved anew.");
-    setPrompt(recipe.prompt);
-    setSeed(recipe.seed);
-    setCount(1);
+    again({ ...recipe, url: await pictureUrl(file), done: true });
     setNote("The recipe of this picture is filled in. Draw to get it again.");
   }, []);
   const again = (one: Drawn): void => {
     setPrompt(one.prompt);
     setSeed(one.seed);
     setTemperature(one.temperature);
+    setGuidanceScale(one.guidanceScale);
     setCount(1);
     setChosen(one);
   };
@@ -102,6 +105,18 @@ export function DrawTab() {
             step="0.1"
             value={temperature}
             onInput={({ currentTarget }) => setTemperature(Number(currentTarget.value))}
+          />
+        </label>
+        <label>
+          Guidance
+          <input
+            type="number"
+            min="0"
+            max="20"
+            step="0.5"
+            placeholder="the model’s"
+            value={guidanceScale ?? ""}
+            onInput={({ currentTarget: { value } }) => setGuidanceScale(value === "" ? undefined : Number(value))}
           />
         </label>
         <label>

@@ -10,6 +10,8 @@ export interface DrawOptions {
   readonly seed: number;
   /** 0 to 2; higher is more varied. */
   readonly temperature: number;
+  /** How closely decoding follows the codes. Default: as the model says. */
+  readonly guidanceScale?: number;
 }
 
 export interface DrawProgress {
@@ -31,8 +33,14 @@ export interface Message {
   readonly parts: readonly Part[];
 }
 
+/** What an engine computes with, where there is a choice. */
+export type Device = "cpu" | "webgpu";
+
 export interface Engine {
   readonly where: "server" | "browser";
+  /** Devices to choose from, the default first; empty where there is no choice. */
+  readonly devices: readonly Device[];
+  useDevice(device: Device): void;
   /** Names of the models that can be chosen; the first is the default. */
   models(): Promise<readonly string[]>;
   use(model: string): void;

@@ -20,6 +20,7 @@ const png = (base64: string): string => `data:image/png;base64,${base64}`;
 
 export class ServerEngine implements Engine {
   readonly where = "server";
+  readonly devices = [];
   readonly #base: string;
   #model: string | undefined;
 
@@ -36,6 +37,8 @@ export class ServerEngine implements Engine {
   use(model: string): void {
     this.#model = model;
   }
+
+  useDevice(): void {}
 
   async encode(url: string, signal: AbortSignal): Promise<readonly number[]> {
     const { codes } = await this.#json<{ codes: number[][] }>("tokenize", { images: [url] }, signal);
@@ -55,11 +58,11 @@ export class ServerEngine implements Engine {
 
   async draw(
     prompt: string,
-    { seed, temperature }: DrawOptions,
+    { seed, temperature, guidanceScale }: DrawOptions,
     onProgress: (progress: DrawProgress) => void,
     signal: AbortSignal,
   ): Promise<Picture> {
-    const body = { prompt, seed, temperature, stream: true, partial_images: 3 };
+    const body = { prompt, seed, temperature, guidance_scale: guidanceScale, stream: true, partial_images: 3 };
     const response = await this.#post("images/generations", body, signal);
     for await (const event of serverEvents(response)) {
       const { type, b64_json, codes } = event as { type?: string; b64_json?: string; codes?: number[] };

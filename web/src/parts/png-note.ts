@@ -4,6 +4,18 @@ export interface DrawingRecipe {
   readonly prompt: string;
   readonly codes: readonly number[];
   readonly seed: number;
+  readonly temperature: number;
+  /** Undefined: as the model says. */
+  readonly guidanceScale?: number;
+}
+
+/** As the library writes it (`DrawingNote`). */
+interface Note {
+  readonly prompt: string;
+  readonly codes: readonly number[];
+  readonly seed: number;
+  readonly sampling?: { readonly temperature?: number };
+  readonly painting?: { readonly guidanceScale?: number | null };
 }
 
 const KEYWORD = "seedling";
@@ -29,14 +41,17 @@ export async function readRecipe(file: Blob): Promise<DrawingRecipe | undefined>
 
 function parseRecipe(text: string): DrawingRecipe | undefined {
   try {
-    const { prompt, codes, seed } = JSON.parse(text) as DrawingRecipe;
+    const { prompt, codes, seed, sampling, painting } = JSON.parse(text) as Note;
+    const [temperature, guidance] = [sampling?.temperature ?? 1, painting?.guidanceScale ?? undefined];
     const valid =
       typeof prompt === "string" &&
       Number.isInteger(seed) &&
+      typeof temperature === "number" &&
+      (guidance === undefined || typeof guidance === "number") &&
       Array.isArray(codes) &&
       codes.length === 32 &&
       codes.every((code) => Number.isInteger(code) && code >= 0);
-    return valid ? { prompt, codes, seed } : undefined;
+    return valid ? { prompt, codes, seed, temperature, guidanceScale: guidance } : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 /** State that the tabs share. */
 import { computed, signal } from "@preact/signals";
-import type { Engine, Picture } from "../engine/engine.ts";
+import type { Device, Engine, Picture } from "../engine/engine.ts";
 import { remember, remembered } from "./store.ts";
 
 export type Tab = "see" | "draw" | "chat";
@@ -14,6 +14,7 @@ export const engines = signal<readonly Engine[]>([]);
 export const engine = signal<Engine | undefined>(undefined);
 export const models = signal<readonly string[]>([]);
 export const model = signal("");
+export const device = signal<Device>("cpu");
 /** What is being loaded, for the status line. */
 export const status = signal("");
 /** A picture that one tab hands to another. */
@@ -40,12 +41,20 @@ export async function useEngine(next: Engine): Promise<void> {
   models.value = await next.models();
   engine.value = next;
   remember("engine", next.where);
+  status.value = "";
+  useDevice(next.devices.find((one) => one === remembered<string>("device", "")) ?? next.devices[0] ?? "cpu");
   useModel(models.value[0] ?? "");
 }
 
 export function useModel(name: string): void {
   model.value = name;
   engine.value?.use(name);
+}
+
+export function useDevice(next: Device): void {
+  device.value = next;
+  if (engine.value?.devices.length) remember("device", next);
+  engine.value?.useDevice(next);
 }
 
 function tabOf(hash: string): Tab {
