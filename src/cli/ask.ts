@@ -41,13 +41,14 @@ async function ask(input: string, words: string[], options: Options): Promise<vo
   const report = new Report(options);
   const question = words.join(" ").trim();
   if (question === "") throw new UsageError("ask: expected a question, got none. Write one after the picture.");
-  await interruptible((signal) =>
-    withLanguageModel(options, async (model) => {
+  await interruptible(async (signal) => {
+    const { total = 1, files } = await findPictures([input], report, signal);
+    expectOne(total, input);
+    await withLanguageModel(options, async (model) => {
       const pictures: PreparedPicture[] = [];
-      const { files } = await findPictures([input], report, signal);
       for await (const some of preparedBatches(files, 1, { tokenizer: model.tokenizer, report, signal })) {
         pictures.push(...some);
-        if (pictures.length > 1) throw new UsageError(`ask: expected one picture, got more in ${input}. Name one.`);
+        expectOne(pictures.length, input);
       }
       report.finish(pictures.length);
       const [picture] = pictures;
@@ -56,6 +57,10 @@ async function ask(input: string, words: string[], options: Options): Promise<vo
       const text = oneLine(await model.ask(picture.image, question, { ...samplingOf(options), maxTokens, signal }));
       report.clear();
       await (json ? writeJson({ image: picture.name, question, text }) : writeStdout(`${text}\n`));
-    }),
-  );
+    });
+  });
+}
+
+function expectOne(pictures: number, input: string): void {
+  if (pictures > 1) throw new UsageError(`ask: expected one picture, got more in ${input}. Name one.`);
 }

@@ -24,15 +24,38 @@ export interface CodeInputOptions {
   readonly signal: AbortSignal;
 }
 
+/** A file of codes, or standard input, which is read when the model is ready for it. */
+export interface CodeFile {
+  readonly input: string;
+  /** Undefined for standard input. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+/**
+ * Reads the files, before a model is opened; one that cannot be read is reported and left out.
+ * @throws Reported if nothing is left
+ */
+export async function codeFiles(inputs: readonly string[], report: Report): Promise<CodeFile[]> {
+  const files: CodeFile[] = [];
+  for (const input of inputs)
+    try {
+      files.push({ input, bytes: input === "-" ? undefined : await readFileBounded(input, MAX_CODES_FILE) });
+    } catch (error) {
+      report.problem(error);
+    }
+  if (files.length === 0) report.finish(0);
+  return files;
+}
+
 /** All codes of all files; what is wrong is reported and left out, line by line. */
 export async function readCodes(
-  inputs: readonly string[],
+  files: readonly CodeFile[],
   { packed = false, size, report, signal }: CodeInputOptions,
 ): Promise<NamedCodes[]> {
   const all: NamedCodes[] = [];
-  for (const input of inputs)
+  for (const { input, bytes: read } of files)
     try {
-      const bytes = await (input === "-" ? standardInput(signal) : readFileBounded(input, MAX_CODES_FILE));
+      const bytes = read ?? (await standardInput(signal));
       const where = input === "-" ? "standard input" : input;
       const stem = input === "-" ? "codes" : withoutEnding(input);
       const parsers = packed ? packedParsers(bytes, where, size) : lineParsers(bytes, where, size);

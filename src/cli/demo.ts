@@ -48,15 +48,16 @@ async function demo(inputs: string[], options: Options): Promise<void> {
   const { keep, output, drawings } = options;
   for (const path of [output, drawings]) await expectFilePlace(path);
   const start = performance.now();
-  await interruptible((signal) =>
-    withParts(options, async (tokenizer, language) => {
+  await interruptible(async (signal) => {
+    const { files } = await findPictures(inputs, report, signal);
+    await withParts(options, async (tokenizer, language) => {
       report.doing("preparing the tokenizer");
       await tokenizer.encode([blankImage(8, 8)]); // compiles, so that the times below are those of tokenizing
       await print(`model ready in ${seconds(start)}: ${tokenizer.codebookSize} codes, ${shownModel(options)}`);
 
       const rows: RgbImage[][] = [];
       const codes: number[][] = [];
-      for await (const { name, read } of (await findPictures(inputs, report, signal)).files)
+      for await (const { name, read } of files)
         try {
           signal.throwIfAborted();
           const began = performance.now();
@@ -82,8 +83,8 @@ async function demo(inputs: string[], options: Options): Promise<void> {
       await writeSheet(output, ["original", ...keep.map(title)], rows, report);
       if (language) await draw(language, options, report, signal);
       await print(`done in ${seconds(start)}`);
-    }),
-  );
+    });
+  });
 }
 
 async function writeSheet(

@@ -61,10 +61,10 @@ async function describe(inputs: string[], options: Options): Promise<void> {
   await expectOutput(output);
   const toTerminal = toStdout(output) && process.stdout.isTTY === true;
   let done = 0;
-  const bytes = await interruptible((signal) =>
-    withLanguageModel(options, (model) =>
+  const bytes = await interruptible(async (signal) => {
+    const { total, files } = await findPictures(inputs, report, signal);
+    return withLanguageModel(options, (model) =>
       withOutput(output, async (write) => {
-        const { total, files } = await findPictures(inputs, report, signal);
         const settings = { ...samplingOf(options), maxTokens, bestOf, batch, signal };
         // Beam search makes one reply at a time; several descriptions of one picture fill a batch by themselves.
         const together = options.beams > 1 ? 1 : Math.max(1, Math.floor((batch ?? 16) / model.descriptions(settings)));
@@ -84,7 +84,7 @@ async function describe(inputs: string[], options: Options): Promise<void> {
         }
         report.finish(done);
       }),
-    ),
-  );
+    );
+  });
   if (!toStdout(output)) report.wrote(output, bytes, plural(done, "description"));
 }

@@ -1,7 +1,7 @@
 /** `seedling detokenize`: 32 codes -> a picture. */
 import { Command } from "commander";
 import { UsageError } from "../base/errors.ts";
-import { readCodes } from "./code-inputs.ts";
+import { codeFiles, readCodes } from "./code-inputs.ts";
 import { jsonOption, withExamples } from "./command.ts";
 import { addDecodingOptions, type DecodingOptions, decodings } from "./decoding.ts";
 import { interruptible } from "./interrupt.ts";
@@ -43,9 +43,10 @@ async function detokenize(inputs: string[], options: Options): Promise<void> {
   const saver = new PictureSaver(output);
   await saver.expect(1);
   const report = new Report(options);
-  await interruptible((signal) =>
-    withModel(options, "decode", async (model) => {
-      const all = await readCodes(inputs, { packed, size: model.codebookSize, report, signal });
+  await interruptible(async (signal) => {
+    const files = await codeFiles(inputs, report);
+    await withModel(options, "decode", async (model) => {
+      const all = await readCodes(files, { packed, size: model.codebookSize, report, signal });
       await saver.expect(all.length * keep.length);
       const codes = all.map((one) => one.codes);
       for await (const { index, keep: n, image } of decodings(model, codes, options, { signal, report })) {
@@ -54,7 +55,7 @@ async function detokenize(inputs: string[], options: Options): Promise<void> {
         if (json) await writeBeside(`${JSON.stringify({ file, keep: n, codes })}\n`);
       }
       report.finish(all.length);
-    }),
-  );
+    });
+  });
   saver.tell(report);
 }

@@ -41,14 +41,14 @@ async function indexPictures(inputs: string[], options: Options): Promise<void> 
   await expectFolderPlace(output);
   const report = new Report(options);
   const old = !options.rebuild && (await exists(output)) ? await readIndex(output) : undefined;
-  await interruptible((signal) =>
-    withModel(options, "embed", async (tokenizer) => {
+  await interruptible(async (signal) => {
+    const { total, files } = await findPictures(inputs, report, signal);
+    await withModel(options, "embed", async (tokenizer) => {
       if (old && old.codebook !== tokenizer.codebookHash)
         throw new InputError(
           `${output}: expected an index of this model, got one of ${old.model}. Name that model, or use --rebuild.`,
         );
       const builder = new IndexBuilder(tokenizer, options.model, old);
-      const { total, files } = await findPictures(inputs, report, signal);
       const known = new Map<string, IndexedPicture>();
       report.progress("indexing", 0, total, "pictures");
       const unknown = (async function* (): AsyncGenerator<PictureFile> {
@@ -79,8 +79,8 @@ async function indexPictures(inputs: string[], options: Options): Promise<void> 
         ...(old ? [`${Math.max(gone, 0)} replaced or gone`] : []),
       ];
       report.wrote(output, undefined, `${plural(builder.size, "picture")} (${parts.join(", ")})`);
-    }),
-  );
+    });
+  });
 }
 
 /** A picture within a tar has no size of its own here and is computed each time. */

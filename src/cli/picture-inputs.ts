@@ -32,7 +32,10 @@ const STDIN = "standard input";
 /** Where the word "ustar" ends in the first header of a tar file. */
 const TAR_MAGIC_END = 262;
 
-/** Lists what can be listed now; what is missing or empty is reported and passed over. */
+/**
+ * Lists what can be listed now; what is missing or empty is reported and skipped. Call it before a model is opened.
+ * @throws Reported if nothing is left
+ */
 export async function findPictures(
   inputs: readonly string[],
   report: Report,
@@ -45,6 +48,7 @@ export async function findPictures(
     } catch (error) {
       report.problem(error);
     }
+  if (paths.length === 0) report.finish(0);
   const total = paths.some((path) => path === "-" || TAR.test(path)) ? undefined : paths.length;
   return { total, files: openAll(paths, report, signal) };
 }

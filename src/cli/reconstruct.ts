@@ -46,16 +46,16 @@ async function reconstruct(inputs: string[], options: Options): Promise<void> {
   const { batch, keep, output, json } = options;
   await expectFilePlace(output);
   const report = new Report(options);
-  await interruptible((signal) =>
-    withModel(options, "decode", async (model) => {
-      const { total, files } = await findPictures(inputs, report, signal);
+  await interruptible(async (signal) => {
+    const { total, files } = await findPictures(inputs, report, signal);
+    expectRows(total ?? 0);
+    await withModel(options, "decode", async (model) => {
       const pictures: PreparedPicture[] = [];
       const codes: number[][] = [];
       report.progress("tokenizing", 0, total, "pictures");
       for await (const some of preparedBatches(files, batch, { tokenizer: model, report, signal })) {
         pictures.push(...some);
-        if (pictures.length > MAX_ROWS)
-          throw new UsageError(`reconstruct: expected at most ${MAX_ROWS} pictures for one sheet. Name fewer.`);
+        expectRows(pictures.length);
         const images = some.map(({ image }) => image);
         const tokenized = await model.encode(images, { batch, signal });
         codes.push(...tokenized.map((one) => Array.from(one.codes)));
@@ -71,8 +71,13 @@ async function reconstruct(inputs: string[], options: Options): Promise<void> {
         for (const [i, { name }] of pictures.entries())
           await writeJson({ image: name, codes: codes[i], sheet: output });
       report.wrote(output, sheet.length, `a sheet of ${plural(rows.length, "picture")}`);
-    }),
-  );
+    });
+  });
+}
+
+function expectRows(pictures: number): void {
+  if (pictures > MAX_ROWS)
+    throw new UsageError(`reconstruct: expected at most ${MAX_ROWS} pictures for one sheet. Name fewer.`);
 }
 
 /** Of the column that was painted from the first n codes. */

@@ -60,6 +60,7 @@ async function search(path: string, words: string[], options: Options): Promise<
   if (!options.duplicates && !text && !picture)
     throw new UsageError("search: expected a text or --picture, got neither. Say what to look for.");
   if (sheet !== undefined) await expectOutput(sheet);
+  if (picture !== undefined) await readFileBounded(picture, MAX_PICTURE_BYTES); // refused before a model is opened
   const index = await readIndex(path);
   const report = new Report(options);
   if (options.duplicates) return showDuplicates(index, options);

@@ -54,10 +54,10 @@ async function tokenize(inputs: string[], options: Options): Promise<void> {
   await expectOutput(output);
   const report = new Report(options);
   let done = 0;
-  const bytes = await interruptible((signal) =>
-    withModel(options, "encode", (tokenizer) =>
+  const bytes = await interruptible(async (signal) => {
+    const { total, files } = await findPictures(inputs, report, signal);
+    return withModel(options, "encode", (tokenizer) =>
       withOutput(output, async (write) => {
-        const { total, files } = await findPictures(inputs, report, signal);
         report.progress("tokenizing", 0, total, "pictures");
         for await (const pictures of preparedBatches(files, batch, { tokenizer, report, signal, filter })) {
           const images = pictures.map(({ image }) => image);
@@ -69,7 +69,7 @@ async function tokenize(inputs: string[], options: Options): Promise<void> {
         }
         report.finish(done);
       }),
-    ),
-  );
+    );
+  });
   if (!toStdout(output)) report.wrote(output, bytes, `codes of ${plural(done, "picture")}`);
 }

@@ -321,12 +321,12 @@ describe(
       await put({ "some.txt": [...text, "a b c", '{"codes": 5}'].join("\n") });
       const { code, stderr } = await seedling("detokenize some.txt gone.txt -o some");
       expect(lines(stderr)).toEqual([
+        "seedling: gone.txt: no such file or folder. Check the path.",
         "seedling: some.txt line 2: expected 32 codes, got 31.",
         "seedling: some.txt line 3: code 64 at position 3 is outside 0..63.",
         "seedling: some.txt line 4: code -1 at position 0 is outside 0..63.",
         "seedling: some.txt line 6: expected 32 codes, got 3.",
         "seedling: some.txt line 7: expected a list of 32 codes, got 5.",
-        "seedling: gone.txt: no such file or folder. Check the path.",
         "seedling: 6 of 8 inputs were skipped.",
         expect.stringMatching(/^wrote 2 pictures to some \([\d.]+ kB\)$/),
       ]);
@@ -469,6 +469,30 @@ describe(
       const { code, stderr } = await withModel((folder) => rm(folder, { recursive: true }));
       expect(stderr).toMatch(/: no such model folder\. Check the path\.\n$/);
       expect(code).toBe(3);
+    });
+
+    test("inputs are looked at first: a missing file, an empty folder and an unmatched pattern end with 3", async () => {
+      await mkdir(join(root, "empty"), { recursive: true });
+      const before = [
+        "tokenize none.png",
+        "tokenize empty",
+        "describe *.gif",
+        "ask none.png what?",
+        "reconstruct empty",
+      ];
+      for (const line of [
+        ...before,
+        "detokenize none.txt",
+        "index none -o i",
+        "search i --picture none.png",
+        "demo none",
+      ]) {
+        const { code, stderr } = await seedling(`${line} --model nowhere`);
+        expect({ line, code }).toEqual({ line, code: 3 });
+        expect(stderr).toMatch(
+          /^seedling: (none(\.png|\.txt)?: no such file|empty: expected pictures in|\*\.gif: expected files that match)[^\n]*\n$/,
+        );
+      }
     });
 
     test.each<[string, (folder: string) => Promise<void>, RegExp]>([
