@@ -52,6 +52,11 @@ export class Rng {
     return items[this.int(items.length)] as T;
   }
 
+  /** A copy of the items in random order. */
+  shuffled<T>(items: readonly T[]): T[] {
+    return Array.from(permutation(items.length, this), (i) => items[i] as T);
+  }
+
   /** Uniform in [0, 1). */
   next(): number {
     return this.bits() / 2 ** 32;

@@ -1,10 +1,11 @@
 /** What a scene shows, in one line of English: first what is said and how (a plan), then the words. */
 
+import { item } from "../base/item.ts";
 import type { Rng } from "../base/rng.ts";
 import type { Sprite } from "./atlas.ts";
 import type { ColorName } from "./colors.ts";
 import type { Background } from "./draw.ts";
-import type { Layout, Place, SceneKind } from "./layout.ts";
+import { firstPlace, type Layout, type Place, type SceneKind } from "./layout.ts";
 import { listPhrase, manyPhrase, onePhrase, takesColor } from "./phrases.ts";
 
 /** Some copies of one drawing. */
@@ -82,7 +83,7 @@ export function centerOf(places: readonly Place[]): Place {
 }
 
 /** How many times larger the first of two groups is drawn than the second. */
-export const sizeRatio = (layout: Layout): number => layout.places[0]![0]!.side / layout.places[1]![0]!.side;
+export const sizeRatio = (layout: Layout): number => firstPlace(layout).side / firstPlace(layout, 1).side;
 
 /** Chooses what is said of a scene, and how. */
 export function planCaption(facts: SceneFacts, chances: CaptionChances, rng: Rng): CaptionPlan {
@@ -97,7 +98,7 @@ export function planCaption(facts: SceneFacts, chances: CaptionChances, rng: Rng
 
 function sizeWords({ kind, layout }: SceneFacts, rng: Rng): (SizeWord | undefined)[] {
   if (kind === "one") {
-    const { side } = layout.places[0]![0]!;
+    const { side } = firstPlace(layout);
     const word = side < SMALL_SIDE ? "small" : side > BIG_SIDE ? "big" : undefined;
     return [rng.next() < 0.5 ? word : undefined];
   }
@@ -111,10 +112,10 @@ function sizeWords({ kind, layout }: SceneFacts, rng: Rng): (SizeWord | undefine
 }
 
 function chooseWording(kind: SceneKind, layout: Layout, rng: Rng): Wording {
-  const choose = (...options: Relation[]): Relation => options[rng.int(options.length)]!;
+  const choose = (...options: Relation[]): Relation => rng.pick(options);
   switch (kind) {
     case "one": {
-      const where = positionPhrase(layout.places[0]![0]!);
+      const where = positionPhrase(firstPlace(layout));
       return { form: "alone", where: where && rng.next() < 0.5 ? where : undefined };
     }
     case "count":
@@ -153,11 +154,11 @@ export function sayCaption({ named, wording, background }: CaptionPlan): string 
 }
 
 function arrange(phrases: readonly string[], wording: Wording): string {
-  const [a, b, c] = phrases;
-  const list = (indices: readonly number[]): string => listPhrase(indices.map((i) => phrases[i]!));
+  const [a = "", b, c] = phrases;
+  const list = (indices: readonly number[]): string => listPhrase(indices.map((i) => item(phrases, i)));
   switch (wording.form) {
     case "alone":
-      return wording.where ? `${a} ${wording.where}` : a!;
+      return wording.where ? `${a} ${wording.where}` : a;
     case "relation":
       return `${list(wording.subject)} ${wording.relation} ${list(wording.object)}`;
     case "row":

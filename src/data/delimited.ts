@@ -26,7 +26,7 @@ export function parseDelimited(text: string, separator: "," | "\t"): DelimitedTa
     field = "";
   };
   for (let i = 0; i < text.length; i++) {
-    const c = text[i]!;
+    const c = text.charAt(i);
     if (c === "\n") line++;
     if (openQuote !== undefined) {
       if (c !== '"') field += c;

@@ -3,6 +3,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { reason } from "../base/one-line.ts";
 import { CODES_PER_IMAGE, type Codes } from "../codes/index.ts";
 import type { RgbImage } from "../image/index.ts";
@@ -120,7 +121,7 @@ export async function describedScenes(
     const scenes = Array.from({ length: Math.min(CHUNK, start + count - at) }, (_, i) => source.scene(at + i));
     const codes = await encode(scenes.map(({ pixels, size }) => ({ width: size, height: size, data: pixels })));
     for (const [i, { caption, questions }] of scenes.entries())
-      out.push({ codes: Array.from(codes[i]!.codes), caption, questions });
+      out.push({ codes: Array.from(item(codes, i).codes), caption, questions });
   }
   return out;
 }

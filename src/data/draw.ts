@@ -1,5 +1,6 @@
 /** Backgrounds and sprites to pixels, RGB u8 [size,size,3]. */
 
+import { item } from "../base/item.ts";
 import type { Sprite } from "./atlas.ts";
 import { CELL } from "./atlas.ts";
 import { BACKGROUND_NAMES, BACKGROUNDS, type BackgroundName, type Rgb } from "./colors.ts";
@@ -70,7 +71,7 @@ export function hiddenShare(sprite: Sprite, { from, to }: Background): number {
     known = BACKGROUND_NAMES.map((name) => nearShare(sprite.half, BACKGROUNDS[name]));
     shares.set(sprite, known);
   }
-  return Math.max(known[BACKGROUND_NAMES.indexOf(from)]!, known[BACKGROUND_NAMES.indexOf(to)]!);
+  return Math.max(item(known, BACKGROUND_NAMES.indexOf(from)), item(known, BACKGROUND_NAMES.indexOf(to)));
 }
 
 function nearShare(pixels: Uint8Array, [r, g, b]: Rgb): number {

@@ -120,11 +120,7 @@ function reportUnused(folder: string, unused: readonly string[], names: Names, r
   const pictured = (name: string): boolean => names.hasPicture(name.replace(/\.[^./]*$/, ""));
   const lone = unused.filter((name) => isCaption(name) && !pictured(name));
   if (lone.length > 0)
-    report(
-      `${join(folder, lone[0]!)}${lone.length > 1 ? ` and ${lone.length - 1} more` : ""}: a caption without a picture.`,
-      "unused file",
-      lone.length,
-    );
+    report(`${join(folder, firstOf(lone))}: a caption without a picture.`, "unused file", lone.length);
   const others = unused.filter((name) => !isCaption(name) && !pictured(name));
   if (others.length > 0) report(leftOutLine(folder, others), "unused file", others.length);
 }

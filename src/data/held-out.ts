@@ -32,5 +32,7 @@ function heldOutColors(atlas: Atlas): Set<string> {
     marked.set(`${noun}|${color}`, noun);
     count(colored, `${noun}|${color}`);
   }
-  return new Set([...marked].filter(([key, noun]) => colored.get(key)! * 2 <= total.get(noun)!).map(([key]) => key));
+  return new Set(
+    [...marked].filter(([key, noun]) => (colored.get(key) ?? 0) * 2 <= (total.get(noun) ?? 0)).map(([key]) => key),
+  );
 }

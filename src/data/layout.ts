@@ -1,5 +1,6 @@
 /** Where the objects of a scene are. All lengths are shares of the picture's side. */
 
+import { item } from "../base/item.ts";
 import type { Rng } from "../base/rng.ts";
 
 /** Scene kinds: one object, two objects, n of a kind, n of a kind and one other, three in a row, two by two. */
@@ -32,6 +33,9 @@ export interface Layout {
   readonly places: readonly (readonly Place[])[];
 }
 
+/** Where the first object of a group is. */
+export const firstPlace = ({ places }: Layout, group = 0): Place => item(item(places, group), 0);
+
 const between = (rng: Rng, low: number, high: number): number => low + (high - low) * rng.next();
 
 /** Places for groups of `counts` objects. */
@@ -46,7 +50,7 @@ export function layOut(kind: SceneKind, counts: readonly number[], rng: Rng): La
     case "pair":
       return { axis, places: pair(axis, rng) };
     case "count":
-      return { axis, places: [swarm(counts[0]!, axis, rng)] };
+      return { axis, places: [swarm(item(counts, 0), axis, rng)] };
     case "count-and-one":
       return { axis: "down", places: counts.map((count, i) => line(count, 0.27 + 0.46 * i, rng)) };
     case "row":
@@ -58,17 +62,17 @@ export function layOut(kind: SceneKind, counts: readonly number[], rng: Rng): La
 
 /** Two objects side by side or one above the other; in one scene of three they differ clearly in size. */
 function pair(axis: Axis, rng: Rng): Place[][] {
-  let sides = [between(rng, 0.38, 0.48), between(rng, 0.38, 0.48)];
+  let sides: [number, number] = [between(rng, 0.38, 0.48), between(rng, 0.38, 0.48)];
   if (rng.next() < 1 / 3)
     sides = rng.next() < 0.5 ? [0.52, between(rng, 0.24, 0.32)] : [between(rng, 0.24, 0.32), 0.52];
   // The gap between them is centered, wherever that leaves the smaller one.
-  const slack = 1 - sides[0]! - sides[1]!;
+  const slack = 1 - sides[0] - sides[1];
   const margin = slack * between(rng, 0.2, 0.4);
-  const along = [margin + sides[0]! / 2, 1 - margin - sides[1]! / 2];
-  return sides.map((side, i) => {
+  const placed = (side: number, along: number): Place => {
     const across = 0.5 + between(rng, -0.12, 0.12);
-    return [axis === "right" ? { x: along[i]!, y: across, side } : { x: across, y: along[i]!, side }];
-  });
+    return axis === "right" ? { x: along, y: across, side } : { x: across, y: along, side };
+  };
+  return [[placed(sides[0], margin + sides[0] / 2)], [placed(sides[1], 1 - margin - sides[1] / 2)]];
 }
 
 /** Two to four of a kind. */

@@ -8,8 +8,9 @@ import { createHash } from "node:crypto";
 import { realpath, stat } from "node:fs/promises";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { InputError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { quote } from "../base/one-line.ts";
-import { hashText, Rng } from "../base/rng.ts";
+import { hashText, permutation, Rng } from "../base/rng.ts";
 import { decodeImage, PICTURE_NAME, type RgbImage, resizeAndCrop } from "../image/index.ts";
 import { fileError } from "../io/files.ts";
 import { byCode } from "../io/walk.ts";
@@ -113,7 +114,7 @@ function datasetOf(
   const broken = new Set<number>();
 
   async function read(number: number): Promise<RgbImage | undefined> {
-    const { key, read } = kept[number]!;
+    const { key, read } = item(kept, number);
     try {
       return resizeAndCrop(await decode(await read(), key), size);
     } catch (error) {
@@ -127,10 +128,10 @@ function datasetOf(
     for (let step = 0; step < kept.length * 2 && broken.size < kept.length; step++) {
       const number = order(index + step);
       const image = broken.has(number) ? undefined : await read(number);
-      const { key, captions } = kept[number]!;
-      if (image) return { key, image, caption: captions[new Rng(seed ^ hashText(`${index}`)).int(captions.length)]! };
+      const { key, captions } = item(kept, number);
+      if (image) return { key, image, caption: new Rng(seed ^ hashText(`${index}`)).pick(captions) };
     }
-    throw new InputError(`${kept[0]!.key} and ${kept.length - 1} more: every picture is broken. Check the files.`);
+    throw new InputError(`${item(kept, 0).key} and ${kept.length - 1} more: every picture is broken. Check the files.`);
   }
 
   const identity = createHash("sha256").update(JSON.stringify([size, seed]));
@@ -188,16 +189,12 @@ function shuffler(length: number, seed: number): (index: number) => number {
     const epoch = Math.floor(index / length);
     let order = epochs.get(epoch);
     if (!order) {
-      order = Uint32Array.from({ length }, (_, i) => i);
-      const rng = new Rng(hashText(`${seed} ${epoch}`));
-      for (let i = length - 1; i > 0; i--) {
-        const j = rng.int(i + 1);
-        [order[i], order[j]] = [order[j]!, order[i]!];
-      }
+      order = permutation(length, new Rng(hashText(`${seed} ${epoch}`)));
       // A batch can span two epochs; older ones are not needed again.
-      if (epochs.size > 1) epochs.delete(epochs.keys().next().value!);
+      const [oldest] = epochs.keys();
+      if (epochs.size > 1 && oldest !== undefined) epochs.delete(oldest);
       epochs.set(epoch, order);
     }
-    return order[index % length]!;
+    return order[index % length] ?? 0;
   };
 }

@@ -45,11 +45,11 @@ export function pixelNearestNeighbor(
   gallery: readonly Sprite[],
   pictures: readonly Sprite[],
 ): { pictures: number; top1: number; top5: number } {
-  const known = gallery.map(thumbnail);
+  const known = gallery.map((sprite) => ({ noun: sprite.noun, thumb: thumbnail(sprite) }));
   let [top1, top5] = [0, 0];
   for (const picture of pictures) {
     const wanted = thumbnail(picture);
-    const order = known.map((thumb, i) => ({ noun: gallery[i]!.noun, distance: squaredDistance(thumb, wanted) }));
+    const order = known.map(({ noun, thumb }) => ({ noun, distance: squaredDistance(thumb, wanted) }));
     order.sort((a, b) => a.distance - b.distance);
     const nouns = [...new Set(order.map((entry) => entry.noun))].slice(0, 5);
     if (nouns[0] === picture.noun) top1++;

@@ -1,5 +1,6 @@
 /** The kinds of change that make a hard negative of a caption; each returns undefined where the caption does not allow it. */
 
+import { item } from "../base/item.ts";
 import type { Rng } from "../base/rng.ts";
 import type { Sprite } from "./atlas.ts";
 import {
@@ -15,7 +16,7 @@ import {
 } from "./captions.ts";
 import { BACKGROUND_NAMES, COLOR_NAMES, type ColorName, colorShare } from "./colors.ts";
 import { type Background, hiddenShare } from "./draw.ts";
-import { type Layout, layOut, type Place } from "./layout.ts";
+import { firstPlace, type Layout, layOut, type Place } from "./layout.ts";
 import { isCountable, takesColor } from "./phrases.ts";
 import { MAX_HIDDEN, type ScenePlan, type SceneSource } from "./scenes.ts";
 
@@ -65,15 +66,6 @@ export const CHANGES: Readonly<Record<NegativeKind, Changer>> = {
 
 const pick = <T>(items: readonly T[], rng: Rng): T | undefined => items[rng.int(items.length)];
 
-function shuffled<T>(items: readonly T[], rng: Rng): T[] {
-  const order = [...items];
-  for (let i = order.length - 1; i > 0; i--) {
-    const j = rng.int(i + 1);
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
-  return order;
-}
-
 /** `items` with the one at `index` replaced. */
 const replaced = <T>(items: readonly T[], index: number, item: T): T[] =>
   items.map((own, i) => (i === index ? item : own));
@@ -99,12 +91,9 @@ function exchangePosition({ said, layout }: ScenePlan, _: SceneSource, rng: Rng)
   const { wording } = said;
   if (wording.form !== "alone" || !wording.where) return undefined;
   const words = wording.where.split(" ");
-  const at = pick(
-    words.flatMap((word, i) => (word in ACROSS || word in ALONG ? [i] : [])),
-    rng,
-  )!;
-  const word = words[at]!;
-  const where = replaced(words, at, ACROSS[word] ?? ALONG[word]!).join(" ");
+  const at = rng.pick(words.flatMap((word, i) => (word in ACROSS || word in ALONG ? [i] : [])));
+  const word = item(words, at);
+  const where = replaced(words, at, ACROSS[word] ?? ALONG[word] ?? word).join(" ");
   const shown = { layout: mirrored(layout, word in ACROSS ? "x" : "y") };
   return { said: { ...said, wording: { form: "alone", where } }, shown };
 }
@@ -121,19 +110,20 @@ function exchangeNouns({ said, groups, background }: ScenePlan, source: SceneSou
   const pairs = wording.form === "alone" ? [] : exchangeable(said);
   const [i, j] = pick(pairs, rng) ?? [];
   if (i === undefined || j === undefined) return undefined;
-  const [a, b] = [named[i]!, named[j]!];
+  const [a, b] = [item(named, i), item(named, j)];
   const changed = replaced(replaced(named, i, { ...a, noun: b.noun }), j, { ...b, noun: a.noun });
-  const sayable = [changed[i]!, changed[j]!].every(
+  const sayable = [item(changed, i), item(changed, j)].every(
     ({ noun, count, color }) => (count === 1 || isCountable(noun)) && (!color || takesColor(noun)),
   );
   if (!sayable) return undefined;
   // Where no order is said ("next to", "in a row"), only what is said of each object can make it false.
   const ordered = wording.form === "between" || (wording.form === "relation" && wording.relation !== "next to");
   const lost = (own: Named, sprite: Sprite): boolean => own.color !== undefined && hasNot(sprite, own.color);
-  if (!ordered && !lost(a, groups[j]!.sprite) && !lost(b, groups[i]!.sprite) && a.size === b.size) return undefined;
+  const [groupA, groupB] = [item(groups, i), item(groups, j)];
+  if (!ordered && !lost(a, groupB.sprite) && !lost(b, groupA.sprite) && a.size === b.size) return undefined;
   const words = { ...said, named: changed };
   // The first now stands where the second stood, and the other way round.
-  const [atA, atB] = [spriteFor(a, groups[j]!, source), spriteFor(b, groups[i]!, source)];
+  const [atA, atB] = [spriteFor(a, groupB, source), spriteFor(b, groupA, source)];
   if (!atA || !atB || [atA, atB].some((sprite) => hiddenShare(sprite, background) > MAX_HIDDEN)) return { said: words };
   // The original caption has to be false of the new picture, too.
   if (!ordered && !lost(a, atB) && !lost(b, atA) && a.size === b.size) return { said: words };
@@ -170,17 +160,16 @@ function changeColor({ said, groups, background }: ScenePlan, source: SceneSourc
     rng,
   );
   if (index === undefined) return undefined;
-  const { sprite, count } = groups[index]!;
-  const withColor = (color: ColorName): Named[] => replaced(named, index, { ...named[index]!, color });
-  const possible = shuffled(
+  const { sprite, count } = item(groups, index);
+  const withColor = (color: ColorName): Named[] => replaced(named, index, { ...item(named, index), color });
+  const possible = rng.shuffled(
     COLOR_NAMES.filter((color) => hasNot(sprite, color) && source.allows(withColor(color))),
-    rng,
   );
   // Colors that the noun is drawn in come first: the more plausible, the harder.
   for (const color of possible) {
-    const other = shuffled(source.sprites(sprite.noun), rng).find(
-      (own) => own.color === color && hiddenShare(own, background) <= MAX_HIDDEN,
-    );
+    const other = rng
+      .shuffled(source.sprites(sprite.noun))
+      .find((own) => own.color === color && hiddenShare(own, background) <= MAX_HIDDEN);
     if (!other) continue;
     const shown = { groups: replaced(groups, index, { sprite: other, count }) };
     return { said: { ...said, named: withColor(color) }, shown };
@@ -212,7 +201,7 @@ function changeCount(
     said: { ...said, named: replaced(named, index, { ...own, count }) },
     shown: {
       groups: replaced(groups, index, { ...group, count }),
-      layout: { ...layout, places: replaced(layout.places, index, laid.places[index]!) },
+      layout: { ...layout, places: replaced(layout.places, index, item(laid.places, index)) },
       flips: replaced(flips, index, copies),
     },
   };
@@ -223,11 +212,12 @@ const OTHER_SIZE = { big: "small", small: "big" } as const satisfies Record<Size
 function exchangeSizes({ said, layout }: ScenePlan, _: SceneSource, rng: Rng): Change | undefined {
   if (said.named.every(({ size }) => size === undefined)) return undefined;
   const named = said.named.map((own): Named => ({ ...own, size: own.size && OTHER_SIZE[own.size] }));
-  const [first, second] = layout.places.map((places) => places[0]!);
-  if (second) return { said: { ...said, named }, shown: { layout: sidesExchanged(layout, first!, second) } };
-  const side = named[0]!.size === "big" ? BIG_SIDE + 0.12 * rng.next() : SMALL_SIDE - 0.14 * rng.next();
+  const first = firstPlace(layout);
+  if (layout.places.length > 1)
+    return { said: { ...said, named }, shown: { layout: sidesExchanged(layout, first, firstPlace(layout, 1)) } };
+  const side = item(named, 0).size === "big" ? BIG_SIDE + 0.12 * rng.next() : SMALL_SIDE - 0.14 * rng.next();
   const inside = (center: number): number => Math.min(Math.max(center, side / 2), 1 - side / 2);
-  const place = { x: inside(first!.x), y: inside(first!.y), side };
+  const place = { x: inside(first.x), y: inside(first.y), side };
   const { wording } = said;
   const kept = wording.form !== "alone" || !wording.where || positionPhrase(place) === wording.where;
   return { said: { ...said, named }, shown: kept ? { layout: { ...layout, places: [[place]] } } : undefined };
@@ -250,11 +240,12 @@ function changeBackground({ said, groups, background }: ScenePlan, _: SceneSourc
   if (!said.background) return undefined;
   const { from, to } = background;
   const end = rng.next() < 0.5 ? "from" : "to";
-  const others = shuffled(
-    BACKGROUND_NAMES.filter((name) => name !== from && name !== to),
-    rng,
-  ).map((name): Background => (from === to ? { ...background, from: name, to: name } : { ...background, [end]: name }));
+  const others = rng
+    .shuffled(BACKGROUND_NAMES.filter((name) => name !== from && name !== to))
+    .map(
+      (name): Background => (from === to ? { ...background, from: name, to: name } : { ...background, [end]: name }),
+    );
   const visible = others.find((other) => groups.every(({ sprite }) => hiddenShare(sprite, other) <= MAX_HIDDEN));
-  const chosen = visible ?? others[0]!;
+  const chosen = visible ?? item(others, 0);
   return { said: { ...said, background: chosen }, shown: visible && { background: visible } };
 }

@@ -1,7 +1,9 @@
 /** Questions about a scene with short answers, for the stages that learn to talk about pictures. */
 
+import { item } from "../base/item.ts";
 import type { Rng } from "../base/rng.ts";
 import { CLEARLY, centerOf, OPPOSITE, positionPhrase, type SceneFacts, sizeRatio } from "./captions.ts";
+import { firstPlace } from "./layout.ts";
 import { nounOf } from "./nouns.ts";
 import { isCountable, numberWord, onePhrase, pluralPhrase, takesColor, thePhrase } from "./phrases.ts";
 
@@ -37,7 +39,8 @@ export function askAbout(facts: SceneFacts, nouns: readonly string[], rng: Rng, 
   const names = groups.map((group) => group.sprite.noun);
   const countable = names.every(isCountable);
   const pick = rng.int(groups.length);
-  const { sprite, count } = groups[pick]!;
+  const chosen = item(groups, pick);
+  const { sprite, count } = chosen;
   const { subject, verb } = thePhrase(sprite.noun);
 
   if (countable && rng.next() < 0.5) {
@@ -48,14 +51,14 @@ export function askAbout(facts: SceneFacts, nouns: readonly string[], rng: Rng, 
     ask("count", `how many ${pluralPhrase(sprite.noun)} are there?`, numberWord(count));
   }
   if (background.from === background.to) ask("background", "what color is the background?", background.from);
-  for (const { sprite, count } of balanced ? groups : [groups[pick]!]) {
+  for (const { sprite, count } of balanced ? groups : [chosen]) {
     const { subject, verb } = thePhrase(sprite.noun);
     if (sprite.color && count === 1 && takesColor(sprite.noun))
       ask("color", `what color ${verb} ${subject}?`, sprite.color);
   }
   if (groups.length === 1) {
     ask("what-is", "what is in the picture?", count > 1 ? pluralPhrase(sprite.noun) : onePhrase(sprite.noun));
-    const where = count === 1 ? positionPhrase(layout.places[0]![0]!) : undefined;
+    const where = count === 1 ? positionPhrase(firstPlace(layout)) : undefined;
     if (where) ask("where", `where ${verb} ${subject}?`, where);
   } else {
     const other = (pick + 1 + rng.int(groups.length - 1)) % groups.length;
@@ -82,8 +85,8 @@ function askRelation(
   ask: (kind: Question["kind"], question: string, answer: string) => void,
   rng: Rng,
 ): void {
-  const [one, two] = [groups[a]!, groups[b]!];
-  const [p, q] = [centerOf(layout.places[a]!), centerOf(layout.places[b]!)];
+  const [one, two] = [item(groups, a), item(groups, b)];
+  const [p, q] = [centerOf(item(layout.places, a)), centerOf(item(layout.places, b))];
   const sideways = Math.abs(p.x - q.x) > Math.abs(p.y - q.y);
   const relation = sideways ? (p.x < q.x ? "to the left of" : "to the right of") : p.y < q.y ? "above" : "below";
   const phrase = (group: (typeof groups)[number]) =>
@@ -104,10 +107,10 @@ const anyPhrase = (noun: string): string => onePhrase(noun).replace(/^some /, "a
 
 /** A noun that is not in the picture; in seven of ten cases a relative of one that is. */
 function absentNoun(present: readonly string[], nouns: readonly string[], rng: Rng): string | undefined {
-  const subgroup = nounOf(present[0]!).subgroup;
+  const subgroup = nounOf(item(present, 0)).subgroup;
   const strict = rng.next() < 0.7;
   for (let tries = 0; tries < 24; tries++) {
-    const noun = nouns[rng.int(nouns.length)]!;
+    const noun = rng.pick(nouns);
     if (present.includes(noun)) continue;
     if (!strict || tries > 12 || nounOf(noun).subgroup === subgroup) return noun;
   }
@@ -116,7 +119,7 @@ function absentNoun(present: readonly string[], nouns: readonly string[], rng: R
 
 /** A noun that is not in the picture, of the subgroup of one that is, or else of its group, or else any. */
 function likeNoun(present: readonly string[], nouns: readonly string[], rng: Rng): string | undefined {
-  const { group, subgroup } = nounOf(present[rng.int(present.length)]!);
+  const { group, subgroup } = nounOf(rng.pick(present));
   const absent = nouns.filter((noun) => !present.includes(noun));
   const near = absent.filter((noun) => nounOf(noun).subgroup === subgroup);
   const related = near.length > 0 ? near : absent.filter((noun) => nounOf(noun).group === group);

@@ -91,16 +91,8 @@ function ink(pixels: Uint8Array, width: number, strength: number): void {
       const up = y - width >= 0 ? i - width * CELL * 4 : -1;
       let most = 0;
       for (const other of [right, down, left, up]) {
-        const difference =
-          other < 0
-            ? 255
-            : Math.max(
-                Math.abs(pixels[i]! - pixels[other]!) / 2,
-                Math.abs(pixels[i + 1]! - pixels[other + 1]!) / 2,
-                Math.abs(pixels[i + 2]! - pixels[other + 2]!) / 2,
-                pixels[i + 3]! - pixels[other + 3]!,
-              );
-        if (difference > most) most = difference;
+        const found = other < 0 ? 255 : difference(pixels, i, other);
+        if (found > most) most = found;
       }
       edge[y * CELL + x] = Math.min(Math.max((most - 24) / 48, 0), 1);
     }
@@ -109,6 +101,13 @@ function ink(pixels: Uint8Array, width: number, strength: number): void {
     const keep = 1 - strength * edge[k]!;
     for (let c = 0; c < 3; c++) pixels[i + c] = pixels[i + c]! * keep;
   }
+}
+
+/** How much two pixels differ, 0 to 255: in color by half, and in how much less opaque the second is. */
+function difference(pixels: Uint8Array, i: number, other: number): number {
+  let most = pixels[i + 3]! - pixels[other + 3]!;
+  for (let c = 0; c < 3; c++) most = Math.max(most, Math.abs(pixels[i + c]! - pixels[other + c]!) / 2);
+  return most;
 }
 
 /** Means of 2 x 2: u8 [96,96,4] -> u8 [48,48,4] */

@@ -1,5 +1,6 @@
 /** Several captions of one scene that say the same in other words, as people would: references for BLEU, ROUGE and CIDEr. */
 
+import { item } from "../base/item.ts";
 import { hashText, permutation, Rng } from "../base/rng.ts";
 import { backgroundPhrase, type CaptionPlan, type Named, namePhrase, OPPOSITE, sayCaption } from "./captions.ts";
 import { nounOf } from "./nouns.ts";
@@ -31,9 +32,9 @@ const MAX_TRIES = 200;
 /** Words in front of a noun phrase, and behind it those for the background. */
 function frame(core: string, framed: boolean, { named, background }: CaptionPlan, rng: Rng): string {
   const fronts = ["a picture of", "an image of", "a drawing of", isAre(named, core)];
-  const words = framed ? `${fronts[rng.int(fronts.length)]} ${core}` : core;
+  const words = framed ? `${rng.pick(fronts)} ${core}` : core;
   if (!background) return words;
-  const behind = ["on", "on", "against", "in front of"][rng.int(4)]!;
+  const behind = rng.pick(["on", "on", "against", "in front of"]);
   return `${words} ${backgroundPhrase(background).replace(/^on/, behind)}`;
 }
 
@@ -60,7 +61,7 @@ function cores({ named, wording }: CaptionPlan): { plain: string[]; turned: stri
       turned: [`between ${a} and ${c}, ${b}`],
     };
   }
-  const list = (indices: readonly number[]): string => listPhrase(indices.map((i) => phrases[i]!));
+  const list = (indices: readonly number[]): string => listPhrase(indices.map((i) => item(phrases, i)));
   const [one, two] = [list(wording.subject), list(wording.object)];
   const { relation } = wording;
   if (relation === "next to") {
@@ -88,6 +89,6 @@ function cores({ named, wording }: CaptionPlan): { plain: string[]; turned: stri
 /** "there is" or "there are", by the first group that is said. */
 function isAre(named: readonly Named[], core: string): string {
   const first = named.find((own) => core.startsWith(namePhrase(own)));
-  const { kind, unit } = nounOf(first?.noun ?? named[0]!.noun);
+  const { kind, unit } = nounOf(first?.noun ?? item(named, 0).noun);
   return (first?.count ?? 1) > 1 || (kind === "plural" && unit === undefined) ? "there are" : "there is";
 }

@@ -4,6 +4,7 @@
  */
 
 import { UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { hashText, Rng } from "../base/rng.ts";
 import { type Atlas, CELL, type Sprite } from "./atlas.ts";
 import { type CaptionPlan, type Group, planCaption, type SceneFacts, sayCaption } from "./captions.ts";
@@ -139,11 +140,11 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
     while (groups.length < GROUPS[kind]) {
       const many = groups.length === 0 && hasCount(kind);
       const from = many ? countable : nouns;
-      const noun = groups.length === 0 && first ? first : from[rng.int(from.length)]!;
+      const noun = groups.length === 0 && first ? first : rng.pick(from);
       if (groups.some((group) => group.sprite.noun === noun)) continue;
-      const sprites = pool.get(noun)!;
+      const sprites = pool.get(noun) ?? [];
       const count = many ? 2 + rng.int(kind === "count" ? 3 : 2) : 1;
-      const sprite = sprites[rng.int(sprites.length)]!;
+      const sprite = rng.pick(sprites);
       groups.push({ sprite: redrawn > 0 && rng.next() < redrawn ? redraw(sprite, rng) : sprite, count });
     }
     // The larger group of a mixed scene stands above or below with equal chance.
@@ -159,9 +160,9 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
     const place = (seed % likeness) % order.length;
     for (let i = 0; i <= place; i++) {
       const j = i + rng.int(order.length - i);
-      [order[i], order[j]] = [order[j]!, order[i]!];
+      [order[i], order[j]] = [item(order, j), item(order, i)];
     }
-    return { kind, background, first: order[place]! };
+    return { kind, background, first: item(order, place) };
   }
 
   function plan(index: number): ScenePlan {
@@ -212,7 +213,7 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
     drawBackground(canvas, size, background);
     const objects: SceneObject[] = [];
     for (const [i, { sprite, count }] of groups.entries()) {
-      for (const [k, place] of layout.places[i]!.entries())
+      for (const [k, place] of item(layout.places, i).entries())
         objects.push({ ...drawObject(canvas, size, sprite, place, flips[i]?.[k] === true), count });
     }
     const pixels = new Uint8Array(canvas.buffer);
@@ -258,22 +259,21 @@ const hasCount = (kind: SceneKind): boolean => kind === "count" || kind === "cou
 
 /** Seven in ten are plain. */
 function drawBackgroundNames(rng: Rng): Background {
-  const from = BACKGROUND_NAMES[rng.int(BACKGROUND_NAMES.length)]!;
-  const to = rng.next() < 0.7 ? from : BACKGROUND_NAMES[rng.int(BACKGROUND_NAMES.length)]!;
+  const from = rng.pick(BACKGROUND_NAMES);
+  const to = rng.next() < 0.7 ? from : rng.pick(BACKGROUND_NAMES);
   return { from, to, direction: rng.next() < 0.5 ? "right" : "down" };
 }
 
 /** Drawn again while it would hide a sprite; after eight tries the best of them is taken. */
 function drawnBackground(groups: readonly Group[], rng: Rng, first?: Background): Background {
-  let best: Background | undefined;
-  let leastHidden = Number.POSITIVE_INFINITY;
+  let best = { background: first ?? drawBackgroundNames(rng), hidden: Number.POSITIVE_INFINITY };
   for (let i = 0; i < 8; i++) {
-    const background = i === 0 && first ? first : drawBackgroundNames(rng);
+    const background = i === 0 ? best.background : drawBackgroundNames(rng);
     const hidden = Math.max(...groups.map((group) => hiddenShare(group.sprite, background)));
-    if (hidden < leastHidden) [best, leastHidden] = [background, hidden];
+    if (hidden < best.hidden) best = { background, hidden };
     if (hidden <= MAX_HIDDEN) break;
   }
-  return best!;
+  return best.background;
 }
 
 /** Draws kinds in proportion to their weights; kinds that need more nouns than there are drop out. */
@@ -289,13 +289,14 @@ function kindDrawer(
   if (usable.length === 0) {
     throw new UsageError(`scenes: ${where} has ${nouns} nouns, too few for any kind of scene. Add nouns or kinds.`);
   }
-  const total = usable.reduce((sum, kind) => sum + weights[kind]!, 0);
+  const weightOf = (kind: SceneKind): number => weights[kind] ?? 0;
+  const total = usable.reduce((sum, kind) => sum + weightOf(kind), 0);
   return (rng) => {
     let rest = rng.next() * total;
     for (const kind of usable) {
-      rest -= weights[kind]!;
+      rest -= weightOf(kind);
       if (rest < 0) return kind;
     }
-    return usable.at(-1)!;
+    return item(usable, usable.length - 1);
   };
 }

@@ -42,12 +42,13 @@ export async function readTar(path: string, stamp: string, report: ReportProblem
     const { key, files } = sample;
     const where = `${path}: ${key}`;
     const pictures = [...files].filter(([ending]) => PICTURE_ENDING.test(ending)).map(([, place]) => place);
-    const picture = pictures[0] && followed(pictures[0], entries, path, report);
-    if (pictures.length > 1) chosen.push(pictures[0]!.name);
+    const [first] = pictures;
+    const picture = first && followed(first, entries, path, report);
+    if (first && pictures.length > 1) chosen.push(first.name);
     if (picture) await readLinkedCaptions(sample, entries, path, report);
     const { captions } = sample;
-    if (pictures[0]) unused.push(...notRead(files));
-    if (!pictures[0])
+    if (first) unused.push(...notRead(files));
+    if (!first)
       report(
         `${where}: no picture among its files (${[...files.keys()].join(", ")}).${hint(key, files)}`,
         "unused file",
@@ -189,7 +190,8 @@ async function readLinkedCaptions(
   for (const [ending, place] of sample.files) {
     if (place.target === undefined || !CAPTION_ENDINGS.includes(ending)) continue;
     const file = followed(place, entries, path, report);
-    const read = () => readTarEntry(path, file!, MAX_CAPTION_BYTES);
-    if (file) await readCaptions(sample, ending, file.size, read, path, report);
+    if (!file) continue;
+    const read = () => readTarEntry(path, file, MAX_CAPTION_BYTES);
+    await readCaptions(sample, ending, file.size, read, path, report);
   }
 }

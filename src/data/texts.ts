@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SetupError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { hashText, Rng } from "../base/rng.ts";
 import { type Noun, nounTable } from "./nouns.ts";
 import { article, onePhrase, pluralPhrase } from "./phrases.ts";
@@ -36,11 +37,13 @@ export async function wordNetTexts(folder?: string): Promise<string[]> {
 /** A line of WordNet's data files (wndb(5WN)): numbers, words with theirs, pointers, then the gloss. */
 export function glossOf(line: string): string | undefined {
   const [head, gloss] = line.split(" | ");
-  const fields = head!.split(" ");
+  const fields = (head ?? "").split(" ");
   if (line.startsWith(" ") || !gloss) return undefined;
   const count = Number.parseInt(fields[3] ?? "", 16);
   const words = Array.from({ length: count }, (_, i) =>
-    fields[4 + 2 * i]!.replaceAll("_", " ").replace(/\((a|p|ip)\)$/, ""),
+    item(fields, 4 + 2 * i)
+      .replaceAll("_", " ")
+      .replace(/\((a|p|ip)\)$/, ""),
   );
   return `${words.join(", ")}: ${gloss.trim().replaceAll('"', "")}`;
 }
@@ -78,20 +81,22 @@ const classOf = ({ subgroup }: Noun): string | undefined => CLASSES[subgroup];
 
 /** Sentences, questions and answers about what something is. They include held-out nouns, which are unseen, not unnamed. */
 export function nounFacts(): string[] {
-  const known = [...nounTable().values()].filter((noun) => classOf(noun) && noun.kind === "count");
+  const known = [...nounTable().values()].flatMap((noun) => {
+    const kind = classOf(noun);
+    return kind && noun.kind === "count" ? [{ noun: noun.noun, kind }] : [];
+  });
   const rng = new Rng(hashText("facts"));
-  return known.flatMap((noun) => {
-    const kind = classOf(noun)!;
-    const [one, is] = [onePhrase(noun.noun), `${article(kind)} ${kind}`];
-    let other = known[rng.int(known.length)]!;
-    while (classOf(other) === kind) other = known[rng.int(known.length)]!;
-    const wrong = classOf(other)!;
+  return known.flatMap(({ noun, kind }) => {
+    const [one, is] = [onePhrase(noun), `${article(kind)} ${kind}`];
+    let other = rng.pick(known);
+    while (other.kind === kind) other = rng.pick(known);
+    const wrong = other.kind;
     return [
       `${one} is ${is}.`,
       `what is ${one}? ${is}.`,
       `is ${one} ${is}? yes.`,
       `is ${one} ${article(wrong)} ${wrong}? no, ${is}.`,
-      `${pluralPhrase(noun.noun)} and ${pluralPhrase(other.noun)}: ${one} is ${is}, ${onePhrase(other.noun)} is ${article(wrong)} ${wrong}.`,
+      `${pluralPhrase(noun)} and ${pluralPhrase(other.noun)}: ${one} is ${is}, ${onePhrase(other.noun)} is ${article(wrong)} ${wrong}.`,
     ];
   });
 }
