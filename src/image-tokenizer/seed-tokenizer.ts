@@ -5,7 +5,6 @@
  */
 import { UsageError } from "../base/errors.ts";
 import { type Codes, checkCodes, codebookHash } from "../codes/index.ts";
-import type { SamplerName } from "../diffusion/index.ts";
 import { type ChannelStats, CLIP_STATS, type RgbImage, resize, toTensor } from "../image/index.ts";
 import { type ImageSource, loadPicture, type PrepareOptions } from "../image/source.ts";
 import type { EmbeddingKind, GenerationEmbedding } from "../image-decoder/decoder.ts";
@@ -16,15 +15,18 @@ import type { ModelConfig } from "../models/config.ts";
 import { type BatchOptions, inBatches, rows } from "../runtime/batches.ts";
 import type { Value, Values } from "../runtime/index.ts";
 import { Programs } from "../runtime/programs.ts";
-import {
-  downloadOptions,
-  programsOptions,
-  type TokenizerLoadOptions as WeightOptions,
-} from "../weights/load-options.ts";
+import { downloadOptions, programsOptions } from "../weights/load-options.ts";
 import { weightsAs } from "../weights/quantized/weights-as.ts";
 import { type Capability, capabilitiesOf, expectCapability } from "./capabilities.ts";
 import { CodeVectors, type KeepOptions } from "./code-vectors.ts";
 import { type ProgramName, textLength } from "./graphs.ts";
+import type {
+  DecodeCodesOptions,
+  EncodeOptions,
+  TextOptions,
+  TokenizedImage,
+  TokenizerLoadOptions,
+} from "./options.ts";
 import { decodingHead, openSeedFolder, type SeedFolder } from "./seed-folder.ts";
 import { clipTextOf, padTokens, textFeaturesOf } from "./text-features.ts";
 
@@ -34,38 +36,10 @@ export type { BatchOptions } from "../runtime/batches.ts";
 export type { LoadOptions } from "../weights/load-options.ts";
 export type { Capability } from "./capabilities.ts";
 export type { KeepOptions } from "./code-vectors.ts";
-
-export interface TokenizedImage {
-  /** i32 [32], in causal order: the first carry the most. */
-  readonly codes: Int32Array;
-}
+export type * from "./options.ts";
 
 /** The folder of seedling-mini, the model that comes with the package. */
 export const BUNDLED_MODEL = packagePath(new URL(/* @vite-ignore */ "../../models/seedling-mini", import.meta.url));
-
-export interface TokenizerLoadOptions extends WeightOptions {
-  /**
-   * An image decoder in place of the folder's own: a folder in diffusers' layout of Stable Diffusion 1.x (SEED v1) or 2.1
-   * unCLIP (SEED v2), or owner/name of one on the Hub.
-   */
-  readonly decoder?: string;
-  /** The decoder's sampler. Default: that of its folder. */
-  readonly scheduler?: SamplerName;
-  /** The tokenizer.json of bert-base-uncased, for imported weights with a text side. Default: that in the folder. */
-  readonly tokenizer?: string;
-}
-
-export interface EncodeOptions extends BatchOptions, Pick<PrepareOptions, "filter"> {}
-
-export interface TextOptions extends BatchOptions {
-  /** Tokens of a caption that count, begin and end included. Default: as many as the model was trained with. */
-  readonly maxTokens?: number;
-}
-
-export interface DecodeCodesOptions extends Omit<DiffusionOptions, "negative">, KeepOptions {
-  /** The codes of a picture to lead away from. Default: none. */
-  readonly negative?: ArrayLike<number>;
-}
 
 /** Tokens of a caption in stage 1, published. */
 const TRAINED_TOKENS = 32;
