@@ -7,6 +7,7 @@ import { type CardProgress, SECTIONS, type Section, scorecard } from "../evaluat
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { jsonOption, nounsOption, withExamples } from "./command.ts";
+import { evalPaperCommand } from "./eval-paper.ts";
 import { interruptible } from "./interrupt.ts";
 import { addLanguageOptions, type LanguageOptions, withLanguageModel } from "./language-options.ts";
 import { addModelOptions, findModel, type ModelOptions, withModel } from "./options.ts";
@@ -47,13 +48,15 @@ export function evalCommand(drawings: () => Promise<Atlas> = openAtlas): Command
   const command = new Command("eval")
     .description("score a model on scenes of unseen seeds, in styles and pairs held out from training")
     .addCommand(tokenizerCommand(drawings), { isDefault: true })
-    .addCommand(languageCommand(drawings));
+    .addCommand(languageCommand(drawings))
+    .addCommand(evalPaperCommand());
   return withExamples(
     command,
     [
       ["seedling eval", "the image tokenizer of seedling-mini"],
       ["seedling eval tokenizer retrieval naming", "some sections only"],
       ["seedling eval language -o scores.json", "captions, questions, drawings"],
+      ["seedling eval paper --coco coco -o card.json", "the papers' protocols on real data sets"],
     ],
     "The scenes are made of icon sets, which are installed once: npm run icons",
   );

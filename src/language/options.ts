@@ -1,12 +1,18 @@
 /** What the methods of `SeedLanguageModel` take and return. */
 import type { Codes } from "../codes/index.ts";
 import type { DecoderOptions } from "../image-decoder/decoder.ts";
-import type { BatchOptions, ImageSource, LoadOptions, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
+import type {
+  BatchOptions,
+  ImageSource,
+  LoadOptions,
+  SeedTokenizer,
+  TokenizerLoadOptions,
+} from "../image-tokenizer/seed-tokenizer.ts";
 import type { ChatTurn } from "../text/index.ts";
 import type { Drawing } from "./drawing.ts";
 import type { GenerateOptions, ImageMode } from "./generation/index.ts";
 
-export interface LanguageModelOptions extends LoadOptions {
+export interface LanguageModelOptions extends LoadOptions, Pick<TokenizerLoadOptions, "decoder" | "scheduler"> {
   /**
    * The base: a Hugging Face folder, a .gguf file, or the name of a .gguf file on the Hub. Default: the one that `adapter`
    * records, if it is on the Hub or a path that exists here, else `lm` in the model folder.

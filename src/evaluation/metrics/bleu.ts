@@ -24,16 +24,20 @@ interface Counts {
 }
 
 export function bleu(pairs: readonly CaptionPair[]): BleuScores {
+  const rows = bleuRows(pairs);
+  const total = rows.reduce((sums, row) => sums.map((sum, i) => sum + (row[i] ?? 0)));
+  return { corpus: bleuOfSums(total), each: rows.map(bleuOfSums) };
+}
+
+/** One row a caption: its length, that of its reference, n-grams that it has, and those that are right, for n = 1..4. */
+export function bleuRows(pairs: readonly CaptionPair[]): number[][] {
   expectPairs(pairs);
-  const counts = pairs.map(count);
-  const sum = (pick: (c: Counts) => number): number => counts.reduce((total, c) => total + pick(c), 0);
-  const total: Counts = {
-    length: sum((c) => c.length),
-    referenceLength: sum((c) => c.referenceLength),
-    guessed: Array.from({ length: N }, (_, n) => sum((c) => c.guessed[n] ?? 0)),
-    correct: Array.from({ length: N }, (_, n) => sum((c) => c.correct[n] ?? 0)),
-  };
-  return { corpus: score(total), each: counts.map(score) };
+  return pairs.map(count).map((c) => [c.length, c.referenceLength, ...c.guessed, ...c.correct]);
+}
+
+/** BLEU-1..4 of the sums of such rows. */
+export function bleuOfSums([length = 0, referenceLength = 0, ...grams]: readonly number[]): number[] {
+  return score({ length, referenceLength, guessed: grams.slice(0, N), correct: grams.slice(N) });
 }
 
 function count({ candidate, references }: CaptionPair): Counts {

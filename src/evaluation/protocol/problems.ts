@@ -1,0 +1,39 @@
+/** What is wrong with data sets, entry by entry: counted by kind, the first of each named. Nothing is left out silently. */
+
+/** Of each kind so many are named. */
+const NAMED = 5;
+
+export interface ProblemCount {
+  readonly count: number;
+  /** The first of them. */
+  readonly first: readonly string[];
+}
+
+/** "missing pictures": { count: 3, first: [..] }. */
+export type ProblemTable = Readonly<Record<string, ProblemCount>>;
+
+export class Problems {
+  readonly #kinds = new Map<string, { count: number; first: string[] }>();
+  readonly #onProblem: ((kind: string, name: string) => void) | undefined;
+
+  /** @param onProblem is told of each one that will be named */
+  constructor(onProblem?: (kind: string, name: string) => void) {
+    this.#onProblem = onProblem;
+  }
+
+  add(kind: string, name: string): void {
+    const known = this.#kinds.get(kind) ?? { count: 0, first: [] };
+    this.#kinds.set(kind, known);
+    if (known.count++ >= NAMED) return;
+    known.first.push(name);
+    this.#onProblem?.(kind, name);
+  }
+
+  get count(): number {
+    return [...this.#kinds.values()].reduce((sum, { count }) => sum + count, 0);
+  }
+
+  table(): ProblemTable {
+    return Object.fromEntries(this.#kinds);
+  }
+}
