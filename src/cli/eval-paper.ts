@@ -1,9 +1,8 @@
 /** `seedling eval paper`: the papers' own protocols on the real data sets, for owners of weights and data. */
 import { basename } from "node:path";
 import { Command, Option } from "commander";
-import { InputError, SetupError, UsageError } from "../base/errors.ts";
-import { WordNetSynonyms } from "../evaluation/metrics/wordnet-synonyms.ts";
-import type { CaptionScoring } from "../evaluation/protocol/caption-metrics.ts";
+import { InputError, UsageError } from "../base/errors.ts";
+import { openScoring } from "../evaluation/protocol/caption-metrics.ts";
 import {
   type DataFolders,
   type PaperCard,
@@ -143,7 +142,7 @@ async function evalPaper(options: Options): Promise<void> {
           folders,
           sections: only,
           settings,
-          scoring: await scoringOf(options, signal),
+          scoring: await openScoring({ spiceJar: spice, signal }),
           work: { log, batch, signal, onProgress: (label, done, total) => report.progress(label, done, total) },
           limit,
           decoding,
@@ -158,14 +157,6 @@ async function evalPaper(options: Options): Promise<void> {
       await log.close();
     }
   });
-}
-
-async function scoringOf({ spice }: Options, signal: AbortSignal): Promise<CaptionScoring> {
-  const synonyms = await WordNetSynonyms.open().catch((error: unknown) => {
-    if (error instanceof SetupError) return { missing: "needs WordNet: npm run texts" };
-    throw error;
-  });
-  return { synonyms, spiceJar: spice, signal };
 }
 
 async function tell(card: PaperCard, { output, json }: Options, report: Report): Promise<void> {

@@ -1,5 +1,6 @@
 /** Caption metrics of a corpus in percent, with intervals, from captions as people and models write them. */
 
+import { SetupError } from "../../base/errors.ts";
 import { bleuOfSums, bleuRows } from "../metrics/bleu.ts";
 import { bootstrap, bootstrapSums, type Interval, type Statistic } from "../metrics/bootstrap.ts";
 import type { CaptionPair } from "../metrics/caption-pairs.ts";
@@ -8,6 +9,7 @@ import { meteor, meteorOfSums, type SynonymTest } from "../metrics/meteor.ts";
 import { ptbTokenize } from "../metrics/ptb-tokenizer.ts";
 import { rougeL } from "../metrics/rouge-l.ts";
 import { spice } from "../metrics/spice.ts";
+import { WordNetSynonyms } from "../metrics/wordnet-synonyms.ts";
 
 export interface CaptionScoring {
   /** WordNet for METEOR, or why there is none. */
@@ -18,6 +20,15 @@ export interface CaptionScoring {
 }
 
 const PERCENT = 100;
+
+/** With WordNet, if it is installed. */
+export async function openScoring(options: Omit<CaptionScoring, "synonyms">): Promise<CaptionScoring> {
+  const synonyms = await WordNetSynonyms.open().catch((error: unknown) => {
+    if (error instanceof SetupError) return { missing: "needs WordNet: npm run texts" };
+    throw error;
+  });
+  return { ...options, synonyms };
+}
 
 export async function captionMetrics(
   raw: readonly CaptionPair[],
