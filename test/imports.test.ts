@@ -45,7 +45,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   ],
   report: ["base", "io"],
   search: ["base", "io", "codes", "image", "image-tokenizer"],
-  server: ["base", "io", "image", "codes", "language", "image-tokenizer", "weights"],
+  server: ["base", "io", "image", "codes", "language", "image-tokenizer", "weights", "search"],
   cli: [
     ...["base", "io", "image", "codes", "text", "runtime", "weights", "data", "image-decoder", "image-tokenizer"],
     ...["language", "training", "evaluation", "report", "search", "server"],

@@ -46,6 +46,13 @@ export class CheckpointError extends InputError {
   }
 }
 
+/** The thread that computes has ended by itself, and what was open in it is lost. Open the model again. */
+export class RuntimeEndedError extends SeedlingError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, 1, options);
+  }
+}
+
 /** A shape rule failed while a graph was built. A programming or configuration error. */
 export class ShapeError extends SeedlingError {
   constructor(message: string, options?: ErrorOptions) {

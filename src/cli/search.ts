@@ -10,6 +10,7 @@ import { readFileBounded, writeFileAtomic } from "../io/files.ts";
 import { duplicates } from "../search/duplicates.ts";
 import { type Hit, nearest } from "../search/flat-search.ts";
 import { codesOf, type PictureIndex, readIndex } from "../search/picture-index.ts";
+import { between } from "../search/query.ts";
 import { jsonOption, withExamples } from "./command.ts";
 import { addModelOptions, type ModelOptions, withModel } from "./options.ts";
 import { expectOutput, writeJson, writeStdout } from "./output.ts";
@@ -90,11 +91,7 @@ async function queryOf(tokenizer: SeedTokenizer, text: string, picture: string |
   const parts: Float32Array[] = [];
   if (text) parts.push(...(await tokenizer.embedText([text])));
   if (picture !== undefined) parts.push(...(await tokenizer.embed([picture])));
-  const [first = new Float32Array(0), second] = parts;
-  if (!second) return first;
-  const sum = first.map((value, k) => value + (second[k] ?? 0));
-  const length = Math.hypot(...sum) || 1;
-  return sum.map((value) => value / length);
+  return between(parts);
 }
 
 async function filterOf(

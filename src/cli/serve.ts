@@ -13,6 +13,7 @@ import { createApp } from "../server/app.ts";
 import { listen } from "../server/listen.ts";
 import { ModelPool, type ModelSource } from "../server/model-pool.ts";
 import { openServedModel } from "../server/open-model.ts";
+import { PictureSearch } from "../server/picture-search.ts";
 import { writeStaticSite } from "../server/static-site.ts";
 import { deviceOption, portOption, threadsOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
@@ -39,6 +40,7 @@ interface ServeOptions {
   readonly timeLimit: number;
   readonly page: boolean;
   readonly static?: string;
+  readonly index?: string;
   readonly device: Device;
   readonly threads: number;
   readonly quiet?: boolean;
@@ -76,6 +78,7 @@ export function serveCommand(): Command {
     .option("--max-queue <n>", "requests that may wait for a model; more get status 429", whole(1), 256)
     .option("--max-body <MB>", "size of the largest request, MB", whole(1, 1000), 32)
     .option("--time-limit <seconds>", "for one request, 0 for none", whole(0, 86_400), 300)
+    .option("--index <folder>", "search the pictures of this index, which `seedling index` wrote")
     .option("--no-page", "the API only")
     .option("--static <folder>", "write the page and the models as static files, and end: they compute in the browser")
     .addOption(deviceOption())
@@ -102,6 +105,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const pool = new ModelPool(sources, { maxWaiting: maxQueue, keepAliveMs: keepAlive * 60_000 });
   const page = options.page && (await exists(PAGE)) ? PAGE : undefined;
   if (options.static !== undefined) return writeSite(options.static, options, report);
+  const search = options.index === undefined ? undefined : await PictureSearch.open(options.index);
   const app = createApp({
     pool,
     version: VERSION,
@@ -113,11 +117,13 @@ async function serve(options: ServeOptions): Promise<void> {
     deadlineMs: timeLimit * 1000,
     png: encodePng,
     page,
+    search,
     // Whoever has no key shall not have the model either.
     modelFolders: apiKey === undefined ? await ownFolders(options) : undefined,
     onRequest: options.quiet ? undefined : (line) => process.stdout.write(`${JSON.stringify(line)}\n`),
     onError: (line) => process.stderr.write(`${line}\n`),
   });
+  if (search) report.note(`${plural(search.size, "picture")} to search`);
   await interruptible(async (signal) => {
     const server = await listen(app, { host, port, graceMs: GRACE_MS });
     try {

@@ -1,8 +1,9 @@
 /** Requests to the worker and its replies; tensors that stay there are freed when nobody holds them any more. */
 import { startThread } from "#thread";
-import { type ExitCode, SeedlingError } from "../base/errors.ts";
+import { type ExitCode, RuntimeEndedError, SeedlingError } from "../base/errors.ts";
+import { reason } from "../base/one-line.ts";
 import type { Kept, Reply, Request } from "./protocol.ts";
-import type { Thread } from "./thread.ts";
+import type { StartThread, Thread } from "./thread.ts";
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -16,10 +17,11 @@ export class Channel {
   #nextId = 1;
   #dead: Error | undefined;
 
-  constructor() {
-    this.#thread = startThread({
+  /** @param start what starts the thread; tests put another in its place */
+  constructor(start: StartThread = startThread) {
+    this.#thread = start({
       onReply: (reply) => this.#settle(reply),
-      onEnd: (error) => this.#fail(error ?? new SeedlingError("runtime: the worker thread has ended")),
+      onEnd: (cause) => this.#fail(ended(cause)),
     });
   }
 
@@ -61,4 +63,9 @@ export class Channel {
     for (const { reject } of this.#waiting.values()) reject(this.#dead);
     this.#waiting.clear();
   }
+}
+
+function ended(cause: Error | undefined): RuntimeEndedError {
+  const why = cause ? ` (${reason(cause)})` : "";
+  return new RuntimeEndedError(`runtime: the worker thread has ended${why}. Open the model again.`, { cause });
 }

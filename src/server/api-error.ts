@@ -1,5 +1,5 @@
 /** Errors as OpenAI's API sends them: `{ "error": { "message", "type", "param", "code" } }`. */
-import { InputError, SeedlingError, SetupError, UsageError } from "../base/errors.ts";
+import { InputError, RuntimeEndedError, SeedlingError, SetupError, UsageError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
 
 export type ApiStatus = 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 429 | 499 | 500 | 503 | 504;
@@ -53,6 +53,8 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof InputError) return new ApiError(400, "invalid_input", error.message);
   if (error instanceof UsageError) return new ApiError(400, "invalid_request", error.message);
   if (error instanceof SetupError) return new ApiError(503, "model_unavailable", error.message);
+  if (error instanceof RuntimeEndedError)
+    return new ApiError(500, "worker_ended", "the model's worker has ended and is started again. Ask again.");
   if (error instanceof SeedlingError) return new ApiError(500, "internal_error", error.message);
   if (error instanceof Error && error.name === "AbortError") return new ApiError(499, "cancelled", "the client left.");
   return new ApiError(500, "internal_error", "the server failed at this request; its log says why.");

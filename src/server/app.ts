@@ -6,12 +6,14 @@ import { type AccessLine, accessLog } from "./access-log.ts";
 import { ApiError, errorBody, logReason, toApiError } from "./api-error.ts";
 import { bodyGuard, cors, type GuardOptions, hostGuard, keyGuard, securityHeaders } from "./guard.ts";
 import { serverMetrics } from "./metrics.ts";
+import type { PictureSearch } from "./picture-search.ts";
 import { chatRoutes } from "./routes-chat.ts";
 import { codesRoutes } from "./routes-codes.ts";
 import { embeddingsRoutes } from "./routes-embeddings.ts";
 import { imagesRoutes } from "./routes-images.ts";
 import { modelFilesRoutes } from "./routes-model-files.ts";
 import { modelsRoutes } from "./routes-models.ts";
+import { searchRoutes } from "./routes-search.ts";
 import type { Services } from "./services.ts";
 import { staticFiles } from "./static-files.ts";
 
@@ -21,6 +23,8 @@ export interface AppOptions extends GuardOptions, Omit<Services, "onError"> {
   readonly page?: string;
   /** Model folders, by name, that the page may fetch to compute in the browser. Default: none. */
   readonly modelFolders?: ReadonlyMap<string, string>;
+  /** The index that is searched, if there is one. */
+  readonly search?: PictureSearch;
   readonly onRequest?: (line: AccessLine) => void;
   /** What is no fault of a request, for the log. */
   readonly onError?: (line: string) => void;
@@ -28,12 +32,21 @@ export interface AppOptions extends GuardOptions, Omit<Services, "onError"> {
 
 const ROUTES = [
   ...["/v1/chat/completions", "/v1/images/generations", "/v1/embeddings", "/v1/models"],
-  ...["/v1/tokenize", "/v1/detokenize", "/v1/reconstruct", "/v1/describe", "/healthz", "/metrics", "/openapi.json"],
+  ...[
+    "/v1/tokenize",
+    "/v1/detokenize",
+    "/v1/reconstruct",
+    "/v1/describe",
+    "/v1/search",
+    "/healthz",
+    "/metrics",
+    "/openapi.json",
+  ],
 ];
 
 export function createApp(options: AppOptions): OpenAPIHono {
   const onError = (error: unknown): void => {
-    if (toApiError(error).status >= 500) options.onError?.(logReason(error));
+    if (asApiError(error).status >= 500) options.onError?.(logReason(error));
   };
   const services: Services = { ...options, onError };
   const metrics = serverMetrics(options.pool, new Set(ROUTES));
@@ -54,6 +67,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   imagesRoutes(app, services);
   embeddingsRoutes(app, services);
   codesRoutes(app, services);
+  if (options.search) searchRoutes(app, services, options.search);
   if (options.apiKey !== undefined)
     app.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });
   app.doc31("/openapi.json", {
@@ -61,7 +75,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
     info: { title: "Seedling", version: options.version, description: "Pictures to 32 causal codes, text, and back." },
     security: options.apiKey === undefined ? [] : [{ bearer: [] }],
   });
-  if (options.page && options.modelFolders) modelFilesRoutes(app, options.modelFolders);
+  if (options.page) modelFilesRoutes(app, options.modelFolders ?? new Map(), options.search?.size);
   if (options.page) app.get("*", staticFiles(options.page));
   app.notFound((c) => failed(c, new ApiError(404, "not_found", `${c.req.path.slice(0, 100)}: no such path.`)));
   app.onError((error, c) => {
@@ -72,9 +86,13 @@ export function createApp(options: AppOptions): OpenAPIHono {
 }
 
 function failed(c: Context, thrown: unknown): Response {
-  const error = toApiError(thrown instanceof HTTPException ? fromHono(thrown) : thrown);
+  const error = asApiError(thrown);
   if (error.retryAfter !== undefined) c.header("retry-after", String(error.retryAfter));
   return c.json(errorBody(error), error.status as 400);
+}
+
+function asApiError(thrown: unknown): ApiError {
+  return toApiError(thrown instanceof HTTPException ? fromHono(thrown) : thrown);
 }
 
 /** Bodies that are no JSON. */

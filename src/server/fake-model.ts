@@ -16,6 +16,7 @@ export function fakeModel(id = "fake", delayMs = 5): FakeModel {
   const model: FakeModel = {
     id,
     capabilities: new Set(["encode", "embed", "decode", "chat"] as const),
+    codebook: "fake codes",
     batches: [],
     tokens: 0,
     closed: false,

@@ -10,6 +10,9 @@ export interface ListenOptions {
   readonly port: number;
   /** Milliseconds that a shutdown waits for replies that are being written. */
   readonly graceMs: number;
+  /** Milliseconds for the headers, and for a whole request: one that sends a byte now and then is cut off. */
+  readonly headersMs?: number;
+  readonly requestMs?: number;
 }
 
 export interface Listening {
@@ -18,15 +21,18 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-/** Milliseconds for the headers, and for the whole request: a client that sends a byte now and then is cut off. */
 const [HEADERS_MS, REQUEST_MS, IDLE_MS] = [10_000, 60_000, 65_000];
+/** How often slow requests are looked for. Node's default of 30 s would let them stay much longer than they may. */
+const CHECK_MS = 2000;
 const MAX_CONNECTIONS = 2000;
 
 /** @throws SetupError if the address is taken or not this machine's */
-export async function listen(app: OpenAPIHono, { host, port, graceMs }: ListenOptions): Promise<Listening> {
-  const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;
-  server.headersTimeout = HEADERS_MS;
-  server.requestTimeout = REQUEST_MS;
+export async function listen(app: OpenAPIHono, options: ListenOptions): Promise<Listening> {
+  const { host, port, graceMs, headersMs = HEADERS_MS, requestMs = REQUEST_MS } = options;
+  const serverOptions = { connectionsCheckingInterval: Math.min(CHECK_MS, headersMs, requestMs) };
+  const server = createAdaptorServer({ fetch: app.fetch, hostname: host, serverOptions }) as Server;
+  server.headersTimeout = headersMs;
+  server.requestTimeout = requestMs;
   server.keepAliveTimeout = IDLE_MS;
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((done, fail) => {

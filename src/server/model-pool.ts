@@ -1,4 +1,5 @@
 /** The models that are served: opened when they are first asked for, closed when nobody has asked for a while. */
+import { RuntimeEndedError } from "../base/errors.ts";
 import { ApiError } from "./api-error.ts";
 import { QueuedModel, type QueueLimits } from "./queued-model.ts";
 import type { ServedModel } from "./served-model.ts";
@@ -54,8 +55,12 @@ export class ModelPool {
     const slot = this.#slot(id);
     clearTimeout(slot.timer);
     slot.users++;
+    const opening = this.#open(slot);
     try {
-      return await use(await this.#open(slot));
+      return await use(await opening);
+    } catch (error) {
+      if (error instanceof RuntimeEndedError) this.#forget(slot, opening);
+      throw error;
     } finally {
       slot.users--;
       const { keepAliveMs } = this.#options;
@@ -97,6 +102,13 @@ export class ModelPool {
       },
     );
     return slot.opening;
+  }
+
+  /** A model whose worker has died: the requests that it was computing fail, the next one opens it again. */
+  #forget(slot: Slot, dead: Promise<QueuedModel>): void {
+    if (slot.opening !== dead) return; // another request was first
+    slot.opening = undefined;
+    dead.then(({ model }) => model.close()).catch(() => {});
   }
 
   async #closeSlot(slot: Slot): Promise<void> {

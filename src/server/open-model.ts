@@ -48,6 +48,7 @@ function imagePart(tokenizer: SeedTokenizer, id: string): ServedModel {
   return {
     id,
     capabilities: servedCapabilities(tokenizer),
+    codebook: tokenizer.codebookHash,
     encode: async (images, signal) => {
       const found = await tokenizer.encode([...images], { batch: images.length, signal });
       return found.map(({ codes }) => Array.from(codes));

@@ -1,5 +1,5 @@
 /** Parts of route descriptions. */
-import type { z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { errorReply } from "./schemas.ts";
 
 export function body<T extends z.ZodType>(schema: T) {
@@ -8,6 +8,12 @@ export function body<T extends z.ZodType>(schema: T) {
 
 export function jsonReply<T extends z.ZodType>(schema: T, description: string) {
   return { description, content: { "application/json": { schema } } } as const;
+}
+
+/** The same, or server-sent events. */
+export function streamedReply<T extends z.ZodType>(schema: T, description: string) {
+  const events = { schema: z.string() };
+  return { description, content: { "application/json": { schema }, "text/event-stream": events } } as const;
 }
 
 const failed = (description: string) => jsonReply(errorReply, description);

@@ -5,7 +5,7 @@ import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { ApiError, errorBody, toApiError } from "./api-error.ts";
 import { pictureBytes } from "./pictures.ts";
 import { requestScope } from "./request-scope.ts";
-import { body, errors, jsonReply } from "./route-parts.ts";
+import { body, errors, streamedReply } from "./route-parts.ts";
 import { type ChatRequest, chatReply, chatRequest } from "./schemas.ts";
 import type { ChatEvent, ChatTurn, SamplingSettings } from "./served-model.ts";
 import { base64, now, type Services, scoped } from "./services.ts";
@@ -15,7 +15,7 @@ const route = createRoute({
   path: "/v1/chat/completions",
   summary: "Reply to a conversation with text and pictures",
   request: { body: body(chatRequest) },
-  responses: { 200: jsonReply(chatReply, "The reply; with `stream` its chunks as server-sent events."), ...errors },
+  responses: { 200: streamedReply(chatReply, "The reply; with `stream` its chunks as server-sent events."), ...errors },
 });
 
 interface ImagePart {

@@ -6,7 +6,7 @@ import type { RgbImage } from "../image/index.ts";
 import { ApiError, errorBody, toApiError } from "./api-error.ts";
 import type { QueuedModel } from "./queued-model.ts";
 import { requestScope } from "./request-scope.ts";
-import { body, errors, jsonReply } from "./route-parts.ts";
+import { body, errors, streamedReply } from "./route-parts.ts";
 import { type ImagesRequest, imagesReply, imagesRequest } from "./schemas.ts";
 import { base64, now, type Services, scoped } from "./services.ts";
 
@@ -15,7 +15,7 @@ const route = createRoute({
   path: "/v1/images/generations",
   summary: "Draw a prompt",
   request: { body: body(imagesRequest) },
-  responses: { 200: jsonReply(imagesReply, "The pictures; with `stream` as server-sent events."), ...errors },
+  responses: { 200: streamedReply(imagesReply, "The pictures; with `stream` as server-sent events."), ...errors },
 });
 
 interface Picture {
@@ -27,10 +27,6 @@ interface Picture {
 export function imagesRoutes(app: OpenAPIHono, services: Services): void {
   app.openapi(route, async (c) => {
     const request = c.req.valid("json");
-    if (request.size && request.size !== "auto" && !/^\d+x\d+$/.test(request.size))
-      throw new ApiError(400, "invalid_size", 'size: expected "auto" or the model\'s own size, e.g. "64x64".', {
-        param: "size",
-      });
     const first = request.seed ?? Math.floor(Math.random() * 2 ** 31);
     const seeds = Array.from({ length: request.n ?? 1 }, (_, i) => (first + i) % 2 ** 31);
     if (!request.stream) {
@@ -42,6 +38,7 @@ export function imagesRoutes(app: OpenAPIHono, services: Services): void {
       return c.json({ created: now(), data }, 200);
     }
     if (seeds.length > 1) throw new ApiError(400, "invalid_n", "n: expected 1 with stream.", { param: "n" });
+    await services.pool.use(request.model, async () => {}); // what is wrong with the model has its status
     const scope = requestScope(c, services.deadlineMs);
     const [seed] = seeds as [number];
     return streamSSE(c, async (stream) => {

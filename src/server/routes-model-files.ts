@@ -6,12 +6,13 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { type FolderListing, LISTING, listingOf, modelFilesOf } from "./model-files.ts";
 import { staticFiles } from "./static-files.ts";
 
-export function modelFilesRoutes(app: OpenAPIHono, folders: ReadonlyMap<string, string>): void {
+/** @param indexed how many pictures can be searched; undefined without an index */
+export function modelFilesRoutes(app: OpenAPIHono, folders: ReadonlyMap<string, string>, indexed?: number): void {
   const names = new Map([...folders].map(([id, folder]) => [id, once(() => modelFilesOf(folder, false))]));
   app.get("/models.json", async (c) => {
     const offered: string[] = [];
     for (const [id, files] of names) if (await files()) offered.push(id);
-    return c.json({ models: offered }, 200, { "cache-control": "no-cache" });
+    return c.json({ models: offered, indexed }, 200, { "cache-control": "no-cache" });
   });
   for (const [id, folder] of folders) {
     const below = `/models/${id}`;

@@ -16,7 +16,7 @@ const one = createRoute({
   path: "/v1/models/{id}",
   summary: "One model",
   request: { params: z.object({ id: z.string().max(200) }) },
-  responses: { 200: jsonReply(modelEntry, "The model."), 401: errors[401], 404: errors[404] },
+  responses: { 200: jsonReply(modelEntry, "The model."), 400: errors[400], 401: errors[401], 404: errors[404] },
 });
 
 export function modelsRoutes(app: OpenAPIHono, { pool }: Services): void {

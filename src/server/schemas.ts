@@ -1,6 +1,6 @@
 /** Requests and replies: what is checked, and what the OpenAPI description says. Unknown fields are refused. */
 import { z } from "@hono/zod-openapi";
-import { CODES_PER_IMAGE } from "../codes/index.ts";
+import { CODES_PER_IMAGE, MAX_CODES } from "../codes/index.ts";
 
 const MAX_TEXT = 20_000;
 const seed = z
@@ -26,9 +26,18 @@ export const model = z
   .max(200)
   .openapi({ description: "The id of a served model.", example: "seedling-mini" });
 export const codes = z
-  .array(z.int().min(0))
+  .array(
+    z
+      .int()
+      .min(0)
+      .max(MAX_CODES - 1),
+  )
   .length(CODES_PER_IMAGE)
-  .openapi({ description: "The codes of a picture, in causal order." });
+  .openapi({
+    description: "The codes of a picture, in causal order.",
+    minItems: CODES_PER_IMAGE,
+    maxItems: CODES_PER_IMAGE,
+  });
 const imageUrl = z.object({ url: z.string(), detail: z.enum(["auto", "low", "high"]).optional() });
 /** Pictures of replies carry their codes; sent back, the codes count and the picture is not encoded again. */
 const imagePart = z.strictObject({ type: z.literal("image_url"), image_url: imageUrl, codes: codes.optional() });
@@ -69,7 +78,10 @@ export const imagesRequest = z
     prompt: z.string().min(1).max(MAX_TEXT),
     n: z.int().min(1).max(16).nullish(),
     seed: seed.nullish().openapi({ description: "Seed of the first picture; the others take the following ones." }),
-    size: z.string().max(20).nullish(),
+    size: z
+      .string()
+      .regex(/^(auto|\d{1,5}x\d{1,5})$/, 'expected "auto" or the model\'s own size, e.g. "64x64"')
+      .nullish(),
     response_format: z.literal("b64_json").nullish(),
     output_format: z.literal("png").nullish(),
     stream: z.boolean().nullish(),
@@ -90,25 +102,30 @@ export const embeddingsRequest = z
       description: "Texts; a data URL of a picture stands for the picture.",
     }),
     encoding_format: z.enum(["float", "base64"]).nullish(),
-    dimensions: z.int().nullish(),
+    dimensions: z.int().min(1).nullish(),
     user: ignored.user,
   })
   .openapi("EmbeddingsRequest");
 
-const pictures = z.array(z.string()).min(1).max(256).openapi({ description: "Data URLs of pictures." });
+/** What a picture's address looks like. Whether it is a picture is checked when it is decoded. */
+const pictureUrl = z.string().openapi({ pattern: "^(data:image/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]+=*|https?://.+)$" });
+const pictures = (most: number) =>
+  z.array(pictureUrl).min(1).max(most).openapi({ description: "Data URLs of pictures.", maxItems: most });
 
-export const tokenizeRequest = z.strictObject({ model: model.optional(), images: pictures }).openapi("TokenizeRequest");
+export const tokenizeRequest = z
+  .strictObject({ model: model.optional(), images: pictures(256) })
+  .openapi("TokenizeRequest");
 
 export const describeRequest = z
   .strictObject({
     model: model.optional(),
-    images: z.array(z.string()).max(64).optional().openapi({ description: "Data URLs of pictures." }),
-    codes: z.array(codes).max(64).optional(),
+    images: pictures(64).optional(),
+    codes: z.array(codes).min(1).max(64).optional(),
     best_of: z.int().min(1).max(64).optional().openapi({ description: "Default: as the model was tuned." }),
     seed: seed.optional(),
   })
   .refine(({ images = [], codes: lists = [] }) => images.length + lists.length > 0, "expected images or codes")
-  .openapi("DescribeRequest");
+  .openapi("DescribeRequest", { anyOf: [{ required: ["images"] }, { required: ["codes"] }] });
 
 const decoding = {
   keep: z.int().min(1).max(CODES_PER_IMAGE).optional().openapi({ description: "Decode from the first codes only." }),
@@ -122,8 +139,18 @@ export const detokenizeRequest = z
   .openapi("DetokenizeRequest");
 
 export const reconstructRequest = z
-  .strictObject({ model: model.optional(), images: pictures.max(64), ...decoding })
+  .strictObject({ model: model.optional(), images: pictures(64), ...decoding })
   .openapi("ReconstructRequest");
+
+export const searchRequest = z
+  .strictObject({
+    model: model.optional(),
+    text: z.string().min(1).max(MAX_TEXT).optional().openapi({ description: "What the pictures show." }),
+    image: pictureUrl.optional().openapi({ description: "Data URL of a picture; with a text, both count the same." }),
+    n: z.int().min(1).max(1000).optional().openapi({ description: "Pictures to find. Default: 10" }),
+  })
+  .refine(({ text, image }) => text !== undefined || image !== undefined, "expected a text or an image")
+  .openapi("SearchRequest", { anyOf: [{ required: ["text"] }, { required: ["image"] }] });
 
 export const errorReply = z
   .object({
@@ -187,6 +214,13 @@ export const describeReply = z.object({ model: z.string(), texts: z.array(z.stri
 export const picturesReply = z
   .object({ model: z.string(), images: z.array(z.object({ b64_json: z.string(), codes, seed: z.int() })) })
   .openapi("Pictures");
+
+export const searchReply = z
+  .object({
+    model: z.string(),
+    data: z.array(z.object({ id: z.int(), path: z.string(), score: z.number(), codes })),
+  })
+  .openapi("Found");
 
 export type ChatRequest = z.infer<typeof chatRequest>;
 export type ImagesRequest = z.infer<typeof imagesRequest>;

@@ -65,6 +65,8 @@ export interface DescribeJob {
 export interface ServedModel {
   readonly id: string;
   readonly capabilities: ReadonlySet<Capability>;
+  /** Names the codebook by its numbers. */
+  readonly codebook: string;
   /** Encoded pictures -> 32 codes each. */
   encode(images: readonly Uint8Array[], signal?: AbortSignal): Promise<Codes[]>;
   /** Unit vectors of the space that pictures and texts share. */

@@ -330,7 +330,7 @@ test("every reply has the security headers; metrics count by route; OpenAPI desc
 
 test("a shutdown lets running replies end", async () => {
   const reply = post("/v1/chat/completions", { model: "fake", messages: [{ role: "user", content: "a b c d e" }] });
-  await later(10);
+  await expect.poll(() => model.tokens).toBeGreaterThan(0);
   const closing = server.close();
   expect((await reply).status).toBe(200);
   await closing;
@@ -369,4 +369,20 @@ test("a model that cannot be opened is a 503, and the next request tries again",
   const ask = (): Promise<Response> => post("/v1/tokenize", { images: [PICTURE] });
   expect((await ask()).status).toBe(503);
   expect((await ask()).status).toBe(200);
+});
+
+test("a worker that dies: what it computed is answered 500 once, the next request opens the model again", async () => {
+  const { RuntimeEndedError } = await import("../base/errors.ts");
+  let opened = 0;
+  const open = async () => {
+    const dead = ++opened === 1;
+    return { ...model, encode: dead ? () => Promise.reject(new RuntimeEndedError("died")) : model.encode };
+  };
+  await server.close();
+  server = await start({ pool: new ModelPool([{ id: "fake", open }], { maxWaiting: 10, keepAliveMs: 0 }) });
+  const first = await post("/v1/tokenize", { images: [PICTURE] });
+  expect([first.status, await first.text()]).toEqual([500, expect.stringContaining("is started again")]);
+  expect((await post("/v1/tokenize", { images: [PICTURE] })).status).toBe(200);
+  expect(opened).toBe(2);
+  await expect.poll(() => model.closed).toBe(true);
 });

@@ -38,11 +38,14 @@ export async function bundle(options: BuildOptions): Promise<Uint8Array> {
 const MIME: Readonly<Record<string, string>> = {
   ".css": "text/css",
   ".html": "text/html",
+  ".jpg": "image/jpeg",
   ".js": "text/javascript",
   ".mjs": "text/javascript",
   ".json": "application/json",
+  ".png": "image/png",
   ".svg": "image/svg+xml",
   ".wasm": "application/wasm",
+  ".webp": "image/webp",
 };
 
 export interface FileServer {

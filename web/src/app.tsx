@@ -3,6 +3,7 @@
 import { ChatTab } from "./chat/chat-tab.tsx";
 import { DrawTab } from "./draw/draw-tab.tsx";
 import type { Device } from "./engine/engine.ts";
+import { SearchTab } from "./search/search-tab.tsx";
 import { SeeTab } from "./see/see-tab.tsx";
 import {
   device,
@@ -17,17 +18,14 @@ import {
   type Tab,
   type Theme,
   tab,
+  tabs,
   theme,
   useDevice,
   useEngine,
   useModel,
 } from "./state/app-state.ts";
 
-const TABS: readonly (readonly [Tab, string])[] = [
-  ["see", "See"],
-  ["draw", "Draw"],
-  ["chat", "Chat"],
-];
+const LABELS: Readonly<Record<Tab, string>> = { see: "See", draw: "Draw", chat: "Chat", search: "Search" };
 const PLACES = { server: "on the server", browser: "in this browser" } as const;
 const DEVICES = { cpu: "CPU", webgpu: "GPU (WebGPU)" } as const;
 
@@ -35,8 +33,8 @@ export function App() {
   const move = (event: KeyboardEvent): void => {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (step === 0) return;
-    const at = TABS.findIndex(([name]) => name === tab.value);
-    const [next] = TABS[(at + step + TABS.length) % TABS.length] ?? TABS[0]!;
+    const names = tabs.value;
+    const next = names[(names.indexOf(tab.value) + step + names.length) % names.length] ?? "see";
     openTab(next);
     document.getElementById(`tab-${next}`)?.focus();
   };
@@ -47,7 +45,7 @@ export function App() {
           <img src="./icon.svg" alt="" width="26" height="26" /> Seedling
         </h1>
         <div role="tablist" aria-label="What to do" onKeyDown={move}>
-          {TABS.map(([name, label]) => (
+          {tabs.value.map((name) => (
             <button
               type="button"
               role="tab"
@@ -58,7 +56,7 @@ export function App() {
               tabIndex={tab.value === name ? 0 : -1}
               onClick={() => openTab(name)}
             >
-              {label}
+              {LABELS[name]}
             </button>
           ))}
         </div>
@@ -70,7 +68,7 @@ export function App() {
             {status.value}
           </p>
         )}
-        {TABS.map(([name]) => (
+        {tabs.value.map((name) => (
           <section
             role="tabpanel"
             id={`panel-${name}`}
@@ -81,6 +79,7 @@ export function App() {
             {name === "see" && <SeeTab active={tab.value === "see"} />}
             {name === "draw" && <DrawTab />}
             {name === "chat" && <ChatTab />}
+            {name === "search" && <SearchTab active={tab.value === "search"} />}
           </section>
         ))}
       </main>

@@ -17,6 +17,8 @@ export function ChatTab() {
   const replying = useTask();
   const attaching = useTask();
   const end = useRef<HTMLDivElement>(null);
+  /** Another for each try. */
+  const seed = useRef(0);
   useEffect(() => remember(KEPT, messages), [messages]);
   useEffect(() => {
     if (tab.value === "chat") end.current?.scrollIntoView({ block: "nearest" });
@@ -38,6 +40,7 @@ export function ChatTab() {
       try {
         await engine.value!.chat(
           turns,
+          seed.current++,
           (part) => {
             parts = joined(parts, part);
             show();

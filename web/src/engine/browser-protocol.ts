@@ -17,7 +17,7 @@ export interface Work {
   /** Meanwhile: `DrawProgress`. */
   draw(prompt: string, options: DrawOptions): Picture;
   /** Meanwhile: `Part`. */
-  chat(messages: readonly Message[]): undefined;
+  chat(messages: readonly Message[], seed: number): undefined;
 }
 
 export type WorkName = keyof Work;

@@ -59,9 +59,14 @@ class Model {
     return { url: dataUrl(await model.drawing(prompt, drawn, image, settings).png()), codes };
   }
 
-  async chat(signal: AbortSignal, send: (part: Part) => void, messages: readonly Message[]): Answer<"chat"> {
+  async chat(
+    signal: AbortSignal,
+    send: (part: Part) => void,
+    messages: readonly Message[],
+    seed: number,
+  ): Answer<"chat"> {
     const model = await this.#words();
-    for await (const event of model.chat(messages.map(turnOf), { truncate: true, signal })) {
+    for await (const event of model.chat(messages.map(turnOf), { seed, truncate: true, signal })) {
       if (event.kind === "text") send({ text: event.text });
       else if (event.kind === "image")
         send({ picture: { url: dataUrl(await event.drawing.png()), codes: event.drawing.codes } });

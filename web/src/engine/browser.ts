@@ -7,6 +7,7 @@ import {
   type DrawProgress,
   type Engine,
   EngineError,
+  type Found,
   type Message,
   type Part,
   type Picture,
@@ -23,6 +24,7 @@ const MOST_THREADS = 4;
 
 export class BrowserEngine implements Engine {
   readonly where = "browser";
+  readonly indexed = 0;
   readonly devices: readonly Device[];
   readonly #models: readonly string[];
   readonly #onStatus: (text: string) => void;
@@ -78,8 +80,12 @@ export class BrowserEngine implements Engine {
     return this.#ask("draw", [prompt, options], signal, (event) => onProgress(event as DrawProgress));
   }
 
-  chat(messages: readonly Message[], onPart: (part: Part) => void, signal: AbortSignal): Promise<void> {
-    return this.#ask("chat", [messages], signal, (event) => onPart(event as Part));
+  chat(messages: readonly Message[], seed: number, onPart: (part: Part) => void, signal: AbortSignal): Promise<void> {
+    return this.#ask("chat", [messages, seed], signal, (event) => onPart(event as Part));
+  }
+
+  async search(): Promise<readonly Found[]> {
+    throw new EngineError("There is no index of pictures in the browser.");
   }
 
   #ask<Name extends WorkName>(

@@ -26,6 +26,19 @@ export interface Picture {
   readonly codes: readonly number[];
 }
 
+export interface SearchQuery {
+  readonly text?: string;
+  /** A data URL. */
+  readonly image?: string;
+}
+
+/** A picture that a search found. */
+export interface Found extends Picture {
+  readonly path: string;
+  /** Cosine with what was looked for, at most 1. */
+  readonly score: number;
+}
+
 export type Part = { readonly text: string } | { readonly picture: Picture };
 
 export interface Message {
@@ -41,6 +54,10 @@ export interface Engine {
   /** Devices to choose from, the default first; empty where there is no choice. */
   readonly devices: readonly Device[];
   useDevice(device: Device): void;
+  /** How many pictures can be searched. */
+  readonly indexed: number;
+  /** Pictures that show what a text says, that are like a picture, or both. */
+  search(query: SearchQuery, signal: AbortSignal): Promise<readonly Found[]>;
   /** Names of the models that can be chosen; the first is the default. */
   models(): Promise<readonly string[]>;
   use(model: string): void;
@@ -54,8 +71,8 @@ export interface Engine {
     onProgress: (progress: DrawProgress) => void,
     signal: AbortSignal,
   ): Promise<Picture>;
-  /** Calls `onPart` with text as it comes and with whole pictures. */
-  chat(messages: readonly Message[], onPart: (part: Part) => void, signal: AbortSignal): Promise<void>;
+  /** Calls `onPart` with text as it comes and with whole pictures. The same messages and seed get the same reply. */
+  chat(messages: readonly Message[], seed: number, onPart: (part: Part) => void, signal: AbortSignal): Promise<void>;
 }
 
 /** What went wrong, in words for a person. */

@@ -5,26 +5,33 @@ import { ServerEngine } from "./server.ts";
 
 /** @param onStatus told what the browser is loading; "" when nothing is */
 export async function findEngines(onStatus: (text: string) => void): Promise<readonly Engine[]> {
-  const server = new ServerEngine(new URL(".", document.baseURI).href.replace(/\/$/, ""));
-  const [reached, models, devices] = await Promise.all([
+  const { models, indexed } = await offered();
+  const server = new ServerEngine(new URL(".", document.baseURI).href.replace(/\/$/, ""), indexed);
+  const [reached, devices] = await Promise.all([
     server.models().then(
       () => true,
       () => false,
     ),
-    offeredModels(),
     findDevices(),
   ]);
   return [...(reached ? [server] : []), ...(models.length > 0 ? [new BrowserEngine(models, devices, onStatus)] : [])];
 }
 
-/** Names of the model folders beside the page. */
-async function offeredModels(): Promise<readonly string[]> {
+interface Offered {
+  /** Names of the model folders beside the page. */
+  readonly models: readonly string[];
+  /** How many pictures the server can search. */
+  readonly indexed: number;
+}
+
+async function offered(): Promise<Offered> {
   try {
     const response = await fetch("./models.json");
-    const { models } = (await response.json()) as { models?: unknown };
-    return response.ok && Array.isArray(models) ? models.filter((name) => typeof name === "string") : [];
+    const { models, indexed } = (await response.json()) as { models?: unknown; indexed?: unknown };
+    const names = Array.isArray(models) ? models.filter((name) => typeof name === "string") : [];
+    return { models: names, indexed: typeof indexed === "number" ? indexed : 0 };
   } catch {
-    return [];
+    return { models: [], indexed: 0 };
   }
 }
 

@@ -5,9 +5,11 @@ import {
   type DrawProgress,
   type Engine,
   EngineError,
+  type Found,
   type Message,
   type Part,
   type Picture,
+  type SearchQuery,
 } from "./engine.ts";
 import { serverEvents } from "./server-events.ts";
 
@@ -21,12 +23,17 @@ const png = (base64: string): string => `data:image/png;base64,${base64}`;
 export class ServerEngine implements Engine {
   readonly where = "server";
   readonly devices = [];
+  readonly indexed: number;
   readonly #base: string;
   #model: string | undefined;
 
-  /** @param base address below which `/v1` lies */
-  constructor(base: string) {
+  /**
+   * @param base address below which `/v1` lies
+   * @param indexed how many pictures its index has
+   */
+  constructor(base: string, indexed: number) {
     this.#base = base;
+    this.indexed = indexed;
   }
 
   async models(): Promise<readonly string[]> {
@@ -72,14 +79,32 @@ export class ServerEngine implements Engine {
     throw new EngineError("The server ended the drawing early.");
   }
 
-  async chat(messages: readonly Message[], onPart: (part: Part) => void, signal: AbortSignal): Promise<void> {
-    const response = await this.#post("chat/completions", { messages: messages.map(toApi), stream: true }, signal);
+  async chat(
+    messages: readonly Message[],
+    seed: number,
+    onPart: (part: Part) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const response = await this.#post(
+      "chat/completions",
+      { messages: messages.map(toApi), seed, stream: true },
+      signal,
+    );
     for await (const event of serverEvents(response)) {
       const { choices } = event as { choices?: { delta: { content?: string; images?: ImagePart[] } }[] };
       const delta = choices?.[0]?.delta;
       if (delta?.content) onPart({ text: delta.content });
       for (const { image_url, codes } of delta?.images ?? []) onPart({ picture: { url: image_url.url, codes } });
     }
+  }
+
+  async search(query: SearchQuery, signal: AbortSignal): Promise<readonly Found[]> {
+    const { data } = await this.#json<{ data: (Omit<Found, "url"> & { id: number })[] }>(
+      "search",
+      { ...query, n: 24 },
+      signal,
+    );
+    return data.map(({ id, ...found }) => ({ ...found, url: `${this.#base}/v1/search/pictures/${id}` }));
   }
 
   async #json<T>(path: string, body?: object, signal?: AbortSignal): Promise<T> {

@@ -1,6 +1,7 @@
 /** The 32 codes of a picture in causal order. A code has the same color everywhere, so equal ones show. */
 import { useState } from "preact/hooks";
-import { type GalleryPicture, sharing } from "./gallery.ts";
+import { model } from "../state/app-state.ts";
+import { type Sharing, sharing } from "./gallery.ts";
 
 export interface CodeChipsProps {
   readonly codes: readonly number[];
@@ -12,8 +13,8 @@ export interface CodeChipsProps {
 }
 
 export function CodeChips({ codes, keep = 32, compare, onKeep }: CodeChipsProps) {
-  const [shown, setShown] = useState<{ readonly code: number; readonly pictures: readonly GalleryPicture[] }>();
-  const show = async (code: number): Promise<void> => setShown({ code, pictures: await sharing(code) });
+  const [shown, setShown] = useState<Sharing & { readonly code: number }>();
+  const show = async (code: number): Promise<void> => setShown({ code, ...(await sharing(model.value, code)) });
   return (
     <div class="codes">
       <ol class="chips" aria-label="Codes of the picture in causal order">
@@ -47,7 +48,9 @@ export function CodeChips({ codes, keep = 32, compare, onKeep }: CodeChipsProps)
           <>
             {shown.pictures.length > 0
               ? `Code ${shown.code} is also in:`
-              : `Code ${shown.code} is in none of the sample pictures.`}
+              : shown.of > 0
+                ? `Code ${shown.code} is in none of ${shown.of} sample pictures.`
+                : "There are no sample pictures of this model."}
             {shown.pictures.map(({ url, caption }) => (
               <img key={url} src={url} alt={caption} title={caption} width="44" height="44" />
             ))}

@@ -38,11 +38,11 @@ export function SeeTab({ active }: { readonly active: boolean }) {
   };
   const open = useCallback((file: Blob): void => {
     void encoding.start(async (signal) => {
+      const begun = performance.now();
+      const seen = await encode(file, signal);
       setDecoded(undefined);
       setText("");
       setOther(undefined);
-      const begun = performance.now();
-      const seen = await encode(file, signal);
       setTimes({ encode: performance.now() - begun });
       setPicture(seen);
       setKeep(32);
@@ -120,9 +120,7 @@ export function SeeTab({ active }: { readonly active: boolean }) {
             )}
           </div>
           <label class="slider">
-            <span>
-              Codes used: <output>{keep}</output>
-            </span>
+            <span>Codes used: {keep}</span>
             <input
               type="range"
               min="1"

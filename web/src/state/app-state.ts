@@ -3,10 +3,10 @@ import { computed, signal } from "@preact/signals";
 import type { Device, Engine, Picture } from "../engine/engine.ts";
 import { remember, remembered } from "./store.ts";
 
-export type Tab = "see" | "draw" | "chat";
+export type Tab = "see" | "draw" | "chat" | "search";
 export type Theme = "system" | "light" | "dark";
 
-const TABS: readonly Tab[] = ["see", "draw", "chat"];
+const TABS: readonly Tab[] = ["see", "draw", "chat", "search"];
 
 export const tab = signal<Tab>(tabOf(location.hash));
 export const theme = signal<Theme>(remembered<Theme>("theme", "system"));
@@ -19,6 +19,8 @@ export const device = signal<Device>("cpu");
 export const status = signal("");
 /** A picture that one tab hands to another. */
 export const handed = signal<Picture | undefined>(undefined);
+/** The tabs that the engine has something to do in. */
+export const tabs = computed(() => TABS.filter((name) => name !== "search" || (engine.value?.indexed ?? 0) > 0));
 export const ready = computed(() => engine.value !== undefined);
 
 export function openTab(next: Tab): void {
@@ -41,6 +43,7 @@ export async function useEngine(next: Engine): Promise<void> {
   models.value = await next.models();
   engine.value = next;
   remember("engine", next.where);
+  if (!tabs.value.includes(tab.value)) openTab("see");
   status.value = "";
   useDevice(next.devices.find((one) => one === remembered<string>("device", "")) ?? next.devices[0] ?? "cpu");
   useModel(models.value[0] ?? "");
