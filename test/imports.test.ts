@@ -41,7 +41,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   ],
   evaluation: [
     ...["base", "io", "graph", "autodiff", "nn", "onnx", "image", "codes", "text", "models", "runtime", "weights"],
-    ...["data", "image-tokenizer", "language", "training", "evaluation/metrics"],
+    ...["data", "image-tokenizer", "language", "training", "evaluation/metrics", "report"],
   ],
   report: ["base", "io"],
   search: ["base", "io", "codes", "image", "image-tokenizer"],

@@ -49,6 +49,7 @@ const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<str
     "Measuring:",
     {
       eval: async () => (await import("./eval.ts")).evalCommand,
+      paper: async () => (await import("./paper.ts")).paperCommand,
       parity: async () => (await import("./parity.ts")).parityCommand,
     },
   ],

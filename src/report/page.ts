@@ -1,8 +1,6 @@
 /** A run as one HTML file that needs nothing else: curves by Chart.js, sheets as data URLs, no request to any host. */
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import { readFileBounded } from "../io/files.ts";
+import { chartSource, escapeHtml, inlineJson } from "./inline.ts";
 import { script, style } from "./page-parts.ts";
 import { runFacts } from "./provenance.ts";
 import type { Curve, RunReport, Sheet, StageReport } from "./read-run.ts";
@@ -12,7 +10,6 @@ export interface PageOptions {
   readonly live?: boolean;
 }
 
-const SCRIPT = "chart.umd.min.js";
 const MAX_SHEET = 8e6;
 /** More sheets than this are thinned out evenly: first and last stay. */
 const MOST_SHEETS = 12;
@@ -21,8 +18,6 @@ const MOST_POINTS = 600;
 
 /** @throws SetupError if a sheet cannot be read. */
 export async function reportPage(run: RunReport, options: PageOptions = {}): Promise<string> {
-  // The package exports modules only; the classic script that a page can inline lies beside them.
-  const chart = await readFile(join(dirname(createRequire(import.meta.url).resolve("chart.js")), SCRIPT), "utf8");
   const sections = await Promise.all(run.stages.map(stageSection));
   const data = run.stages.map(({ name, curves }) => ({ name, curves: curves.map(thinned) }));
   return `<!doctype html>
@@ -40,8 +35,8 @@ export async function reportPage(run: RunReport, options: PageOptions = {}): Pro
 ${overview(run)}
 ${sections.join("\n")}
 </main>
-<script type="application/json" id="data">${json(data)}</script>
-<script>${chart.replace(/<\/script/gi, "<\\/script")}</script>
+<script type="application/json" id="data">${inlineJson(data)}</script>
+<script>${await chartSource()}</script>
 <script>${script(options.live ?? false)}</script>
 </body>
 </html>
@@ -136,14 +131,4 @@ function duration(seconds: number): string {
 
 function anchor({ name }: StageReport): string {
   return `stage-${encodeURIComponent(name)}`;
-}
-
-function escapeHtml(text: string): string {
-  const names: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-  return text.replace(/[&<>"]/g, (c) => names[c] ?? c);
-}
-
-/** JSON that no markup can end. */
-function json(value: unknown): string {
-  return JSON.stringify(value).replace(/</g, "\\u003c");
 }
