@@ -12,8 +12,8 @@ const pictures = ["balloon-and-pigs.png", "turtle.png", "rocket-and-car.jpg"].ma
 const encoded = await tokenizer.encode(pictures);
 for (const [i, { codes }] of encoded.entries()) console.log(basename(pictures[i]), [...codes].join(" "));
 
-const [painted] = await tokenizer.decode([encoded[0].codes], { seed: 7 });
-await writeFile("painted.png", await encodePng(painted));
+const [decoded] = await tokenizer.decode([encoded[0].codes], { seed: 7 });
+await writeFile("decoded.png", await encodePng(decoded));
 
 const [query] = await tokenizer.embedText(["a big turtle"]);
 const vectors = await tokenizer.embedCodes(encoded.map((e) => e.codes));

@@ -102,7 +102,7 @@ out.push(
   "",
   `## Reconstruction, ${mini.reconstruction.pictures} test scenes${inStyle ? `, ${inStyle.pictures} in the held-out style` : ""}`,
   "",
-  "Mean cosine between the clip embeddings of the original and of what is painted, by the clip pair of the shipped model.",
+  "Mean cosine between the clip embeddings of the original and of what is decoded, by the clip pair of the shipped model.",
   "",
 );
 const columns = [
@@ -122,7 +122,7 @@ const lines = [
   ["the first 4 codes", (r) => r.fromFirst[4]],
   ["nothing: the nearest training picture, 16 x 16 pixels", (r) => r.nearestPixels],
 ];
-out.push(...head("painted from", ...columns.map(([name]) => name)));
+out.push(...head("decoded from", ...columns.map(([name]) => name)));
 for (const [name, get] of lines) out.push(row(name, ...columns.map(([, r]) => f(r && get(r), 3))));
 
 const s = mini.speed;
@@ -180,7 +180,7 @@ const pictureRows = [
   ),
   row("different codes in one picture", `${f(codebook.distinct)} of 32`, ""),
   row(
-    "clip similarity of pictures painted from codes",
+    "clip similarity of pictures decoded from codes",
     f(reconstruction.fromCodes, 3),
     `bar 0.02 below the caption's ${f(reconstruction.fromCaption, 3)}, ${verdicts.get("reconstruction")}; other codes ${f(reconstruction.fromShuffledCodes, 3)}, untrained ${f(untrained.reconstruction?.fromCodes, 3)}, nearest training pixels ${f(reconstruction.nearestPixels, 3)}`,
   ),
@@ -320,7 +320,7 @@ function languageSection(name, scores) {
   const columns = [
     "drawn by the language model",
     "codes of a real picture",
-    "painted from the caption",
+    "sampled from the caption",
     "real pictures",
   ];
   lines.push(...head("drawings", "prompts", ...columns));

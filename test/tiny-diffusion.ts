@@ -9,7 +9,7 @@ import { initialValues } from "../src/nn/index.ts";
 import { readJsonFile, writeSafetensors } from "../src/weights/index.ts";
 
 export interface TinyDiffusionOptions {
-  /** Of what it paints from: [tokens,width] of text features, [width] of an image embedding. */
+  /** Shape of its conditioning: [tokens,width] of text features, [width] of an image embedding. */
   readonly shape: readonly [number, number] | readonly [number];
 }
 

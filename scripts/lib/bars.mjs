@@ -56,7 +56,7 @@ export function bars(scores) {
     ),
     bar(
       "reconstruction",
-      `painted from codes: at most ${CAPTION_MARGIN} below painted from the caption`,
+      `decoded from codes: at most ${CAPTION_MARGIN} below sampled from the caption`,
       reconstruction,
       (s) => `${s.fromCodes.toFixed(3)}, caption ${s.fromCaption.toFixed(3)}`,
       (s) => s.fromCodes >= s.fromCaption - CAPTION_MARGIN,

@@ -35,7 +35,7 @@ export function assembleCommand(): Command {
     .addOption(dtypeOption(["f32", "f16"]).default("f16"))
     .option("--adapter <folder>", "only put this tuned adapter and its base into a model folder that exists")
     .option("--base <folder>", "with --adapter: the base (default: the one that the adapter was tuned on)")
-    .option("--untrained <seed>", "random weights of this seed instead: the baseline of every score", whole(0))
+    .option("--untrained <seed>", "random weights of this seed instead, as a baseline for scores", whole(0))
     .addOption(jsonOption('{"folder":"models/mine"}'));
   return withExamples(command, [
     ["seedling assemble models/mine --run runs/mini", "what seedling train does at the end of a chain"],

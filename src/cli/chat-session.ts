@@ -41,7 +41,7 @@ export const HELP = `  words               go to the model; paths of pictures am
   /reset              forgets the conversation
   /quit               leaves, as Ctrl-D does; Ctrl-C stops a reply`;
 
-interface Said {
+interface Line {
   readonly who: "USER" | "ASSISTANT";
   readonly text: string;
 }
@@ -51,8 +51,8 @@ export class ChatSession {
   readonly #settings: ChatSettings;
   readonly #screen: ChatScreen;
   #turns: Turn[] = [];
-  #said: Said[] = [];
-  /** Pictures that go with what is said next. */
+  #transcript: Line[] = [];
+  /** Pictures that go with the next message. */
   #attached: { readonly codes: Codes; readonly path: string }[] = [];
   /** Of the next reply; each has its own, so that asking again gives something else. */
   #seed: number;
@@ -66,7 +66,7 @@ export class ChatSession {
     this.#seed = settings.seed;
   }
 
-  /** Does what a line says; false if it ends the conversation. @throws SeedlingError, and the conversation can go on */
+  /** Carries out a line; false if it ends the conversation. @throws SeedlingError; the conversation can continue */
   async take(line: ChatLine, signal: AbortSignal): Promise<boolean> {
     if (line.kind === "words") await this.#words(line.text, line.pictures, signal);
     else if (line.name === "draw") await this.#draw(line.rest, this.#model.request(line.rest), signal);
@@ -95,7 +95,7 @@ export class ChatSession {
     const shown = [...attached.map(({ path }) => `[picture ${path}] `), text].join("");
     const reply = await this.#reply([...this.#turns, turn], signal);
     this.#turns.push(turn, reply.turn);
-    this.#said.push({ who: "USER", text: shown }, { who: "ASSISTANT", text: reply.text });
+    this.#transcript.push({ who: "USER", text: shown }, { who: "ASSISTANT", text: reply.text });
     this.#attached = [];
   }
 
@@ -133,7 +133,7 @@ export class ChatSession {
     await this.#screen.done({ text: "", pictures: [{ file, seed, codes }] });
     this.#seed++;
     this.#turns.push({ role: "user", parts: [this.#model.request(prompt)] }, { role: "assistant", parts: [{ codes }] });
-    this.#said.push({ who: "USER", text: shown }, { who: "ASSISTANT", text: `[picture ${file}]` });
+    this.#transcript.push({ who: "USER", text: shown }, { who: "ASSISTANT", text: `[picture ${file}]` });
   }
 
   /** Saves a picture under a name that is not taken, and shows it. */
@@ -171,7 +171,7 @@ export class ChatSession {
     if (/\.png$/i.test(path)) {
       if (!this.#last) throw new InputError("/save: expected a picture to save, none was drawn yet. /draw makes one.");
       await writeFileAtomic(path, this.#last);
-    } else await writeFileAtomic(path, this.#said.map(({ who, text }) => `${who}: ${text}\n`).join(""));
+    } else await writeFileAtomic(path, this.#transcript.map(({ who, text }) => `${who}: ${text}\n`).join(""));
     this.#screen.note(`(wrote ${path})`);
   }
 
@@ -184,7 +184,7 @@ export class ChatSession {
 
   #reset(): void {
     this.#turns = [];
-    this.#said = [];
+    this.#transcript = [];
     this.#attached = [];
     this.#seed = this.#settings.seed;
     this.#screen.note("(forgotten)");

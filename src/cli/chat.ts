@@ -56,7 +56,7 @@ async function chat(options: Options): Promise<void> {
   const report = new Report(options);
   await expectFolderPlace(output);
   await withLanguageModel(options, async (model) => {
-    const onStep = (done: number, total: number): void => report.progress("painting", done, total, "steps");
+    const onStep = (done: number, total: number): void => report.progress("decoding", done, total, "steps");
     const settings = { ...samplingOf(options), maxTokens, output, onStep, steps, guidanceScale: guidance };
     const screen = json ? jsonScreen(report) : plainScreen(report, terminal);
     const session = new ChatSession(model, { ...settings, seed: options.seed }, screen);
@@ -106,7 +106,7 @@ async function converse(session: ChatSession, report: Report, terminal: boolean)
         if (!more) break;
         if (reply.aborted) report.note("(stopped)"); // too late, it had ended
       } catch (error) {
-        if (reply.aborted) report.note("\n(stopped; what you said is forgotten)");
+        if (reply.aborted) report.note("\n(stopped; your last message is forgotten)");
         else report.problem(error);
       }
       stops.end();

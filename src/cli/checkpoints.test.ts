@@ -119,7 +119,7 @@ test("values that are no numbers are a warning at import, and inspect shows wher
   expect((await looked("--no-hash")).get(name)).toBeUndefined();
 });
 
-test("an imported folder tokenizes, quantized too, and does not paint alone", async () => {
+test("an imported folder tokenizes, quantized too, and does not decode alone", async () => {
   const [exact, small] = [join(root, "exact"), join(root, "small")];
   await run(importCommand(), fixture, "-o", exact, "-q");
   const [header, line] = await run(quantizeCommand(), exact, "-o", small, "-q");
@@ -135,8 +135,8 @@ test("an imported folder tokenizes, quantized too, and does not paint alone", as
     await seed.close();
     expect(JSON.parse(await readFile(output, "utf8"))).toEqual({ image: "examples/turtle.png", codes: [...codes] });
   }
-  const painting = detokenizeCommand().parseAsync(["-", "--model", exact, "-o", root], { from: "user" });
-  await expect(painting).rejects.toThrow(
+  const decoding = detokenizeCommand().parseAsync(["-", "--model", exact, "-o", root], { from: "user" });
+  await expect(decoding).rejects.toThrow(
     "expected a model with an image decoder, got one without. Name one: --diffusion.",
   );
   await expect(run(quantizeCommand(), exact, "-o", join(root, "x"), "--keep", "(")).rejects.toThrow("--keep: expected");
@@ -146,7 +146,7 @@ test.each([
   ["v2", fixture, [16], [77, 12]],
   ["v1", `${fixture}/v1`, [77, 12], [16]],
 ] as const)(
-  "an imported SEED %s paints with its Stable Diffusion, and refuses the other",
+  "an imported SEED %s decodes with its Stable Diffusion, and refuses the other",
   async (name, source, fits, other) => {
     const [model, diffusion, wrong] = ["seed", "diffusion", "wrong"].map((part) => join(root, `${name}-${part}`)) as [
       string,
@@ -161,7 +161,7 @@ test.each([
       codes,
       `${Array.from({ length: 32 }, (_, i) => i % 7).join(" ")}\n${Array(32).fill(3).join(" ")}\n`,
     );
-    const paint = (folder: string, output: string, ...more: string[]) =>
+    const decode = (folder: string, output: string, ...more: string[]) =>
       run(
         detokenizeCommand(),
         codes,
@@ -177,8 +177,8 @@ test.each([
         ...more,
       );
 
-    const output = join(root, `${name}-painted`);
-    await paint(diffusion, output, "--seed", "5", "--keep", "32,4");
+    const output = join(root, `${name}-decoded`);
+    await decode(diffusion, output, "--seed", "5", "--keep", "32,4");
     const files = (await readdir(output)).sort();
     expect(files).toEqual([`${name}-1-32.png`, `${name}-1-4.png`, `${name}-2-32.png`, `${name}-2-4.png`]);
     const pictures = await Promise.all(
@@ -193,7 +193,7 @@ test.each([
     expect(embedding!.shape).toEqual(fits);
     const [picture] = await sd.decode([embedding!], { seed: 5, steps: 2 });
     expect(picture!.data).toEqual(pictures[2]!.data);
-    await paint(diffusion, join(root, `${name}-euler`), "--seed", "5", "--scheduler", "euler");
+    await decode(diffusion, join(root, `${name}-euler`), "--seed", "5", "--scheduler", "euler");
     const [resampled] = await sd.decode([embedding!], { seed: 5, steps: 2, scheduler: "euler" });
     const euler = await readFile(join(root, `${name}-euler`, `${name}-2.png`));
     expect((await decodeImage(euler, name)).data).toEqual(resampled!.data);
@@ -204,10 +204,10 @@ test.each([
     await reconstructCommand().parseAsync(["examples/turtle.png", ...settings], { from: "user" });
     expect((await decodeImage(await readFile(sheet), sheet)).width).toBeGreaterThan(0);
 
-    await expect(paint(wrong, output)).rejects.toThrow(
+    await expect(decode(wrong, output)).rejects.toThrow(
       "decode needs an image decoder that reads what the codes become.",
     );
-    await expect(paint(join(root, "nowhere"), output)).rejects.toThrow("no such diffusers folder");
+    await expect(decode(join(root, "nowhere"), output)).rejects.toThrow("no such diffusers folder");
   },
 );
 

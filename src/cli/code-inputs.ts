@@ -83,7 +83,7 @@ function lineParsers(bytes: Uint8Array, where: string, size: number): (() => Ima
   const text = textOf(bytes, where);
   if (text === undefined) {
     const hint = bytes.length % PACKED_BYTES === 0 ? "Add --packed if these are packed codes." : "Is it a picture?";
-    throw new InputError(`${where}: expected lines of 32 codes, got bytes that are no text. ${hint}`);
+    throw new InputError(`${where}: expected lines of 32 codes, got a binary file. ${hint}`);
   }
   const lines = text.split("\n").map((line, i) => ({ line: line.trim(), at: `${where} line ${i + 1}` }));
   const full = lines.filter(({ line }) => line !== "");

@@ -15,7 +15,7 @@ export const jsonOption = (what: string): Option => new Option("--json", `one JS
 export const deviceOption = (): Option =>
   new Option("--device <name>", "where to compute").choices(["cpu", "webgpu"]).default("cpu");
 
-/** What --output of a command that writes text or JSON lines says. */
+/** --output of a command that writes text or JSON lines. */
 export const outputOption = (what: string): Option =>
   new Option("-o, --output <file>", `${what}, written whole or not at all (default: standard output)`);
 
@@ -32,12 +32,12 @@ export const seedOption = (): Option =>
 
 /** Of the commands that decode pictures. */
 export const stepsOption = (): Option =>
-  new Option("--steps <n>", "steps of the diffusion model (default: as the model says)").argParser(whole(1, 10_000));
+  new Option("--steps <n>", "steps of the diffusion model (default: the model's)").argParser(whole(1, 10_000));
 
 export const guidanceOption = (): Option =>
   new Option(
     "--guidance <x>",
-    "how closely the diffusion model follows the codes, 1 for no guidance (default: as the model says)",
+    "how closely the diffusion model follows the codes, 1 for no guidance (default: the model's)",
   ).argParser(real);
 
 /** Of the commands that make scenes. */

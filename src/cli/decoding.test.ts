@@ -1,4 +1,4 @@
-/** Published SEED and Stable Diffusion, both imported: what --diffusion and the options beside it paint. */
+/** Published SEED and Stable Diffusion, both imported: what --diffusion and the options beside it decode. */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -51,11 +51,11 @@ test.each([
     await writeFile(codes, all(3).join(" "));
     await writeFile(avoid, all(1).join(" "));
     await writeFile(two, `${all(1).join(" ")}\n${all(2).join(" ")}\n`);
-    const output = at("painted.png");
+    const output = at("decoded.png");
     const settings = ["--model", model, "--diffusion", diffusion, "-o", output, "-q", "--steps", "2", "--seed", "5"];
-    const paint = (...more: string[]) =>
+    const decode = (...more: string[]) =>
       detokenizeCommand().parseAsync([codes, ...settings, ...more], { from: "user" });
-    await paint("--negative-codes", avoid, ...(name === "v2" ? ["--noise-level", "500"] : []));
+    await decode("--negative-codes", avoid, ...(name === "v2" ? ["--noise-level", "500"] : []));
 
     const seed = await SeedTokenizer.fromPretrained(model, { threads: 1 });
     const sd = await DiffusionDecoder.fromPretrained(published, { threads: 1 });
@@ -67,13 +67,13 @@ test.each([
     expect((await decodeImage(await readFile(output), output)).data).toEqual(picture!.data);
     expect(picture!.data).not.toEqual(plain!.data);
 
-    await expect(paint("--negative-codes", two)).rejects.toMatchObject({
+    await expect(decode("--negative-codes", two)).rejects.toMatchObject({
       exitCode: 3,
       message: `${two}: expected negative codes of one picture, got 2. Leave one line.`,
     });
-    await expect(paint("--negative-codes", at("nowhere"))).rejects.toMatchObject({ exitCode: 3 });
+    await expect(decode("--negative-codes", at("nowhere"))).rejects.toMatchObject({ exitCode: 3 });
     if (name === "v1")
-      await expect(paint("--noise-level", "5")).rejects.toMatchObject({
+      await expect(decode("--noise-level", "5")).rejects.toMatchObject({
         exitCode: 2,
         message: `noiseLevel: expected a decoder of unCLIP, got ${diffusion}, which has no image noise. Leave it out.`,
       });

@@ -27,7 +27,11 @@ export interface DecodingOptions {
 /** Adds --keep, --rest, --seed, --steps, --guidance and --decode-batch. */
 export function addDecodingOptions(command: Command, keep: readonly number[] = [CODES_PER_IMAGE]): Command {
   return command
-    .option("--keep <list>", "decode the first n codes only, a picture for each n: 4,8,16,32", keepList, [...keep])
+    .addOption(
+      new Option("--keep <list>", "decode the first n codes only, a picture for each n: 4,8,16,32")
+        .argParser(keepList)
+        .default([...keep], keep.join(",")),
+    )
     .addOption(
       new Option(
         "--rest <kind>",

@@ -3,7 +3,7 @@
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Command } from "commander";
+import { Argument, Command } from "commander";
 import { CODES_PER_IMAGE, formatCodes } from "../codes/index.ts";
 import { comparisonSheet } from "../image/comparison.ts";
 import { blankImage, encodePng, type RgbImage } from "../image/index.ts";
@@ -34,7 +34,12 @@ interface Options extends ModelOptions, DecodingOptions {
 export function demoCommand(): Command {
   const command = new Command("demo")
     .description("show what the model does: codes and words of some pictures, the pictures again, and two drawings")
-    .argument("[pictures...]", "other pictures than the examples that come with the package", [EXAMPLES])
+    .addArgument(
+      new Argument("[pictures...]", "your own pictures in place of the examples").default(
+        [EXAMPLES],
+        "the examples that come with the package",
+      ),
+    )
     .option("-o, --output <file>", "the sheet of pictures from codes, a PNG", "seedling-demo.png")
     .option("--drawings <file>", "the sheet of drawings, a PNG", "seedling-demo-drawings.png");
   return withExamples(addModelOptions(addDecodingOptions(command, [CODES_PER_IMAGE, 16, 8, 4])), [
@@ -75,11 +80,11 @@ async function demo(inputs: string[], options: Options): Promise<void> {
         }
       report.finish(rows.length);
 
-      const painting = performance.now();
+      const decoding = performance.now();
       for await (const { index, image } of decodings(tokenizer, codes, options, { signal, report }))
         rows[index]!.push(image);
       report.clear();
-      await print(`\n${plural(rows.length, "picture")} again from ${keep.join(", ")} codes in ${seconds(painting)}`);
+      await print(`\n${plural(rows.length, "picture")} again from ${keep.join(", ")} codes in ${seconds(decoding)}`);
       await writeSheet(output, ["original", ...keep.map(title)], rows, report);
       if (language) await draw(language, options, report, signal);
       await print(`done in ${seconds(start)}`);

@@ -34,7 +34,7 @@ export function describeCommand(): Command {
     .option("--max-tokens <n>", "longest description", whole(1, 100_000), 120)
     .option(
       "--best-of <n>",
-      "sample n descriptions and take the one nearest to the picture's codes (default: as the adapter says, or 16; 1 with --temperature or --beams)",
+      "sample n descriptions and take the one nearest to the picture's codes (default: the adapter's, or 16; 1 with --temperature or --beams)",
       whole(1, 256),
     )
     .option(

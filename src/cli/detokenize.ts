@@ -13,7 +13,7 @@ import {
   withModel,
 } from "./options.ts";
 import { writeBeside } from "./output.ts";
-import { PictureSaver, paintedPng } from "./picture-outputs.ts";
+import { decodedPng, PictureSaver } from "./picture-outputs.ts";
 import { Report } from "./report.ts";
 
 interface Options extends ModelOptions, DiffusionOptions, DecodingOptions {
@@ -26,11 +26,11 @@ export function detokenizeCommand(): Command {
   const command = new Command("detokenize")
     .description("turn codes back into pictures, with the model's own diffusion model or Stable Diffusion")
     .argument("<codes...>", "files of codes: text, JSON lines or packed; - for standard input")
-    .option("-o, --output <path>", "a folder; for one picture also a .png file, or - for standard output", "painted")
+    .option("-o, --output <path>", "a folder; for one picture also a .png file, or - for standard output", "pictures")
     .option("--packed", "the files hold packed codes, 52 bytes a picture")
-    .addOption(jsonOption('{"file":"painted/cat.png","keep":32,"codes":[...]}'));
+    .addOption(jsonOption('{"file":"pictures/cat.png","keep":32,"codes":[...]}'));
   return withExamples(addModelOptions(addDiffusionOptions(addDecodingOptions(command))), [
-    ["seedling detokenize codes.txt", "painted/codes-1.png, painted/codes-2.png, ..."],
+    ["seedling detokenize codes.txt", "pictures/codes-1.png, pictures/codes-2.png, ..."],
     ["seedling detokenize codes.jsonl -o out --keep 4,8,16,32", "from the first codes only, too"],
     ["seedling tokenize cat.jpg | seedling detokenize - -o cat-again.png"],
     ["seedling detokenize codes.txt --model seed-2 --diffusion sd-2-1-unclip --steps 20", "imported weights"],
@@ -51,11 +51,11 @@ async function detokenize(inputs: string[], options: Options): Promise<void> {
       const codes = all.map((one) => one.codes);
       for await (const { index, keep: n, image } of decodings(model, codes, options, { signal, report })) {
         const { stem, codes } = all[index]!;
-        const file = await saver.save(keep.length > 1 ? `${stem}-${n}` : stem, await paintedPng(image, codes));
+        const file = await saver.save(keep.length > 1 ? `${stem}-${n}` : stem, await decodedPng(image, codes));
         if (json) await writeBeside(`${JSON.stringify({ file, keep: n, codes })}\n`);
       }
       report.finish(all.length);
     });
   });
-  saver.tell(report);
+  saver.reportTo(report);
 }

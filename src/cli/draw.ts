@@ -47,7 +47,7 @@ interface Options extends LanguageOptions, SamplingOptions {
 
 export function drawCommand(): Command {
   const command = new Command("draw")
-    .description("draw a picture of a prompt")
+    .description("draw a picture from a prompt")
     .argument("[prompt...]", "what to draw, quoted or not")
     .option("-o, --output <path>", "a folder; for one picture also a .png file, or - for standard output", "drawings")
     .addOption(jsonOption('{"file":"drawings/a-cat-0.png","prompt":"a cat","seed":0,"codes":[...]}'))
@@ -98,7 +98,7 @@ async function draw(words: string[], options: Options): Promise<void> {
         guidanceScale: guidance,
         signal,
         onCodes: (done, of) => report.progress("drawing codes", done, of, "pictures"),
-        onStep: (done, of) => report.progress("painting", (done / of) * count, count, "pictures"),
+        onStep: (done, of) => report.progress("decoding", (done / of) * count, count, "pictures"),
       });
       report.clear();
       for (const drawing of drawings) {
@@ -109,7 +109,7 @@ async function draw(words: string[], options: Options): Promise<void> {
         await showPicture(image, png, report);
         if (json) await writeBeside(`${JSON.stringify({ file, prompt, seed, codes })}\n`);
       }
-      saver.tell(report);
+      saver.reportTo(report);
     }),
   );
 }

@@ -67,8 +67,8 @@ test("every section is measured, and written to the file too", async () => {
     ["reconstruction", 3],
     ["reconstruction held-out-style", 2],
   ] as const) {
-    const { fromFirst, pictures: painted, ...cosines } = scores[name];
-    expect(painted).toBe(pictures);
+    const { fromFirst, pictures: decoded, ...cosines } = scores[name];
+    expect(decoded).toBe(pictures);
     expect(Object.keys(fromFirst)).toEqual(["4", "8", "16"]);
     expect(Object.keys(cosines)).toEqual(["fromCodes", "fromCaption", "fromShuffledCodes", "nearestPixels"]);
     for (const cosine of [...Object.values<number>(cosines), ...Object.values<number>(fromFirst)])

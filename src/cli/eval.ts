@@ -17,7 +17,7 @@ import { expectFilePlace } from "./places.ts";
 import { Report } from "./report.ts";
 import { formatScores } from "./score-table.ts";
 
-/** Scenes of the held-out style that are painted by default; painting is what takes long. */
+/** Scenes of the held-out style that are decoded by default; decoding is what takes long. */
 const STYLE_PICTURES = 200;
 
 interface ScoreOptions {
@@ -67,7 +67,7 @@ function tokenizerCommand(drawings: () => Promise<Atlas>): Command {
     .description("score the image tokenizer: retrieval, naming, codebook, reconstruction, speed")
     .addArgument(new Argument("[section...]", "what to score (default: all)").choices(SECTIONS))
     .option("--count <n>", "scenes for retrieval", whole(10), 1000)
-    .option("--pictures <n>", "scenes for reconstruction; each is painted several times", whole(2), 200)
+    .option("--pictures <n>", "scenes for reconstruction; each is decoded several times", whole(2), 200)
     .option("--style-pictures <n>", "the same in the held-out style (default: as --pictures, at most 200)", whole(2))
     .option("--codes-count <n>", "scenes for codebook usage", whole(10), 10_000)
     .option("--gallery <n>", "training pictures that the pixel baselines search", whole(1), 5000)
@@ -128,7 +128,7 @@ async function scoreTokenizer(
     const score = (judge?: SeedTokenizer): Promise<void> =>
       withModel({ ...options, model: folder }, "decode", async (tokenizer) => {
         const wanted = sections.length > 0 ? sections : SECTIONS;
-        await tell(await scorecard(tokenizer, wanted, { ...common, judge }), options, report);
+        await writeScores(await scorecard(tokenizer, wanted, { ...common, judge }), options, report);
       });
     await (options.judge === undefined ? score() : withModel({ ...options, model: options.judge }, "clipImage", score));
   });
@@ -151,7 +151,7 @@ async function scoreLanguage(options: CardOptions, drawings: () => Promise<Atlas
         onProgress: progressTo(report, signal),
         onResult: (line) => report.note(line),
       });
-      await tell(scores, options, report);
+      await writeScores(scores, options, report);
     });
   });
 }
@@ -172,7 +172,11 @@ function progressTo(report: Report, signal: AbortSignal): CardProgress {
   };
 }
 
-async function tell(scores: Record<string, unknown>, { output, json }: ScoreOptions, report: Report): Promise<void> {
+async function writeScores(
+  scores: Record<string, unknown>,
+  { output, json }: ScoreOptions,
+  report: Report,
+): Promise<void> {
   report.clear();
   const text = `${JSON.stringify(scores, null, 2)}\n`;
   if (output !== undefined) await writeFileAtomic(output, text);

@@ -1,4 +1,4 @@
-/** The library names its options as programs do (`maxTokens`); a person at a terminal is told the flag (`--max-tokens`). */
+/** Errors of the library name options as programs do (`maxTokens`); on a terminal they name the flag (`--max-tokens`). */
 import type { Command } from "commander";
 
 /** The command whose options a message may be about; set by main.ts. */

@@ -36,7 +36,7 @@ interface Options {
 export function importCommand(): Command {
   const count = whole(1, 1024);
   const command = new Command("import")
-    .description("turn published checkpoints of SEED, BLIP-2, Stable Diffusion or CLIP into a folder that opens here")
+    .description("turn published checkpoints of SEED, BLIP-2, Stable Diffusion or CLIP into a model folder")
     .argument(
       "<file...>",
       "checkpoints, later ones win, also owner/name/file.pt on the Hub; or one folder of diffusers or of CLIP, or owner/name of one",

@@ -31,7 +31,7 @@ export function readerGone(): void {
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 type SignalName = keyof typeof SIGNALS;
-/** If the work has not ended after so long, a person is told why, ms. */
+/** Time after which a person is told why the work has not ended yet, ms. */
 const PATIENCE = 1000;
 
 /**

@@ -88,7 +88,7 @@ export function samplingOf(options: SamplingOptions): ReplyOptions {
   return { temperature, topP, topK, minP, repetitionPenalty, seed, beams, truncate };
 }
 
-/** What a model says, without characters that control a terminal. */
+/** A model's text without characters that control a terminal. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (c) => (c === "\n" || c === "\t" ? c : ""));
 }

@@ -50,12 +50,10 @@ export function addDiffusionOptions(command: Command): Command {
       "the image decoder in place of the model's own: a folder in diffusers' layout, or owner/name on the Hub",
     )
     .addOption(
-      new Option("--scheduler <name>", "sampler of the image decoder (default: what its folder says)").choices(
-        samplers,
-      ),
+      new Option("--scheduler <name>", "sampler of the image decoder (default: that of its folder)").choices(samplers),
     )
-    .option("--negative-codes <file>", "lead away from this picture's codes (default: from nothing in particular)")
-    .option("--noise-level <n>", "blur what the codes say, 0 to 999, with unCLIP (default: 0)", whole(0, 999));
+    .option("--negative-codes <file>", "move away from this picture's codes (default: none)")
+    .option("--noise-level <n>", "noise on the image embedding, 0 to 999, with unCLIP (default: 0)", whole(0, 999));
 }
 
 /**

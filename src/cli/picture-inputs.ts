@@ -97,7 +97,7 @@ const problemOf =
   (line: string): void =>
     report.problem(new InputError(line));
 
-/** One picture, or a tar of them, told apart by the first bytes. */
+/** One picture or a tar of them, distinguished by the first bytes. */
 async function* standardInput(report: Report, signal: AbortSignal): AsyncGenerator<PictureFile> {
   addAbortSignal(signal, process.stdin);
   const chunks = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Buffer>;

@@ -8,8 +8,8 @@ import { expectOutput, writeStdout } from "./output.ts";
 import { expectFolderPlace } from "./places.ts";
 import { plural, type Report } from "./report.ts";
 
-/** The PNG file, with the codes it was painted from as a note inside. */
-export function paintedPng(image: RgbImage, codes: Codes): Promise<Uint8Array> {
+/** The PNG file, with the codes it was decoded from as a note inside. */
+export function decodedPng(image: RgbImage, codes: Codes): Promise<Uint8Array> {
   return encodePng(image, { "seedling codes": formatCodes(codes) });
 }
 
@@ -53,7 +53,7 @@ export class PictureSaver {
   }
 
   /** The result line. */
-  tell(report: Report): void {
+  reportTo(report: Report): void {
     const count = this.#used.size;
     if (this.#output !== "-" && count > 0)
       report.wrote(this.#output, this.#bytes, this.#isFolder ? plural(count, "picture") : undefined);

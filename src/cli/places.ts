@@ -32,7 +32,7 @@ export async function expectFolderPlace(path: string): Promise<void> {
 
 async function expectWritableFolder(path: string): Promise<void> {
   if (!(await stat(path)).isDirectory()) throw Object.assign(new Error("is a file"), { code: "EEXIST" });
-  // What the system says of a folder is not always what it does, so a file is made there and removed.
+  // Permissions do not always tell the truth, so a file is made there and removed.
   const probe = join(path, `.seedling-${process.pid}-${Date.now()}.tmp`);
   await (await open(probe, "wx")).close();
   await rm(probe);

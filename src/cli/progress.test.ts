@@ -17,7 +17,7 @@ function progressOn(options: ConstructorParameters<typeof TestScreen>[0], env: E
   const progress = new Progress(new StatusLine(screen, env));
   const at = (ms: number, done: number, total?: number, unit?: string): void => {
     vi.setSystemTime(ms);
-    progress.show("painting", { done, total, unit });
+    progress.show("decoding", { done, total, unit });
   };
   return { screen, progress, at };
 }
@@ -25,11 +25,11 @@ function progressOn(options: ConstructorParameters<typeof TestScreen>[0], env: E
 test("a terminal has one line that is drawn over at once, then ten times a second at most", () => {
   const { screen, progress, at } = progressOn({ columns: 60 });
   at(0, 0, 10, "pictures");
-  expect(screen.take()).toBe(`\rpainting  ${"░".repeat(24)}  0/10 pictures\x1b[K`);
+  expect(screen.take()).toBe(`\rdecoding  ${"░".repeat(24)}  0/10 pictures\x1b[K`);
   at(50, 1, 10, "pictures");
   expect(screen.take()).toBe("");
   at(2000, 2, 10, "pictures");
-  expect(screen.take()).toBe("\rpainting  ███░░░░░░░░░░░░░  2/10 pictures  1.00/s  8 s left\x1b[K");
+  expect(screen.take()).toBe("\rdecoding  ███░░░░░░░░░░░░░  2/10 pictures  1.00/s  8 s left\x1b[K");
   progress.stop();
   progress.stop();
   expect(screen.take()).toBe("\r\x1b[K");
@@ -52,7 +52,7 @@ test("the line never wraps: the bar gives way first", () => {
   at(0, 0, 10_000_000, "pictures");
   screen.take();
   at(1000, 1, 10_000_000, "pictures");
-  expect(screen.take()).toBe("\rpainting  1/10000000 pictures  1.00/s  \x1b[K");
+  expect(screen.take()).toBe("\rdecoding  1/10000000 pictures  1.00/s  \x1b[K");
 });
 
 test("bytes as people read them", () => {
@@ -66,11 +66,11 @@ test("bytes as people read them", () => {
 test("colors where the terminal has them, ASCII where it does not speak UTF-8", () => {
   const color = progressOn({ columns: 60, colors: true });
   color.at(0, 5, 10);
-  expect(color.screen.take()).toBe(`\rpainting  \x1b[36m${"█".repeat(12)}\x1b[2m${"░".repeat(12)}\x1b[0m  5/10\x1b[K`);
+  expect(color.screen.take()).toBe(`\rdecoding  \x1b[36m${"█".repeat(12)}\x1b[2m${"░".repeat(12)}\x1b[0m  5/10\x1b[K`);
   if (process.platform === "win32") return;
   const ascii = progressOn({ columns: 60 }, { LANG: "C", TERM: "vt100" });
   ascii.at(0, 5, 10);
-  expect(ascii.screen.take()).toBe(`\rpainting  ${"#".repeat(12)}${"-".repeat(12)}  5/10\x1b[K`);
+  expect(ascii.screen.take()).toBe(`\rdecoding  ${"#".repeat(12)}${"-".repeat(12)}  5/10\x1b[K`);
 });
 
 test.each([
@@ -84,7 +84,7 @@ test.each([
     at(1000 * s, 2 * s, 4000, "pictures");
     const text = screen.take();
     if (text !== "") lines.push(s);
-    if (s === 7) expect(text).toBe("painting: 14/4000 pictures, 2.00/s, 33 min 13 s left\n");
+    if (s === 7) expect(text).toBe("decoding: 14/4000 pictures, 2.00/s, 33 min 13 s left\n");
   }
   expect(lines.slice(0, 3)).toEqual([2, 7, 12]);
   expect(lines.at(-1)! - lines.at(-2)!).toBe(60);
@@ -104,10 +104,10 @@ test("another piece of work has a rate of its own", () => {
   const { screen, progress } = progressOn({ columns: 100 });
   progress.show("tokenizing", { done: 0, total: 4 });
   vi.setSystemTime(10_000);
-  progress.show("painting", { done: 0, total: 4 });
+  progress.show("decoding", { done: 0, total: 4 });
   vi.setSystemTime(30_000);
   screen.take();
-  progress.show("painting", { done: 1, total: 4 });
+  progress.show("decoding", { done: 1, total: 4 });
   expect(screen.take()).toContain("1/4  20 s each  1 min 0 s left");
 });
 
@@ -117,7 +117,7 @@ test("a part of a few pictures is told, of many it is not", () => {
     [0.44, "  0.4/2"],
     [12.4, "  12/20"],
   ] as const) {
-    progress.show(`painting ${done}`, { done, total: done < 1 ? 2 : 20 });
+    progress.show(`decoding ${done}`, { done, total: done < 1 ? 2 : 20 });
     expect(screen.take()).toContain(shown);
   }
 });

@@ -50,8 +50,8 @@ export class Progress {
       this.#work = { label, start: this.#now(), doneBefore, amount, last: undefined };
     }
     this.#work.amount = amount;
-    this.#ticks ??= setInterval(() => this.#tell(TICK_EVERY), TICK_EVERY).unref();
-    this.#tell(DRAW_EVERY);
+    this.#ticks ??= setInterval(() => this.#print(TICK_EVERY), TICK_EVERY).unref();
+    this.#print(DRAW_EVERY);
   }
 
   /** Removes the bar until the next `show`. */
@@ -61,7 +61,7 @@ export class Progress {
     this.#line.clear();
   }
 
-  #tell(drawEvery: number): void {
+  #print(drawEvery: number): void {
     const work = this.#work;
     if (!work) return;
     const now = this.#now();
@@ -93,13 +93,13 @@ interface Pace {
   readonly left: number | undefined;
 }
 
-/** "painting: 12/80 pictures, 3.1/s, 22 s left"; without an amount "opening models/mine, 12 s". */
+/** "decoding: 12/80 pictures, 3.1/s, 22 s left"; without an amount "opening models/mine, 12 s". */
 export function plainText(label: string, amount: Amount | undefined, pace: Pace): string {
   const parts = measures(amount, pace);
   return amount ? `${label}: ${parts.join(", ")}` : [label, ...parts].join(", ");
 }
 
-/** "painting  ██████░░░░░░░░  12/80 pictures  3.1/s  22 s left", shorter than the terminal is wide. */
+/** "decoding  ██████░░░░░░░░  12/80 pictures  3.1/s  22 s left", shorter than the terminal is wide. */
 export function barText(
   label: string,
   amount: Amount | undefined,
@@ -129,12 +129,12 @@ function measures(amount: Amount | undefined, { seconds, rate, left }: Pace): st
   ];
 }
 
-/** "12"; a part of a few things is told too: "0.4" of a picture. */
+/** "12"; of a few items, fractions too: "0.4" of a picture. */
 function formatDone(done: number): string {
   return Number.isInteger(done) || done >= 10 ? String(Math.floor(done)) : done.toFixed(1);
 }
 
-/** "12.3/s", "245/s"; what is slower than one a second is told by how long one takes: "8.4 s each". */
+/** "12.3/s", "245/s"; below one a second, the time of each: "8.4 s each". */
 function formatRate(perSecond: number): string {
   if (perSecond < 1) return `${(1 / perSecond).toPrecision(2)} s each`;
   return `${perSecond < 100 ? perSecond.toPrecision(3) : Math.round(perSecond)}/s`;

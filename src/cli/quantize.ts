@@ -34,7 +34,7 @@ export function quantizeCommand(): Command {
       whole(16, 256),
     )
     .option("--keep <pattern>", "leave tensors whose names match this regular expression as they are")
-    .option("--lm", "quantize the language model of the folder, lm/, too; otherwise it is carried along as it is")
+    .option("--lm", "quantize the language model of the folder, lm/, too; otherwise it is copied as it is")
     .addOption(jsonOption("what was done with every file"));
   return withExamples(
     command,

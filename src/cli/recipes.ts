@@ -30,7 +30,7 @@ interface Options {
 export function recipesCommand(folder = RECIPES): Command {
   const command = new Command("recipes")
     .description("list the recipes that come with the package, or print one")
-    .argument("[name]", "of a recipe or chain, as the list has it")
+    .argument("[name]", "of a recipe or chain, as listed")
     .addOption(jsonOption('{"name":"mini/clip","stages":["clip"],"about":"...","file":"..."}'));
   return withExamples(command, [
     ["seedling recipes", "names, stages and what each is for"],
@@ -60,7 +60,7 @@ function table(recipes: readonly ListedRecipe[]): string {
   return lines.map((line) => `${line.length > columns ? `${line.slice(0, columns - 3)}...` : line}\n`).join("");
 }
 
-/** All recipes below a folder, by name, each chain before its recipes. Files that are neither are passed over. */
+/** All recipes below a folder, by name, each chain before its recipes. Other files are skipped. */
 export async function listRecipes(folder: string): Promise<ListedRecipe[]> {
   const names = (
     await readdir(folder, { recursive: true }).catch((error: unknown) => {

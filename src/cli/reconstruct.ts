@@ -80,7 +80,7 @@ function expectRows(pictures: number): void {
     throw new UsageError(`reconstruct: expected at most ${MAX_ROWS} pictures for one sheet. Name fewer.`);
 }
 
-/** Of the column that was painted from the first n codes. */
+/** Title of the column that was decoded from the first n codes. */
 export function title(n: number): string {
   return plural(n, "code");
 }

@@ -14,7 +14,7 @@ afterEach(() => {
 
 test("the bar makes room for a problem", () => {
   const { screen, report } = reportOn(true);
-  report.progress("painting", 1, 10);
+  report.progress("decoding", 1, 10);
   screen.take();
   report.problem(new InputError("a.png: damaged."));
   expect(screen.take()).toBe("\r\x1b[Kseedling: a.png: damaged.\n");
@@ -24,7 +24,7 @@ test("the bar makes room for a problem", () => {
 test("quiet: problems only", () => {
   const { screen, report } = reportOn(true, { quiet: true });
   report.doing("opening models/mine");
-  report.progress("painting", 0, 10);
+  report.progress("decoding", 0, 10);
   report.note("a note");
   report.warn("an animation; only the first frame is used");
   report.wrote("a.png", 10);
@@ -35,10 +35,10 @@ test("quiet: problems only", () => {
 
 test("the result line; with --json the files are named on standard output", () => {
   const { screen, report } = reportOn(true);
-  report.progress("painting", 1, 10);
+  report.progress("decoding", 1, 10);
   screen.take();
-  report.wrote("painted", 12_000, plural(6, "picture"));
-  expect(screen.take()).toBe("\r\x1b[K\r\x1b[Kwrote 6 pictures to painted (12.0 kB)\n");
+  report.wrote("out", 12_000, plural(6, "picture"));
+  expect(screen.take()).toBe("\r\x1b[K\r\x1b[Kwrote 6 pictures to out (12.0 kB)\n");
   report.wrote("sheet.png");
   expect(screen.take()).toBe("\r\x1b[Kwrote sheet.png\n");
   const json = reportOn(true, { json: true });

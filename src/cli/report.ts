@@ -1,6 +1,6 @@
 /**
- * What a command says on standard error besides its results: what is wrong with an input, how far it is, and which files
- * it wrote. Results themselves go to standard output (output.ts).
+ * What a command prints on standard error: problems with inputs, progress, and the files that it wrote. Results go to
+ * standard output (output.ts).
  */
 import { type ExitCode, SeedlingError } from "../base/errors.ts";
 import { withFlags } from "./flags.ts";
@@ -75,7 +75,7 @@ export class Report {
     if (!this.#quiet) this.#progress.show(label, { done, total, unit });
   }
 
-  /** The result line of a command that wrote files: "wrote 6 pictures to painted (12.0 kB)", "wrote sheet.png (3.10 kB)". */
+  /** The result line of a command that wrote files: "wrote 6 pictures to out (12.0 kB)", "wrote sheet.png (3.10 kB)". */
   wrote(path: string, bytes?: number, what?: string): void {
     this.clear();
     const size = bytes === undefined ? "" : ` (${formatBytes(bytes)})`;

@@ -1,4 +1,4 @@
-/** `seedling search`: pictures of an index that show what a text says, or that are like a picture. */
+/** `seedling search`: pictures of an index that match a text or resemble a picture. */
 import { stat } from "node:fs/promises";
 import { Command, InvalidArgumentError } from "commander";
 import picomatch from "picomatch";
@@ -37,13 +37,13 @@ export function searchCommand(): Command {
     .description("find pictures of an index by a text, by a picture, or by both")
     .argument("<index>", "what `seedling index` wrote")
     .argument("[text...]", "what the pictures show")
-    .option("--picture <file>", "pictures like this one; with a text, both count the same")
+    .option("--picture <file>", "pictures like this one; with a text, both count equally")
     .option("-n, --count <n>", "pictures to find", whole(1, 10_000), 10)
     .option("--path <glob>", "only pictures whose path matches, e.g. '**/2024/**'")
     .option("--since <date>", "only pictures changed since then, e.g. 2024-05-01", date)
     .option("--until <date>", "only pictures changed before then", date)
-    .option("--duplicates", "groups of pictures that are nearly the same, in place of a search")
-    .option("--threshold <cosine>", "with --duplicates: how alike, up to 1", real, 0.97)
+    .option("--duplicates", "groups of near-identical pictures, in place of a search")
+    .option("--threshold <cosine>", "with --duplicates: least cosine of a group, up to 1", real, 0.97)
     .option("--sheet <file>", "thumbnails of what was found, as a PNG")
     .addOption(jsonOption('{"image":"a.png","score":0.41,"codes":[...]}'));
   return withExamples(addModelOptions(command), [

@@ -30,8 +30,8 @@ interface ServeOptions {
   readonly host: string;
   readonly port: number;
   readonly apiKey?: string;
-  readonly cors: string[];
-  readonly allowHost: string[];
+  readonly cors?: string[];
+  readonly allowHost?: string[];
   readonly allowUrls?: boolean;
   readonly preload?: boolean;
   readonly keepAlive: number;
@@ -54,7 +54,7 @@ const MEGABYTE = 1e6;
 
 export function serveCommand(): Command {
   const command = new Command("serve")
-    .description("serve the HTTP API in the shape of OpenAI's, and a page")
+    .description("serve an HTTP API in OpenAI's format, and a web page")
     .addOption(
       new Option(
         "--model <folder...>",
@@ -70,11 +70,11 @@ export function serveCommand(): Command {
     .option("--host <address>", "address to listen at", "127.0.0.1")
     .addOption(portOption(8332))
     .addOption(new Option("--api-key <key>", "required of every request to the API").env("SEEDLING_API_KEY"))
-    .option("--cors <origin...>", "pages of these origins may ask, e.g. https://app.example", [])
-    .option("--allow-host <name...>", 'also answer under these host names; "*" for any', [])
+    .option("--cors <origin...>", "origins whose pages may use the API, e.g. https://app.example")
+    .option("--allow-host <name...>", 'also answer under these host names; "*" for any')
     .option("--allow-urls", "fetch pictures by URL, from public addresses only")
     .option("--preload", "open all models before the first request")
-    .option("--keep-alive <minutes>", "close a model after so long without a request, 0 for never", real, 0)
+    .option("--keep-alive <minutes>", "close a model after this time without a request, 0 for never", real, 0)
     .option("--max-queue <n>", "requests that may wait for a model; more get status 429", whole(1), 256)
     .option("--max-body <MB>", "size of the largest request, MB", whole(1, 1000), 32)
     .option("--time-limit <seconds>", "for one request, 0 for none", whole(0, 86_400), 300)
@@ -100,7 +100,18 @@ async function serve(options: ServeOptions): Promise<void> {
   );
   const twice = sources.find(({ id }, i) => sources.findIndex((other) => other.id === id) !== i);
   if (twice) throw new UsageError(`--model: expected different names, got ${twice.id} twice. Write NAME=FOLDER.`);
-  const { maxQueue, keepAlive, maxBody, timeLimit, apiKey, host, port, cors, allowHost, allowUrls = false } = options;
+  const {
+    maxQueue,
+    keepAlive,
+    maxBody,
+    timeLimit,
+    apiKey,
+    host,
+    port,
+    cors = [],
+    allowHost = [],
+    allowUrls = false,
+  } = options;
   if (keepAlive < 0) throw new UsageError("--keep-alive: expected a number from 0.");
   const pool = new ModelPool(sources, { maxWaiting: maxQueue, keepAliveMs: keepAlive * 60_000 });
   const page = options.page && (await exists(PAGE)) ? PAGE : undefined;

@@ -42,7 +42,7 @@ interface TrainOptions {
   readonly model?: string;
   readonly base?: string;
   readonly adapter?: string;
-  readonly resume: boolean;
+  readonly resume?: boolean;
   readonly steps?: number;
   readonly scale?: number;
   readonly device: Device;
@@ -67,10 +67,10 @@ export function trainCommand(drawings?: Drawings): Command {
     )
     .option("--hours <n>", "recipes/own: how long it may take (default: 2)", real)
     .option("--until <stage>", "chain: end after this stage")
-    .option("--from <stage>", "chain: begin with this stage, on earlier ones as they are")
+    .option("--from <stage>", "chain: begin with this stage and use earlier ones as they are")
     .option("--scale <share>", "a share of all steps, cached pictures and scenes, to try it out", real)
-    .option("--steps <n>", "so many steps in every phase, to try it out", whole(1))
-    .option("--resume", "recipe files: continue a run that was stopped, bit for bit (a chain always does)", false)
+    .option("--steps <n>", "steps in every phase, to try it out", whole(1))
+    .option("--resume", "recipe files: continue a run that was stopped, bit for bit (a chain always does)")
     .option("--model <folder>", "see, see-and-draw, instruct: whose codes are learned (default: the chain's own)")
     .option(
       "--base <path>",

@@ -1,4 +1,4 @@
-/** `seedling report`: a run folder as one HTML file, or served while the run goes on. */
+/** `seedling report`: a run folder as one HTML file, or served while the run continues. */
 import { join } from "node:path";
 import { Command } from "commander";
 import { writeFileAtomic } from "../io/files.ts";
@@ -27,7 +27,7 @@ export function reportCommand(): Command {
     .addOption(portOption(8333));
   return withExamples(command, [
     ["seedling report runs/mini", "writes runs/mini/report.html"],
-    ["seedling report runs/mini --watch", "http://127.0.0.1:8333/, while the run goes on"],
+    ["seedling report runs/mini --watch", "http://127.0.0.1:8333/, follows the run"],
   ]).action((folder: string, options: Options) => (options.watch ? watch(folder, options) : write(folder, options)));
 }
 

@@ -82,7 +82,7 @@ export type { Drawings };
 /** What was left out of a user's pictures: each reported once, however many stages train on them, and counted. */
 export class Problems {
   readonly #report: Report;
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
   readonly #counts = new Map<ProblemKind, number>();
 
   constructor(report: Report) {
@@ -90,8 +90,8 @@ export class Problems {
   }
 
   add(message: string, kind: ProblemKind): void {
-    if (this.#told.has(message)) return;
-    this.#told.add(message);
+    if (this.#reported.has(message)) return;
+    this.#reported.add(message);
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
     this.#report.warn(message);
   }

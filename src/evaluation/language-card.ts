@@ -24,7 +24,7 @@ export interface LanguageCardOptions {
   readonly atlas: Atlas;
   /** Scenes that are described and asked about, in each split. */
   readonly count: number;
-  /** Prompts that are drawn; each is painted three times. */
+  /** Prompts that are drawn; each is decoded three times. */
   readonly drawings: number;
   /** Prompts that are drawn without any rule, to see whether a picture comes out. */
   readonly spans: number;

@@ -1,6 +1,6 @@
 /**
  * What a language model says of pictures and draws from captions, against what the scenes show, each beside a trivial
- * answer: the question without the picture, the picture painted from the caption itself.
+ * answer: the question without the picture, the picture sampled from the caption itself.
  */
 
 import { dot } from "../base/vectors.ts";
@@ -178,7 +178,7 @@ export interface DrawingScores {
   readonly drawn: number;
   /** ... of codes of a real picture of the prompt, ... */
   readonly realCodes: number;
-  /** ... and in pictures that the diffusion model paints from the caption. */
+  /** ... and in pictures that the diffusion model samples from the caption. */
   readonly fromCaption: number;
   /** ... and in the real pictures themselves. */
   readonly originals: number;

@@ -35,7 +35,7 @@ export interface ScorecardOptions {
   /** First seed of the scenes; those of training stay. Default 0. */
   readonly offset?: number;
   readonly count: number;
-  /** Scenes that are painted, of the test seeds and of the held-out style. */
+  /** Scenes that are decoded, of the test seeds and of the held-out style. */
   readonly pictures: number;
   readonly stylePictures: number;
   readonly codesCount: number;
@@ -43,7 +43,7 @@ export interface ScorecardOptions {
   readonly gallery: number;
   /** What a fresh process opens to measure speed. */
   readonly fresh: Omit<SpeedRequest, "images">;
-  /** Whose CLIP pair compares paintings. Default the model's own. */
+  /** Whose CLIP pair compares decoded pictures. Default the model's own. */
   readonly judge?: SeedTokenizer;
   /** Called when a section begins, and while it lasts if its parts can be counted. */
   readonly onProgress?: CardProgress;

@@ -133,7 +133,7 @@ export async function codebookScores(
 
 export interface ReconstructionScores {
   readonly pictures: number;
-  /** Mean cosine of clip embeddings between the original and what is painted from: */
+  /** Mean cosine of CLIP embeddings between the original and the picture decoded from: */
   readonly fromCodes: number;
   readonly fromCaption: number;
   /** ... the codes of another picture. */
@@ -145,7 +145,7 @@ export interface ReconstructionScores {
 }
 
 export interface ReconstructionOptions extends Progress {
-  /** The first n codes are painted too, for each of these. */
+  /** The first n codes are decoded too, for each of these. */
   readonly keep: readonly number[];
   /** Training pictures, for the baseline. */
   readonly gallery: readonly Scene[];
@@ -153,8 +153,8 @@ export interface ReconstructionOptions extends Progress {
   readonly judge?: Pick<SeedTokenizer, "clipImage">;
 }
 
-/** Pictures painted at a time. A picture takes as long in batches of 8 as in batches of 32 (measured). */
-const PAINTED = 32;
+/** Pictures decoded at a time. A picture takes as long in batches of 8 as in batches of 32 (measured). */
+const DECODED_AT_ONCE = 32;
 
 /** CLIP similarity of reconstructions; the frozen CLIP pair of the model itself is the judge, or another's. */
 export async function reconstructionScores(
@@ -165,7 +165,7 @@ export async function reconstructionScores(
   const images = scenes.map(imageOf);
   const originals = await judge.clipImage(images, { batch: 64 });
   const codes = (await tokenizer.encode(images, { batch: 64 })).map((e) => e.codes);
-  const common = { seed: scenes.map((_, i) => i), batch: PAINTED, ...(signal ? { signal } : {}) };
+  const common = { seed: scenes.map((_, i) => i), batch: DECODED_AT_ONCE, ...(signal ? { signal } : {}) };
   const report = (what: string) => ({ onStep: (done: number, total: number) => onProgress?.(what, done, total) });
   const similarity = async (pictures: readonly RgbImage[], shift = 0): Promise<number> => {
     const seen = await judge.clipImage(pictures, { batch: 64 });

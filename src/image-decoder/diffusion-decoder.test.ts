@@ -46,7 +46,7 @@ function difference({ width, height, data }: RgbImage, { shape, data: wanted }: 
 }
 
 /** Picture b of the recorded pipeline. */
-async function repaint(model: DiffusionDecoder, folder: "sd1" | "unclip", b: number): Promise<RgbImage> {
+async function decodeAgain(model: DiffusionDecoder, folder: "sd1" | "unclip", b: number): Promise<RgbImage> {
   const io = (name: string) => recorded(folder, `pipeline.in.${name}`, b);
   const latents = (await io("latents")).data;
   const texts = { prompt: await io("positive"), negativePrompt: await io("negative") };
@@ -66,7 +66,7 @@ describe.each(["sd1", "unclip"] as const)("%s", (folder) => {
   test.each([0, 1])("picture %i of the recorded pipeline", async (b) => {
     expect(model.imageSize).toBe(16);
     const wanted = await recorded(folder, "pipeline.pixels", b);
-    expect(difference(await repaint(model, folder, b), wanted)).toBeLessThan(0.51);
+    expect(difference(await decodeAgain(model, folder, b), wanted)).toBeLessThan(0.51);
   });
 
   test("a picture depends on its embedding and seed, not on its batch; steps are counted", async () => {
@@ -93,7 +93,7 @@ describe.each(["sd1", "unclip"] as const)("%s", (folder) => {
   });
 });
 
-test("unclip: a picture's own embedding paints, and the noise level tells", async () => {
+test("unclip: a picture's own embedding decodes, and the noise level tells", async () => {
   const model = await open(join(fixtures, "unclip"));
   const [embedding] = await model.embed(["examples/turtle.png"]);
   expect(embedding).toMatchObject({ shape: [12], data: expect.any(Float32Array) });
@@ -156,7 +156,7 @@ describe("folders as they are published", () => {
     await rm(join(folder, "unet", WEIGHTS));
     await writeFile(join(folder, "unet", `${WEIGHTS}.index.json`), JSON.stringify({ weight_map: map }));
     const model = await open(folder);
-    expect(await repaint(model, "sd1", 0)).toEqual(await repaint(await open(join(fixtures, "sd1")), "sd1", 0));
+    expect(await decodeAgain(model, "sd1", 0)).toEqual(await decodeAgain(await open(join(fixtures, "sd1")), "sd1", 0));
     expect((await model.features([""]))[0]!.shape).toEqual([7, 20]);
   });
 
@@ -170,7 +170,7 @@ describe("folders as they are published", () => {
     await rm(join(folder, "image_encoder"), { recursive: true });
     const model = await open(folder);
     const wanted = await recorded("unclip", "pipeline.pixels", 0);
-    expect(difference(await repaint(model, "unclip", 0), wanted)).toBeLessThan(6);
+    expect(difference(await decodeAgain(model, "unclip", 0), wanted)).toBeLessThan(6);
     await expect(model.embed(["examples/turtle.png"])).rejects.toThrow("expected image_encoder of an unCLIP folder");
   });
 

@@ -141,9 +141,9 @@ describe("codes to pictures", () => {
   });
 
   test("steps, guidance and the number of codes kept matter", async () => {
-    const paint = async (options: object): Promise<string> =>
+    const decode = async (options: object): Promise<string> =>
       Buffer.from((await tokenizer.decode([someCodes[0]!], options))[0]!.data).toString("base64");
-    const results = [{}, { steps: 2 }, { guidanceScale: 1 }, { keep: 4 }, { keep: 4, rest: "repeat" }].map(paint);
+    const results = [{}, { steps: 2 }, { guidanceScale: 1 }, { keep: 4 }, { keep: 4, rest: "repeat" }].map(decode);
     expect(new Set(await Promise.all(results)).size).toBe(5);
   });
 
@@ -184,11 +184,11 @@ describe("codes to pictures", () => {
 
   test("an abort between steps rejects with its reason", async () => {
     const stop = new AbortController();
-    const painting = tokenizer.decode(someCodes, {
+    const decoding = tokenizer.decode(someCodes, {
       signal: stop.signal,
       onStep: () => stop.abort(new Error("enough")),
     });
-    await expect(painting).rejects.toThrow("enough");
+    await expect(decoding).rejects.toThrow("enough");
   });
 });
 

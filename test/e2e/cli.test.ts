@@ -276,7 +276,7 @@ describe(
       expect(names(join(root, "out"))).toEqual(["cat-32-2.png", "cat-32.png", "cat-4-2.png", "cat-4.png"]);
     });
 
-    test("--json says which file was painted from how many codes", async () => {
+    test("--json says which file was decoded from how many codes", async () => {
       const stdin = expected[0]!.join(" ");
       const { stdout, code } = await seedling("detokenize - -o said --keep 4,32 --json", { stdin });
       expect(code).toBe(0);
@@ -288,7 +288,7 @@ describe(
       for (const { codes } of said) expect(codes).toEqual(expected[0]);
       expect(await seedling("detokenize - -o - --json", { stdin })).toMatchObject({ code: 2 });
       const closed = start(`detokenize - -o unread --keep 4,8,16,32 --json --model ${model}`.split(" "), { cwd: root });
-      closed.stdout.destroy(); // nobody reads the lines, and the pictures are painted all the same
+      closed.stdout.destroy(); // nobody reads the lines, and the pictures are decoded all the same
       closed.stdin.end(stdin);
       expect(await finished(closed)).toMatchObject({ code: 0 });
       expect(readdirSync(join(root, "unread"))).toHaveLength(4 * stdin.trim().split("\n").length);
@@ -315,7 +315,7 @@ describe(
       expect(names()).not.toContain("none");
     });
 
-    test("wrong codes are named and skipped, the others are painted", async () => {
+    test("wrong codes are named and skipped, the others are decoded", async () => {
       const good = expected[0]!;
       const text = [good, good.slice(0, 31), good.with(3, 64), good.with(0, -1), good].map((codes) => codes.join(" "));
       await put({ "some.txt": [...text, "a b c", '{"codes": 5}'].join("\n") });
@@ -336,7 +336,7 @@ describe(
 
     test("a picture as codes, and two pictures for one file", async () => {
       const wrong = await seedling("detokenize photos/a.png -o none");
-      expect(wrong).toMatchObject({ code: 3, stderr: expect.stringContaining("got bytes that are no text") });
+      expect(wrong).toMatchObject({ code: 3, stderr: expect.stringContaining("got a binary file") });
       const stdin = expected.map((codes) => codes.join(" ")).join("\n");
       const two = await seedling("detokenize - -o two.png", { stdin });
       expect(two).toMatchObject({
@@ -346,7 +346,7 @@ describe(
       expect(names()).not.toContain("two.png");
     });
 
-    test("Ctrl-C between two steps of a painting", async () => {
+    test("Ctrl-C between two steps of a decoding", async () => {
       const child = start(["detokenize", "-", "-o", "slow", "--keep", "32,31", "--steps", "1000", "--model", model], {
         cwd: root,
       });

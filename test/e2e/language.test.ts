@@ -296,7 +296,7 @@ describe(
       const child = start(withModel(["draw", "a cat", "--count", "9000"]), { cwd: folder });
       const done = finished(child);
       const seen = new Promise<void>((resolve) => child.stderr.on("data", () => resolve()));
-      await seen; // it has begun to draw or to paint
+      await seen; // it has begun to draw or to decode
       child.kill("SIGINT");
       expect(await done).toMatchObject({ code: 130, stderr: expect.stringMatching(/seedling: interrupted\n$/) });
       expect(names(folder)).toEqual([]);
@@ -358,7 +358,7 @@ describe(
       expect(names()).not.toContain("x.png");
     });
 
-    test("edited pixels: painted as they were, and said", async () => {
+    test("edited pixels are decoded as they were and reported", async () => {
       await rm(join(root, "never.png"), { force: true });
       await withNote("copy.png", (note) => note);
       const png = await readFile(join(root, "copy.png"));

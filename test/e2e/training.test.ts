@@ -358,7 +358,7 @@ test(
       expect(lines[i]).toMatch(new RegExp(`^${name}( \\d+){32}$`));
     const near = lines[3]!.match(/-?\d\.\d\d/g)!.map(Number);
     expect(near.indexOf(Math.max(...near))).toBe(1); // the turtle is what is nearest to “a big turtle”
-    expect((await decodeImage(await readFile(join(root, "painted.png")), "painted")).width).toBe(64);
+    expect((await decodeImage(await readFile(join(root, "decoded.png")), "decoded")).width).toBe(64);
   },
   TIMEOUT,
 );

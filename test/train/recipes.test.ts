@@ -269,7 +269,7 @@ test(
 );
 
 test.each(["image", "text"] as const)(
-  "the stages become a model folder that paints from the %s head",
+  "the stages become a model folder that decodes from the %s head",
   async (head) => {
     const out = join(root, `model-${head}`);
     await assemble({ root, out, head, dtype: "F16" });
@@ -277,11 +277,11 @@ test.each(["image", "text"] as const)(
     const { validation } = await pictures({ nouns: 8, validation: 10 }, 32, 0, {});
     const images = await Promise.all([0, 1].map(async (i) => (await validation.get(i)).image));
     const codes = (await tokenizer.encode(images)).map((t) => t.codes);
-    const painted = await tokenizer.decode(codes);
+    const decoded = await tokenizer.decode(codes);
     await tokenizer.close();
     expect(codes.map((c) => c.length)).toEqual([32, 32]);
     expect(Math.max(...codes.flatMap((c) => [...c]))).toBeLessThan(CODES);
-    expect(painted.map(({ width, height }) => [width, height])).toEqual([
+    expect(decoded.map(({ width, height }) => [width, height])).toEqual([
       [32, 32],
       [32, 32],
     ]);
