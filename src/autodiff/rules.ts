@@ -3,6 +3,7 @@
  * gradient of each input, in any shape that broadcasting can produce: the walker adds up broadcast axes once for all.
  * The table is typed over `OpName`, so the compiler names a missing rule; `test/grad` checks each against differences.
  */
+import { item } from "../base/item.ts";
 import { normalAxis } from "../graph/dims.ts";
 import type { OpName } from "../graph/ops.ts";
 import { apply, constant, type Node, scatterAdd, type Tensor } from "../graph/tensor.ts";
@@ -17,13 +18,15 @@ export type Rule<K extends OpName> = (
 /** Operations through which nothing flows back: leaves, indices, comparisons. */
 export const noGradient = "no gradient";
 
-const x0 = (node: Node): Tensor => node.inputs[0]!;
-const y0 = (node: Node): Tensor => node.outputs[0]!;
+const x0 = (node: Node): Tensor => item(node.inputs, 0);
+const x1 = (node: Node): Tensor => item(node.inputs, 1);
+const x2 = (node: Node): Tensor => item(node.inputs, 2);
+const y0 = (node: Node): Tensor => item(node.outputs, 0);
 
 /** Gradient of a reduction brought back to the shape of its input. */
 function spread(node: Node<"sum"> | Node<"mean"> | Node<"max">, t: Tensor): Tensor {
   const { axes } = node.attrs;
-  const x = node.inputs[0]!;
+  const x = x0(node);
   return t.reshape(x.shape.map((dim, i) => (axes.includes(i) ? 1 : dim)));
 }
 
@@ -57,7 +60,7 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   gelu: (n, dy) => apply("geluGrad", [x0(n), dy], {}),
   erfGate: (n, dy) => {
     // y = u t with t = 1 + erf u, y' = t + u 2/√π exp(-u²); the factor is part of the exponent.
-    const [u, t] = [x0(n), n.outputs[1]!];
+    const [u, t] = [x0(n), item(n.outputs, 1)];
     const bell = constant(Math.log(2 / Math.sqrt(Math.PI)))
       .sub(u.square())
       .exp();
@@ -73,13 +76,13 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   mul: (n, dy, needs) =>
     n.inputs[1] === x0(n)
       ? [dy.mul(x0(n)).mul(2)]
-      : [needs[0] ? dy.mul(n.inputs[1]!) : undefined, needs[1] ? dy.mul(x0(n)) : undefined],
+      : [needs[0] ? dy.mul(x1(n)) : undefined, needs[1] ? dy.mul(x0(n)) : undefined],
   div: (n, dy, needs) => {
-    const da = dy.div(n.inputs[1]!);
+    const da = dy.div(x1(n));
     return [da, needs[1] ? da.mul(y0(n)).neg() : undefined];
   },
-  maximum: (n, dy) => pickSide(x0(n).less(n.inputs[1]!), dy).reverse(),
-  minimum: (n, dy) => pickSide(n.inputs[1]!.less(x0(n)), dy).reverse(),
+  maximum: (n, dy) => pickSide(x0(n).less(x1(n)), dy).reverse(),
+  minimum: (n, dy) => pickSide(x1(n).less(x0(n)), dy).reverse(),
   where: (n, dy) => [undefined, ...pickSide(x0(n), dy)],
 
   sum: (n, dy) => [spread(n, dy).expand(x0(n).shape)],
@@ -99,7 +102,7 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   },
 
   matmul: (n, dy, needs) => {
-    const [a, b] = [n.inputs[0]!, n.inputs[1]!];
+    const [a, b] = [x0(n), x1(n)];
     const { transA, transB, alpha } = n.attrs;
     const da = (): Tensor =>
       transA ? b.matmul(dy, { transA: transB, transB: true, alpha }) : dy.matmul(b, { transB: !transB, alpha });
@@ -108,13 +111,13 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
     return [needs[0] ? da() : undefined, needs[1] ? db() : undefined, dy];
   },
   linear: (n, dy, needs) => {
-    const [x, w] = [n.inputs[0]!, n.inputs[1]!];
+    const [x, w] = [x0(n), x1(n)];
     const flat = rows(dy);
     const { alpha } = n.attrs;
     return [
       needs[0] ? flat.matmul(w, { alpha }).reshape(x.shape) : undefined,
       needs[1] ? flat.matmul(rows(x), { transA: true, alpha }) : undefined,
-      needs[2] ? (n.inputs[2]!.rank === 1 ? flat.sum(0) : dy) : undefined,
+      needs[2] ? (x2(n).rank === 1 ? flat.sum(0) : dy) : undefined,
     ];
   },
   softmax: (n, dy) => {
@@ -123,10 +126,10 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   },
   logSoftmax: (n, dy) => [dy.sub(y0(n).exp().mul(dy.sum(-1, true)))],
   layerNorm: (n, dy, needs) => {
-    const [x, scale] = [n.inputs[0]!, n.inputs[1]!];
+    const [x, scale] = [x0(n), x1(n)];
     const [, mean, inverse] = n.outputs as readonly [Tensor, Tensor, Tensor];
     const width = x.size(-1);
-    const plain = isFilled(scale, 1) && isFilled(n.inputs[2]!, 0);
+    const plain = isFilled(scale, 1) && isFilled(x2(n), 0);
     const xhat = plain ? y0(n) : x.sub(mean).mul(inverse);
     const t = dy.mul(xhat);
     const dx = (): Tensor => {
@@ -142,7 +145,7 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   groupNorm: (n, dy, needs) => {
     // dx = (dy scale - mean(dy scale) - xhat mean(dy scale xhat)) inverse over each group. Sums by image and channel
     // give the means and the gradients of scale and bias.
-    const [x, scale] = [n.inputs[0]!, n.inputs[1]!];
+    const [x, scale] = [x0(n), x1(n)];
     const [, xhat, inverse] = n.outputs as readonly [Tensor, Tensor, Tensor];
     const { groups } = n.attrs;
     const [B, C, pixels] = [x.dim(0), x.size(1), x.size(2) * x.size(3)];
@@ -164,10 +167,10 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
     return [needs[0] ? dx() : undefined, needs[1] ? hits.sum(0) : undefined, needs[2] ? sums.sum(0) : undefined];
   },
 
-  gather: (n, dy) => [scatterAdd(n.inputs[1]!, dy, n.inputs[0]!.size(0))],
-  scatterAdd: (n, dy) => [undefined, dy.gather(n.inputs[0]!)],
+  gather: (n, dy) => [scatterAdd(x1(n), dy, x0(n).size(0))],
+  scatterAdd: (n, dy) => [undefined, dy.gather(x0(n))],
   pick: (n, dy) => {
-    const [x, ids] = [n.inputs[0]!, n.inputs[1]!];
+    const [x, ids] = [x0(n), x1(n)];
     const columns = constant(Int32Array.from({ length: x.size(-1) }, (_, i) => i));
     const column = (t: Tensor): Tensor => t.reshape([...t.shape, 1]);
     return [columns.equal(column(ids)).where(column(dy), constant(0))];
@@ -196,7 +199,7 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   },
 
   conv2d: (n, dy, needs) => {
-    const [x, w] = [n.inputs[0]!, n.inputs[1]!];
+    const [x, w] = [x0(n), x1(n)];
     const { stride, padding } = n.attrs;
     const window = { stride, padding };
     return [
@@ -207,13 +210,13 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   },
   // conv2d is bilinear in (x, w) and the two below are its adjoints, so the three are each other's derivatives.
   conv2dInputGrad: (n, g) => {
-    const [w, dy] = [n.inputs[0]!, n.inputs[1]!];
+    const [w, dy] = [x0(n), x1(n)];
     const { stride, padding } = n.attrs;
     const size = { height: w.size(2), width: w.size(3) };
     return [apply("conv2dWeightGrad", [g, dy], { stride, padding, ...size })[0], g.conv2d(w, { stride, padding })];
   },
   conv2dWeightGrad: (n, g) => {
-    const [x, dy] = [n.inputs[0]!, n.inputs[1]!];
+    const [x, dy] = [x0(n), x1(n)];
     const { stride, padding } = n.attrs;
     const size = { rows: x.size(2), columns: x.size(3) };
     return [apply("conv2dInputGrad", [g, dy], { stride, padding, ...size })[0], x.conv2d(g, { stride, padding })];
@@ -227,7 +230,7 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
 
 /** Whether a tensor is this number everywhere, as `full` makes it. */
 function isFilled(t: Tensor, value: number): boolean {
-  if (t.node.op === "expand") return isFilled(t.node.inputs[0]!, value);
+  if (t.node.op === "expand") return isFilled(x0(t.node), value);
   return t.node.op === "constant" && (t.node as Node<"constant">).attrs.data.every((x) => x === value);
 }
 

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { type ReplyOptions, SeedLanguageModel } from "../language/index.ts";
 import { seedOption } from "./command.ts";
 import { addModelOptions, closing, downloaded, findModel, type ModelOptions, opening } from "./options.ts";
-import { real, whole } from "./parsers.ts";
+import { positive, whole } from "./parsers.ts";
 import { Report } from "./report.ts";
 
 export interface LanguageOptions extends ModelOptions {
@@ -73,11 +73,26 @@ export function addSamplingOptions(
 ): Command {
   return command
     .addOption(seedOption())
-    .option("--temperature <x>", "0 always takes the likeliest token, 1 samples as the model is", real, temperature)
-    .option("--top-p <x>", "sample from the likeliest tokens that together reach this probability", real, topP)
+    .option(
+      "--temperature <x>",
+      "0 always takes the likeliest token, 1 samples as the model is",
+      positive({ zero: true }),
+      temperature,
+    )
+    .option(
+      "--top-p <x>",
+      "sample from the likeliest tokens that together reach this probability",
+      positive({ most: 1 }),
+      topP,
+    )
     .option("--top-k <n>", "sample from the n likeliest tokens, 0 for all", whole(0), 0)
-    .option("--min-p <x>", "sample from tokens at least this share as likely as the likeliest", real, 0)
-    .option("--repetition-penalty <x>", "above 1 makes repeated tokens less likely", real, repetitionPenalty)
+    .option(
+      "--min-p <x>",
+      "sample from tokens at least this share as likely as the likeliest",
+      positive({ zero: true, most: 1 }),
+      0,
+    )
+    .option("--repetition-penalty <x>", "above 1 makes repeated tokens less likely", positive(), repetitionPenalty)
     .option("--beams <n>", "above 1: beam search for the most likely reply, without sampling", whole(1, 64), 1)
     .option("--truncate", "drop the oldest part of what is too long for the model");
 }

@@ -22,3 +22,15 @@ export function real(text: string): number {
   if (Number.isFinite(x)) return x;
   throw new InvalidArgumentError("Expected a number.");
 }
+
+/** Parser of a number above 0, or from 0, up to `most`. */
+export function positive({ zero = false, most = Number.POSITIVE_INFINITY } = {}): (text: string) => number {
+  return (text) => {
+    const x = real(text);
+    if ((zero ? x >= 0 : x > 0) && x <= most) return x;
+    const least = zero ? "from 0" : "above 0";
+    throw new InvalidArgumentError(
+      `Expected a number ${least}${most < Number.POSITIVE_INFINITY ? ` up to ${most}` : ""}.`,
+    );
+  };
+}

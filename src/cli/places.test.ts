@@ -27,7 +27,7 @@ test("whether a place can be written is known before the work", async () => {
   };
   await refused(expectFilePlace(folder), `${folder}: expected a file, got a folder. Name a file.`);
   const lost = join(folder, "missing", "a.txt");
-  await refused(expectFilePlace(lost), `${lost}: no such file or folder. Check the path.`);
+  await refused(expectFilePlace(lost), `${lost}: its folder does not exist. Make it first, or choose another place.`);
   const inside = join(file, "a.txt");
   await refused(expectFilePlace(inside), `${inside}: a part of this path is a file, not a folder. Check the path.`);
   await refused(expectFolderPlace(file), `${file}: expected a folder, got a file. Choose another place.`);

@@ -14,7 +14,7 @@ import { between } from "../search/query.ts";
 import { jsonOption, withExamples } from "./command.ts";
 import { addModelOptions, type ModelOptions, withModel } from "./options.ts";
 import { expectOutput, writeJson, writeStdout } from "./output.ts";
-import { real, whole } from "./parsers.ts";
+import { positive, whole } from "./parsers.ts";
 import { Report } from "./report.ts";
 import { formatTable } from "./table.ts";
 
@@ -43,7 +43,7 @@ export function searchCommand(): Command {
     .option("--since <date>", "only pictures changed since then, e.g. 2024-05-01", date)
     .option("--until <date>", "only pictures changed before then", date)
     .option("--duplicates", "groups of near-identical pictures, in place of a search")
-    .option("--threshold <cosine>", "with --duplicates: least cosine of a group, up to 1", real, 0.97)
+    .option("--threshold <cosine>", "with --duplicates: least cosine of a group, up to 1", positive({ most: 1 }), 0.97)
     .option("--sheet <file>", "thumbnails of what was found, as a PNG")
     .addOption(jsonOption('{"image":"a.png","score":0.41,"codes":[...]}'));
   return withExamples(addModelOptions(command), [
@@ -113,8 +113,6 @@ async function filterOf(
 }
 
 async function showDuplicates(index: PictureIndex, { threshold, json }: Options): Promise<void> {
-  if (threshold <= 0 || threshold > 1)
-    throw new UsageError(`search: expected a threshold above 0 and up to 1, got ${threshold}.`);
   const groups = duplicates(index, threshold);
   for (const { pictures, cosine } of groups) {
     const paths = pictures.map((at) => index.pictures[at]?.path ?? "");

@@ -18,7 +18,7 @@ import { writeStaticSite } from "../server/static-site.ts";
 import { deviceOption, portOption, threadsOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { adapterOption, lmOption } from "./language-options.ts";
-import { real, whole } from "./parsers.ts";
+import { positive, whole } from "./parsers.ts";
 import { expectFolderPlace } from "./places.ts";
 import { plural, Report } from "./report.ts";
 
@@ -74,7 +74,12 @@ export function serveCommand(): Command {
     .option("--allow-host <name...>", 'also answer under these host names; "*" for any')
     .option("--allow-urls", "fetch pictures by URL, from public addresses only")
     .option("--preload", "open all models before the first request")
-    .option("--keep-alive <minutes>", "close a model after this time without a request, 0 for never", real, 0)
+    .option(
+      "--keep-alive <minutes>",
+      "close a model after this time without a request, 0 for never",
+      positive({ zero: true }),
+      0,
+    )
     .option("--max-queue <n>", "requests that may wait for a model; more get status 429", whole(1), 256)
     .option("--max-body <MB>", "size of the largest request, MB", whole(1, 1000), 32)
     .option("--time-limit <seconds>", "for one request, 0 for none", whole(0, 86_400), 300)
@@ -112,7 +117,6 @@ async function serve(options: ServeOptions): Promise<void> {
     allowHost = [],
     allowUrls = false,
   } = options;
-  if (keepAlive < 0) throw new UsageError("--keep-alive: expected a number from 0.");
   const pool = new ModelPool(sources, { maxWaiting: maxQueue, keepAliveMs: keepAlive * 60_000 });
   const page = options.page && (await exists(PAGE)) ? PAGE : undefined;
   if (options.static !== undefined) return writeSite(options.static, options, report);

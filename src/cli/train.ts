@@ -28,7 +28,7 @@ import { chainEvaluation } from "./chain-evaluation.ts";
 import { deviceOption, jsonOption, quietOption, threadsOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { planOwn } from "./own-plan.ts";
-import { real, whole } from "./parsers.ts";
+import { positive, whole } from "./parsers.ts";
 import { duration } from "./progress.ts";
 import { Report } from "./report.ts";
 import { type Drawings, ownData, Problems, trainingSources } from "./training-sources.ts";
@@ -65,10 +65,10 @@ export function trainCommand(drawings?: Drawings): Command {
       "--data <sources...>",
       "your own pictures instead of the built-in scenes: folders with captions, tars, globs; for see, see-and-draw and instruct a folder of .jsonl files with codes and captions",
     )
-    .option("--hours <n>", "recipes/own: how long it may take (default: 2)", real)
+    .option("--hours <n>", "recipes/own: how long it may take (default: 2)", positive())
     .option("--until <stage>", "chain: end after this stage")
     .option("--from <stage>", "chain: begin with this stage and use earlier ones as they are")
-    .option("--scale <share>", "a share of all steps, cached pictures and scenes, to try it out", real)
+    .option("--scale <share>", "a share of all steps, cached pictures and scenes, to try it out", positive({ most: 1 }))
     .option("--steps <n>", "steps in every phase, to try it out", whole(1))
     .option("--resume", "recipe files: continue a run that was stopped, bit for bit (a chain always does)")
     .option("--model <folder>", "see, see-and-draw, instruct: whose codes are learned (default: the chain's own)")
@@ -95,9 +95,6 @@ export function trainCommand(drawings?: Drawings): Command {
     ],
     "The built-in data needs the icon sets once: npm run icons. Language models need WordNet too: npm run texts",
   ).action(async (paths: string[], options: TrainOptions) => {
-    const { scale } = options;
-    if (scale !== undefined && !(scale > 0 && scale <= 1))
-      throw new UsageError(`--scale: expected a share above 0 and at most 1, got ${scale}.`);
     const report = new Report(options);
     const problems = new Problems(report);
     const [first = ""] = paths;
@@ -112,13 +109,11 @@ export function trainCommand(drawings?: Drawings): Command {
         signal,
         ...listener(report, options.json ?? false),
       };
-      if (options.hours !== undefined && !(options.hours > 0))
-        throw new UsageError(`--hours: expected a number above 0, got ${options.hours}.`);
       if (isChain) {
         const read = await readChain(first);
         const chain = read.plan ? await planOwn(read, own, options, report) : read;
         if (options.hours !== undefined && !read.plan)
-          throw new UsageError("--hours: expected recipes/own with it, got a chain whose steps are fixed.");
+          throw new UsageError("--hours: expected recipes/own, got a chain whose steps are fixed.");
         const base = options.base ?? (read.plan ? BUNDLED_LM : undefined);
         const sources = base === undefined ? common.sources : { ...common.sources, base };
         await trainChain(chain, paths, { ...options, drawings }, { ...common, sources }, report);

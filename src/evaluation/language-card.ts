@@ -125,25 +125,25 @@ export function speakerOf(model: SeedLanguageModel): Speaker {
   return {
     async describe(pictures, onReply) {
       const images = pictures.map((codes) => ({ codes }));
-      return model.describe(images, { ...short, ...(onReply ? { onReply } : {}) });
+      return model.describe(images, { ...short, onReply });
     },
     async describeOnce(pictures, onReply) {
       const images = pictures.map((codes) => ({ codes }));
-      return model.describe(images, { ...certain, ...(onReply ? { onReply } : {}) });
+      return model.describe(images, { ...certain, onReply });
     },
     async ask(asked, onReply) {
       const conversations = asked.map(({ codes, question }): Turn[] => [
         { role: "user", parts: codes ? [{ codes }, question] : [question] },
       ]);
-      const options = { ...certain, images: "never", ...(onReply ? { onReply } : {}) } as const;
+      const options = { ...certain, images: "never", onReply } as const;
       return (await model.respond(conversations, options)).map(({ text }) => text);
     },
     async draw(prompts, onReply) {
-      const options = { images: "force", maxTokens: CODES_PER_IMAGE + 2, ...(onReply ? { onReply } : {}) } as const;
+      const options = { images: "force", maxTokens: CODES_PER_IMAGE + 2, onReply } as const;
       return (await model.respond(prompts.map(request), options)).map(({ pictures }) => pictures[0]!);
     },
     async drawsWellFormed(prompts, onReply) {
-      const options = { images: "free", maxTokens: 60, ...(onReply ? { onReply } : {}) } as const;
+      const options = { images: "free", maxTokens: 60, onReply } as const;
       const replies = await model.respond(prompts.map(request), options);
       return replies.map(({ pictures, broken }) => pictures.length > 0 && !broken);
     },

@@ -165,7 +165,7 @@ export async function reconstructionScores(
   const images = scenes.map(imageOf);
   const originals = await judge.clipImage(images, { batch: 64 });
   const codes = (await tokenizer.encode(images, { batch: 64 })).map((e) => e.codes);
-  const common = { seed: scenes.map((_, i) => i), batch: DECODED_AT_ONCE, ...(signal ? { signal } : {}) };
+  const common = { seed: scenes.map((_, i) => i), batch: DECODED_AT_ONCE, signal };
   const report = (what: string) => ({ onStep: (done: number, total: number) => onProgress?.(what, done, total) });
   const similarity = async (pictures: readonly RgbImage[], shift = 0): Promise<number> => {
     const seen = await judge.clipImage(pictures, { batch: 64 });

@@ -5,6 +5,7 @@
  * The other tables over `OpName` (derivative, ONNX, reference) are typed so that the compiler names a missing entry.
  * Shapes are written with the letters of docs/architecture.md: B batch, T tokens, D width, C Y X channels, rows, columns.
  */
+import { item } from "../base/item.ts";
 import { addDims, broadcast, type Dim, normalAxis, printShape, type Shape, sameShape, sizeOf } from "./dims.ts";
 
 export type DType = "f32" | "i32" | "bool";
@@ -165,7 +166,7 @@ const binary: Rule<None> = (inputs) => {
   return [{ dtype: a.dtype, shape }];
 };
 
-const compare: Rule<None> = (inputs, attrs) => [{ dtype: "bool", shape: binary(inputs, attrs)[0]!.shape }];
+const compare: Rule<None> = (inputs, attrs) => [{ dtype: "bool", shape: item(binary(inputs, attrs), 0).shape }];
 
 function reduce(inputs: readonly TensorType[], { axes, keepDims }: Reduce): readonly TensorType[] {
   const x = at(inputs, 0);
@@ -234,7 +235,7 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
   where: (inputs) => {
     const [condition, a, b] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
     if (condition.dtype !== "bool") expected("a bool condition", printType(condition));
-    const both = binary([a, b], {})[0]!;
+    const both = item(binary([a, b], {}), 0);
     const shape = broadcast(condition.shape, both.shape);
     if (!shape) return expected("shapes that broadcast", `${printType(condition)} and ${printType(both)}`);
     return [{ dtype: a.dtype, shape }];
@@ -287,11 +288,11 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
     const [x, scale, bias] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
     floats(x, scale, bias);
     rank(x, 4);
-    const C = x.shape[1]!;
+    const C = item(x.shape, 1);
     for (const t of [scale, bias])
       if (!sameShape(t.shape, [C])) expected(`f32 [${C}]`, `${printType(t)} (x = ${printType(x)})`);
     if (typeof C !== "number" || C % groups !== 0) expected(`channels that ${groups} groups share`, String(C));
-    return [x, x, { dtype: "f32", shape: [x.shape[0]!, groups, 1] }];
+    return [x, x, { dtype: "f32", shape: [item(x.shape, 0), groups, 1] }];
   },
   gather: (inputs) => {
     const [table, ids] = [at(inputs, 0), at(inputs, 1)];
@@ -324,7 +325,7 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
     const sorted = [...perm].sort((a, b) => a - b);
     if (perm.length !== x.shape.length || sorted.some((p, i) => p !== i))
       expected(`a permutation of ${x.shape.length} axes`, `[${perm}] (x = ${printType(x)})`);
-    return [{ dtype: x.dtype, shape: perm.map((p) => x.shape[p]!) }];
+    return [{ dtype: x.dtype, shape: perm.map((p) => item(x.shape, p)) }];
   },
   slice: (inputs, { axis, start, end }) => {
     const x = at(inputs, 0);
@@ -342,7 +343,7 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
     for (const t of inputs) {
       if (t.dtype !== first.dtype || !sameShape(t.shape.with(axis, 0), first.shape.with(axis, 0)))
         expected(`shapes equal to ${printType(first)} but for axis ${axis}`, printType(t));
-      total = addDims(total, t.shape[axis]!);
+      total = addDims(total, item(t.shape, axis));
     }
     return [{ dtype: first.dtype, shape: first.shape.with(axis, total) }];
   },
@@ -368,28 +369,33 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
     const [rows, columns] = [windows(x.shape[2], h!, window), windows(x.shape[3], width!, window)];
     const b = inputs[2];
     if (b && !sameShape(b.shape, [o!])) expected(`bias f32 [${o}]`, printType(b));
-    return [{ dtype: "f32", shape: [x.shape[0]!, o!, rows, columns] }];
+    return [{ dtype: "f32", shape: [item(x.shape, 0), o!, rows, columns] }];
   },
   conv2dInputGrad: (inputs, { rows, columns, ...window }) => {
     const [w, dy] = [at(inputs, 0), at(inputs, 1)];
     floats(w, dy);
     const [o, c, h, width] = w.shape as readonly number[];
-    const out: Shape = [dy.shape[0]!, o!, windows(rows, h!, window), windows(columns, width!, window)];
+    const out: Shape = [item(dy.shape, 0), o!, windows(rows, h!, window), windows(columns, width!, window)];
     if (!sameShape(out, dy.shape)) expected(`dy ${printShape(out)}`, printType(dy));
-    return [{ dtype: "f32", shape: [dy.shape[0]!, c!, rows, columns] }];
+    return [{ dtype: "f32", shape: [item(dy.shape, 0), c!, rows, columns] }];
   },
   conv2dWeightGrad: (inputs, { height, width, ...window }) => {
     const [x, dy] = [at(inputs, 0), at(inputs, 1)];
     floats(x, dy);
-    const out = [x.shape[0]!, dy.shape[1]!, windows(x.shape[2], height, window), windows(x.shape[3], width, window)];
+    const out = [
+      item(x.shape, 0),
+      item(dy.shape, 1),
+      windows(x.shape[2], height, window),
+      windows(x.shape[3], width, window),
+    ];
     if (!sameShape(out, dy.shape)) expected(`dy ${printShape(out)}`, printType(dy));
-    return [{ dtype: "f32", shape: [dy.shape[1]!, x.shape[1]!, height, width] }];
+    return [{ dtype: "f32", shape: [item(dy.shape, 1), item(x.shape, 1), height, width] }];
   },
   upsample: (inputs, { factor }) => {
     const x = at(inputs, 0);
     rank(x, 4);
     const [rows, columns] = [x.shape[2], x.shape[3]] as [number, number];
-    return [{ dtype: x.dtype, shape: [x.shape[0]!, x.shape[1]!, rows * factor, columns * factor] }];
+    return [{ dtype: x.dtype, shape: [item(x.shape, 0), item(x.shape, 1), rows * factor, columns * factor] }];
   },
 };
 

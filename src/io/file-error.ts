@@ -32,7 +32,12 @@ export function fileError(error: unknown, path: string): SeedlingError {
 
 /** The same while `path` is written: always a SetupError, as the place cannot take the file. */
 export function placeError(error: unknown, path: string): SeedlingError {
-  return error instanceof SeedlingError ? error : new SetupError(refusal(error, path), { cause: error });
+  if (error instanceof SeedlingError) return error;
+  const missing = codeOf(error) === "ENOENT";
+  const message = missing
+    ? `${path}: its folder does not exist. Make it first, or choose another place.`
+    : refusal(error, path);
+  return new SetupError(message, { cause: error });
 }
 
 /** Whether `error`, of the system or of `fileError`, means that there is no such file. */

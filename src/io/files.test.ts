@@ -59,7 +59,7 @@ describe("writing", () => {
   test("a missing folder, a folder in the place of the file", async () => {
     const missing = join(folder, "no", "x");
     expect((await failure(writeFileAtomic(missing, "x"))).message).toBe(
-      `${missing}: no such file or folder. Check the path.`,
+      `${missing}: its folder does not exist. Make it first, or choose another place.`,
     );
     expect((await failure(writeFileAtomic(folder, "x"))).message).toBe(
       `${folder}: expected a file, got a folder. Name a file.`,

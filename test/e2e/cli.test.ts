@@ -225,7 +225,8 @@ describe(
         stderr: expect.stringMatching(/^seedling: \/dev\/full: the disk is full;.*\n$/),
       });
       const full = openSync("/dev/full", "w");
-      const args = [MAIN, "tokenize", "photos/a.png", "--model", model];
+      // Quiet, as a busy machine takes long enough to open the model that progress is printed.
+      const args = [MAIN, "tokenize", "photos/a.png", "--model", model, "--quiet"];
       const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, stdio: ["ignore", full, "pipe"] });
       closeSync(full);
       expect(stderr.toString()).toMatch(/^seedling: standard output: the disk is full;.*\n$/);

@@ -2,6 +2,7 @@
  * What `simplify` replaces, a rule an operation. Each returns something that computes the same with fewer passes over
  * memory, or undefined where it does not apply; `simplify.test.ts` checks each against the float64 reference.
  */
+import { item } from "../../base/item.ts";
 import { addDims, broadcast, type Shape, sameShape } from "../dims.ts";
 import type { OpAttrs, OpName } from "../ops.ts";
 import { apply, concat, constant, type Node, type Tensor } from "../tensor.ts";
@@ -35,17 +36,17 @@ function numberOf(t: Tensor): number | undefined {
   const literal = madeBy(t, "constant");
   if (literal) return t.dtype === "f32" && literal.attrs.data.length === 1 ? literal.attrs.data[0] : undefined;
   const moved = madeBy(t, "reshape") ?? madeBy(t, "expand");
-  return moved && numberOf(moved.inputs[0]!);
+  return moved && numberOf(item(moved.inputs, 0));
 }
 
 /** x times a number, read through a product of scalars; `undefined` if it is no such product. */
 function scaled(t: Tensor): { x: Tensor; by: number } | undefined {
   const negated = madeBy(t, "neg");
-  if (negated) return { x: negated.inputs[0]!, by: -1 };
+  if (negated) return { x: item(negated.inputs, 0), by: -1 };
   const product = madeBy(t, "mul") ?? madeBy(t, "div");
-  const by = product && numberOf(product.inputs[1]!);
-  if (!product || by === undefined || !sameShape(product.inputs[0]!.shape, t.shape)) return undefined;
-  return { x: product.inputs[0]!, by: product.op === "div" ? 1 / by : by };
+  const by = product && numberOf(item(product.inputs, 1));
+  if (!product || by === undefined || !sameShape(item(product.inputs, 0).shape, t.shape)) return undefined;
+  return { x: item(product.inputs, 0), by: product.op === "div" ? 1 / by : by };
 }
 
 function times(x: Tensor, by: number): Tensor {
@@ -56,7 +57,7 @@ function times(x: Tensor, by: number): Tensor {
 /** A product times a number, where the product has no other reader: the number is its alpha. */
 function absorbed(t: Tensor, by: number, graph: Surroundings): Tensor | undefined {
   const moved = madeBy(t, "reshape");
-  if (moved && graph.readOnce(t)) return absorbed(moved.inputs[0]!, by, graph)?.reshape(t.shape);
+  if (moved && graph.readOnce(t)) return absorbed(item(moved.inputs, 0), by, graph)?.reshape(t.shape);
   const product = madeBy(t, "matmul") ?? madeBy(t, "linear");
   if (!product || !graph.readOnce(t) || product.inputs.length > 2) return undefined;
   return apply(product.op, product.inputs, { ...product.attrs, alpha: product.attrs.alpha * by } as never)[0];
@@ -78,7 +79,8 @@ function timesCheaply(x: Tensor, by: number, graph: Surroundings): Tensor | unde
 function addedTo(sum: Tensor, t: Tensor, sign: 1 | -1, graph: Surroundings): Tensor | undefined {
   if (!sameShape(sum.shape, t.shape) || !graph.readOnce(t)) return undefined;
   const moved = madeBy(t, "reshape");
-  if (moved) return addedTo(sum.reshape(moved.inputs[0]!.shape), moved.inputs[0]!, sign, graph)?.reshape(t.shape);
+  if (moved)
+    return addedTo(sum.reshape(item(moved.inputs, 0).shape), item(moved.inputs, 0), sign, graph)?.reshape(t.shape);
   const layer = madeBy(t, "linear");
   if (layer && sign === 1 && layer.inputs.length === 2) return apply("linear", [...layer.inputs, sum], layer.attrs)[0];
   const product = madeBy(t, "matmul");
@@ -92,9 +94,9 @@ function withBias(t: Tensor, b: Tensor, graph: Surroundings): Tensor | undefined
   const conv = madeBy(t, "conv2d");
   const column = madeBy(b, "reshape");
   if (conv?.inputs.length !== 2 || !graph.readOnce(t) || !column) return undefined;
-  const [O] = conv.inputs[1]!.shape;
-  if (!sameShape(column.inputs[0]!.shape, [O!]) || !sameShape(b.shape, [O!, 1, 1])) return undefined;
-  return apply("conv2d", [...conv.inputs, column.inputs[0]!], conv.attrs)[0];
+  const [O] = item(conv.inputs, 1).shape;
+  if (!sameShape(item(column.inputs, 0).shape, [O!]) || !sameShape(b.shape, [O!, 1, 1])) return undefined;
+  return apply("conv2d", [...conv.inputs, item(column.inputs, 0)], conv.attrs)[0];
 }
 
 /** The sum of two parts of one axis, surrounded by zeros, as the parts side by side: gradients of slices of one tensor. */
@@ -103,7 +105,7 @@ function sideBySide(a: Tensor, b: Tensor, graph: Surroundings): Tensor | undefin
   if (!p || !q || p.attrs.axis !== q.attrs.axis || !graph.readOnce(a) || !graph.readOnce(b)) return undefined;
   const { axis } = p.attrs;
   const [first, second] = p.attrs.before < q.attrs.before ? [p, q] : [q, p];
-  const [x, y] = [first.inputs[0]!, second.inputs[0]!];
+  const [x, y] = [item(first.inputs, 0), item(second.inputs, 0)];
   if (addDims(x.dim(axis), first.attrs.before) !== second.attrs.before) return undefined;
   const whole = concat([x, y], axis);
   const { before } = first.attrs;
@@ -115,7 +117,7 @@ function sideBySide(a: Tensor, b: Tensor, graph: Surroundings): Tensor | undefin
 function unexpanded(t: Tensor, others: readonly Shape[], result: Shape): Tensor {
   const copied = madeBy(t, "expand");
   if (!copied) return t;
-  const small = copied.inputs[0]!;
+  const small = item(copied.inputs, 0);
   const shape = others.reduce<Shape | undefined>((all, other) => all && broadcast(all, other), small.shape);
   return shape && sameShape(shape, result) ? small : t;
 }
@@ -138,12 +140,12 @@ export const rewrites: Rewrites = {
     const number = scaled(x!); // moves on, to where a product takes it
     if (number) return times(number.x.reshape(shape), number.by);
     const inner = madeBy(x, "reshape");
-    return inner && inner.inputs[0]!.reshape(shape);
+    return inner && item(inner.inputs, 0).reshape(shape);
   },
   transpose: ({ inputs: [x], attrs: { perm } }) => {
     if (perm.every((p, i) => p === i)) return x;
     const inner = madeBy(x, "transpose");
-    return inner && inner.inputs[0]!.transpose(perm.map((p) => inner.attrs.perm[p]!));
+    return inner && item(inner.inputs, 0).transpose(perm.map((p) => inner.attrs.perm[p]!));
   },
   expand: ({ inputs: [x], attrs: { shape } }) => (sameShape(x!.shape, shape) ? x : undefined),
   pad: ({ inputs: [x], attrs: { before, after } }) => (before === 0 && after === 0 ? x : undefined),
@@ -157,7 +159,7 @@ export const rewrites: Rewrites = {
 
   neg: ({ inputs: [x] }, graph) => {
     const difference = madeBy(x, "sub");
-    if (difference && graph.readOnce(x!)) return difference.inputs[1]!.sub(difference.inputs[0]!);
+    if (difference && graph.readOnce(x!)) return item(difference.inputs, 1).sub(item(difference.inputs, 0));
     return timesCheaply(x!, -1, graph);
   },
   mul: (site, graph) => {
@@ -188,7 +190,7 @@ export const rewrites: Rewrites = {
     ] as const) {
       if (numberOf(y) === 0 && sameShape(x.shape, site.output.shape)) return x;
       const negated = madeBy(y, "neg");
-      if (negated && graph.readOnce(y)) return x.sub(negated.inputs[0]!);
+      if (negated && graph.readOnce(y)) return x.sub(item(negated.inputs, 0));
       const conv = withBias(x, y, graph);
       if (conv) return conv;
     }
@@ -198,13 +200,13 @@ export const rewrites: Rewrites = {
   sub: (site, graph) => {
     const [a, b] = site.inputs as readonly [Tensor, Tensor];
     const negated = madeBy(b, "neg");
-    if (negated && graph.readOnce(b)) return a.add(negated.inputs[0]!);
+    if (negated && graph.readOnce(b)) return a.add(item(negated.inputs, 0));
     return addedTo(a, b, -1, graph) ?? fewerCopies("sub")(site);
   },
   where: (site) => {
     const [condition, a, b] = site.inputs as readonly [Tensor, Tensor, Tensor];
     const positive = madeBy(condition, "less");
-    const x = positive && numberOf(positive.inputs[0]!) === 0 ? positive.inputs[1]! : undefined;
+    const x = positive && numberOf(item(positive.inputs, 0)) === 0 ? item(positive.inputs, 1) : undefined;
     // The derivative of max(x, 0)² has max(x, 0) as a factor, which is 0 where the condition does not hold.
     if (x && numberOf(b) === 0 && hasReluOf(a, x) && sameShape(a.shape, site.output.shape)) return a;
     return fewerCopies("where")(site);
@@ -222,7 +224,7 @@ export const rewrites: Rewrites = {
       }
       const inner = madeBy(operands[i], "transpose");
       if (!inner || !swapsLast(inner.attrs.perm)) continue;
-      operands[i] = inner.inputs[0]!;
+      operands[i] = item(inner.inputs, 0);
       flags[i] = !flags[i];
     }
     if (operands.every((t, i) => t === inputs[i])) return undefined;

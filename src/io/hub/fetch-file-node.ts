@@ -57,7 +57,7 @@ export function unreachable(url: string, cause: unknown): SetupError {
   const code = (inner as NodeJS.ErrnoException | undefined)?.code ?? (inner instanceof Error ? inner.message : "");
   return new SetupError(
     `${new URL(url).origin}: the connection failed${code ? ` (${code})` : ""}. Check the network and try again; ` +
-      "a download goes on where it stopped.",
+      "a download continues where it stopped.",
     { cause },
   );
 }
@@ -82,7 +82,7 @@ async function append(
       ...(token ? { Authorization: `Bearer ${token}` } : {}),
       ...(done > 0 ? { Range: `bytes=${done}-` } : {}),
     };
-    const response = await fetch(url, { headers, ...(signal ? { signal } : {}) }).catch((cause: unknown) => {
+    const response = await fetch(url, { headers, signal }).catch((cause: unknown) => {
       signal?.throwIfAborted();
       throw new Interrupted("no answer", { cause });
     });

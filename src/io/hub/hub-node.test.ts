@@ -304,6 +304,6 @@ test("names of models and of folders are told apart", async () => {
   await expect(modelFolder("o/mimi")).rejects.toMatchObject({
     exitCode: 3,
     message:
-      "o/mimi: no such folder here, and no model on the Hub either: o/mimi: no such model or revision on the Hub (404). Check the name.",
+      "o/mimi: no such folder here, and none from the Hub: o/mimi: no such model or revision on the Hub (404). Check the name.",
   });
 });

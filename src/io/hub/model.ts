@@ -45,7 +45,7 @@ export async function modelFolder(idOrFolder: string, options: DownloadOptions =
   } catch (error) {
     options.signal?.throwIfAborted();
     if (!(error instanceof SeedlingError)) throw error;
-    const message = `${idOrFolder}: no such folder here, and no model on the Hub either: ${reason(error, 400)}.`;
+    const message = `${idOrFolder}: no such folder here, and none from the Hub: ${reason(error, 400)}.`;
     throw Object.assign(error, { message });
   }
 }

@@ -76,8 +76,8 @@ export function lmStage(options: LmStageOptions): Stage {
   return {
     name,
     learns: adapter ? adapterPaths(config, adapter.lora, rows) : topNames(config),
-    ...(adapter ? { frozen: adapter.base } : {}),
-    ...(start ? { start } : {}),
+    frozen: adapter?.base,
+    start,
     rateScale: (path) => (path.endsWith(".added") ? rowsRate : 1),
     params: (B) => (adapter ? new LoraParams(adapter.lora, drops ? { noise: noise(B) } : {}) : new Params()),
     build: (p, B) => ({ loss: nextTokenLoss(p, config, [B, T, B * room], { rows, margin: kindMargin }).loss }),
