@@ -2,7 +2,7 @@
 import { UsageError } from "../base/errors.ts";
 import { type Chain, planChain, plannedStages, type TrainingData, triedChain } from "../training/index.ts";
 import { duration } from "./progress.ts";
-import type { Report } from "./report.ts";
+import { plural, type Report } from "./report.ts";
 import { formatTable } from "./table.ts";
 
 export interface OwnPlanOptions {
@@ -32,7 +32,7 @@ export async function planOwn(
   const stages = plannedStages(tried, train);
   const rows = stages.map(({ name, batch, steps, epochs, minutes }) => [
     name,
-    `${steps} steps of ${batch}`,
+    `${plural(steps, "step")} of ${batch}`,
     `each picture ${epochs < 10 ? epochs.toFixed(1) : Math.round(epochs)} times`,
     duration(minutes * 60),
   ]);

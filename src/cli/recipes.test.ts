@@ -2,6 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { exists } from "../io/files.ts";
+import { findRecipe } from "../training/index.ts";
 import { listRecipes } from "./recipes.ts";
 
 let folder: string;
@@ -31,5 +33,6 @@ test("the recipes of the package all have a stage and a line about them", async 
   for (const { name, stages, about } of listed) {
     expect(stages.length, name).toBeGreaterThan(0);
     expect(about, name).not.toBe("");
+    expect(await exists(await findRecipe(name)), name).toBe(true); // as it is listed
   }
 });

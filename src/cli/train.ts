@@ -30,7 +30,7 @@ import { interruptible } from "./interrupt.ts";
 import { planOwn } from "./own-plan.ts";
 import { positive, whole } from "./parsers.ts";
 import { duration } from "./progress.ts";
-import { Report } from "./report.ts";
+import { plural, Report } from "./report.ts";
 import { type Drawings, ownData, Problems, trainingSources } from "./training-sources.ts";
 
 interface TrainOptions {
@@ -219,7 +219,7 @@ function listener(report: Report, json: boolean): Required<Listener> & Pick<RunO
     onPhase({ name, about, phases }, phase) {
       const { steps, about: own } = phases[phase - 1] ?? {};
       const title = phases.length > 1 ? `${name}, phase ${phase} of ${phases.length}` : name;
-      report.note(`${title}, ${steps} steps: ${own ?? about}`);
+      report.note(`${title}, ${plural(steps ?? 0, "step")}: ${own ?? about}`);
     },
   };
 }

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { type Codes, PACKED_BYTES, packCodes, unpackCodes } from "../codes/index.ts";
-import { readFileBounded, writeFileAtomic } from "../io/files.ts";
+import { exists, readFileBounded, writeFileAtomic } from "../io/files.ts";
 import { parseWith, readJsonFile } from "../io/json-file.ts";
 import { join } from "../io/paths.ts";
 
@@ -107,6 +107,8 @@ export async function writeIndex(folder: string, index: PictureIndex): Promise<v
 /** @throws SetupError if a file is missing; InputError if one is damaged or they do not belong together */
 export async function readIndex(folder: string): Promise<PictureIndex> {
   const at = (name: string): string => join(folder, name);
+  if (!(await exists(at("index.json"))))
+    throw new InputError(`${folder}: expected an index of pictures, found none. Make one with seedling index.`);
   const {
     pictures: count,
     width,

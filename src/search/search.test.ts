@@ -99,6 +99,13 @@ describe("on disk", () => {
     await expect(readIndex(folder)).rejects.toThrow(message);
   });
 
+  test("a folder without an index, and none at all, are named", async () => {
+    const message = `${folder}: expected an index of pictures, found none. Make one with seedling index.`;
+    await rm(join(folder, "index.json"));
+    await expect(readIndex(folder)).rejects.toThrow(message);
+    await expect(readIndex(join(folder, "none"))).rejects.toMatchObject({ exitCode: 3 });
+  });
+
   test("sizes are checked before anything is read", async () => {
     await writeFile(
       join(folder, "index.json"),

@@ -33,8 +33,8 @@ test(
     // The plan comes first and is what is trained.
     expect(stderr).toMatch(/^42 pictures to learn from, 8 held out, a codebook of 256 codes:$/m);
     for (const stage of STAGES) {
-      expect(stderr).toMatch(new RegExp(`^ {2}${stage} +1 steps of 16 +each picture 0\\.4 times`, "m"));
-      expect(stderr.indexOf(`\n${stage}, 1 steps: `)).toBeGreaterThan(stderr.indexOf("Ctrl-C saves"));
+      expect(stderr).toMatch(new RegExp(`^ {2}${stage} +1 step of 16 +each picture 0\\.4 times`, "m"));
+      expect(stderr.indexOf(`\n${stage}, 1 step: `)).toBeGreaterThan(stderr.indexOf("Ctrl-C saves"));
     }
     expect(stdout.toString()).toMatch(/validation\/textToImageR1/);
     expect(stderr.trim().split("\n").at(-1)).toBe(`wrote ${MODEL}`);

@@ -250,7 +250,14 @@ describe("train and assemble", () => {
         "x",
       );
       await ends(2, /^seedling: .*--steps/, "train", recipe("clip"), "--steps", "0");
-      await ends(3, /^seedling: .*tokenizer\.json: no such file/, "assemble", "out", "--run", "nowhere");
+      await ends(
+        3,
+        /^seedling: nowhere: no such run folder\. Check the path\.$/,
+        "assemble",
+        "out",
+        "--run",
+        "nowhere",
+      );
     },
     TIMEOUT,
   );

@@ -32,6 +32,7 @@ export interface AssembleOptions {
 /** Writes the folder. @throws SetupError naming a stage whose weights are missing */
 export async function assemble(options: AssembleOptions): Promise<void> {
   const { root, out, dtype, untrainedSeed } = options;
+  if (!(await exists(root))) throw new InputError(`${root}: no such run folder. Check the path.`);
   const tokenizerJson = await readJsonFile(join(root, "tokenizer.json"), 16e6);
   const tokenizer = new CaptionTokenizer(tokenizerJson as Record<string, unknown>);
   const sizes = options.sizes ?? (await sizesOf(root));

@@ -17,15 +17,17 @@ import type { StageDefinition } from "../stages/definition.ts";
 import { STAGES } from "../stages/registry.ts";
 
 const PACKAGE = fileURLToPath(new URL("../../..", import.meta.url));
+const RECIPES = join(PACKAGE, "recipes");
 const MAX_BYTES = 1e6;
 /** Recipes that extend recipes that extend ... */
 const MAX_DEPTH = 8;
 
-/** A recipe's file or a chain's folder: where the path leads, or of that name among those that come with Seedling. */
+/** A recipe's file or a chain's folder at this path; or one that comes with Seedling: `recipes/mini`, `mini`, `mini/clip`. */
 export async function findRecipe(path: string): Promise<string> {
   if (await exists(path)) return path;
-  const own = join(PACKAGE, path);
-  if (/^(\.\/)?recipes\//.test(path) && (await exists(own))) return own;
+  if (/^(\.\/)?recipes\//.test(path) && (await exists(join(PACKAGE, path)))) return join(PACKAGE, path);
+  if (/^[\w-]+(\/[\w-]+)*$/.test(path))
+    for (const own of [join(RECIPES, path), join(RECIPES, `${path}.json`)]) if (await exists(own)) return own;
   throw new InputError(`${path}: expected a recipe or the folder of a chain, found none. See seedling recipes.`);
 }
 
