@@ -10,7 +10,9 @@ const MAX_SHEET = 8e6;
 
 const STYLE = `${style}
 .bars { position: relative; margin: 1rem 0; }
-td.reproduced { color: #1a7f37; } td.reversed { color: #cf222e; } td.floor { font-style: italic; }
+section th[scope="row"] { font-weight: 500; min-width: 12rem; white-space: normal; }
+td small { display: block; color: var(--soft); white-space: nowrap; }
+td.reproduced { color: #1a7f37; } td.reversed { color: #cf222e; } .floor { font-style: italic; }
 `;
 
 const SCRIPT = `
@@ -86,12 +88,19 @@ function claimSection({ claims }: PaperView, discussions: HtmlOptions["discussio
     const said = discussions[claim.id];
     const below =
       said === undefined ? "" : `<details><summary>Discussion</summary><p>${escapeHtml(said.trim())}</p></details>`;
-    const cells = texts.map((text) => `<td>${escapeHtml(text)}</td>`).join("");
+    const cells = texts.map((text) => numberCell(text)).join("");
     return `<tr><th scope="row">${escapeHtml(claim.text)}${below}</th>${cells}<td class="${verdict.replace(" ", "-")}">${verdict}</td></tr>`;
   });
   return `<section id="claims"><h2>Claims</h2><p>${escapeHtml(summary(claims))}</p>
 <table><thead><tr>${heads(["claim", "paper", "arm", "twin", "arm / twin", "goal", "verdict"])}</tr></thead><tbody>${rows.join("")}</tbody></table>
 <p>${escapeHtml(RULE)}</p></section>`;
+}
+
+/** "93.7 (92.9 to 94.4)" with the interval below the score. */
+function numberCell(text: string): string {
+  const [, score = text, interval] = /^(\S+) \((.* to .*)\)$/.exec(text) ?? [];
+  const below = interval === undefined ? "" : `<small>${escapeHtml(interval)}</small>`;
+  return `<td class="n">${escapeHtml(score)}${below}</td>`;
 }
 
 const heads = (names: readonly string[]): string =>
@@ -115,13 +124,12 @@ ${parts.join("\n")}${figures.length > 0 ? `<div class="sheets">${figures.join(""
 function setTable({ metrics, rows }: SetView): string {
   const lines = rows.map(({ row, scores, ratio }) => {
     const ran = Object.keys(scores).length > 0;
-    const cells = metrics.map(
-      (metric) => `<td class="n">${escapeHtml(ran && !scores[metric] ? "" : scoreText(scores[metric]))}</td>`,
-    );
+    const cells = metrics.map((metric) => numberCell(ran && !scores[metric] ? "" : scoreText(scores[metric])));
     const papers = Object.entries(row.papers ?? {}).map(([metric, figures]) => `${metric} ${figures}`);
     const last = Object.values(scores).at(-1);
-    const rest = [ran ? (ratio ? ratioText(ratio) : "") : NOT_RUN, last ? seedsText(last) : "", papers.join("; ")];
-    return `<tr><th scope="row" class="${row.floor ? "floor" : ""}">${escapeHtml(row.label)}</th>${cells.join("")}${rest.map((text) => `<td>${escapeHtml(text)}</td>`).join("")}</tr>`;
+    const twin = numberCell(ran ? (ratio ? ratioText(ratio) : "") : NOT_RUN);
+    const rest = [last ? seedsText(last) : "", papers.join("; ")];
+    return `<tr><th scope="row" class="${row.floor ? "floor" : ""}">${escapeHtml(row.label)}</th>${cells.join("")}${twin}${rest.map((text) => `<td>${escapeHtml(text)}</td>`).join("")}</tr>`;
   });
   return `<table><thead><tr>${heads(["", ...metrics, "ratio", "seeds", "paper"])}</tr></thead><tbody>${lines.join("")}</tbody></table>`;
 }
