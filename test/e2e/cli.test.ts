@@ -472,30 +472,6 @@ describe(
       expect(code).toBe(3);
     });
 
-    test("inputs are looked at first: a missing file, an empty folder and an unmatched pattern end with 3", async () => {
-      await mkdir(join(root, "empty"), { recursive: true });
-      const before = [
-        "tokenize none.png",
-        "tokenize empty",
-        "describe *.gif",
-        "ask none.png what?",
-        "reconstruct empty",
-      ];
-      for (const line of [
-        ...before,
-        "detokenize none.txt",
-        "index none -o i",
-        "search i --picture none.png",
-        "demo none",
-      ]) {
-        const { code, stderr } = await seedling(`${line} --model nowhere`);
-        expect({ line, code }).toEqual({ line, code: 3 });
-        expect(stderr).toMatch(
-          /^seedling: (none(\.png|\.txt)?: no such file|empty: expected pictures in|\*\.gif: expected files that match)[^\n]*\n$/,
-        );
-      }
-    });
-
     test.each<[string, (folder: string) => Promise<void>, RegExp]>([
       [
         "a missing and an extra tensor",

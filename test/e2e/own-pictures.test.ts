@@ -47,7 +47,7 @@ test(
     const back = await seedling("reconstruct", picture, "--model", MODEL, "-o", "zurück.png");
     expect(back.code, back.stderr).toBe(0);
     expect((await decodeImage(await readFile(join(root, "zurück.png")), "picture")).width).toBeGreaterThanOrEqual(64);
-    const said = await seedling("describe", picture, "--model", MODEL, "--json");
+    const said = await seedling("describe", picture, "--model", MODEL, "--best-of", "2", "--json");
     expect(said.code, said.stderr).toBe(0);
     expect(JSON.parse(said.stdout.toString())).toMatchObject({ image: picture, text: expect.any(String) });
     const drawn = await seedling("draw", "a red apple", "--model", MODEL, "-o", "apple.png");
