@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readdirSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -11,7 +11,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PACKED_BYTES, unpackCodes } from "../../src/codes/index.ts";
 import { encodePng } from "../../src/image/index.ts";
 import { SeedTokenizer } from "../../src/image-tokenizer/seed-tokenizer.ts";
-import { openSafetensors, writeSafetensors } from "../../src/weights/index.ts";
 import { writeTinyModel } from "../tiny-model.ts";
 import { blocks } from "./blocks.ts";
 import { badPictures, turnedPictures, unusualPictures } from "./pictures.ts";
@@ -410,124 +409,11 @@ describe(
   TIMEOUT,
 );
 
-describe(
-  "model folders",
-  () => {
-    let count = 0;
-    /** What `tokenize` says about a copy of the model folder that is changed. */
-    async function withModel(change: (folder: string) => Promise<void>): Promise<Finished> {
-      const folder = join(root, `model-${count++}`);
-      await cp(model, folder, { recursive: true });
-      await change(folder);
-      const result = await seedling(`tokenize photos/a.png -o never.txt --model ${folder}`);
-      expect(names()).not.toContain("never.txt");
-      expect(result.stderr).toMatch(/^seedling: [^\n]*\n$/);
-      expect(result.stdout).toHaveLength(0);
-      return result;
-    }
-
-    /** Writes the weights again under other names and shapes. */
-    async function rewrite(
-      folder: string,
-      change: (name: string, shape: readonly number[]) => [string, readonly number[]],
-    ) {
-      const path = join(folder, "model.safetensors");
-      const file = await openSafetensors(path);
-      const tensors = [];
-      for (const [key, info] of file.tensors) {
-        const [name, shape] = change(key, info.shape);
-        tensors.push({ name, dtype: "F16" as const, shape, data: await file.readFloat32(key) });
-      }
-      await file.close();
-      await writeSafetensors(path, tensors);
-    }
-
-    /** Replaces the header of the weights. */
-    async function reheader(folder: string, change: (json: string) => string, claim?: bigint): Promise<void> {
-      const path = join(folder, "model.safetensors");
-      const bytes = await readFile(path);
-      const length = Number(bytes.readBigUInt64LE(0));
-      const json = Buffer.from(change(bytes.toString("utf8", 8, 8 + length)));
-      const size = Buffer.alloc(8);
-      size.writeBigUInt64LE(claim ?? BigInt(json.length));
-      await writeFile(path, Buffer.concat([size, json, bytes.subarray(8 + length)]));
-    }
-
-    test.each([
-      ["config.json", "expected config.json, found none. Copy the whole model folder again."],
-      ["model.safetensors", "expected model.safetensors, found none. Copy the whole model folder again."],
-      ["tokenizer.json", "expected tokenizer.json, found none. Copy the whole model folder again."],
-      ["scheduler/scheduler_config.json", "expected scheduler/scheduler_config.json, found none."],
-      ["unet/diffusion_pytorch_model.safetensors", "unet: expected diffusion_pytorch_model.safetensors or"],
-      ["vae/diffusion_pytorch_model.safetensors", "vae: expected diffusion_pytorch_model.safetensors or"],
-    ])("without %s", async (name, message) => {
-      const { code, stderr } = await withModel((folder) => rm(join(folder, name)));
-      expect(stderr).toContain(message);
-      expect(code).toBe(4);
-    });
-
-    test("that do not exist", async () => {
-      const { code, stderr } = await withModel((folder) => rm(folder, { recursive: true }));
-      expect(stderr).toMatch(/: no such model folder\. Check the path\.\n$/);
-      expect(code).toBe(3);
-    });
-
-    test.each<[string, (folder: string) => Promise<void>, RegExp]>([
-      [
-        "a missing and an extra tensor",
-        (folder) => rewrite(folder, (name, shape) => [name === "ln_vision.bias" ? "ln_vision.b" : name, shape]),
-        /"ln_vision\.bias" is missing; "ln_vision\.b" is not part of the model\./,
-      ],
-      [
-        "a misshaped tensor",
-        (folder) => rewrite(folder, (name, shape) => [name, name === "ln_vision.bias" ? [1, ...shape] : shape]),
-        /"ln_vision\.bias": expected \[12\], got \[1,12\]\./,
-      ],
-      [
-        "overlapping tensors",
-        (folder) =>
-          reheader(folder, (json) =>
-            json.replace(/"data_offsets":\[(?!0,)(\d+),(\d+)\]/, (_, a, b) => `"data_offsets":[${a - 2},${b - 2}]`),
-          ),
-        /damaged header: .*overlaps the tensor before it by 2 bytes/,
-      ],
-      [
-        "a header that claims gigabytes",
-        (folder) => reheader(folder, (json) => json, 5_000_000_000n),
-        /expected a safetensors header of at most \d+ bytes, got a claim of 5000000000\./,
-      ],
-      [
-        "weights that are cut short",
-        (folder) => truncate(join(folder, "unet", "diffusion_pytorch_model.safetensors"), 5000),
-        /damaged|expected a safetensors/,
-      ],
-      [
-        "a config that is no JSON",
-        (folder) => writeFile(join(folder, "config.json"), "{"),
-        /config\.json: expected JSON/,
-      ],
-      [
-        "an unknown key",
-        async (folder) => {
-          const path = join(folder, "config.json");
-          await writeFile(path, (await readFile(path, "utf8")).replace("{", '{"color":1,'));
-        },
-        /config\.json: .*"color"/,
-      ],
-    ])("with %s", async (_, change, says) => {
-      const { code, stderr } = await withModel(change);
-      expect(stderr).toMatch(says);
-      expect(code).toBe(3);
-    });
-
-    test("--debug shows where an error comes from", async () => {
-      const { stderr } = await seedling("tokenize photos/a.png --model nowhere --debug");
-      expect(lines(stderr)[0]).toBe("seedling: nowhere: no such model folder. Check the path.");
-      expect(stderr).toMatch(/\n {4}at .*seed-folder/);
-    });
-  },
-  TIMEOUT,
-);
+test("--debug shows where an error comes from", async () => {
+  const { stderr } = await seedling("tokenize photos/a.png --model nowhere --debug");
+  expect(lines(stderr)[0]).toBe("seedling: nowhere: no such model folder. Check the path.");
+  expect(stderr).toMatch(/\n {4}at .*seed-folder/);
+});
 
 test(
   "an output that was there is kept when the command fails",
