@@ -3,7 +3,8 @@
  * chat and draw, alternately with batching and one by one.
  *
  *   node bench/server.mjs [--model DIR] [--seconds N] [--clients 1,8,64,200] [--work tokenize,chat,draw] [--threads N] [--dry]
- *   node bench/server.mjs --mixed MINUTES      200 clients of all kinds, bad ones among them: errors, memory, event loop
+ *   node bench/server.mjs --mixed MINUTES      200 clients (the most of --clients) of all kinds, bad ones among them:
+ *                                              errors, memory, event loop
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -64,9 +65,10 @@ async function startServer(mode) {
 const load = () => `load average ${loadavg()[0].toFixed(1)}`;
 
 if (options.mixed !== undefined) {
+  const clients = Math.max(...options.clients.split(",").map(Number));
   const server = await startServer("batched");
   try {
-    const { rows, summary } = await mixedLoad(server, { minutes: Number(options.mixed), clients: 200, work: WORK });
+    const { rows, summary } = await mixedLoad(server, { minutes: Number(options.mixed), clients, work: WORK });
     const body = `${setting({})}; ${load()}\n\n${table(["answers", "count", "p50 ms", "p99 ms"], rows)}\n\n${summary.join("\n")}`;
     console.log(body);
     if (!options.dry) writeSection("Server under mixed load", body);

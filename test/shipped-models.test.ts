@@ -1,5 +1,5 @@
 /** What ships belongs together and stays small. */
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -40,6 +40,17 @@ test.each(["models/seedling-mini/lm-adapter", "models/seedling-smollm2"])(
     for (const { data } of adapter.weights.values()) expect(data.every(Number.isFinite)).toBe(true);
   },
 );
+
+test("the page's sample pictures have the codes of seedling-mini (else run scripts/make-gallery.mjs)", async () => {
+  const gallery = JSON.parse(await readFile("web/public/gallery/seedling-mini.json", "utf8")) as {
+    codebook: string;
+    pictures: { codes: number[] }[];
+  };
+  const tokenizer = await SeedTokenizer.fromPretrained("models/seedling-mini");
+  await tokenizer.close();
+  expect(gallery.codebook).toBe(tokenizer.codebookHash);
+  expect(gallery.pictures.every(({ codes }) => codes.length === 32)).toBe(true);
+});
 
 test("seedling-mini taken apart has the temperature that stage codebook reads, which it does not keep", async () => {
   const root = await mkdtemp(join(tmpdir(), "seedling-apart-"));

@@ -156,7 +156,7 @@ export function DrawTab() {
       )}
       <details>
         <summary>Get the recipe of a picture back</summary>
-        <PictureInput label="Choose a PNG that was drawn here" onPicture={(file) => void load(file)} />
+        <PictureInput label="Choose a PNG that was drawn here" camera={false} onPicture={(file) => void load(file)} />
       </details>
     </div>
   );

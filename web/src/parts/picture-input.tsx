@@ -17,10 +17,13 @@ export interface PictureInputProps {
   /** Take pictures that are pasted anywhere on the page. */
   readonly paste?: boolean;
   readonly examples?: boolean;
+  /** Default true. */
+  readonly camera?: boolean;
   readonly children?: ComponentChildren;
 }
 
-export function PictureInput({ label, onPicture, paste = false, examples = false, children }: PictureInputProps) {
+export function PictureInput({ label, onPicture, paste = false, examples = false, ...props }: PictureInputProps) {
+  const { camera: photographs = true, children } = props;
   const [over, setOver] = useState(false);
   const [camera, setCamera] = useState(false);
   const input = useRef<HTMLInputElement>(null);
@@ -69,7 +72,7 @@ export function PictureInput({ label, onPicture, paste = false, examples = false
         />
       </fieldset>
       <div class="row">
-        {"mediaDevices" in navigator && (
+        {photographs && "mediaDevices" in navigator && (
           <button type="button" class="small" onClick={() => setCamera(true)}>
             Camera
           </button>
