@@ -173,9 +173,10 @@ async function collect(stream: AsyncIterable<Uint8Array>, where: string): Promis
   return Buffer.concat(chunks);
 }
 
-export interface PreparedPicture {
+export interface PreparedPicture<F extends PictureFile = PictureFile> {
   readonly name: string;
   readonly image: RgbImage;
+  readonly file: F;
 }
 
 export interface PreparedOptions {
@@ -190,18 +191,19 @@ export interface PreparedOptions {
  * Pictures as the model sees them, `size` at a time; the next batch is decoded while the caller works on this one.
  * A bad picture is reported and left out.
  */
-export async function* preparedBatches(
-  files: AsyncIterable<PictureFile>,
+export async function* preparedBatches<F extends PictureFile>(
+  files: AsyncIterable<F>,
   size: number,
   { tokenizer, report, signal, filter }: PreparedOptions,
-): AsyncGenerator<PreparedPicture[]> {
+): AsyncGenerator<PreparedPicture<F>[]> {
   const warn = (message: string): void => report.warn(message);
   const batches = (async function* () {
-    let batch: PreparedPicture[] = [];
-    for await (const { name, read } of files) {
+    let batch: PreparedPicture<F>[] = [];
+    for await (const file of files) {
       signal.throwIfAborted();
+      const { name, read } = file;
       try {
-        batch.push({ name, image: await tokenizer.prepare(await read(), { where: name, warn, filter }) });
+        batch.push({ name, image: await tokenizer.prepare(await read(), { where: name, warn, filter }), file });
       } catch (error) {
         report.problem(error);
       }

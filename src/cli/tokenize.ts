@@ -3,13 +3,14 @@ import { Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { formatCodes, formatCodesJson, packCodes } from "../codes/index.ts";
 import type { ResizeFilter } from "../image/index.ts";
-import { jsonOption, outputOption, withExamples } from "./command.ts";
+import { type Example, jsonOption, outputOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { addModelOptions, type ModelOptions, withModel } from "./options.ts";
 import { expectOutput, toStdout, withOutput } from "./output.ts";
 import { whole } from "./parsers.ts";
 import { findPictures, preparedBatches } from "./picture-inputs.ts";
 import { plural, Report } from "./report.ts";
+import type { OutputFormatName } from "./shards/output-format.ts";
 
 interface Options extends ModelOptions {
   readonly json?: boolean;
@@ -17,7 +18,19 @@ interface Options extends ModelOptions {
   readonly output?: string;
   readonly batch: number;
   readonly filter: ResizeFilter;
+  readonly shards?: string;
+  readonly outputFormat?: OutputFormatName;
+  readonly embeddings?: boolean;
+  readonly stale?: number;
+  readonly wait: boolean;
 }
+
+const FORMATS: OutputFormatName[] = ["packed", "jsonl", "parquet", "webdataset"];
+
+const ABOUT_SHARDS = `Shards:
+  With --shards each tar becomes one file, named by the tar, the model and the options. What is there is skipped. Start
+  the same command any number of times, on any number of machines that see the folder: the processes share the work,
+  and what one leaves behind when it is killed is done by another. --json prints a summary. See docs/shards.md.`;
 
 export function tokenizeCommand(): Command {
   const command = new Command("tokenize")
@@ -31,17 +44,53 @@ export function tokenizeCommand(): Command {
       new Option("--filter <name>", "how pictures are resized; SEED-LLaMA was trained on bilinear ones")
         .choices(["bicubic", "bilinear"])
         .default("bicubic"),
-    );
-  return withExamples(addModelOptions(command), [
+    )
+    .option("--shards <folder>", "one output for each tar shard, in this folder; many processes can share the work")
+    .addOption(
+      new Option("--output-format <name>", 'with --shards: what is written (default: "packed")').choices(FORMATS),
+    )
+    .option("--embeddings", "with --output-format parquet: the embedding of each picture too")
+    .option(
+      "--stale <seconds>",
+      "with --shards: when the work of a process that shows no sign of life is taken over (default: 120)",
+      whole(1, 86_400),
+    )
+    .option("--no-wait", "with --shards: do not wait for shards that other processes are working on");
+  const examples: Example[] = [
     ["seedling tokenize cat.jpg", "32 numbers on one line"],
     ["seedling tokenize photos/ --json -o codes.jsonl", "a whole folder, with names"],
     ["seedling tokenize 'shards/*.tar' --packed -o codes.bin", "WebDataset shards, 52 bytes a picture"],
     ["seedling tokenize photos/ --model seed-2 --filter bilinear", "imported weights"],
     ["curl -s https://example.org/cat.jpg | seedling tokenize -", "from a pipe"],
-  ]).action(tokenize);
+    ["seedling tokenize 'shards/*.tar' --shards out/", "one file a shard; start it as often as you like"],
+    ["seedling tokenize 'shards/*.tar' --shards out/ --output-format jsonl", "codes and captions to train with"],
+    ["seedling tokenize 'shards/*.tar' --shards out/ --output-format parquet --embeddings"],
+  ];
+  return withExamples(addModelOptions(command), examples, ABOUT_SHARDS).action(tokenize);
+}
+
+/** @throws UsageError for options that belong to --shards, or do not go with it */
+function checkShardOptions({ shards, packed, output, outputFormat, embeddings, stale, wait }: Options): void {
+  const given = Object.entries({
+    ...{ "--output-format": outputFormat, "--embeddings": embeddings, "--stale": stale },
+    "--no-wait": wait ? undefined : true,
+  }).find(([, value]) => value !== undefined);
+  if (shards === undefined && given)
+    throw new UsageError(`tokenize: expected ${given[0]} with --shards, got it alone. Name a folder: --shards.`);
+  if (shards === undefined) return;
+  if (packed || output !== undefined)
+    throw new UsageError(
+      `tokenize: expected --shards without ${packed ? "--packed" : "--output"}, got both. Use --output-format.`,
+    );
+  if (embeddings && outputFormat !== "parquet")
+    throw new UsageError("tokenize: expected --embeddings with --output-format parquet, got another format.");
 }
 
 async function tokenize(inputs: string[], options: Options): Promise<void> {
+  checkShardOptions(options);
+  const { shards } = options;
+  if (shards !== undefined)
+    return (await import("./tokenize-shards.ts")).tokenizeShards(inputs, { ...options, shards });
   const { json, packed, output, batch, filter } = options;
   if (json && packed) throw new UsageError("tokenize: expected --json or --packed, got both. Choose one.");
   const toTerminal = toStdout(output) && process.stdout.isTTY === true;

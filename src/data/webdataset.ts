@@ -105,6 +105,12 @@ export async function sceneSample(scene: Scene, key = String(scene.seed).padStar
 /** Larger files of a sample are left out: nobody's picture, but a stranger's tar may hold one. */
 const MAX_FILE_BYTES = 256 * 1024 ** 2;
 
+export interface TarSampleFiles {
+  readonly key: string;
+  /** Contents by ending, without the leading dot. */
+  readonly files: Readonly<Record<string, Uint8Array>>;
+}
+
 /**
  * The samples of a tar that arrives as a stream.
  *
@@ -116,28 +122,39 @@ export async function* readShard(
   stream: AsyncIterable<Uint8Array>,
   where: string,
   report: (problem: string) => void,
-): AsyncGenerator<{ key: string; files: Record<string, Uint8Array> }> {
-  let sample: { key: string; files: Record<string, Uint8Array> } | undefined;
+): AsyncGenerator<TarSampleFiles> {
   try {
-    for await (const entry of tarEntries(stream, where, report)) {
-      const leftOut = (why: string): void => report(`${where}: ${quote(entry.name)} is left out: ${why}.`);
-      const { key, ending } = splitName(entry.name);
-      if (key === undefined) continue;
-      if (sample && sample.key !== key) {
-        yield sample;
-        sample = undefined;
-      }
-      sample ??= { key, files: {} };
-      if (entry.target !== undefined) leftOut(`a link to ${quote(entry.target)}`);
-      else if (entry.size > MAX_FILE_BYTES) leftOut(`at most ${MAX_FILE_BYTES} bytes are read`);
-      else if (Object.hasOwn(sample.files, ending)) leftOut("a second file of this name");
-      else Object.defineProperty(sample.files, ending, { value: await entry.read(), enumerable: true });
-    }
+    yield* tarSampleFiles(stream, where, report);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    // The last sample may lack a file.
     report(error.message);
-    return;
+  }
+}
+
+/**
+ * The same for a caller who must know of damage.
+ * @throws InputError if the tar is damaged or ends too early, after the samples before that. The last one, which may lack
+ *   a file, is not among them.
+ */
+export async function* tarSampleFiles(
+  stream: AsyncIterable<Uint8Array>,
+  where: string,
+  report: (problem: string) => void,
+): AsyncGenerator<TarSampleFiles> {
+  let sample: { key: string; files: Record<string, Uint8Array> } | undefined;
+  for await (const entry of tarEntries(stream, where, report)) {
+    const leftOut = (why: string): void => report(`${where}: ${quote(entry.name)} is left out: ${why}.`);
+    const { key, ending } = splitName(entry.name);
+    if (key === undefined) continue;
+    if (sample && sample.key !== key) {
+      yield sample;
+      sample = undefined;
+    }
+    sample ??= { key, files: {} };
+    if (entry.target !== undefined) leftOut(`a link to ${quote(entry.target)}`);
+    else if (entry.size > MAX_FILE_BYTES) leftOut(`at most ${MAX_FILE_BYTES} bytes are read`);
+    else if (Object.hasOwn(sample.files, ending)) leftOut("a second file of this name");
+    else Object.defineProperty(sample.files, ending, { value: await entry.read(), enumerable: true });
   }
   if (sample) yield sample;
 }
