@@ -7,6 +7,7 @@ import { type CardProgress, SECTIONS, type Section, scorecard } from "../evaluat
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { jsonOption, nounsOption, withExamples } from "./command.ts";
+import { evalArmCommand } from "./eval-arm.ts";
 import { evalPaperCommand } from "./eval-paper.ts";
 import { interruptible } from "./interrupt.ts";
 import { addLanguageOptions, type LanguageOptions, withLanguageModel } from "./language-options.ts";
@@ -49,7 +50,8 @@ export function evalCommand(drawings: () => Promise<Atlas> = openAtlas): Command
     .description("score a model on scenes of unseen seeds, in styles and pairs held out from training")
     .addCommand(tokenizerCommand(drawings), { isDefault: true })
     .addCommand(languageCommand(drawings))
-    .addCommand(evalPaperCommand());
+    .addCommand(evalPaperCommand())
+    .addCommand(evalArmCommand(drawings));
   return withExamples(
     command,
     [

@@ -153,3 +153,18 @@ function stands(objects: readonly SceneObject[], a: string, b: string, relation:
   const [[ax, ay], [bx, by]] = [center(a), center(b)];
   return { left: ax < bx, right: ax > bx, above: ay < by, below: ay > by }[relation];
 }
+
+/** For each caption, twice the objects named right, and the objects named and shown: F1 is the ratio of their sums. */
+export function objectRows(
+  said: readonly string[],
+  scenes: readonly Pick<Scene, "objects">[],
+  nouns: readonly string[],
+): number[][] {
+  const reader = new CaptionReader(nouns);
+  return scenes.map(({ objects }, i) => {
+    const named = reader.read(said[i] ?? "").things.map(({ noun }) => noun);
+    const shown = new Set(objects.map(({ noun }) => noun));
+    const right = [...shown].filter((noun) => named.includes(noun)).length;
+    return [2 * right, named.length + shown.size];
+  });
+}
