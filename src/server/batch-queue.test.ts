@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { InputError } from "../base/errors.ts";
 import { BusyError } from "./api-error.ts";
 import { BatchQueue } from "./batch-queue.ts";
 
@@ -96,4 +97,19 @@ test("a batch that fails fails for its callers only", async () => {
   const [a, b] = [queue.submit(1), queue.submit(2)];
   await expect(a).rejects.toThrow("worker died");
   expect(await b).toBe(2);
+});
+
+test("a job that is refused fails alone; a failure of the model fails all that it was computing", async () => {
+  const run = async (jobs: readonly number[]): Promise<number[]> => {
+    if (jobs.includes(13)) throw new InputError("13: expected another number.");
+    if (jobs.includes(99)) throw new Error("the model failed");
+    return jobs.map((job) => 2 * job);
+  };
+  const queue = new BatchQueue<number, number>({ run, maxBatch: 8, maxWaiting: 100 });
+  const settled = await Promise.allSettled([1, 2, 13, 4, 5, 13].map((job) => queue.submit(job)));
+  expect(settled.map((one) => (one.status === "fulfilled" ? one.value : (one.reason as Error).message))).toEqual([
+    ...[2, 4, "13: expected another number.", 8, 10, "13: expected another number."],
+  ]);
+  const failed = await Promise.allSettled([1, 99].map((job) => queue.submit(job)));
+  expect(failed.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
 });

@@ -2,6 +2,7 @@
  * Requests that wait are computed together. While one batch is computed the next one collects, so the batch grows with the
  * load and nobody waits for company.
  */
+import { InputError, UsageError } from "../base/errors.ts";
 import { BusyError } from "./api-error.ts";
 
 export interface BatchQueueOptions<Job, Result> {
@@ -62,7 +63,7 @@ export class BatchQueue<Job, Result> {
   }
 
   async #runBatch(): Promise<void> {
-    const { run, maxBatch } = this.#options;
+    const { maxBatch } = this.#options;
     const first = this.#waiting[0]?.key;
     const batch = this.#waiting.filter(({ key }) => key === first).slice(0, maxBatch);
     this.#waiting = this.#waiting.filter((entry) => !batch.includes(entry));
@@ -71,16 +72,25 @@ export class BatchQueue<Job, Result> {
       if (batch.every(({ signal }) => signal?.aborted)) stop.abort(new Error("nobody waits for this any more"));
     };
     for (const { signal } of batch) signal?.addEventListener("abort", check, { once: true });
+    await this.#compute(batch, stop.signal);
+    for (const { signal } of batch) signal?.removeEventListener("abort", check);
+  }
+
+  /** A job that is refused, such as a broken picture, must not fail those beside it: the halves are computed again. */
+  async #compute(batch: readonly Entry<Job, Result>[], signal: AbortSignal): Promise<void> {
     try {
-      const results = await run(
+      const results = await this.#options.run(
         batch.map(({ job }) => job),
-        stop.signal,
+        signal,
       );
       for (const [i, { done }] of batch.entries()) done(results[i] as Result);
     } catch (error) {
-      for (const { fail } of batch) fail(error);
-    } finally {
-      for (const { signal } of batch) signal?.removeEventListener("abort", check);
+      const refused = error instanceof InputError || error instanceof UsageError;
+      if (refused && batch.length > 1) {
+        const half = Math.ceil(batch.length / 2);
+        await this.#compute(batch.slice(0, half), signal);
+        await this.#compute(batch.slice(half), signal);
+      } else for (const { fail } of batch) fail(error);
     }
   }
 }

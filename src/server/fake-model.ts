@@ -20,19 +20,19 @@ export function fakeModel(id = "fake", delayMs = 5): FakeModel {
     batches: [],
     tokens: 0,
     closed: false,
+    prepare: async (bytes) => ({ width: 1, height: bytes.length, data: bytes }),
     encode: async (images) => {
       model.batches.push(images.length);
       await later();
-      return images.map(codesOf);
+      return images.map(({ data }) => codesOf(data));
     },
-    embedImages: async (images) => images.map((bytes) => Float32Array.of(bytes[0] ?? 0, 1)),
+    embedImages: async (images) => images.map(({ data }) => Float32Array.of(data[0] ?? 0, 1)),
     embedTexts: async (texts) => texts.map((text) => Float32Array.of(text.length, 0.5)),
     decode: async (jobs) => {
       await later();
       return jobs.map(() => image as never);
     },
-    describe: async (jobs) =>
-      jobs.map(({ picture }) => ("image" in picture ? "a picture" : `codes ${picture.codes[0]}`)),
+    describe: async (jobs) => jobs.map(({ codes }) => `codes ${codes[0]}`),
     chat: async function* (turns, { maxTokens = 10, signal }) {
       const last = turns.at(-1)?.parts ?? [];
       const words = last.filter((part) => typeof part === "string").join(" ");

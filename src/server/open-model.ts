@@ -27,8 +27,7 @@ export async function openServedModel(idOrFolder: string, options: OpenOptions):
     capabilities: new Set([...image.capabilities, "chat" as const]),
     describe: (jobs, signal) => {
       const { bestOf, seed } = jobs[0] ?? {};
-      const pictures = jobs.map(({ picture }) => ("image" in picture ? picture.image : picture));
-      return model.describe(pictures, { bestOf, seed, signal });
+      return model.describe(jobs, { bestOf, seed, signal });
     },
     chat: (turns, settings) => chatEvents(model, turns, settings),
     drawCodes: async (prompt, settings, onCode) => {
@@ -49,6 +48,7 @@ function imagePart(tokenizer: SeedTokenizer, id: string): ServedModel {
     id,
     capabilities: servedCapabilities(tokenizer),
     codebook: tokenizer.codebookHash,
+    prepare: (image) => tokenizer.prepare(image),
     encode: async (images, signal) => {
       const found = await tokenizer.encode([...images], { batch: images.length, signal });
       return found.map(({ codes }) => Array.from(codes));

@@ -24,8 +24,9 @@ const [ENCODE_BATCH, DECODE_BATCH, DESCRIBE_BATCH] = [32, 8, 4];
 export class QueuedModel {
   readonly model: ServedModel;
   readonly #maxWaiting: number;
-  readonly #encode: BatchQueue<Uint8Array, Codes>;
-  readonly #embedImage: BatchQueue<Uint8Array, Float32Array>;
+  readonly #prepare: BatchQueue<Uint8Array, RgbImage>;
+  readonly #encode: BatchQueue<RgbImage, Codes>;
+  readonly #embedImage: BatchQueue<RgbImage, Float32Array>;
   readonly #embedText: BatchQueue<string, Float32Array>;
   readonly #decode: BatchQueue<DecodeJob, RgbImage>;
   readonly #describe: BatchQueue<DescribeJob, string>;
@@ -36,6 +37,9 @@ export class QueuedModel {
     this.model = model;
     this.#maxWaiting = maxWaiting;
     const limits = { maxBatch: ENCODE_BATCH, maxWaiting };
+    // One at a time, as one may be very large.
+    const prepare = (images: readonly Uint8Array[]) => Promise.all(images.map((image) => model.prepare(image)));
+    this.#prepare = new BatchQueue({ run: prepare, maxBatch: 1, maxWaiting });
     this.#encode = new BatchQueue({ run: (jobs, signal) => model.encode(jobs, signal), ...limits });
     this.#embedImage = new BatchQueue({ run: (jobs, signal) => model.embedImages(jobs, signal), ...limits });
     this.#embedText = new BatchQueue({ run: (jobs, signal) => model.embedTexts(jobs, signal), ...limits });
@@ -55,20 +59,23 @@ export class QueuedModel {
 
   /** Requests that wait or are being answered, of all kinds. */
   get waiting(): number {
-    return [this.#encode, this.#embedImage, this.#embedText, this.#decode, this.#describe].reduce(
+    return [this.#prepare, this.#encode, this.#embedImage, this.#embedText, this.#decode, this.#describe].reduce(
       (sum, queue) => sum + queue.waiting,
       this.#replies,
     );
   }
 
+  /** Pictures are decoded before they wait, so that a broken one is refused at once. */
   encode(images: readonly Uint8Array[], signal: AbortSignal): Promise<Codes[]> {
     this.#expect("encode");
-    return Promise.all(images.map((image) => this.#encode.submit(image, signal)));
+    return Promise.all(
+      images.map(async (image) => this.#encode.submit(await this.#prepare.submit(image, signal), signal)),
+    );
   }
 
-  embedImage(image: Uint8Array, signal: AbortSignal): Promise<Float32Array> {
+  async embedImage(image: Uint8Array, signal: AbortSignal): Promise<Float32Array> {
     this.#expect("embed");
-    return this.#embedImage.submit(image, signal);
+    return this.#embedImage.submit(await this.#prepare.submit(image, signal), signal);
   }
 
   embedText(text: string, signal: AbortSignal): Promise<Float32Array> {

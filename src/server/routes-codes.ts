@@ -105,9 +105,8 @@ export function codesRoutes(app: OpenAPIHono, services: Services): void {
     const { model: id, images = [], codes = [], best_of: bestOf, seed } = c.req.valid("json");
     const reply = await scoped(c, services, (signal) =>
       services.pool.use(id, async (model) => {
-        const files = await bytes(images, signal);
-        const pictures = [...files.map((image) => ({ image })), ...codes.map((list) => ({ codes: list }))];
-        const jobs = pictures.map((picture) => ({ picture, bestOf, seed }));
+        const seen = images.length > 0 ? await model.encode(await bytes(images, signal), signal) : [];
+        const jobs = [...seen, ...codes].map((list) => ({ codes: list, bestOf, seed }));
         return { model: model.model.id, texts: await model.describe(jobs, signal) };
       }),
     );

@@ -57,7 +57,7 @@ export interface DecodeJob {
 }
 
 export interface DescribeJob {
-  readonly picture: { readonly image: Uint8Array } | { readonly codes: Codes };
+  readonly codes: Codes;
   readonly bestOf?: number;
   readonly seed?: number;
 }
@@ -67,10 +67,12 @@ export interface ServedModel {
   readonly capabilities: ReadonlySet<Capability>;
   /** Names the codebook by its numbers. */
   readonly codebook: string;
-  /** Encoded pictures -> 32 codes each. */
-  encode(images: readonly Uint8Array[], signal?: AbortSignal): Promise<Codes[]>;
+  /** A picture file -> the picture as the model sees it. @throws InputError if it is damaged */
+  prepare(image: Uint8Array): Promise<RgbImage>;
+  /** Prepared pictures -> 32 codes each. */
+  encode(images: readonly RgbImage[], signal?: AbortSignal): Promise<Codes[]>;
   /** Unit vectors of the space that pictures and texts share. */
-  embedImages(images: readonly Uint8Array[], signal?: AbortSignal): Promise<Float32Array[]>;
+  embedImages(images: readonly RgbImage[], signal?: AbortSignal): Promise<Float32Array[]>;
   embedTexts(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]>;
   /** Codes -> pictures; jobs of the same settings. */
   decode(jobs: readonly DecodeJob[], signal?: AbortSignal): Promise<RgbImage[]>;

@@ -40,7 +40,7 @@ export function ChatTab() {
       try {
         await engine.value!.chat(
           turns,
-          seed.current++,
+          { seed: seed.current++ },
           (part) => {
             parts = joined(parts, part);
             show();

@@ -1,5 +1,14 @@
 /** Messages between the page and the worker that the model runs in. */
-import type { DecodeOptions, Device, DrawOptions, DrawProgress, Message, Part, Picture } from "./engine.ts";
+import type {
+  ChatOptions,
+  DecodeOptions,
+  Device,
+  DrawOptions,
+  DrawProgress,
+  Message,
+  Part,
+  Picture,
+} from "./engine.ts";
 
 /** Where the model is and how it runs; comes before everything else. */
 export interface OpenRequest {
@@ -17,7 +26,7 @@ export interface Work {
   /** Meanwhile: `DrawProgress`. */
   draw(prompt: string, options: DrawOptions): Picture;
   /** Meanwhile: `Part`. */
-  chat(messages: readonly Message[], seed: number): undefined;
+  chat(messages: readonly Message[], options: ChatOptions): undefined;
 }
 
 export type WorkName = keyof Work;

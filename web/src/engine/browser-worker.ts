@@ -1,7 +1,7 @@
 /** The model in a worker of the page. Parts of it are fetched and opened when they are first needed. */
 import { encodePng, type LoadOptions, type RgbImage, SeedLanguageModel, SeedTokenizer, type Turn } from "seedling";
 import type { FromWorker, ToWorker, Work, WorkName } from "./browser-protocol.ts";
-import type { DecodeOptions, DrawOptions, DrawProgress, Message, Part } from "./engine.ts";
+import type { ChatOptions, DecodeOptions, DrawOptions, DrawProgress, Message, Part } from "./engine.ts";
 
 type Answer<Name extends WorkName> = Promise<ReturnType<Work[Name]>>;
 
@@ -63,10 +63,10 @@ class Model {
     signal: AbortSignal,
     send: (part: Part) => void,
     messages: readonly Message[],
-    seed: number,
+    options: ChatOptions,
   ): Answer<"chat"> {
     const model = await this.#words();
-    for await (const event of model.chat(messages.map(turnOf), { seed, truncate: true, signal })) {
+    for await (const event of model.chat(messages.map(turnOf), { ...options, truncate: true, signal })) {
       if (event.kind === "text") send({ text: event.text });
       else if (event.kind === "image")
         send({ picture: { url: dataUrl(await event.drawing.png()), codes: event.drawing.codes } });

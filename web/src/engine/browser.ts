@@ -1,6 +1,7 @@
 /** The engine in this browser: a worker that runs the library itself, from model folders beside the page. */
 import type { FromWorker, ToWorker, Work, WorkName } from "./browser-protocol.ts";
 import {
+  type ChatOptions,
   type DecodeOptions,
   type Device,
   type DrawOptions,
@@ -80,8 +81,13 @@ export class BrowserEngine implements Engine {
     return this.#ask("draw", [prompt, options], signal, (event) => onProgress(event as DrawProgress));
   }
 
-  chat(messages: readonly Message[], seed: number, onPart: (part: Part) => void, signal: AbortSignal): Promise<void> {
-    return this.#ask("chat", [messages, seed], signal, (event) => onPart(event as Part));
+  chat(
+    messages: readonly Message[],
+    options: ChatOptions,
+    onPart: (part: Part) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    return this.#ask("chat", [messages, options], signal, (event) => onPart(event as Part));
   }
 
   async search(): Promise<readonly Found[]> {

@@ -14,6 +14,13 @@ export interface DrawOptions {
   readonly guidanceScale?: number;
 }
 
+/** How a reply is chosen. The same messages and settings get the same reply. */
+export interface ChatOptions {
+  readonly seed?: number;
+  /** 0 for the likeliest reply. Default: as the model says. */
+  readonly temperature?: number;
+}
+
 export interface DrawProgress {
   /** Codes written so far. */
   readonly codes: readonly number[];
@@ -71,8 +78,13 @@ export interface Engine {
     onProgress: (progress: DrawProgress) => void,
     signal: AbortSignal,
   ): Promise<Picture>;
-  /** Calls `onPart` with text as it comes and with whole pictures. The same messages and seed get the same reply. */
-  chat(messages: readonly Message[], seed: number, onPart: (part: Part) => void, signal: AbortSignal): Promise<void>;
+  /** Calls `onPart` with text as it comes and with whole pictures. */
+  chat(
+    messages: readonly Message[],
+    options: ChatOptions,
+    onPart: (part: Part) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** What went wrong, in words for a person. */

@@ -1,5 +1,6 @@
 /** The engine behind `seedling serve`: the same API that programs use. */
 import {
+  type ChatOptions,
   type DecodeOptions,
   type DrawOptions,
   type DrawProgress,
@@ -81,13 +82,13 @@ export class ServerEngine implements Engine {
 
   async chat(
     messages: readonly Message[],
-    seed: number,
+    options: ChatOptions,
     onPart: (part: Part) => void,
     signal: AbortSignal,
   ): Promise<void> {
     const response = await this.#post(
       "chat/completions",
-      { messages: messages.map(toApi), seed, stream: true },
+      { messages: messages.map(toApi), ...options, stream: true },
       signal,
     );
     for await (const event of serverEvents(response)) {

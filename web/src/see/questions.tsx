@@ -26,7 +26,7 @@ export function Questions({ codes, url }: { readonly codes: readonly number[]; r
       const messages = [{ role: "user" as const, parts: [{ picture: { url, codes } }, { text }] }];
       await engine.value!.chat(
         messages,
-        0,
+        { temperature: 0 },
         (part) => {
           if ("text" in part) answer += part.text;
         },
