@@ -54,8 +54,8 @@ export interface Dataset {
   get(index: number): Promise<Sample>;
   /**
    * Two data sets, each in an order of its own: at least `count` samples to validate on, chosen by the hashes of their
-   * keys, and the others. Pictures with the same bytes stay together, and so all captions of a picture are on one side.
-   * Undefined if nothing is to be held out, or nothing would be left.
+   * keys among pictures that are not broken, and the others. Pictures with the same bytes stay together, and so all
+   * captions of a picture are on one side. Undefined if nothing is to be held out, or nothing would be left.
    */
   split(count: number): Promise<{ readonly train: Dataset; readonly validation: Dataset } | undefined>;
 }
@@ -142,7 +142,15 @@ function datasetOf(
     problems,
     get,
     async split(count) {
-      const held = await chosen(kept, count);
+      const held = new Set<Source>();
+      const numbers = new Map(kept.map((source, number) => [source, number]));
+      for (const group of await rankedGroups(kept)) {
+        if (held.size >= count) break;
+        // A broken picture would leave a small validation set empty.
+        const whole = await Promise.all(group.map((source) => read(numbers.get(source) ?? 0)));
+        if (whole.includes(undefined)) continue;
+        for (const source of group) held.add(source);
+      }
       const rest = kept.filter((source) => !held.has(source));
       if (held.size === 0 || rest.length === 0) return undefined;
       const part = (some: readonly Source[]): Dataset => datasetOf(some, options, problems, report);
@@ -154,17 +162,11 @@ function datasetOf(
   };
 }
 
-/** Whole groups of the same picture, at least `count` samples together: a hash of its first key ranks a group. */
-async function chosen(sources: readonly Source[], count: number): Promise<Set<Source>> {
-  const ranked = (await sameBytes(sources))
-    .map((group) => ({ group, key: group[0]?.key ?? "" }))
-    .sort((a, b) => hashText(a.key) - hashText(b.key) || byCode(a.key, b.key));
-  const held = new Set<Source>();
-  for (const { group } of ranked) {
-    if (held.size >= count) break;
-    for (const source of group) held.add(source);
-  }
-  return held;
+/** Groups of the same picture in a fixed random order: the hash of a group's first key ranks it. */
+async function rankedGroups(sources: readonly Source[]): Promise<readonly (readonly Source[])[]> {
+  const keyed = (await sameBytes(sources)).map((group) => ({ group, key: group[0]?.key ?? "" }));
+  keyed.sort((a, b) => hashText(a.key) - hashText(b.key) || byCode(a.key, b.key));
+  return keyed.map(({ group }) => group);
 }
 
 async function expand(sources: readonly string[]): Promise<string[]> {

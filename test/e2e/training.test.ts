@@ -250,14 +250,7 @@ describe("train and assemble", () => {
         "x",
       );
       await ends(2, /^seedling: .*--steps/, "train", recipe("clip"), "--steps", "0");
-      await ends(
-        3,
-        /^seedling: nowhere: no such run folder\. Check the path\.$/,
-        "assemble",
-        "out",
-        "--run",
-        "nowhere",
-      );
+      await ends(3, /^seedling: nowhere: no such run folder\. Check the path\./, "assemble", "out", "--run", "nowhere");
     },
     TIMEOUT,
   );
