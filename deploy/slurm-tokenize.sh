@@ -11,7 +11,7 @@
 #SBATCH --mem=8G
 #SBATCH --time=04:00:00
 #SBATCH --requeue
-#SBATCH --signal=TERM@60
+#SBATCH --signal=B:TERM@60
 #SBATCH --output=%x-%A-%a.log
 set -euo pipefail
 

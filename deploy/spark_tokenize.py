@@ -49,9 +49,9 @@ def main():
         sys.exit(f"{' '.join(options.shards)}: expected tar shards, found none.")
     command = [*shlex.split(options.seedling), "tokenize", "--shards", os.path.abspath(options.out)]
     command += ["--json", "--quiet", *passed_on]
-    # xargs turns the lines that Spark pipes into arguments. Exit code 3 (a bad shard or picture, which is reported in the
-    # worker's log) must not end the job: xargs turns it into 123.
-    script = f"xargs -r -d '\\n' {shlex.join(command)}; code=$?; [ $code = 123 ] || exit $code"
+    # The names that Spark pipes become arguments. Exit code 3 means a bad shard or picture, which the worker's log names;
+    # it must not end the job.
+    script = f'mapfile -t names; {shlex.join(command)} "${{names[@]}}"; code=$?; [ $code = 3 ] || exit $code'
     spark = SparkSession.builder.appName("seedling tokenize").getOrCreate()
     names = spark.sparkContext.parallelize(shards, min(options.tasks, len(shards)))
     summaries = [json.loads(line) for line in names.pipe(f"bash -c {shlex.quote(script)}", checkCode=True).collect()]
