@@ -9,8 +9,12 @@ import { fileSha256, hashOf } from "../../io/hash.ts";
 import { onceEach, walkFolder } from "../../io/walk.ts";
 import type { Report } from "../report.ts";
 
-/** Shards that the arguments name: tars, globs, folders of tars. What cannot be used is reported. */
+/** Shards that the arguments name: tars, globs, folders of tars. What cannot be used is reported. @throws UsageError for standard input */
 export async function findShards(inputs: readonly string[], report: Report): Promise<string[]> {
+  if (inputs.includes("-"))
+    throw new UsageError(
+      "tokenize --shards: expected files, got standard input, which has no name. Write it to one file with -o.",
+    );
   const found: string[] = [];
   for (const input of inputs)
     try {
@@ -22,10 +26,6 @@ export async function findShards(inputs: readonly string[], report: Report): Pro
 }
 
 async function expand(input: string): Promise<string[]> {
-  if (input === "-")
-    throw new UsageError(
-      "tokenize --shards: expected files, got standard input, which has no name. Write it to one file with -o.",
-    );
   const status = await stat(input).catch((error: unknown) => {
     if (isDynamicPattern(input)) return undefined;
     throw fileError(error, input);
@@ -40,7 +40,7 @@ async function expand(input: string): Promise<string[]> {
   throw new InputError(`${input}: expected tar shards, found none.`);
 }
 
-/** The first files of a folder that codes depend on. */
+/** The files of a model folder that codes depend on. */
 const MODEL_FILE = /^(config|preprocessor_config)\.json$|\.safetensors(\.index\.json)?$/;
 
 /** The hash of a model folder: of all that codes depend on. The image decoder, in folders below, is not part of it. */
