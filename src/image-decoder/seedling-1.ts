@@ -6,13 +6,12 @@ import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { parseWith } from "../base/parse-with.ts";
 import { ddim, dpmSolver, euler, pndm, type SamplerName } from "../diffusion/index.ts";
-import { buildFrom, concat, input, normal, type Outputs, Params, shapesOf } from "../graph/index.ts";
+import { buildFrom, concat, input, normal, ones, type Outputs, Params, shapesOf } from "../graph/index.ts";
 import { join } from "../io/paths.ts";
 import { FORMAT } from "../models/config.ts";
-import { scaledLatentsToPixels } from "../models/scaled-vae.ts";
 import { spatialConditioning } from "../models/spatial-conditioning.ts";
 import { type UnetConfig, unetBody } from "../models/unet.ts";
-import { type VaeConfig, vaeFactor } from "../models/vae.ts";
+import { toUnitRange, type VaeConfig, vaeDecode, vaeFactor } from "../models/vae.ts";
 import { conv2d } from "../nn/index.ts";
 import { readJsonFile } from "../weights/index.ts";
 import { checkedWeights, type StoredNames } from "../weights/mapped/weights.ts";
@@ -213,8 +212,11 @@ function unetGraph(p: Params, sizes: OldUnet, [L, D]: readonly [number, number])
   return { answer: unetBody(p, first, input("timesteps", ["B"]), context, sizes as UnetConfig, image) };
 }
 
+/** Key `scaling_factor`: what latents were multiplied with; a weight in this format. */
 function vaeGraph(p: Params, vae: VaeConfig, side: number): Outputs {
-  return { pixels: scaledLatentsToPixels(p, input("latents", ["B", vae.latentChannels, side, side]), vae) };
+  const scale = p.get("scaling_factor", [], ones);
+  const latents = input("latents", ["B", vae.latentChannels, side, side]);
+  return { pixels: toUnitRange(vaeDecode(p, latents.div(scale), vae)) };
 }
 
 const MAX_SIDE = 4096;

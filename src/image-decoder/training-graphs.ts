@@ -1,9 +1,9 @@
 /** The graphs of an image decoder that is being trained here: all weights below `unet`, `conditioner` and `vae`. */
 import { concat, input, type Outputs, Params, type Tensor } from "../graph/index.ts";
-import { pixelsToScaledLatents, scaledLatentsToPixels } from "../models/scaled-vae.ts";
+import { denormalizeLatents, normalizeLatents } from "../models/latent-stats.ts";
 import { spatialConditioning } from "../models/spatial-conditioning.ts";
 import { type UnetConfig, unet } from "../models/unet.ts";
-import { type VaeConfig, vaeFactor } from "../models/vae.ts";
+import { toUnitRange, type VaeConfig, vaeDecode, vaeEncode, vaeFactor } from "../models/vae.ts";
 
 /** What the denoiser is conditioned on. */
 export interface Conditioning {
@@ -38,14 +38,24 @@ export function denoiserGraph(config: UnetConfig, contextLength: number, p: Para
   return { clean: denoiser(p, input("x", ["B", C, side, side]), input("t", ["B"]), conditioning, config) };
 }
 
+/** pixels f32 [B,3,Y,X] within 0..1 -> latents f32 [B,C,y,x], mean 0 and deviation 1 by channel. Keys `vae.*`. */
+export function pixelsToLatents(p: Params, pixels: Tensor, config: VaeConfig): Tensor {
+  return normalizeLatents(p.at("vae"), vaeEncode(p.at("vae"), pixels.mul(2).sub(1), config).mean);
+}
+
+/** The inverse, clamped to 0..1. */
+export function latentsToPixels(p: Params, latents: Tensor, config: VaeConfig): Tensor {
+  return toUnitRange(vaeDecode(p.at("vae"), denormalizeLatents(p.at("vae"), latents), config));
+}
+
 /** pixels f32 [B,3,size,size] within 0..1 -> latents f32 [B,C,y,x] of unit variance. */
 export function vaeEncoderGraph(config: VaeConfig, size: number, p: Params = new Params()): Outputs {
-  return { latents: pixelsToScaledLatents(p.at("vae"), input("pixels", ["B", 3, size, size]), config) };
+  return { latents: pixelsToLatents(p, input("pixels", ["B", 3, size, size]), config) };
 }
 
 /** latents f32 [B,C,y,x] of unit variance -> pixels f32 [B,3,size,size] within 0..1. */
 export function vaeDecoderGraph(config: VaeConfig, size: number, p: Params = new Params()): Outputs {
   const side = size / vaeFactor(config);
   const latents = input("latents", ["B", config.latentChannels, side, side]);
-  return { pixels: scaledLatentsToPixels(p.at("vae"), latents, config) };
+  return { pixels: latentsToPixels(p, latents, config) };
 }

@@ -33,7 +33,8 @@ export function decoderParams(files: DecoderFiles, contextLength: number, where:
 }
 
 const WEIGHTS = "diffusion_pytorch_model.safetensors";
-const SCALE = "vae.scaling_factor";
+/** What a finished decoder states in vae/config.json and training measures: mean and deviation of the latents. */
+const STATS = ["latents_mean", "latents_std"] as const;
 
 /**
  * Writes model_index.json and a sub-folder for each part into `folder`.
@@ -60,12 +61,13 @@ export async function writeDecoder(
   for (const part of [...parts, "scheduler"]) await makeFolder(join(folder, part));
   for (const part of parts) {
     const tensors = all
-      .filter(({ path }) => path.startsWith(`${part}.`) && path !== SCALE)
+      .filter(({ path }) => path.startsWith(`${part}.`) && !STATS.some((name) => path === `vae.${name}`))
       .map(({ path, shape }) => ({ name: path.slice(part.length + 1), dtype, shape, data: numbers(path) }));
     await writeSafetensors(join(folder, part, WEIGHTS), tensors, { format: "pt" });
   }
   await json("unet/config.json", files.unet);
-  await json("vae/config.json", { ...files.vae, scaling_factor: numbers(SCALE)[0] });
+  const stats = Object.fromEntries(STATS.map((name) => [name, [...numbers(`vae.${name}`)]]));
+  await json("vae/config.json", { ...files.vae, scaling_factor: 1, ...stats });
   await json("scheduler/scheduler_config.json", files.scheduler);
   await json("model_index.json", {
     _class_name: "SeedlingPipeline",

@@ -73,9 +73,9 @@ export function seedGraphs(config: ModelConfig, p: Params = new Params()): SeedG
       ...(config.text ? { text: textFeatures(p, decoded(), seed) } : {}),
     };
   if (config.clipWidth && textEncoder) {
-    const pair = { vision, clipWidth: config.clipWidth, textEncoder };
+    const pair = { vision, clipWidth: config.clipWidth, clipGrid: config.clipGrid, textEncoder };
     graphs.clipImage = { embedding: clipImage(p, pixels(), pair) };
-    graphs.clipText = clipText(p, ids(), input("end", ["B"], "i32"), pair);
+    graphs.clipText = { ...clipText(p, ids(), input("end", ["B"], "i32"), pair) };
   }
   return graphs;
 }

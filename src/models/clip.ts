@@ -22,6 +22,8 @@ export interface TextEncoderConfig extends ClipLayersConfig {
   readonly vocabulary: number;
   /** Longest caption, begin and end tokens included. */
   readonly maxPositions: number;
+  /** Which tokens a token sees: those before it, as published, or all. Default "before". */
+  readonly attention?: "before" | "all";
 }
 
 export interface ClipLayersOptions {

@@ -32,6 +32,8 @@ const textEncoder = z.strictObject({
   intermediate: count,
   activation: z.enum(["gelu", "quick_gelu"]),
   eps: z.number().optional(),
+  /** Which tokens a token sees: those before it, as CLIP, or all. Default "before". */
+  attention: z.enum(["before", "all"]).optional(),
 });
 
 const qformer = z.strictObject({
@@ -61,6 +63,10 @@ const image = z.strictObject({ width: count, head: imageHead });
 
 const text = z.strictObject({ tokens: count, width: count, layers: count });
 
+const draft = z
+  .strictObject({ channels: count, size: count, cell: count, layers: count })
+  .refine(({ size, cell }) => size % cell === 0, { path: ["cell"], error: "expected a size in whole cells" });
+
 const stats = z.array(z.number()).length(3);
 
 /** What every model has: a tower and a Q-Former. */
@@ -76,6 +82,10 @@ const parts = {
   pixels: z.strictObject({ mean: stats, std: stats }),
   /** Width of the space in which the last causal embedding meets captions (stage 1). */
   contrastiveWidth: count,
+  /** Which text encoder speaks for captions there: the Q-Former's text branch, as published, or that of the CLIP pair. */
+  contrastiveText: z.enum(["qformer", "clip"]),
+  /** Learned positions on what the Causal Q-Former reads. */
+  contextPositions: z.literal(true),
   codebook,
   /** Blocks of each decoder of the codes, and their heads. */
   decoderDepth: count,
@@ -86,7 +96,14 @@ const parts = {
   /** The CLIP pair of a model that was trained here: width of its space, and its text encoder. */
   clipWidth: count,
   textEncoder,
+  /** Cells a side from which the pair's image embedding is made; without it from the mean of all tokens. */
+  clipGrid: count,
+  /** Latents of the image decoder as the codes say them: its channels and size, cells of it, and layers of the head. */
+  draft,
 };
+
+/** What a model that is trained here need not have. */
+const optional = { clipGrid: true, contrastiveText: true, contextPositions: true, draft: true } as const;
 
 const folder = z
   .strictObject({
@@ -100,6 +117,9 @@ const folder = z
   })
   .refine((c) => (c.clipWidth === undefined) === (c.textEncoder === undefined), {
     error: "expected clipWidth and textEncoder together",
+  })
+  .refine((c) => c.contrastiveText !== "clip" || c.contrastiveWidth === c.clipWidth, {
+    error: "expected contrastiveWidth equal to clipWidth where the pair's text encoder speaks for captions",
   });
 
 /** What a folder holds. A part that is absent is not there. */
@@ -108,7 +128,7 @@ export type ModelConfig = z.infer<typeof folder>;
 /** @throws InputError naming every wrong or unknown key. */
 export const parseModelConfig: (json: unknown, where: string) => ModelConfig = parseWith(folder);
 
-const whole = z.strictObject({ ...base, ...parts });
+const whole = z.strictObject({ ...base, ...z.object(parts).partial(optional).shape });
 
 /** A whole chain, as it is trained here: CLIP pair and SEED tokenizer with both heads. */
 export type SeedlingConfig = z.infer<typeof whole>;
@@ -118,7 +138,8 @@ export const parseSeedlingConfig: (json: unknown, where: string) => SeedlingConf
 
 /** The part that the SEED functions take. Without a codebook nothing may be built from the sizes of one. */
 export function seedConfig(config: ModelConfig | SeedlingConfig): SeedConfig {
-  const { vision, qformer, image, text, contrastiveWidth } = config;
+  const { vision, qformer, image, text, contrastiveWidth, contextPositions, draft } = config;
   const { codebook = { codes: 1, width: 1 }, decoderDepth = 1, decoderHeads = 1 } = config;
-  return { vision, qformer, codebook, decoderDepth, decoderHeads, image, text, contrastiveWidth };
+  const tokenizer = { vision, qformer, codebook, decoderDepth, decoderHeads };
+  return { ...tokenizer, image, text, contrastiveWidth, contextPositions, draft };
 }

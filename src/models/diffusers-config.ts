@@ -73,11 +73,11 @@ const parseVae = parseWith(
     down_block_types: z.array(z.literal("DownEncoderBlock2D")),
     up_block_types: z.array(z.literal("UpDecoderBlock2D")),
     act_fn: only("silu"),
-    mid_block_add_attention: only(true),
+    mid_block_add_attention: z.boolean().default(true),
     use_quant_conv: only(true),
     use_post_quant_conv: only(true),
-    latents_mean: nothing,
-    latents_std: nothing,
+    latents_mean: z.array(z.number()).nullish(),
+    latents_std: z.array(z.number().positive()).nullish(),
     shift_factor: nothing,
   }),
 );
@@ -124,6 +124,10 @@ export function readUnetConfig(json: unknown, where: string): UnetConfig {
 /** `AutoencoderKL`'s config.json, parsed. @throws InputError as `readUnetConfig`. */
 export function readVaeConfig(json: unknown, where: string): VaeConfig {
   const config = parseVae(json, where);
+  const { latent_channels: channels, latents_mean: mean, latents_std: std } = config;
+  for (const [name, list] of Object.entries({ latents_mean: mean, latents_std: std }))
+    if (list && list.length !== channels)
+      throw new InputError(`${where}: expected ${channels} ${name}, one for each channel, got ${list.length}.`);
   return {
     inChannels: config.in_channels,
     outChannels: config.out_channels,
@@ -133,5 +137,8 @@ export function readVaeConfig(json: unknown, where: string): VaeConfig {
     normNumGroups: config.norm_num_groups,
     scalingFactor: config.scaling_factor,
     patchSize: config.patch_size ?? 1,
+    latentsMean: mean ?? undefined,
+    latentsStd: std ?? undefined,
+    midBlockAttention: config.mid_block_add_attention,
   };
 }

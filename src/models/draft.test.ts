@@ -9,7 +9,7 @@ const config = { channels: 2, size: 4, cell: 2, layers: 2 };
 const layers = { hidden: 8, heads: 2, layers: 6, intermediate: 8, causal: true };
 
 test("16 x 16 x 8 latents are 64 cells of 32 numbers", () => {
-  expect(draftShape({ channels: 8, size: 16, cell: 2, layers: 4 })).toEqual({ cells: 64, width: 32 });
+  expect(draftShape({ channels: 8, size: 16, cell: 2 })).toEqual({ cells: 64, width: 32 });
 });
 
 test("cells are the latents in another order, row by row, and go back to where they were", () => {

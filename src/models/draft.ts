@@ -19,7 +19,7 @@ export interface DraftConfig {
 }
 
 /** Number of cells, and numbers of one cell. */
-export function draftShape({ channels, size, cell }: DraftConfig): { readonly cells: number; readonly width: number } {
+export function draftShape({ channels, size, cell }: Omit<DraftConfig, "layers">): { readonly cells: number; readonly width: number } {
   return { cells: (size / cell) ** 2, width: channels * cell ** 2 };
 }
 
@@ -40,10 +40,10 @@ export function draftCells(p: Params, vectors: Tensor, config: DraftConfig, laye
 
 /**
  * Learned positions of deviation 1 on a normalized context, so that queries can attend by position from the start; for
- * the tower's tokens before the Causal Q-Former too. x: f32 [B,T,W] -> [B,T,W]. Key `positions` [1,T,W].
+ * the tower's tokens before the Causal Q-Former too. x: f32 [B,T,W] -> [B,T,W]. Key `key` [1,T,W].
  */
-export function withPositions(p: Params, x: Tensor): Tensor {
-  return x.add(p.get("positions", [1, x.size(1), x.size(2)], normal(1)));
+export function withPositions(p: Params, x: Tensor, key = "positions"): Tensor {
+  return x.add(p.get(key, [1, x.size(1), x.size(2)], normal(1)));
 }
 
 /** f32 [B,C,Y,X] -> [B,cells,C cell²]: cells row by row, their numbers by channel, row, column. */

@@ -6,6 +6,7 @@
  */
 import { normal, type Params, type Tensor, zeros } from "../graph/index.ts";
 import { block, layerNorm, linear } from "../nn/index.ts";
+import { cellsToLatents, type DraftConfig, draftCells, withPositions } from "./draft.ts";
 import { evaVit, type VitConfig } from "./eva-vit.ts";
 import { type QFormerConfig, qformer } from "./qformer.ts";
 import { type CodebookConfig, codebook, decodeTask, encodeTask, type Quantized, vectorQuantize } from "./quantizer.ts";
@@ -32,16 +33,24 @@ export interface SeedConfig {
   readonly text?: { readonly tokens: number; readonly width: number; readonly layers: number };
   /** Stage 1: width of the contrastive space. */
   readonly contrastiveWidth?: number;
+  /** Ours: learned positions on what the Causal Q-Former reads. */
+  readonly contextPositions?: true;
+  /** Ours: latents of the image decoder, a head that reads the rebuilt causal embeddings. */
+  readonly draft?: DraftConfig;
 }
 
-/** pixels: f32 [B,3,Y,X] -> features of the frozen tower after ln_vision, f32 [B,1+P,W]. */
+/** pixels: f32 [B,3,Y,X] -> what the Causal Q-Former reads of the frozen tower, f32 [B,1+P,W]. */
 export function visionFeatures(p: Params, pixels: Tensor, config: SeedConfig): Tensor {
-  return visionNorm(p, evaVit(p.at("visual_encoder"), pixels, config.vision));
+  return visionContext(p, evaVit(p.at("visual_encoder"), pixels, config.vision), config);
 }
 
-/** `ln_vision`, which learns in stage 1 although the tower is frozen; eps 1e-5 (published system: epsilons). */
-export function visionNorm(p: Params, tokens: Tensor): Tensor {
-  return p.tap("ln_vision.out", layerNorm(p.at("ln_vision"), tokens, 1e-5));
+/**
+ * The tower's tokens as the Causal Q-Former reads them: `ln_vision`, which learns in stage 1 although the tower is frozen;
+ * eps 1e-5 (published system: epsilons). Ours adds `vision_positions`, where the config asks for them.
+ */
+export function visionContext(p: Params, tokens: Tensor, { contextPositions }: SeedConfig): Tensor {
+  const x = p.tap("ln_vision.out", layerNorm(p.at("ln_vision"), tokens, 1e-5));
+  return contextPositions ? withPositions(p, x, "vision_positions") : x;
 }
 
 /**
@@ -116,6 +125,12 @@ export function textFeatures(p: Params, u: Tensor, config: SeedConfig): Tensor {
   const x = decoder(p, u, config, "_text", "blocks_text");
   const out = reverseQFormer(p, x, config, { ...text, kind: "_text" }, "reverse");
   return linear(p.at("distill_text_proj"), out, text.width);
+}
+
+/** Ours: rebuilt embeddings f32 [B,32,D] -> a draft, f32 [B,channels,size,size], normalized latents. Keys `draft.*`. */
+export function draftLatents(p: Params, rebuilt: Tensor, config: SeedConfig): Tensor {
+  const draft = config.draft!;
+  return cellsToLatents(draftCells(p.at("draft"), rebuilt, draft, config.qformer), draft);
 }
 
 /**

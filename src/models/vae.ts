@@ -3,7 +3,7 @@
  * `to_q`, `to_k`, `to_v`, `to_out.0`) and numbers. Rombach et al. 2022.
  */
 import { ShapeError } from "../base/errors.ts";
-import type { Params, Tensor } from "../graph/index.ts";
+import { constant, type Params, type Tensor } from "../graph/index.ts";
 import { attend, conv2d, groupNorm } from "../nn/index.ts";
 import { foldPixels, unfoldPixels } from "./fold-pixels.ts";
 import { dense, resnet, upsample } from "./resnet2d.ts";
@@ -21,6 +21,11 @@ export interface VaeConfig {
   readonly normNumGroups?: number;
   /** What latents are multiplied with so that they have unit variance. Default 0.18215 (Stable Diffusion 1 and 2). */
   readonly scalingFactor?: number;
+  /** Mean and deviation of each channel of the latents, if they are normalized by channel. */
+  readonly latentsMean?: readonly number[];
+  readonly latentsStd?: readonly number[];
+  /** Attention over all positions between encoder and decoder. Default true. */
+  readonly midBlockAttention?: boolean;
   /**
    * Pixels a side that become channels before the first convolution, which spares a small model the wide convolutions at
    * full size. Default 1, as in `AutoencoderKL`; the name is that of diffusers' `AutoencoderKLWan`.
@@ -64,7 +69,7 @@ export function vaeEncode(p: Params, pixels: Tensor, config: VaeConfig): LatentD
     }
     p.tap(`vae.encoder.down.${level}`, h);
   }
-  h = middle(encoder.at("mid_block"), h, groups);
+  h = middle(encoder.at("mid_block"), h, config);
   p.tap("vae.encoder.mid", h);
   h = groupNorm(encoder.at("conv_norm_out"), h, groups, EPS).silu();
   h = conv2d(encoder.at("conv_out"), h, 2 * C, { kernel: 3 });
@@ -86,7 +91,7 @@ export function vaeDecode(p: Params, latents: Tensor, config: VaeConfig): Tensor
   const decoder = p.at("decoder");
   let h = conv2d(p.at("post_quant_conv"), latents, latentChannels, { kernel: 1 });
   h = conv2d(decoder.at("conv_in"), h, widths[0]!, { kernel: 3 });
-  h = middle(decoder.at("mid_block"), h, groups);
+  h = middle(decoder.at("mid_block"), h, config);
   p.tap("vae.decoder.mid", h);
   for (const [i, channels] of widths.entries()) {
     const block = decoder.at("up_blocks", i);
@@ -98,9 +103,10 @@ export function vaeDecode(p: Params, latents: Tensor, config: VaeConfig): Tensor
   return unfoldPixels(conv2d(decoder.at("conv_out"), h, outChannels, { kernel: 3 }), config.patchSize);
 }
 
-function middle(p: Params, x: Tensor, groups: number): Tensor {
+function middle(p: Params, x: Tensor, { normNumGroups: groups = 32, midBlockAttention = true }: VaeConfig): Tensor {
   const config = { channels: x.size(1), groups, eps: EPS };
-  const h = positionAttention(p.at("attentions", 0), resnet(p.at("resnets", 0), x, config), groups);
+  let h = resnet(p.at("resnets", 0), x, config);
+  if (midBlockAttention) h = positionAttention(p.at("attentions", 0), h, groups);
   return resnet(p.at("resnets", 1), h, config);
 }
 
@@ -115,9 +121,13 @@ function positionAttention(p: Params, x: Tensor, groups: number): Tensor {
   return x.add(out.transpose([0, 2, 1]).reshape([B, C, Y, X]));
 }
 
-/** Scaled latents f32 [B,latent,y,x] -> pixels f32 [B,3,Y,X] within 0..1. */
+/** Latents as a diffusion model sees them, f32 [B,latent,y,x] -> pixels f32 [B,3,Y,X] within 0..1. */
 export function latentsToPixels(p: Params, latents: Tensor, config: VaeConfig): Tensor {
-  return toUnitRange(vaeDecode(p, latents.mul(1 / (config.scalingFactor ?? 0.18215)), config));
+  const { latentChannels: C, scalingFactor = 0.18215, latentsMean, latentsStd } = config;
+  let z = latents.mul(1 / scalingFactor);
+  if (latentsStd) z = z.mul(constant(Float32Array.from(latentsStd), [C, 1, 1]));
+  if (latentsMean) z = z.add(constant(Float32Array.from(latentsMean), [C, 1, 1]));
+  return toUnitRange(vaeDecode(p, z, config));
 }
 
 /** Pixels about -1..1 -> within 0..1. */

@@ -59,7 +59,7 @@ export async function disassemble(model: string, root: string): Promise<string[]
   new CaptionTokenizer(json as Record<string, unknown>); // throws if it is not a tokenizer
   const first = await exists(join(model, "scheduler.json"));
   const owners = OWNERS.filter(({ name }) => !(first && name === "diffusion"));
-  const { sizes, scale } = await sizesOf(model, first);
+  const { sizes, stats } = await sizesOf(model, first);
   const paths = [join(root, TOKENIZER), join(root, SIZES), ...OWNERS.map(({ name }) => weightsFile(join(root, name)))];
   for (const path of paths)
     if (await exists(path)) throw new InputError(`${path}: expected a run folder without a chain. Name a new one.`);
@@ -71,7 +71,7 @@ export async function disassemble(model: string, root: string): Promise<string[]
       files.push({ file, prefix });
       for (const [path, { dtype }] of file.tensors) expectFloats(file.path, prefix + path, dtype);
     }
-    for (const { name } of owners) await writeStage(name, files, root, name === "vae" ? scale : undefined);
+    for (const { name } of owners) await writeStage(name, files, root, name === "vae" ? stats : []);
     await writeFileAtomic(join(root, SIZES), `${JSON.stringify(sizes, null, 2)}\n`);
     await writeFileAtomic(join(root, TOKENIZER), `${JSON.stringify(json, null, 1)}\n`);
     return owners.map(({ name }) => name);
@@ -89,16 +89,14 @@ function expectFloats(file: string, path: string, dtype: string): void {
     throw new InputError(`${file}: expected floats, got ${dtype} in ${quote(path)}. Name the model it was made from.`);
 }
 
-/** @param scale of the latents: a finished model states it in its config, training keeps it as a weight */
+/** @param more tensors that training keeps as weights and a finished model states in its config */
 async function writeStage(
   stage: string,
   files: readonly Opened[],
   root: string,
-  scale: number | undefined,
+  more: readonly TensorToWrite[],
 ): Promise<void> {
-  const tensors: TensorToWrite[] = [];
-  if (scale !== undefined)
-    tensors.push({ name: "vae.scaling_factor", dtype: "F32", shape: [], data: Float32Array.of(scale) });
+  const tensors: TensorToWrite[] = [...more];
   for (const { file, prefix } of files)
     for (const [stored, { shape }] of file.tensors) {
       const name = prefix + stored;
@@ -111,15 +109,15 @@ async function writeStage(
   await writeSafetensors(weightsFile(join(root, stage)), tensors);
 }
 
-/** The file of sizes that `assemble` needs, and the scale of the latents where it is no weight. */
-async function sizesOf(model: string, first: boolean): Promise<{ sizes: unknown; scale: number | undefined }> {
+/** The file of sizes that `assemble` needs, and mean and deviation of the latents where they are no weights. */
+async function sizesOf(model: string, first: boolean): Promise<{ sizes: unknown; stats: readonly TensorToWrite[] }> {
   const read = async (name: string): Promise<Record<string, unknown>> =>
     (await readJsonFile(join(model, name))) as Record<string, unknown>;
   const { textEncoder, qformer, ...config } = parseModelConfig(
     translateConfig(await read("config.json")),
     join(model, "config.json"),
   );
-  const { scaling_factor: scale, ...vae } = first ? {} : await read("vae/config.json");
+  const { latents_mean: mean, latents_std: std, ...vae } = first ? {} : await read("vae/config.json");
   const decoder = first
     ? await translateDecoderFiles(model)
     : {
@@ -139,7 +137,11 @@ async function sizesOf(model: string, first: boolean): Promise<{ sizes: unknown;
     ...decoder,
   };
   parseModelSizes(sizes, model);
-  return { sizes, scale: scale as number | undefined };
+  const stats = Object.entries({ latents_mean: mean, latents_std: std }).flatMap(([name, list]): TensorToWrite[] => {
+    const data = Array.isArray(list) ? Float32Array.from(list as number[]) : new Float32Array(0);
+    return data.length === 0 ? [] : [{ name: `vae.${name}`, dtype: "F32", shape: [data.length], data }];
+  });
+  return { sizes, stats };
 }
 
 /** A folder holds one head. The other one is as large. */

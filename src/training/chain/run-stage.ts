@@ -11,10 +11,11 @@ import { listCheckpoints } from "../loop/checkpoint.ts";
 import { expectSameRun, type Identity } from "../loop/identity.ts";
 import { type LoopResult, trainLoop, type Work } from "../loop/loop.ts";
 import { loadWeights, saveWeights, weightsFile } from "../loop/weights-file.ts";
-import { type ModelSizes, parseModelSizes } from "../recipe/model-sizes.ts";
+import { differingSize, type ModelSizes, parseModelSizes, type SizeKey, sizesHash, withSizes } from "../recipe/model-sizes.ts";
 import type { StageRecipe } from "../recipe/stage-recipe.ts";
 import { learnedFrom, loopSettings } from "../recipe/training-keys.ts";
 import type { StageContext, StageDefinition, Weights } from "../stages/definition.ts";
+import { STAGES } from "../stages/registry.ts";
 import { commit, machine } from "./provenance.ts";
 import { isFinished, type RunRecord, readRunRecord, writeRunRecord } from "./run-record.ts";
 
@@ -191,7 +192,7 @@ async function startOf(
 function knownIdentity(recipe: StageRecipe, index: number, { identity }: Sources): Identity {
   return {
     recipe: hashOf(recipe.definition.name, JSON.stringify(learnedFrom(phaseOf(recipe, index)))),
-    ...(recipe.sizes && { "model sizes": sizesIdentity(recipe.sizes, recipe.definition) }),
+    ...(recipe.sizes && { "model sizes": sizesHash(recipe.sizes, recipe.definition.sizes ?? []) }),
     ...(identity !== undefined && { "data source": identity }),
   };
 }
@@ -228,20 +229,26 @@ async function expectNew(folder: string, recipe: StageRecipe, record: RunRecord 
 }
 
 /**
- * All stages of a run share one model. A run folder of a model that was taken apart may have another image decoder, which
- * stays as it is until a stage trains one. @throws InputError if the run has another model
+ * All stages of a run share one model. What finished stages depend on stays as it is, so that a model that was taken apart
+ * keeps its parts until a stage trains new ones. @throws InputError if this stage and an earlier one need different sizes
  */
 async function shareSizes(root: string, sizes: ModelSizes, definition: StageDefinition): Promise<void> {
   const path = join(root, "model.json");
   const found = (await exists(path)) ? parseModelSizes(await readJsonFile(path), path) : undefined;
-  if (found && found.tokenizerIdentity !== sizes.tokenizerIdentity)
-    throw new InputError(`${path}: expected the sizes of this recipe's model, got others. Name another run folder.`);
-  if (found?.identity === sizes.identity || (found && !definition.decoder)) return;
-  await writeFileAtomic(path, `${JSON.stringify(sizes.json, null, 2)}\n`);
-}
-
-function sizesIdentity({ identity, tokenizerIdentity }: ModelSizes, { decoder }: StageDefinition): string {
-  return decoder ? identity : tokenizerIdentity;
+  if (!found) return writeFileAtomic(path, `${JSON.stringify(sizes.json, null, 2)}\n`);
+  const kept: SizeKey[] = [];
+  for (const { name, sizes: keys = [] } of STAGES)
+    if (name !== definition.name && (await exists(weightsFile(join(root, name))))) kept.push(...keys);
+  const needed = definition.sizes ?? [];
+  const shared = needed.filter((key) => kept.includes(key));
+  const other = differingSize(found, sizes, shared);
+  if (other)
+    throw new InputError(
+      `${path}: expected ${other} as this recipe's model has it, got another. Name another run folder.`,
+    );
+  const own = needed.filter((key) => !kept.includes(key));
+  if (!differingSize(found, sizes, own)) return;
+  await writeFileAtomic(path, `${JSON.stringify(withSizes(found, sizes, own), null, 2)}\n`);
 }
 
 /** The recipe as it is trained. */

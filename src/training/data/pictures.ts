@@ -1,4 +1,5 @@
 /** Pictures with captions, indexed by an unbounded counter. */
+import type { Background } from "../../data/draw.ts";
 import type { RgbImage } from "../../image/index.ts";
 
 export interface Picture {
@@ -6,6 +7,10 @@ export interface Picture {
   readonly caption: string;
   /** Where its objects are, if that is known; later ones are drawn over earlier ones. */
   readonly objects?: readonly BoxedObject[];
+  /** The colors behind them, if they are known. */
+  readonly background?: Background;
+  /** The caption with one change that makes it false of the picture, where the recipe asks for it. */
+  readonly changed?: string;
 }
 
 /** An object and its bounding box, in pixels; (x, y) is the top left corner. */
@@ -26,6 +31,8 @@ export interface Pictures {
   readonly block?: number;
   /** Names of all objects, for pictures whose objects' positions are known. */
   readonly names?: readonly string[];
+  /** Whether pictures come with a changed caption. */
+  readonly hardNegatives?: boolean;
   /** Picture number `index`; any index is valid, a finite source begins again in another order. */
   get(index: number): Picture | Promise<Picture>;
 }
@@ -36,6 +43,15 @@ export interface TrainingData {
   readonly validation: Pictures;
   /** Texts whose words make the vocabulary. */
   readonly words: () => Iterable<string>;
+  /** Validation pictures with their caption and a false one, by kind of change; absent where there are none. */
+  readonly minimalPairs?: (perKind: number) => readonly CaptionPair[];
+}
+
+/** A picture and a caption that differs from its own by one change, which makes it false. */
+export interface CaptionPair {
+  readonly kind: string;
+  readonly picture: Picture;
+  readonly wrong: string;
 }
 
 /** `wanted` pictures, or as many as there are. */

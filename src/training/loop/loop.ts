@@ -45,7 +45,7 @@ export interface Stage {
   /** State that the stage keeps from step to step, saved with every checkpoint. */
   state?(): ReadonlyMap<string, Float32Array>;
   restore?(state: ReadonlyMap<string, Float32Array>): void;
-  /** Numbers that belong to the weights and are measured rather than learned; each is a scalar. */
+  /** Numbers that belong to the weights and are measured rather than learned, scalars or vectors. */
   measured?(): ReadonlyMap<string, Float32Array>;
   /** Scores on validation data with the weights as they are. */
   evaluate?(weights: ReadonlyMap<string, Float32Array>, step: number): Promise<Readonly<Record<string, number>>>;
@@ -147,6 +147,13 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
       saved = step;
     };
     let scores: Readonly<Record<string, number>> = {};
+    let evaluated: number | undefined;
+    const evaluate = async (): Promise<void> => {
+      options.onProgress?.(`evaluating ${stage.name}`);
+      scores = (await stage.evaluate?.(await weights(), step)) ?? {};
+      evaluated = step;
+      await log({ step, ...prefixed("validation/", scores) });
+    };
 
     // The next batch is made while the worker computes with this one.
     const micro = (index: number): Promise<Values> =>
@@ -189,19 +196,21 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
       }
       if (step % options.saveEvery === 0 || last) await save();
       if (stage.evaluate && (step % options.evaluateEvery === 0 || last)) {
-        options.onProgress?.(`evaluating ${stage.name}`);
-        scores = await stage.evaluate(await weights(), step);
-        await log({ step, ...prefixed("validation/", scores) });
+        await evaluate();
         window.restart();
       }
       options.onProgress?.(`training ${stage.name}`, step, schedule.steps, "steps");
     }
     const finished = step >= schedule.steps;
+    // A run that was stopped between its last checkpoint and its evaluation.
+    if (finished && stage.evaluate && evaluated !== step) await evaluate();
     if (!finished) {
       await save();
       options.onNote?.(`saved ${stage.name} at step ${step} of ${schedule.steps}`);
     }
-    const measured = [...(stage.measured?.().keys() ?? [])].map((path) => [path, []] as const);
+    const measured = [...(stage.measured?.() ?? [])].map(
+      ([path, data]) => [path, [data.length]] as const,
+    );
     const shapes = new Map([...learn.map(({ path, shape }) => [path, shape] as const), ...measured]);
     return { weights: await weights(), shapes, step, finished, seconds: elapsed(), scores };
   } finally {

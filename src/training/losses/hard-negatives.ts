@@ -41,6 +41,15 @@ export function hardContrast(image: Tensor, texts: Tensor, scale: Tensor, smooth
   };
 }
 
+/** The contrast without changed captions: image, texts f32 [B,F], unit vectors. Radford et al. 2021. */
+export function plainContrast(image: Tensor, texts: Tensor, scale: Tensor): Tensor {
+  const logits = image.matmul(texts, { transB: true }).mul(scale); // [B,B]
+  const own = constant(Int32Array.from({ length: image.size(0) }, (_, b) => b));
+  return crossEntropy(logits, own)
+    .add(crossEntropy(logits.transpose([1, 0]), own))
+    .mul(0.5);
+}
+
 /** log(1 + e^x) without overflow. */
 function softplus(x: Tensor): Tensor {
   return x.maximum(0).add(x.abs().neg().exp().add(1).log());

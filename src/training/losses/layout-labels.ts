@@ -4,8 +4,32 @@
  * captions that differ in order have equal embeddings, no gradient asks pictures to tell them apart, and the other way
  * round. Here each side learns order by itself, and both in the same coordinates. Ours; only trained with.
  */
+import { BACKGROUND_NAMES } from "../../data/colors.ts";
 import { normal, type Params, type Tensor } from "../../graph/index.ts";
 import { crossEntropy, labeledCrossEntropy, linear } from "../../nn/index.ts";
+import type { Value } from "../../runtime/index.ts";
+import type { Picture } from "../data/pictures.ts";
+
+/** Name prefix of the parameters that only this loss and word locations have. */
+export const LAYOUT = "layout";
+/** Rows and columns of the cells whose background color is asked for, and how many colors there are. */
+export const BACKGROUND_GRID = 4;
+export const BACKGROUND_COLORS = BACKGROUND_NAMES.length;
+
+/** The color behind each cell, row by row: of a fade the nearer one. i32 [B,16]. */
+export function backgroundLabels(pictures: readonly Picture[]): Value {
+  const cells = BACKGROUND_GRID ** 2;
+  const data = new Int32Array(pictures.length * cells);
+  for (const [b, { background }] of pictures.entries()) {
+    if (!background) continue;
+    for (let i = 0; i < cells; i++) {
+      const along = background.direction === "right" ? i % BACKGROUND_GRID : Math.floor(i / BACKGROUND_GRID);
+      const name = along < BACKGROUND_GRID / 2 ? background.from : background.to;
+      data[b * cells + i] = BACKGROUND_NAMES.indexOf(name);
+    }
+  }
+  return { shape: [pictures.length, cells], data };
+}
 
 /** What the labels can be. */
 export interface LayoutSizes {

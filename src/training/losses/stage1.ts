@@ -5,7 +5,7 @@
 import type { Params, Tensor } from "../../graph/index.ts";
 import { imageFeature, TEMPERATURE, textFeature, textHidden } from "../../models/contrastive.ts";
 import { evaVit } from "../../models/eva-vit.ts";
-import { causalEmbeddings, QUERIES, type SeedConfig, visionNorm } from "../../models/seed-tokenizer.ts";
+import { causalEmbeddings, QUERIES, type SeedConfig, visionContext } from "../../models/seed-tokenizer.ts";
 import { scalar } from "../../nn/index.ts";
 import { type ContrastOptions, type ContrastOutput, contrast } from "./contrast.ts";
 
@@ -37,7 +37,7 @@ export function stage1Loss(p: Params, batch: Stage1Batch, config: SeedConfig, op
   const last = options.all ? undefined : QUERIES - 1;
   const first = options.allWords ? undefined : 0;
   const tokens = "tokens" in batch ? batch.tokens : evaVit(p.at("visual_encoder"), batch.pixels, config.vision);
-  const y = causalEmbeddings(p, visionNorm(p, tokens), config, last);
+  const y = causalEmbeddings(p, visionContext(p, tokens, config), config, last);
   const hidden = textHidden(p, batch.textIds, batch.textMask, config.qformer, first);
   const features = { image: imageFeature(p, y, config), text: textFeature(p, hidden, config) };
   return { ...contrast(features, scalar(p, "temp", TEMPERATURE), options), y };

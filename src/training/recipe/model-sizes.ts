@@ -33,9 +33,35 @@ export interface ModelSizes {
   readonly vae: VaeConfig;
   /** The files of the image decoder. */
   readonly decoder: DecoderFiles;
-  /** Hash of all sizes, and of those of the image tokenizer alone. */
-  readonly identity: string;
-  readonly tokenizerIdentity: string;
+}
+
+/** A key of the file, in dotted form: `vae`, `model.textEncoder`, `model.vision.imageSize`. */
+export type SizeKey = "unet" | "vae" | "scheduler" | "pipeline" | `model.${string}`;
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** What the file says under one key; undefined if it says nothing. */
+function sizeAt(json: unknown, key: SizeKey): unknown {
+  return key.split(".").reduce<unknown>((value, name) => (value as Json | undefined)?.[name], json);
+}
+
+/** Hash of what the file says under these keys: the sizes that a stage depends on. */
+export function sizesHash({ json }: ModelSizes, keys: readonly SizeKey[]): string {
+  return hashOf(JSON.stringify(keys.map((key) => [key, sizeAt(json, key) ?? null])));
+}
+
+/** The first of these keys under which two files differ. */
+export function differingSize(a: ModelSizes, b: ModelSizes, keys: readonly SizeKey[]): SizeKey | undefined {
+  return keys.find((key) => sizesHash(a, [key]) !== sizesHash(b, [key]));
+}
+
+/** The file with what another one says under these keys. */
+export function withSizes({ json }: ModelSizes, from: ModelSizes, keys: readonly SizeKey[]): unknown {
+  return keys.reduce((all, key) => replaced(all, key.split("."), sizeAt(from.json, key)), json as Json);
+}
+
+function replaced(json: Json, [name = "", ...rest]: readonly string[], value: unknown): Json {
+  return { ...json, [name]: rest.length === 0 ? value : replaced((json[name] ?? {}) as Json, rest, value) };
 }
 
 /** @throws InputError naming each unknown or wrong key */
@@ -47,7 +73,6 @@ export function parseModelSizes(json: unknown, where: string): ModelSizes {
     return parseSeedlingConfig({ ...model, textEncoder, qformer }, where);
   };
   // All sizes are checked before anything long begins.
-  const parts = { ...decoderSizes(decoder, where), decoder };
-  const tokenizerIdentity = hashOf(JSON.stringify(config(1)));
-  return { json, config, ...parts, identity: hashOf(tokenizerIdentity, JSON.stringify(parts)), tokenizerIdentity };
+  config(1);
+  return { json, config, ...decoderSizes(decoder, where), decoder };
 }

@@ -1,5 +1,6 @@
 /** Keys of the stages that learn from captioned pictures. */
 import { z } from "zod";
+import { SCENE_KINDS } from "../../data/layout.ts";
 import { count, key, share } from "./training-keys.ts";
 
 const dataKeys = {
@@ -15,6 +16,18 @@ const dataKeys = {
   redrawn: key(
     share.optional(),
     "built-in scenes: share of the drawings that are drawn anew: turned, in other colors, with dark lines",
+  ),
+  kinds: key(
+    z.partialRecord(z.enum(SCENE_KINDS), z.number().min(0)).optional(),
+    "built-in scenes: how often each kind is drawn, as weights",
+  ),
+  hardNegatives: key(
+    z.boolean().optional(),
+    "built-in scenes: each picture comes with its caption and with the caption after one change, false of it: sides exchanged, another count",
+  ),
+  changedPictures: key(
+    share.optional(),
+    "built-in scenes with `hardNegatives`: share of pictures that are followed by the picture of their changed caption",
   ),
   validation: key(count.default(500), "validation pictures; at most as many as there are", "count"),
 };

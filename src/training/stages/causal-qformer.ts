@@ -8,7 +8,7 @@ import { input, Params } from "../../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
 import { imageFeature, textFeature, textHidden } from "../../models/contrastive.ts";
 import { vitTokens } from "../../models/eva-vit.ts";
-import { causalEmbeddings, visionNorm } from "../../models/seed-tokenizer.ts";
+import { causalEmbeddings, visionContext } from "../../models/seed-tokenizer.ts";
 import { mapWeights, type Runtime, type Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
@@ -25,6 +25,7 @@ import { defineStage } from "./definition.ts";
 import { clipFeatures, withPatchLabels } from "./frozen-features.ts";
 import { labeledNames } from "./labeled-names.ts";
 import { cachedFeatures, openCaptionedPictures } from "./picture-stage.ts";
+import { CLIP_SIZES, QFORMER_SIZES } from "./sizes.ts";
 
 const weights = z.strictObject({
   contrast: key(weight.default(1), "of the contrast of the last embedding and the caption"),
@@ -55,6 +56,7 @@ export const causalQformer = defineStage({
     weights: key(weights.prefault({}), "weights of the terms of the loss; published: the contrast alone"),
   }),
   needs: ["clip"],
+  sizes: [...CLIP_SIZES, ...QFORMER_SIZES],
   owns: OWN,
   async build(c) {
     const opened = await openCaptionedPictures(c);
@@ -159,7 +161,7 @@ async function qformerScores(
   const L = config.textEncoder.maxPositions;
   const p = new Params();
   const tokens = input("tokens", ["B", vitTokens(seed.vision), seed.vision.width]);
-  const y = causalEmbeddings(p, visionNorm(p, tokens), seed);
+  const y = causalEmbeddings(p, visionContext(p, tokens, seed), seed);
   const hidden = textHidden(p, input("ids", ["B", L], "i32"), input("mask", ["B", L], "i32"), seed.qformer);
   const outputs = { image: imageFeature(p, y, seed), text: textFeature(p, hidden, seed) };
   const program = await runtime.compile(outputs, mapWeights(weights));

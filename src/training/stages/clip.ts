@@ -1,34 +1,74 @@
 /**
  * Stage `clip`: a vision tower and a text encoder learn by contrast over the batch. Both are frozen afterwards: the tower
  * stands for BLIP-2's ViT, the text encoder for that of the diffusion model. Radford et al. 2021.
+ *
+ * Every term but the contrast is ours and off by default. Together they make order and place count: the text encoder can
+ * begin alone (phases without a weight for contrast do not build the tower), hard negatives keep what it learned, and the
+ * tower keeps what things look like.
  */
 import { z } from "zod";
-import { retrieval, unitRows } from "../../evaluation/metrics/retrieval.ts";
-import { input, Params } from "../../graph/index.ts";
-import { clipLoss, logitScale, pooledImageEmbedding } from "../../models/clip.ts";
-import { clipImage, clipText } from "../../models/clip-pair.ts";
+import { pixelsToLatents } from "../../image-decoder/training-graphs.ts";
+import { constant, input, type Params, stopGradient, type Tensor } from "../../graph/index.ts";
+import { logitScale } from "../../models/clip.ts";
+import { clipImageOfTokens, clipText } from "../../models/clip-pair.ts";
 import type { SeedlingConfig } from "../../models/config.ts";
+import { draftShape } from "../../models/draft.ts";
 import { evaVit, type VitConfig } from "../../models/eva-vit.ts";
-import { mapWeights, type Runtime, type Values } from "../../runtime/index.ts";
-import type { CaptionTokenizer } from "../../text/index.ts";
-import { atMost, type Picture, type Pictures, take } from "../data/pictures.ts";
+import type { VaeConfig } from "../../models/vae.ts";
+import { normalize } from "../../nn/index.ts";
+import { mapWeights, type Values } from "../../runtime/index.ts";
+import { captionLocations } from "../data/located-phrases.ts";
+import { type Picture, take } from "../data/pictures.ts";
 import { normalizedPixels } from "../data/pixels.ts";
 import type { Stage } from "../loop/loop.ts";
-import { batches, joined } from "../loop/values.ts";
+import { draftLoss, latentHead } from "../losses/draft.ts";
+import { hardContrast, plainContrast } from "../losses/hard-negatives.ts";
+import {
+  BACKGROUND_COLORS,
+  BACKGROUND_GRID,
+  backgroundLabels,
+  LAYOUT,
+  layoutLoss,
+  layoutSum,
+} from "../losses/layout-labels.ts";
 import { patchLabels, patchLabelsLoss } from "../losses/patch-labels.ts";
 import { type LossTerm, termMetrics, weightedSum } from "../losses/terms.ts";
 import { WordTargets, wordClassificationLoss } from "../losses/word-classification.ts";
+import { wordLocationsLoss } from "../losses/word-locations.ts";
 import { pictureData } from "../recipe/picture-keys.ts";
 import { key, trainingKeys, weight } from "../recipe/training-keys.ts";
-import { defineStage } from "./definition.ts";
-import { labeledNames } from "./labeled-names.ts";
+import { type ClipScoreOptions, clipScores } from "./clip-scores.ts";
+import { defineStage, type Weights } from "./definition.ts";
+import { sceneTerms } from "./labeled-names.ts";
 import { openCaptionedPictures } from "./picture-stage.ts";
+import { CLIP_SIZES } from "./sizes.ts";
 
 const weights = z.strictObject({
-  contrast: key(weight.default(1), "of the contrast of pictures and captions"),
+  contrast: key(
+    weight.default(1),
+    "of the contrast of pictures and captions; with `data.hardNegatives`, changed captions are further candidates (Yuksekgonul et al. 2023)",
+  ),
+  pairs: key(weight.default(0), "ours: of each caption against its changed one alone; needs `data.hardNegatives`"),
   wordClassification: key(weight.default(0), "ours: of naming the words of the caption"),
   patchLabels: key(weight.default(0), "ours: of naming the object that covers each patch; scenes only"),
+  latents: key(
+    weight.default(0),
+    "ours: of the autoencoder's latents of each patch, from its token, so that the tower keeps appearance; needs stage vae",
+  ),
+  layout: key(
+    weight.default(0),
+    "ours: of naming the object of each patch and the color of the background from the embeddings of pictures and captions; scenes only",
+  ),
+  wordLocations: key(
+    weight.default(0),
+    "ours: of naming the patches of each noun's object from the noun's token; scenes only",
+  ),
 });
+
+type TermWeights = z.output<typeof weights>;
+
+/** Name prefix of the head from tokens to latents, which no model keeps. */
+const LATENT_HEAD = "latent_head";
 
 export const clip = defineStage({
   name: "clip",
@@ -40,115 +80,160 @@ export const clip = defineStage({
     weights: key(weights.prefault({}), "weights of the terms of the loss"),
   }),
   needs: [],
+  sizes: CLIP_SIZES,
   owns: ["visual_encoder", "clip", "text_model"],
   async build(c) {
-    const { data, tokenizer, config } = await openCaptionedPictures(c, !c.start);
-    const names = labeledNames(c, data, c.recipe.weights.patchLabels);
-    const stage = clipStage({
-      config,
-      train: data.train,
-      validation: data.validation,
-      validationCount: atMost(data.validation, c.recipe.data.validation),
-      tokenizer,
-      runtime: c.runtime,
-      weights: c.recipe.weights,
-      names,
-    });
-    return { stage };
+    const { data, tokenizer, config, sizes } = await openCaptionedPictures(c, !c.start);
+    const scenes = sceneTerms(c, data, c.recipe.weights, ["patchLabels", "layout", "wordLocations"]);
+    const hard = data.train.hardNegatives ?? false;
+    const options: ClipStageOptions = {
+      ...{ config, tokenizer, hard, runtime: c.runtime, train: data.train },
+      weights: { ...scenes.weights, pairs: hard ? scenes.weights.pairs : 0 },
+      names: scenes.names,
+      vae: sizes.vae,
+      frozen: scenes.weights.latents > 0 ? await c.weights("vae") : undefined,
+      data,
+      validationCount: c.recipe.data.validation,
+    };
+    return { stage: clipStage(options) };
   },
 });
 
-interface ClipStageOptions {
-  readonly config: SeedlingConfig;
-  readonly train: Pictures;
-  readonly validation: Pictures;
-  readonly validationCount: number;
-  readonly tokenizer: CaptionTokenizer;
-  readonly runtime: Runtime;
-  readonly weights: z.output<typeof weights>;
-  /** Names of objects for patch labels; none for pictures that do not come with boxes. */
+interface ClipStageOptions extends ClipScoreOptions {
+  readonly weights: TermWeights;
+  /** Names of objects, for terms that label them. */
   readonly names: readonly string[];
+  /** Whether pictures come with changed captions. */
+  readonly hard: boolean;
+  readonly vae: VaeConfig;
+  /** Weights of the autoencoder, for the term that asks for its latents. */
+  readonly frozen: Weights | undefined;
 }
 
 function clipStage(options: ClipStageOptions): Stage {
-  const { config, train, tokenizer, weights, names } = options;
+  const { config, data, tokenizer, weights, names, hard, frozen } = options;
+  const { train } = data;
   const L = config.textEncoder.maxPositions;
   const size = config.vision.imageSize;
   const grid = size / config.vision.patchSize;
+  const looks = weights.contrast + weights.wordClassification + weights.patchLabels + weights.latents > 0;
+  const labels = weights.patchLabels + weights.layout > 0;
   const words = new WordTargets(tokenizer, L, async (count) =>
     (await take(train, 0, count)).map(({ caption }) => caption),
   );
   return {
     name: "clip",
-    learns: ["visual_encoder", "clip", "text_model"],
-    build(p, B) {
-      const tokens = evaVit(p.at("visual_encoder"), input("pixels", [B, 3, size, size]), config.vision as VitConfig);
-      const image = pooledImageEmbedding(p.at("clip"), tokens, config.clipWidth);
-      const text = clipText(p, input("ids", [B, L], "i32"), input("end", [B], "i32"), config);
-      const scale = logitScale(p.at("clip"));
-      const terms: LossTerm[] = [["contrast", clipLoss(image, text.embedding, scale), weights.contrast]];
-      if (weights.wordClassification > 0) {
-        const shares = input("words", [B, tokenizer.size]);
-        terms.push([
-          "wordClassification",
-          wordClassificationLoss(p.at("clip"), tokens, shares),
-          weights.wordClassification,
-        ]);
-      }
-      if (names.length > 0) {
-        const labels = input("patches", [B, grid ** 2]);
-        const named = patchLabelsLoss(p.at("clip", "places"), tokens, labels, names.length);
-        terms.push(["patchLabels", named, weights.patchLabels]);
-      }
-      return { loss: weightedSum(terms), metrics: { logitScale: scale, ...termMetrics(terms) } };
-    },
-    async batch(micro, count) {
+    learns: [
+      ...(looks ? ["visual_encoder"] : []),
+      ...["clip", "text_model"],
+      ...(weights.layout + weights.wordLocations > 0 ? [LAYOUT] : []),
+      ...(weights.latents > 0 ? [LATENT_HEAD] : []),
+    ],
+    frozen: frozen && mapWeights(frozen),
+    build: (p, B) => (looks ? pairLoss(p, B, options) : textLoss(p, B, options)),
+    async batch(micro, count): Promise<Values> {
       const pictures = await take(train, micro * count, count);
-      const feeds = clipFeeds(pictures, options);
+      const captions = pictures.map(({ caption }) => caption);
+      const changed = hard && looks ? pictures.map((picture) => picture.changed ?? picture.caption) : [];
+      const texts = captionFeeds([...captions, ...changed], options);
       return {
-        ...feeds,
-        ...(weights.wordClassification > 0 && { words: await words.shares(feeds.ids.data, count) }),
-        ...(names.length > 0 && { patches: patchLabels(pictures, names, grid) }),
+        ...texts,
+        ...(looks && { pixels: normalizedPixels(pictures, config) }),
+        ...(weights.wordClassification > 0 && { words: await words.shares(texts.ids.data, count) }),
+        ...(labels && { patches: patchLabels(pictures, names, grid) }),
+        ...(weights.layout > 0 && { background: backgroundLabels(pictures) }),
+        ...(weights.wordLocations > 0 && { locations: captionLocations(pictures, names, grid, L) }),
       };
     },
     evaluate: (weights) => clipScores(weights, options),
   };
 }
 
-function clipFeeds(pictures: readonly Picture[], { config, tokenizer }: ClipStageOptions) {
-  const L = config.textEncoder.maxPositions;
-  const captions = pictures.map(({ caption }) => caption);
-  const { ids, end } = tokenizer.encode(captions, L);
-  return {
-    pixels: normalizedPixels(pictures, config),
-    ids: { shape: [pictures.length, L], data: ids },
-    end: { shape: [pictures.length], data: end },
-  };
+/** The text encoder alone: it learns to read order. */
+function textLoss(p: Params, B: number, options: ClipStageOptions): ReturnType<Stage["build"]> {
+  const L = options.config.textEncoder.maxPositions;
+  const text = clipText(p, input("ids", [B, L], "i32"), input("end", [B], "i32"), options.config);
+  const terms = textTerms(p, B, { features: text.features, text: normalize(text.embedding) }, options);
+  return { loss: weightedSum(terms), metrics: termMetrics(terms) };
 }
 
-/** Retrieval on validation pictures. */
-async function clipScores(
-  weights: ReadonlyMap<string, Float32Array>,
-  options: ClipStageOptions,
-): Promise<Record<string, number>> {
-  const { config, validation, runtime, validationCount } = options;
+function pairLoss(p: Params, B: number, options: ClipStageOptions): ReturnType<Stage["build"]> {
+  const { config, weights, hard, tokenizer, names, vae } = options;
   const L = config.textEncoder.maxPositions;
   const size = config.vision.imageSize;
-  const p = new Params();
-  const outputs = {
-    image: clipImage(p, input("pixels", ["B", 3, size, size]), config),
-    text: clipText(p, input("ids", ["B", L], "i32"), input("end", ["B"], "i32"), config).embedding,
-  };
-  const program = await runtime.compile(outputs, mapWeights(weights));
-  const parts: Values[] = [];
-  const captions: string[] = [];
-  for (const { start, size } of batches(validationCount, 100)) {
-    const pictures = await take(validation, start, size);
-    captions.push(...pictures.map(({ caption }) => caption));
-    parts.push(await program.run(clipFeeds(pictures, options)));
+  const pixels = input("pixels", [B, 3, size, size]);
+  const tokens = evaVit(p.at("visual_encoder"), pixels, config.vision as VitConfig);
+  const image = normalize(clipImageOfTokens(p, tokens, config));
+  const count = hard ? 2 * B : B;
+  const { features, embedding } = clipText(p, input("ids", [count, L], "i32"), input("end", [count], "i32"), config);
+  const texts = normalize(embedding);
+  const logScale = logitScale(p.at("clip"));
+  const scale = logScale.minimum(Math.log(100)).exp();
+  const terms: LossTerm[] = [];
+  const metrics: Record<string, Tensor> = { logitScale: logScale };
+  if (hard) {
+    const { contrast, pairs, pairsRight } = hardContrast(image, texts, scale);
+    terms.push(["contrast", contrast, weights.contrast], ["pairs", pairs, weights.pairs]);
+    metrics.pairsRight = pairsRight;
+  } else terms.push(["contrast", plainContrast(image, texts, scale), weights.contrast]);
+  if (weights.wordClassification > 0) {
+    const named = wordClassificationLoss(p.at("clip"), tokens, input("words", [B, tokenizer.size]));
+    terms.push(["wordClassification", named, weights.wordClassification]);
   }
-  await program.close();
-  const rows = (name: "image" | "text"): Float32Array[] => unitRows(joined(parts, name), config.clipWidth);
-  const { imageToText, textToImage, mean } = retrieval(rows("image"), rows("text"), captions);
-  return { imageToTextR1: imageToText.r1, textToImageR1: textToImage.r1, recallMean: mean };
+  const P = (size / config.vision.patchSize) ** 2;
+  if (weights.patchLabels > 0) {
+    const named = patchLabelsLoss(p.at("clip", "places"), tokens, input("patches", [B, P]), names.length);
+    terms.push(["patchLabels", named, weights.patchLabels]);
+  }
+  if (weights.latents > 0) {
+    const latents = stopGradient(pixelsToLatents(p, plain(pixels, config), vae));
+    const cell = latents.size(2) / Math.sqrt(P);
+    const { width } = draftShape({ channels: latents.size(1), size: latents.size(2), cell });
+    const head = latentHead(p.at(LATENT_HEAD), tokens, width);
+    terms.push(["latents", draftLoss(head, latents, cell), weights.latents]);
+  }
+  const own = { features: features.slice(0, 0, B), text: texts.slice(0, 0, B), image };
+  terms.push(...textTerms(p, B, own, options));
+  return { loss: weightedSum(terms), metrics: { ...metrics, ...termMetrics(terms) } };
+}
+
+/** The terms that read captions; layout reads pictures too, by the same head. */
+function textTerms(
+  p: Params,
+  B: number,
+  { features, text, image }: { features: Tensor; text: Tensor; image?: Tensor },
+  { config, weights, names }: ClipStageOptions,
+): LossTerm[] {
+  const P = (config.vision.imageSize / config.vision.patchSize) ** 2;
+  const terms: LossTerm[] = [];
+  if (weights.layout > 0) {
+    const labels = {
+      objects: input("patches", [B, P]).cast("i32"),
+      colors: input("background", [B, BACKGROUND_GRID ** 2], "i32"),
+    };
+    const sizes = { objects: names.length, colors: BACKGROUND_COLORS };
+    const of = (embedding: Tensor): Tensor => layoutSum(layoutLoss(p.at(LAYOUT), embedding, labels, sizes));
+    terms.push(["captionLayout", of(text), weights.layout]);
+    if (image) terms.push(["pictureLayout", of(image), weights.layout]);
+  }
+  if (weights.wordLocations > 0) {
+    const locations = input("locations", [B, features.size(1), P]);
+    terms.push(["wordLocations", wordLocationsLoss(p.at(LAYOUT, "where"), features, locations), weights.wordLocations]);
+  }
+  return terms;
+}
+
+/** Normalized pixels back within 0..1. */
+function plain(pixels: Tensor, { pixels: { mean, std } }: SeedlingConfig): Tensor {
+  const channel = (values: readonly number[]): Tensor => constant(Float32Array.from(values), [3, 1, 1]);
+  return pixels.mul(channel(std)).add(channel(mean));
+}
+
+function captionFeeds(captions: readonly string[], { config, tokenizer }: ClipStageOptions) {
+  const L = config.textEncoder.maxPositions;
+  const { ids, end } = tokenizer.encode(captions, L);
+  return {
+    ids: { shape: [captions.length, L], data: ids },
+    end: { shape: [captions.length], data: end },
+  };
 }

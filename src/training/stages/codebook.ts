@@ -33,6 +33,7 @@ import { defineStage, type Weights } from "./definition.ts";
 import { causalFeatures, clipFeatures, withPatchLabels } from "./frozen-features.ts";
 import { labeledNames } from "./labeled-names.ts";
 import { cachedFeatures, openCaptionedPictures } from "./picture-stage.ts";
+import { CLIP_SIZES, CODEBOOK_SIZES, QFORMER_SIZES } from "./sizes.ts";
 
 const weights = z.strictObject({
   codebook: key(weight.default(STAGE2_WEIGHTS.codebook), "of the codebook and commitment; published 5"),
@@ -102,6 +103,7 @@ export const codebook = defineStage({
   paper: "stage 2 (arXiv 2307.08041, section 3.2)",
   recipe: z.strictObject({ ...trainingKeys, data: cachedPictureData, ...settings }),
   needs: ["clip", "causal-qformer"],
+  sizes: [...CLIP_SIZES, ...QFORMER_SIZES, ...CODEBOOK_SIZES],
   owns: [...COMMON, ...IMAGE_HEAD, ...REVERSE_IMAGE, ...DOWN_IMAGE, ...TEXT_HEAD],
   async build(c) {
     const opened = await openCaptionedPictures(c);

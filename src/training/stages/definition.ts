@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { Runtime } from "../../runtime/index.ts";
 import type { Sources } from "../data/sources.ts";
 import type { LoopResult, Stage, Work } from "../loop/loop.ts";
-import type { ModelSizes } from "../recipe/model-sizes.ts";
+import type { ModelSizes, SizeKey } from "../recipe/model-sizes.ts";
 import type { TrainingKeys } from "../recipe/training-keys.ts";
 
 export type Weights = ReadonlyMap<string, Float32Array>;
@@ -28,8 +28,8 @@ export interface StageDefinition<S extends RecipeSchema = RecipeSchema> {
   readonly uses?: readonly ("image tokenizer" | "language model")[];
   /** Name prefixes of the parameters of a model folder that it trains. */
   readonly owns: readonly string[];
-  /** Whether it trains a part of the image decoder. Other stages do not depend on the decoder's sizes. */
-  readonly decoder?: boolean;
+  /** Keys of model.json that its numbers depend on. Default none. */
+  readonly sizes?: readonly SizeKey[];
   build(context: StageContext<z.output<S>>): Promise<BuiltStage>;
 }
 

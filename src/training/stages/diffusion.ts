@@ -18,6 +18,7 @@ import { floatsOf, namedValue } from "../loop/values.ts";
 import { cachedPictureData } from "../recipe/picture-keys.ts";
 import { key, share, trainingKeys } from "../recipe/training-keys.ts";
 import { defineStage } from "./definition.ts";
+import { CLIP_SIZES } from "./sizes.ts";
 import { sampleSheets } from "./diffusion-samples.ts";
 import { clipFeatures, latentFeatures } from "./frozen-features.ts";
 import { cachedPart, openCaptionedPictures } from "./picture-stage.ts";
@@ -37,7 +38,7 @@ export const diffusion = defineStage({
   }),
   needs: ["clip", "vae"],
   owns: PREFIXES,
-  decoder: true,
+  sizes: [...CLIP_SIZES, "unet", "scheduler", "pipeline"],
   async build(c) {
     const opened = await openCaptionedPictures(c);
     const { data, sizes, config } = opened;

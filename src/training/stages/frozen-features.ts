@@ -10,7 +10,7 @@ import { clipText } from "../../models/clip-pair.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
 import { textFeature, textHidden } from "../../models/contrastive.ts";
 import { evaVit, type VitConfig, vitTokens } from "../../models/eva-vit.ts";
-import { causalEmbeddings, visionNorm } from "../../models/seed-tokenizer.ts";
+import { causalEmbeddings, visionContext } from "../../models/seed-tokenizer.ts";
 import { mapWeights, type Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
 import { clipKey, latentsKey, seedKey } from "../data/feature-keys.ts";
@@ -95,7 +95,7 @@ export async function causalFeatures(
   const L = config.textEncoder.maxPositions;
   const seed = seedConfig(config);
   const tokens = input("tokens", ["B", vitTokens(seed.vision), seed.vision.width]);
-  const y = causalEmbeddings(p, visionNorm(p, tokens), seed);
+  const y = causalEmbeddings(p, visionContext(p, tokens, seed), seed);
   const pictures = await c.runtime.compile({ y }, mapWeights(weights));
   const hidden = textHidden(p, input("ids", ["B", L], "i32"), input("mask", ["B", L], "i32"), seed.qformer, 0);
   const captions = await c.runtime.compile({ caption: textFeature(p, hidden, seed) }, mapWeights(weights));

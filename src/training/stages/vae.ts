@@ -1,24 +1,29 @@
 /**
  * Stage `vae`: the autoencoder in whose latents the diffusion model works; frozen afterwards. It stands for Stable
- * Diffusion's. Squared error of the pixels and a weak pull of the latents to a unit normal. Rombach et al. 2022, 3.1.
+ * Diffusion's. It learns by errors of pixels and of their gradients, with noise on the latents; once it has learned, mean
+ * and deviation of each channel of the latents are measured, so that everything after it sees latents of unit variance.
+ * Rombach et al. 2022, 3.1.
  */
 import { join } from "node:path";
 import { z } from "zod";
 import { contactSheet } from "../../data/sheet.ts";
-import { input } from "../../graph/index.ts";
+import { peakSignalToNoise } from "../../evaluation/metrics/peak-signal-to-noise.ts";
+import { input, Params } from "../../graph/index.ts";
 import { fromTensor } from "../../image/index.ts";
 import { vaeDecoderGraph, vaeEncoderGraph } from "../../image-decoder/training-graphs.ts";
 import { writeFileAtomic } from "../../io/files.ts";
+import { LatentStats } from "../../models/latent-stats.ts";
 import { type VaeConfig, vaeDecode, vaeEncode, vaeFactor } from "../../models/vae.ts";
-import { mse } from "../../nn/index.ts";
-import { mapWeights, type Runtime, type Values } from "../../runtime/index.ts";
+import { mapWeights, type Runtime } from "../../runtime/index.ts";
 import { atMost, type Picture, type Pictures, take } from "../data/pictures.ts";
 import { plainPixels } from "../data/pixels.ts";
-import type { Stage, StepNews } from "../loop/loop.ts";
-import { batches, floatsOf, namedValue, numberOf } from "../loop/values.ts";
+import type { Stage } from "../loop/loop.ts";
+import { batches, floatsOf, namedValue } from "../loop/values.ts";
+import { autoencoderLoss, autoencoderTerms, noisyForDecoder } from "../losses/autoencoder.ts";
 import { pictureData } from "../recipe/picture-keys.ts";
-import { key, trainingKeys, weight } from "../recipe/training-keys.ts";
-import { defineStage } from "./definition.ts";
+import { key, share, trainingKeys } from "../recipe/training-keys.ts";
+
+import { defineStage, type Weights } from "./definition.ts";
 import { openPictures } from "./picture-stage.ts";
 
 const PREFIX = "vae";
@@ -30,19 +35,22 @@ export const vae = defineStage({
   recipe: z.strictObject({
     ...trainingKeys,
     data: pictureData,
-    divergence: key(weight.default(2e-4), "weight of the divergence of the latents from a unit normal"),
+    latentNoise: key(
+      share.default(0.3),
+      "most noise on the latents that are decoded, in deviations of their channel; each picture has a random share of it",
+    ),
   }),
   needs: [],
   owns: [PREFIX],
-  decoder: true,
+  sizes: ["vae", "model.vision.imageSize"],
   async build(c) {
     const { sizes, size, data } = await openPictures(c);
     const { train, validation } = data;
     const validationCount = atMost(validation, c.recipe.data.validation);
     const { folder, runtime } = c;
-    const { divergence } = c.recipe;
+    const { latentNoise } = c.recipe;
     return {
-      stage: vaeStage({ vae: sizes.vae, size, train, validation, validationCount, divergence, runtime, folder }),
+      stage: vaeStage({ vae: sizes.vae, size, train, validation, validationCount, latentNoise, runtime, folder }),
     };
   },
 });
@@ -54,88 +62,76 @@ interface VaeStageOptions {
   readonly train: Pictures;
   readonly validation: Pictures;
   readonly validationCount: number;
-  /** Weight of the divergence from a unit normal, per number of the latents. */
-  readonly divergence: number;
+  readonly latentNoise: number;
   readonly runtime: Runtime;
   /** For sheets of pictures and their reconstructions. */
   readonly folder: string;
 }
 
-const SHOWN = 8;
+/** Pictures on a sheet, and training pictures by which the latents are measured. */
+const [SHOWN, MEASURED] = [8, 1000];
 
 function vaeStage(options: VaeStageOptions): Stage {
-  const { vae, size, train } = options;
+  const { vae, size, train, latentNoise } = options;
   const [C, side] = [vae.latentChannels, size / vaeFactor(vae)];
-  const scale = new LatentScale();
+  let stats: ReadonlyMap<string, Float32Array> = new Map();
   return {
     name: "vae",
     learns: [PREFIX],
     build(root, B) {
       const p = root.at(PREFIX);
-      const pixels = input("pixels", [B, 3, size, size]);
-      const { mean, logVariance } = vaeEncode(p, pixels.mul(2).sub(1), vae);
-      const drawn = mean.add(
-        logVariance
-          .mul(0.5)
-          .exp()
-          .mul(input("noise", [B, C, side, side])),
-      );
-      const squaredError = mse(vaeDecode(p, drawn, vae).mul(0.5).add(0.5), pixels);
-      const variance = logVariance.exp();
-      const divergence = mean.square().add(variance).sub(logVariance).sub(1).mean().mul(0.5);
-      const square = mean.square().add(variance).mean();
-      return {
-        loss: squaredError.add(divergence.mul(options.divergence)),
-        metrics: { squaredError, divergence, square },
-      };
+      const pixels = input("pixels", [B, 3, size, size]).mul(2).sub(1);
+      const { mean } = vaeEncode(p, pixels, vae);
+      const decoded = vaeDecode(p, noisyForDecoder(mean, input("noise", [B, C, side, side])), vae);
+      const terms = autoencoderTerms(decoded, pixels);
+      return { loss: autoencoderLoss(terms, mean), metrics: { ...terms } };
     },
     async batch(micro, B, rng) {
       const noise = new Float32Array(B * C * side * side);
       rng.fillNormal(noise);
+      const each = noise.length / B;
+      for (let b = 0; b < B; b++) {
+        const scale = latentNoise * rng.next();
+        for (let i = b * each; i < (b + 1) * each; i++) noise[i] = (noise[i] ?? 0) * scale;
+      }
       return {
         pixels: plainPixels(await take(train, micro * B, B), size),
         noise: { shape: [B, C, side, side], data: noise },
       };
     },
-    afterStep: async (_, outputs) => scale.afterStep(outputs),
-    measured: () => new Map([[SCALE, Float32Array.of(scale.value)]]),
-    state: () => scale.state(),
-    restore: (state) => scale.restore(state),
-    evaluate: (weights, step) => vaeScores(weights, step, options),
+    measured: () => stats,
+    async evaluate(weights, step) {
+      stats = await latentStats(weights, options);
+      return vaeScores(new Map([...weights, ...stats]), step, options);
+    },
   };
 }
 
-const SCALE = `${PREFIX}.scaling_factor`;
-
-/** What brings the latents of the last hundred steps to unit variance. */
-class LatentScale {
-  #square = 0;
-  #weight = 0;
-
-  /** 1 before the first step. */
-  get value(): number {
-    return this.#weight === 0 ? 1 : (this.#square / this.#weight) ** -0.5;
+/** Mean and deviation of each channel over the first training pictures. */
+async function latentStats(
+  weights: Weights,
+  { vae, size, train, runtime }: VaeStageOptions,
+): Promise<Map<string, Float32Array>> {
+  const p = new Params();
+  const outputs = { mean: vaeEncode(p.at(PREFIX), input("pixels", ["B", 3, size, size]).mul(2).sub(1), vae).mean };
+  const program = await runtime.compile(outputs, mapWeights(weights));
+  const stats = new LatentStats(vae.latentChannels);
+  const area = (size / vaeFactor(vae)) ** 2;
+  for (const { start, size: count } of batches(atMost(train, MEASURED), 50)) {
+    const pixels = plainPixels(await take(train, start, count), size);
+    stats.add(floatsOf(await program.run({ pixels }), "mean"), area);
   }
-
-  afterStep(outputs: Values): StepNews {
-    // Rounded as they are stored, so that a resumed run has the same numbers.
-    this.#square = Math.fround(0.99 * this.#square + 0.01 * numberOf(outputs, "square"));
-    this.#weight = Math.fround(0.99 * this.#weight + 0.01);
-    return { metrics: { scale: this.value } };
-  }
-
-  state(): Map<string, Float32Array> {
-    return new Map([["scale", Float32Array.of(this.#square, this.#weight)]]);
-  }
-
-  restore(state: ReadonlyMap<string, Float32Array>): void {
-    [this.#square, this.#weight] = (state.get("scale") ?? Float32Array.of(0, 0)) as unknown as [number, number];
-  }
+  await program.close();
+  const { mean, deviation } = stats.result();
+  return new Map([
+    [`${PREFIX}.latents_mean`, mean],
+    [`${PREFIX}.latents_std`, deviation],
+  ]);
 }
 
 /** Mean peak signal-to-noise ratio of reconstructed validation pictures, dB, and a sheet of the first ones. */
 async function vaeScores(
-  weights: ReadonlyMap<string, Float32Array>,
+  weights: Weights,
   step: number,
   { vae, size, validation, validationCount, runtime, folder }: VaeStageOptions,
 ): Promise<Record<string, number>> {
@@ -148,12 +144,7 @@ async function vaeScores(
     const pixels = plainPixels(pictures, size);
     const latents = namedValue(await encode.run({ pixels }), "latents");
     const back = floatsOf(await decode.run({ latents }), "pixels");
-    const row = 3 * size * size;
-    for (const [b] of pictures.entries()) {
-      let error = 0;
-      for (let i = b * row; i < (b + 1) * row; i++) error += ((back[i] ?? 0) - (pixels.data[i] ?? 0)) ** 2;
-      decibels -= 10 * Math.log10(Math.max(error / row, 1e-10));
-    }
+    for (const [b] of pictures.entries()) decibels += peakSignalToNoise(back, pixels.data, b, 3 * size * size);
     for (const x of latents.data) square += x * x;
     numbers += latents.data.length;
     if (start === 0)
