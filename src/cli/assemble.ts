@@ -12,7 +12,7 @@ import { Report } from "./report.ts";
 interface Options {
   readonly run: string;
   readonly recipe?: string;
-  readonly head: "image" | "text";
+  readonly head: "image" | "text" | "draft";
   readonly dtype: "f32" | "f16";
   readonly untrained?: number;
   readonly adapter?: string;
@@ -28,8 +28,8 @@ export function assembleCommand(): Command {
     .option("--run <folder>", "run folder of the chain", "runs/mini")
     .option("--recipe <file>", "a recipe whose sizes the model has (default: those that the run folder holds)")
     .addOption(
-      new Option("--head <kind>", "what the image decoder reads: an image embedding, or text features")
-        .choices(["image", "text"])
+      new Option("--head <kind>", "what the image decoder reads: an image embedding, text features, or a draft of latents")
+        .choices(["image", "text", "draft"])
         .default("image"),
     )
     .addOption(dtypeOption(["f32", "f16"]).default("f16"))

@@ -13,7 +13,7 @@ export interface DecodingOptions {
   readonly seed: number;
   readonly steps?: number;
   readonly guidance?: number;
-  readonly rest: "mean" | "repeat";
+  readonly rest?: "learned" | "mean" | "repeat";
   /** Numbers of codes to decode from. */
   readonly keep: readonly number[];
   readonly decodeBatch?: number;
@@ -35,10 +35,8 @@ export function addDecodingOptions(command: Command, keep: readonly number[] = [
     .addOption(
       new Option(
         "--rest <kind>",
-        "what fills in for the codes that --keep leaves out: the mean of all codes, or the last one kept",
-      )
-        .choices(["mean", "repeat"])
-        .default("mean"),
+        "what fills in for the codes that --keep leaves out: learned vectors, the mean of all codes, or the last one kept (default: learned, if the model has them, else mean)",
+      ).choices(["learned", "mean", "repeat"]),
     )
     .addOption(seedOption())
     .addOption(stepsOption())

@@ -4,15 +4,16 @@ import type { RgbImage } from "../image/index.ts";
 
 /** What a decoder is conditioned on, for one picture. Its rank tells the kinds apart. */
 export interface GenerationEmbedding {
-  /** [width] of an image embedding (v2), or [tokens,width] of text features (v1). */
+  /** [width] of an image embedding (v2), [tokens,width] of text features (v1), or [channels,rows,columns] of a draft. */
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }
 
-export type EmbeddingKind = "image" | "text";
+/** The published two, and ours: a draft of the latents, a soft picture that the decoder sharpens. */
+export type EmbeddingKind = "image" | "text" | "draft";
 
 export function kindOf({ shape }: Pick<GenerationEmbedding, "shape">): EmbeddingKind {
-  return shape.length === 1 ? "image" : "text";
+  return shape.length === 1 ? "image" : shape.length === 2 ? "text" : "draft";
 }
 
 export interface DecoderOptions {

@@ -118,9 +118,10 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
     return this.#folder.prompts !== undefined;
   }
 
-  /** Shape of the text features that it reads, [L,D]. */
-  get textShape(): readonly [number, number] {
-    return this.#folder.textShape;
+  /** Shape of the embeddings of a kind that it reads. */
+  shapeOf(kind: EmbeddingKind): readonly number[] {
+    const { textShape, imageWidth, draftShape = [] } = this.#folder;
+    return kind === "text" ? textShape : kind === "image" ? [imageWidth] : draftShape;
   }
 
   /**
@@ -189,6 +190,18 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
     return sampleInBatches(embeddings.length, job, options);
   }
 
+  /**
+   * Drafts as they are -> soft pictures, in one step of the autoencoder and without the diffusion model.
+   * @throws UsageError for embeddings of another kind
+   */
+  async preview(drafts: readonly GenerationEmbedding[], options: BatchOptions = {}): Promise<RgbImage[]> {
+    const { draftShape, path } = this.#folder;
+    if (!draftShape) throw new UsageError(`${path}: expected a decoder of drafts, got one of ${this.accepts.join(", ")}.`);
+    for (const draft of drafts) expectShape(draft, draftShape, "Only drafts have a preview.");
+    const pictures = await inBatches(drafts, options, (chunk) => this.#pictures(stack(chunk)));
+    return pictures.flat();
+  }
+
   /** Ends the worker thread, if it is its own. Calls that are under way fail. */
   close(): Promise<void> {
     return this.#programs.close();
@@ -201,10 +214,10 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
   }
 
   #expectAccepted(embedding: GenerationEmbedding, kind: EmbeddingKind | undefined): void {
-    const { accepts, textShape, imageWidth } = this.#folder;
-    const wanted = kind && accepts.includes(kind) ? kind : accepts[0];
+    const { accepts } = this.#folder;
+    const wanted = kind && accepts.includes(kind) ? kind : (accepts[0] ?? "text");
     const fix = "Stable Diffusion 1.x goes with SEED v1, 2.1 unCLIP with SEED v2.";
-    expectShape(embedding, wanted === "text" ? textShape : [imageWidth], fix);
+    expectShape(embedding, this.shapeOf(wanted), fix);
   }
 
   /** The inputs of the UNet besides latents and step, for one picture a seed. Without embeddings: what nothing looks like. */
@@ -217,7 +230,8 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
     const [texts, images] =
       embeddings?.[0] && kindOf(embeddings[0]) === "text" ? [embeddings, undefined] : [undefined, embeddings];
     const context = stack(texts ?? repeated(prompt ?? (await this.#noText()), seeds.length));
-    const { imageNoise, imageWidth: E } = this.#folder;
+    const { imageNoise, imageWidth: E, draftShape } = this.#folder;
+    if (draftShape) return { context, channels: images ? stack(images) : zeros([seeds.length, ...draftShape]) };
     if (E === 0) return { context };
     if (imageNoise) {
       if (!images) return { context, class_embedding: emptyClassVectors(seeds.length, E) };
@@ -227,8 +241,7 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
       const classes = unclipClassVectors(stack(images), blur.data as Float32Array, { ...imageNoise, level });
       return { context, class_embedding: classes };
     }
-    const nothing = { shape: [seeds.length, E], data: new Float32Array(seeds.length * E) };
-    const class_embedding = images ? stack(images) : nothing;
+    const class_embedding = images ? stack(images) : zeros([seeds.length, E]);
     if (!this.#folder.parts.conditioner) return { context, class_embedding };
     return { context, class_embedding, ...(await this.#programs.run("conditioner", { class_embedding })) };
   }
@@ -243,6 +256,10 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
     this.#emptyPrompt ??= this.#features([""]).then(([features]) => features!);
     return this.#emptyPrompt;
   }
+}
+
+function zeros(shape: readonly number[]): Value {
+  return { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) };
 }
 
 function repeated<T>(one: T, count: number): T[] {

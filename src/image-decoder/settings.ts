@@ -48,7 +48,7 @@ const PIPELINES = {
   /** Stable Diffusion 2.1 unCLIP. Defaults: the code of SEED v2. */
   StableUnCLIPImg2ImgPipeline: { accepts: ["image"], steps: 20, guidanceScale: 10, batch: 1 },
   /** The decoder of a model that was trained here; its text encoder is that of the model. */
-  SeedlingPipeline: { accepts: ["image", "text"], steps: 25, guidanceScale: 3, batch: 8 },
+  SeedlingPipeline: { accepts: ["image", "draft", "text"], steps: 25, guidanceScale: 3, batch: 8 },
 } as const satisfies Record<string, SamplingDefaults & { readonly accepts: readonly EmbeddingKind[] }>;
 
 export type PipelineName = keyof typeof PIPELINES;
@@ -66,6 +66,8 @@ export interface DiffusersSettings {
   readonly textShape: readonly [number, number];
   /** Of an image embedding; 0 if there is none. */
   readonly imageWidth: number;
+  /** Channels, rows and columns of a draft, of models that take one. */
+  readonly draftShape?: readonly [number, number, number] | undefined;
   /** Not of a model that was trained here. */
   readonly prompts?: ClipPrompts | undefined;
   /** The folder's own sampler, or another one with the same noise. @throws InputError for one that is not built here. */
@@ -145,7 +147,7 @@ export async function readDiffusersSettings(path: string): Promise<DiffusersSett
   if (textEncoder) builders.push(["text_encoder", () => textEncoderPart(textEncoder)]);
   builders.push(["unet", () => unetPart(unet, contextLength)], ["vae", () => vaePart(vae, unet.sampleSize)]);
   if (imageEncoder) builders.push(["image_encoder", () => imageEncoderPart(imageEncoder)]);
-  if (channels > 0)
+  if (channels > 0 && classWidth > 0)
     builders.push(["conditioner", () => conditionerPart(classWidth, { channels, side: unet.sampleSize })]);
   const built = new Map(builders.map(([name, build]) => [name, buildFrom(at(name), build)] as const));
 
@@ -155,13 +157,14 @@ export async function readDiffusersSettings(path: string): Promise<DiffusersSett
   return {
     path,
     pipeline,
-    accepts,
+    accepts: (accepts as readonly EmbeddingKind[]).filter((kind) => !ours || kind !== (classWidth > 0 ? "draft" : "image")),
     defaults: { ...defaults, steps, guidanceScale },
     imageSize: unet.sampleSize * vaeFactor(vae),
     latentShape,
     textShape: [contextLength, unet.crossAttentionDim],
     // The other half of unCLIP's class vector encodes how noisy the embedding is.
     imageWidth: unclip ? classWidth / 2 : classWidth,
+    draftShape: ours && classWidth === 0 ? [channels, unet.sampleSize, unet.sampleSize] : undefined,
     prompts: textEncoder && (await openPrompts(at("tokenizer"), textEncoder)),
     scheduler: (name) => readScheduler(own, at("scheduler/scheduler_config.json"), name),
     imageSchedule: unclip ? await json("image_noising_scheduler/scheduler_config.json", readNoiseSchedule) : undefined,
@@ -223,10 +226,9 @@ function checkSizes(
     );
   if (pipeline === "StableDiffusionPipeline" && classes !== undefined)
     wrong.push("class_embed_type in unet/config.json: expected none in a StableDiffusionPipeline, got projection");
-  if (ours && classes === undefined)
-    wrong.push("class_embed_type in unet/config.json: expected projection in a SeedlingPipeline, got none");
-  if (ours && unet.inChannels < vae.latentChannels)
-    wrong.push(`in_channels in unet/config.json: expected at least ${vae.latentChannels}, got ${unet.inChannels}`);
+  const least = vae.latentChannels + (classes === undefined ? 1 : 0); // without an image embedding there is a draft
+  if (ours && unet.inChannels < least)
+    wrong.push(`in_channels in unet/config.json: expected at least ${least}, got ${unet.inChannels}`);
   const side = unet.sampleSize * vaeFactor(vae);
   if (side > MAX_SIDE)
     wrong.push(`sample_size in unet/config.json: expected pictures of at most ${MAX_SIDE} px, got ${side}`);

@@ -9,32 +9,42 @@ import { toUnitRange, type VaeConfig, vaeDecode, vaeEncode, vaeFactor } from "..
 export interface Conditioning {
   /** Text features, f32 [B,L,D]. */
   readonly text: Tensor;
-  /** Image embeddings, f32 [B,E]; zeros for none. */
-  readonly image: Tensor;
+  /** Image embeddings f32 [B,E], or drafts f32 [B,K,Y,X], whichever it takes; zeros for none. */
+  readonly picture: Tensor;
+}
+
+/** Shape of the picture that a denoiser is conditioned on besides text: an image embedding [E], or a draft [K,Y,X]. */
+export function pictureShape(config: UnetConfig): readonly number[] {
+  const { inChannels, outChannels, sampleSize: side, projectionClassEmbeddingsInputDim: E } = config;
+  return E === undefined ? [inChannels - outChannels, side, side] : [E];
 }
 
 /**
- * latents: f32 [B,C,Y,X], timesteps: f32 [B] -> clean latents, f32 [B,C,Y,X]. Where the UNet takes more channels than the
- * latents have, the image embedding is laid out over them. Keys `unet.*`, `conditioner.*`.
+ * latents: f32 [B,C,Y,X], timesteps: f32 [B] -> clean latents, f32 [B,C,Y,X]. A draft is concatenated with the latents, as
+ * InstructPix2Pix and inpainting models do with their pictures; an image embedding joins the timestep, and where the UNet
+ * takes more channels than the latents have it is laid out over them. Keys `unet.*`, `conditioner.*`.
  */
 export function denoiser(
   p: Params,
   latents: Tensor,
   timesteps: Tensor,
-  { text, image }: Conditioning,
+  { text, picture }: Conditioning,
   config: UnetConfig,
 ): Tensor {
+  if (pictureShape(config).length === 3)
+    return unet(p.at("unet"), concat([latents, picture], 1), timesteps, text, config);
   const channels = config.inChannels - config.outChannels;
   const conditioning = (): Tensor =>
-    spatialConditioning(p.at("conditioner"), image, { channels, side: config.sampleSize });
+    spatialConditioning(p.at("conditioner"), picture, { channels, side: config.sampleSize });
   const x = channels > 0 ? concat([latents, conditioning()], 1) : latents;
-  return unet(p.at("unet"), x, timesteps, text, config, image);
+  return unet(p.at("unet"), x, timesteps, text, config, picture);
 }
 
-/** x f32 [B,C,Y,X], t f32 [B], text f32 [B,L,D], image f32 [B,E] -> clean f32 [B,C,Y,X]. */
+/** x f32 [B,C,Y,X], t f32 [B], text f32 [B,L,D], picture f32 [B,E] or [B,K,Y,X] -> clean f32 [B,C,Y,X]. */
 export function denoiserGraph(config: UnetConfig, contextLength: number, p: Params = new Params()): Outputs {
-  const { outChannels: C, sampleSize: side, crossAttentionDim: D, projectionClassEmbeddingsInputDim: E = 0 } = config;
-  const conditioning = { text: input("text", ["B", contextLength, D]), image: input("image", ["B", E]) };
+  const { outChannels: C, sampleSize: side, crossAttentionDim: D } = config;
+  const picture = input("picture", ["B", ...pictureShape(config)]);
+  const conditioning = { text: input("text", ["B", contextLength, D]), picture };
   return { clean: denoiser(p, input("x", ["B", C, side, side]), input("t", ["B"]), conditioning, config) };
 }
 

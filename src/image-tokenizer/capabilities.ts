@@ -1,5 +1,6 @@
 /** What a model folder can do, and what it would need for the rest. */
 import { UsageError } from "../base/errors.ts";
+import type { EmbeddingKind } from "../image-decoder/decoder.ts";
 import type { SeedFolder } from "./seed-folder.ts";
 
 export type Capability =
@@ -9,6 +10,7 @@ export type Capability =
   | "embedCodes"
   | "generationEmbeddings"
   | "decode"
+  | "decodeDraft"
   | "decodeText"
   | "clipImage"
   | "clipText";
@@ -24,6 +26,7 @@ const NEEDS: Readonly<Record<Capability, string>> = {
     "checkpoints together",
   generationEmbeddings: "a head for image or text (distill_image_proj.weight, distill_text_proj.weight)",
   decode: "an image decoder that reads what the codes become. Name a folder in diffusers' layout as `decoder`",
+  decodeDraft: "an image decoder that reads drafts, as models that are trained here may have",
   decodeText: "an image decoder that reads text features, and a text encoder. Name Stable Diffusion 1.x as `decoder`",
   clipImage: "the CLIP pair of a model that was trained here",
   clipText: "the CLIP pair of a model that was trained here",
@@ -31,7 +34,7 @@ const NEEDS: Readonly<Record<Capability, string>> = {
 
 export function capabilitiesOf(
   { graphs, tokenizer }: Pick<SeedFolder, "graphs" | "tokenizer">,
-  decodes: { readonly codes: boolean; readonly text: boolean },
+  decodes: { readonly codes: EmbeddingKind | undefined; readonly text: boolean },
 ): ReadonlySet<Capability> {
   const can: Record<Capability, boolean> = {
     encode: graphs.encodeImage?.["ids"] !== undefined,
@@ -39,7 +42,8 @@ export function capabilitiesOf(
     embedText: graphs.encodeText !== undefined && tokenizer !== undefined,
     embedCodes: graphs.embedCodes?.["embedding"] !== undefined,
     generationEmbeddings: graphs.generationEmbedding !== undefined,
-    decode: decodes.codes,
+    decode: decodes.codes !== undefined,
+    decodeDraft: decodes.codes === "draft",
     decodeText: decodes.text,
     clipImage: graphs.clipImage !== undefined,
     clipText: graphs.clipText !== undefined && tokenizer !== undefined,

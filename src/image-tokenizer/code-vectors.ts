@@ -8,10 +8,10 @@ export interface KeepOptions {
   /** Only the first n codes are used, 1..32. Default 32. In causal order the first codes carry the most. */
   readonly keep?: number;
   /**
-   * What fills in for the others: "mean", the mean of all code vectors; or "repeat", the last code that is used. Default
-   * "mean".
+   * What fills in for the others: "learned", vectors that learned to, of models that have them; "mean", the mean of all
+   * code vectors; or "repeat", the last code that is used. Default "learned", or else "mean".
    */
-  readonly rest?: "mean" | "repeat";
+  readonly rest?: "learned" | "mean" | "repeat";
 }
 
 export class CodeVectors {
@@ -19,9 +19,11 @@ export class CodeVectors {
   readonly table: Float32Array;
   readonly #width: number;
   readonly #mean: Float32Array;
+  readonly #missing: Float32Array | undefined;
 
-  /** table: f32 [K,width]. */
-  constructor(table: Float32Array, width: number) {
+  /** table: f32 [K,width], missing: f32 [32,width], what is read in place of codes that are left out. */
+  constructor(table: Float32Array, width: number, missing?: Float32Array) {
+    this.#missing = missing;
     const K = table.length / width;
     this.table = table;
     this.#width = width;
@@ -29,17 +31,26 @@ export class CodeVectors {
     for (const [i, value] of table.entries()) this.#mean[i % width]! += value / K;
   }
 
-  /** B lists of 32 valid codes -> f32 [B,32,width]. @throws UsageError if `keep` is not in 1..32. */
-  lookUp(images: readonly Codes[], { keep = CODES_PER_IMAGE, rest = "mean" }: KeepOptions = {}): Value {
+  /**
+   * B lists of 32 valid codes -> f32 [B,32,width].
+   * @throws UsageError if `keep` is not in 1..32, or for learned vectors where there are none
+   */
+  lookUp(images: readonly Codes[], { keep = CODES_PER_IMAGE, rest }: KeepOptions = {}): Value {
+    const missing = this.#missing;
+    if (rest === "learned" && !missing)
+      throw new UsageError('rest: expected "mean" or "repeat", got "learned": this model has no vectors for missing codes.');
     if (!Number.isInteger(keep) || keep < 1 || keep > CODES_PER_IMAGE)
       throw new UsageError(`keep: expected a number of codes from 1 to ${CODES_PER_IMAGE}, got ${keep}.`);
     const E = this.#width;
     const row = (code: number): Float32Array => this.table.subarray(code * E, (code + 1) * E);
+    const filler = (codes: Codes, t: number): Float32Array => {
+      if (rest === "repeat") return row(codes[keep - 1]!);
+      return missing && rest !== "mean" ? missing.subarray(t * E, (t + 1) * E) : this.#mean;
+    };
     const data = new Float32Array(images.length * CODES_PER_IMAGE * E);
     for (const [b, codes] of images.entries())
       for (let t = 0; t < CODES_PER_IMAGE; t++) {
-        const unknown = rest === "mean" ? this.#mean : row(codes[keep - 1]!);
-        data.set(t < keep ? row(codes[t]!) : unknown, (b * CODES_PER_IMAGE + t) * E);
+        data.set(t < keep ? row(codes[t]!) : filler(codes, t), (b * CODES_PER_IMAGE + t) * E);
       }
     return { shape: [images.length, CODES_PER_IMAGE, E], data };
   }

@@ -3,9 +3,11 @@ import { input, type Outputs, Params, type Tensor } from "../graph/index.ts";
 import { clipImage, clipText } from "../models/clip-pair.ts";
 import { type ModelConfig, seedConfig } from "../models/config.ts";
 import { imageFeature, textFeature, textHidden } from "../models/contrastive.ts";
+import { missingCodes } from "../models/quantizer.ts";
 import {
   causalEmbeddings,
   decodeVectors,
+  draftLatents,
   imageEmbedding,
   QUERIES,
   quantize,
@@ -13,6 +15,7 @@ import {
   textFeatures,
   visionFeatures,
 } from "../models/seed-tokenizer.ts";
+import { normalize } from "../nn/index.ts";
 
 /**
  * B is symbolic everywhere. F: width of the contrastive space, Fc: of the CLIP pair's, E: of a code, W: of a causal
@@ -25,7 +28,7 @@ export interface SeedGraphs {
   readonly encodeText?: Outputs;
   /** vectors f32 [B,32,E] -> embedding f32 [B,F] (unit) of the rebuilt causal embeddings, or else those, f32 [B,32,W]. */
   readonly embedCodes?: Outputs;
-  /** vectors f32 [B,32,E] -> image f32 [B,Fc] (v2), text f32 [B,tokens,D] (v1). */
+  /** vectors f32 [B,32,E] -> image f32 [B,Fc] (v2), text f32 [B,tokens,D] (v1), draft f32 [B,C,Y,X] (ours). */
   readonly generationEmbedding?: Outputs;
   /** pixels -> embedding f32 [B,Fc]. */
   readonly clipImage?: Outputs;
@@ -56,10 +59,15 @@ export function seedGraphs(config: ModelConfig, p: Params = new Params()): SeedG
   const codes: Outputs = codebook ? { ids: quantize(p, y, seed).ids } : {};
   const embedding: Outputs = contrastiveWidth ? { embedding: imageFeature(p, y, seed) } : {};
   const encoded = { ...codes, ...embedding };
+  if (codebook?.missing) missingCodes(p.at("quantize"), QUERIES, codebook.width); // no graph reads it, see code-vectors.ts
   const graphs: { -readonly [Name in keyof SeedGraphs]: SeedGraphs[Name] } = {
     encodeImage: Object.keys(encoded).length > 0 ? encoded : { embeddings: y },
   };
-  if (qformer.vocabulary && contrastiveWidth) {
+  if (config.contrastiveText === "clip" && config.clipWidth && textEncoder) {
+    const end = mask().sum(1).sub(1); // the last token that is no padding
+    const pair = { clipWidth: config.clipWidth, textEncoder };
+    graphs.encodeText = { embedding: normalize(clipText(p, ids(), end, pair).embedding) };
+  } else if (qformer.vocabulary && contrastiveWidth) {
     const hidden = textHidden(p, ids(), mask(), seed.qformer);
     graphs.encodeText = { embedding: textFeature(p, hidden, seed) };
   }
@@ -67,8 +75,9 @@ export function seedGraphs(config: ModelConfig, p: Params = new Params()): SeedG
     const rebuilt = reconstructEmbeddings(p, decoded(), seed);
     graphs.embedCodes = contrastiveWidth ? { embedding: imageFeature(p, rebuilt, seed) } : { embeddings: rebuilt };
   }
-  if (codebook && (config.image || config.text))
+  if (codebook && (config.image || config.text || config.draft))
     graphs.generationEmbedding = {
+      ...(config.draft ? { draft: draftLatents(p, reconstructEmbeddings(p, decoded(), seed), seed) } : {}),
       ...(config.image ? { image: imageEmbedding(p, decoded(), seed) } : {}),
       ...(config.text ? { text: textFeatures(p, decoded(), seed) } : {}),
     };

@@ -4,6 +4,7 @@ import { quote, reason, show } from "../base/one-line.ts";
 import type { SamplerName } from "../diffusion/index.ts";
 import { buildFrom, type Outputs, Params, shapesOf } from "../graph/index.ts";
 import type { EmbeddingKind } from "../image-decoder/decoder.ts";
+import type { DiffusionDecoder } from "../image-decoder/diffusion-decoder.ts";
 import { type DiffusersFolder, openDiffusersFolder } from "../image-decoder/folder.ts";
 import { openSeedling1Decoder, SEEDLING_1_FILES, translateConfig } from "../image-decoder/seedling-1.ts";
 import { exists, kindOf } from "../io/files.ts";
@@ -106,19 +107,23 @@ async function openDecoder(
  * The kind of embedding by which codes are decoded; undefined if the model has no head for what the decoder reads.
  * @throws InputError if the head's embeddings have another shape
  */
-export function decodingHead(config: ModelConfig, decoder: DecoderShapes): EmbeddingKind | undefined {
+export function decodingHead(config: ModelConfig, decoder: ReadsEmbeddings): EmbeddingKind | undefined {
   const kind = decoder.accepts.find((one) => config.codebook && config[one]);
   if (!kind) return undefined;
-  const { image, text } = config;
-  const made = kind === "image" ? [image?.width] : [text?.tokens, text?.width];
-  const read = kind === "image" ? [decoder.imageWidth] : decoder.textShape;
+  const { image, text, draft } = config;
+  const made = {
+    image: [image?.width],
+    text: [text?.tokens, text?.width],
+    draft: [draft?.channels, draft?.size, draft?.size],
+  }[kind];
+  const read = decoder.shapeOf(kind);
   if (made.join() === read.join()) return kind;
   throw new InputError(
     `${decoder.path}: expected a decoder of ${kind} embeddings [${made.join()}], as the model makes, got one of [${read.join()}]. Name another decoder.`,
   );
 }
 
-type DecoderShapes = Pick<DiffusersFolder, "path" | "accepts" | "imageWidth" | "textShape">;
+type ReadsEmbeddings = Pick<DiffusionDecoder, "path" | "accepts" | "shapeOf">;
 
 async function openTokenizer(
   path: string,

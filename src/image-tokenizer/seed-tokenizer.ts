@@ -72,7 +72,8 @@ export class SeedTokenizer {
     const opened = await openSeedFolder(path, { tokenizer, scheduler, withoutDecoder: elsewhere !== undefined });
     const { codebook } = opened.config;
     const table = codebook ? await opened.weights.read("quantize.embedding.weight") : new Float32Array(0);
-    const vectors = new CodeVectors(table, codebook?.width ?? 1);
+    const missing = codebook?.missing ? await opened.weights.read("quantize.missing") : undefined;
+    const vectors = new CodeVectors(table, codebook?.width ?? 1, missing);
     if (dtype === "int8") options.onProgress?.("rounding weights to 8 bits");
     const weights = await weightsAs(dtype, opened.weights, Object.values(opened.graphs));
     const folder = { ...opened, weights };
@@ -102,7 +103,7 @@ export class SeedTokenizer {
     this.#decoder = decoder;
     this.#head = decoder && decodingHead(folder.config, decoder);
     const text = decoder?.accepts.includes("text") && (folder.graphs.clipText !== undefined || decoder.hasTextEncoder);
-    this.capabilities = capabilitiesOf(folder, { codes: this.#head !== undefined, text: text ?? false });
+    this.capabilities = capabilitiesOf(folder, { codes: this.#head, text: text ?? false });
   }
 
   /** @throws UsageError naming what the model would need, if it cannot do this */
@@ -193,8 +194,9 @@ export class SeedTokenizer {
   }
 
   /**
-   * Codes -> what an image decoder is conditioned on: an image embedding [width] (v2), or text features [tokens,width]
-   * (v1). Default of `head`: what the decoder of the model reads, else the image embedding if there is one.
+   * Codes -> what an image decoder is conditioned on: an image embedding [width] (v2), text features [tokens,width] (v1),
+   * or a draft [channels,rows,columns] (ours). Default of `head`: what the decoder of the model reads, else the first of
+   * image, text and draft that there is.
    * @throws InputError for a code outside the codebook; UsageError if the model has no such head.
    */
   async generationEmbeddings(
@@ -202,7 +204,7 @@ export class SeedTokenizer {
     { head, ...options }: BatchOptions & KeepOptions & { readonly head?: EmbeddingKind } = {},
   ): Promise<GenerationEmbedding[]> {
     this.expect("generationEmbeddings");
-    const kind = head ?? this.#head ?? (this.config.image ? "image" : "text");
+    const kind = head ?? this.#head ?? (["image", "text", "draft"] as const).find((one) => this.config[one]) ?? "text";
     if (!this.config[kind])
       throw new UsageError(
         `${this.#folder.path}: expected a head for ${kind}, found none. Import a checkpoint that has distill_${kind}_proj.weight.`,
@@ -241,6 +243,15 @@ export class SeedTokenizer {
     const embeddings = await this.generationEmbeddings(codes, { head, keep, rest, batch: batch ?? 8, signal });
     const [away] = negative ? await this.generationEmbeddings([negative], { head }) : [];
     return decoder.decode(embeddings, { ...sampling, negative: away });
+  }
+
+  /**
+   * Codes -> soft pictures within milliseconds, without the diffusion model: the draft that it would sharpen.
+   * @throws InputError for a code outside the codebook; UsageError if the decoder does not read drafts
+   */
+  async decodeDraft(codes: readonly ArrayLike<number>[], options: BatchOptions & KeepOptions = {}): Promise<RgbImage[]> {
+    const decoder = this.#expectDecoder("decodeDraft");
+    return decoder.preview(await this.generationEmbeddings(codes, { ...options, head: "draft" }), options);
   }
 
   /** Captions -> pictures, straight from the text features that a decoder reads: what codes are measured against. */

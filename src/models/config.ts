@@ -57,6 +57,8 @@ const codebook = z.strictObject({
   codes: z.int().min(2).max(8192),
   width: count,
   beta: z.number().optional(),
+  /** There are learned vectors in place of codes that are left out. */
+  missing: z.literal(true).optional(),
 });
 
 const image = z.strictObject({ width: count, head: imageHead });

@@ -1,5 +1,5 @@
 /** The codebook between the Causal Q-Former and everything after it. arXiv 2307.08041 section 3.2. */
-import { normal, type Params, stopGradient, type Tensor, uniform } from "../graph/index.ts";
+import { normal, type Params, stopGradient, type Tensor, uniform, zeros } from "../graph/index.ts";
 import { linear, mse } from "../nn/index.ts";
 
 export interface CodebookConfig {
@@ -9,6 +9,8 @@ export interface CodebookConfig {
   readonly width: number;
   /** Weight of the codebook term (the released code's legacy placement). Default 0.25. */
   readonly beta?: number;
+  /** Ours: there are learned vectors in place of codes that are left out. */
+  readonly missing?: true;
 }
 
 export interface Quantized {
@@ -26,6 +28,11 @@ export interface Quantized {
 
 export function codebook(p: Params, { codes, width }: CodebookConfig): Tensor {
   return p.at("quantize", "embedding").get("weight", [codes, width], uniform(1 / codes));
+}
+
+/** What is read in place of codes that are left out, one vector a position. f32 [1,T,E]. Key `missing`, below `quantize`. */
+export function missingCodes(p: Params, positions: number, width: number): Tensor {
+  return p.get("missing", [1, positions, width], zeros);
 }
 
 /**

@@ -7,10 +7,12 @@ export function mse(a: Tensor, b: Tensor): Tensor {
 }
 
 /** Mean over tokens of 1 - cos(a, b); no epsilon in the norms, as published (docs/published-system.md). */
-export function cosineLoss(a: Tensor, b: Tensor): Tensor {
+export function cosineLoss(a: Tensor, b: Tensor, weights?: Tensor): Tensor {
   const dot = a.mul(b).sum(-1);
   const norms = a.square().sum(-1).mul(b.square().sum(-1)).sqrt();
-  return constant(1).sub(dot.div(norms).mean());
+  const cosines = dot.div(norms);
+  if (!weights) return constant(1).sub(cosines.mean());
+  return constant(1).sub(cosines.mul(weights).sum().div(weights.sum()));
 }
 
 /**

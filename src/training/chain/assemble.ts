@@ -23,7 +23,7 @@ export interface AssembleOptions {
   /** Default: those of the run folder. */
   readonly sizes?: ModelSizes;
   /** The head that turns codes into what the image decoder reads; only that one is stored. */
-  readonly head: "image" | "text";
+  readonly head: "image" | "text" | "draft";
   readonly dtype: "F32" | "F16";
   /** Random weights of this seed instead of trained ones: the baseline of every score. */
   readonly untrainedSeed?: number;
@@ -36,8 +36,9 @@ export async function assemble(options: AssembleOptions): Promise<void> {
   const tokenizerJson = await readJsonFile(join(root, "tokenizer.json"), 16e6);
   const tokenizer = new CaptionTokenizer(tokenizerJson as Record<string, unknown>);
   const sizes = options.sizes ?? (await sizesOf(root));
-  const { image, text, ...rest } = sizes.config(tokenizer.size);
-  const config: ModelConfig = { ...rest, ...(options.head === "image" ? { image } : { text }) };
+  const { image, text, draft, ...rest } = sizes.config(tokenizer.size);
+  const head = { image: { image }, text: { text }, draft: { draft } }[options.head];
+  const config: ModelConfig = { ...rest, ...head };
   const contextLength = rest.textEncoder.maxPositions;
   const trained = untrainedSeed === undefined ? await trainedWeights(root) : undefined;
   const model = new Params();

@@ -25,7 +25,7 @@ const plan = z.strictObject({
   /** The model folder: which head conditions the diffusion model, and how weights are stored. Absent: none is made. */
   assemble: z
     .strictObject({
-      head: z.enum(["image", "text"]).default("image"),
+      head: z.enum(["image", "text", "draft"]).default("image"),
       dtype: z.enum(["F32", "F16"]).default("F16"),
     })
     .optional(),

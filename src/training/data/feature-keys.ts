@@ -12,9 +12,9 @@ type Weights = ReadonlyMap<string, Float32Array>;
 
 /** Of the CLIP pair: how pixels are normalized, both encoders' sizes, which word has which id. */
 export function clipKey(config: SeedlingConfig, tokenizer: CaptionTokenizer, weights: Weights): string {
-  const { pixels, vision, clipWidth, textEncoder } = config;
-  const settings = JSON.stringify([pixels, vision, clipWidth, textEncoder, tokenizer.json]);
-  return hashOf("clip-2", settings, ...sorted(weights));
+  const { pixels, vision, clipWidth, clipGrid, textEncoder } = config;
+  const settings = JSON.stringify([pixels, vision, clipWidth, clipGrid ?? null, textEncoder, tokenizer.json]);
+  return hashOf("clip-3", settings, ...sorted(weights));
 }
 
 /** Of the autoencoder and the CLIP pair. */
@@ -24,7 +24,16 @@ export function latentsKey(clip: string, vae: VaeConfig, weights: Weights): stri
 
 /** Of the Causal Q-Former, on top of the CLIP pair; it reads captions by the same tokenizer. */
 export function seedKey(clip: string, config: SeedlingConfig, weights: Weights): string {
-  return hashOf("seed-2", clip, JSON.stringify(config.qformer), ...sorted(weights));
+  const { qformer, contrastiveText, contextPositions } = config;
+  const settings = JSON.stringify([qformer, contrastiveText ?? null, contextPositions ?? null]);
+  return hashOf("seed-3", clip, settings, ...sorted(weights));
+}
+
+/** Of the codebook and what reads codes, on top of the Causal Q-Former. */
+export function codesKey(causal: string, config: SeedlingConfig, weights: Weights): string {
+  const { codebook, decoderDepth, decoderHeads, draft } = config;
+  const settings = JSON.stringify([codebook, decoderDepth, decoderHeads, draft ?? null]);
+  return hashOf("codes", causal, settings, ...sorted(weights));
 }
 
 function sorted(weights: Weights): (string | Float32Array)[] {

@@ -4,7 +4,7 @@
  * asks for the change alone, from the first step on, while the other candidates still fill the softmax.
  */
 import { ShapeError } from "../../base/errors.ts";
-import { constant, type Tensor } from "../../graph/index.ts";
+import { concat, constant, type Tensor } from "../../graph/index.ts";
 import { crossEntropy } from "../../nn/index.ts";
 
 export interface HardContrast {
@@ -17,21 +17,26 @@ export interface HardContrast {
 }
 
 /**
- * image: f32 [B,F], texts: f32 [2B,F], unit vectors; row b of the texts is the caption of picture b, row B + b the same
- * with one change. scale: f32 [], the inverse temperature.
- * @throws ShapeError if there are not twice as many texts as pictures.
+ * image, captions, changed: f32 [B,F], unit vectors; row b is of picture b. scale: f32 [], the inverse temperature.
+ * @throws ShapeError if there are not as many captions as pictures.
  */
-export function hardContrast(image: Tensor, texts: Tensor, scale: Tensor, smoothing = 0): HardContrast {
+export function hardContrast(
+  image: Tensor,
+  captions: Tensor,
+  changed: Tensor,
+  scale: Tensor,
+  smoothing = 0,
+): HardContrast {
   const B = image.size(0);
-  if (texts.size(0) !== 2 * B)
-    throw new ShapeError(`hardContrast: expected ${2 * B} texts for ${B} pictures, got ${texts.size(0)}.`);
-  const logits = image.matmul(texts, { transB: true }).mul(scale); // [B,2B]
-  const captions = texts.slice(0, 0, B);
+  for (const texts of [captions, changed])
+    if (texts.size(0) !== B)
+      throw new ShapeError(`hardContrast: expected ${B} captions for ${B} pictures, got ${texts.size(0)}.`);
+  const logits = image.matmul(concat([captions, changed], 0), { transB: true }).mul(scale); // [B,2B]
   const own = constant(Int32Array.from({ length: B }, (_, b) => b));
   const imageToText = crossEntropy(logits, own, smoothing);
   const textToImage = crossEntropy(logits.slice(1, 0, B).transpose([1, 0]), own, smoothing);
   const difference = image
-    .mul(texts.slice(0, B, 2 * B).sub(captions))
+    .mul(changed.sub(captions))
     .sum(-1)
     .mul(scale); // changed - true, [B]
   return {

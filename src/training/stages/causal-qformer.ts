@@ -1,49 +1,56 @@
 /**
  * Stage `causal-qformer` (the paper's stage 1): 32 queries read the frozen tower's tokens, and the last of them is
- * contrasted with the caption. Trains on cached tokens. arXiv 2307.08041 section 3.1.
+ * contrasted with the caption. Trains on cached features. arXiv 2307.08041 section 3.1.
+ *
+ * Ours, each off by default: captions are those of the frozen CLIP pair, with changed ones as hard negatives; the last
+ * embedding is near the pair's embedding of the picture; and all 32 together say what the picture looks like, as a draft
+ * of its latents.
  */
 import { z } from "zod";
-import { retrieval, unitRows } from "../../evaluation/metrics/retrieval.ts";
-import { input, Params } from "../../graph/index.ts";
+import { InputError } from "../../base/errors.ts";
+import { constant, input, type Params, type Tensor } from "../../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
-import { imageFeature, textFeature, textHidden } from "../../models/contrastive.ts";
+import { imageFeature, TEMPERATURE, textFeature, textHidden } from "../../models/contrastive.ts";
+import { draftCells, latentsToCells } from "../../models/draft.ts";
 import { vitTokens } from "../../models/eva-vit.ts";
-import { causalEmbeddings, visionContext } from "../../models/seed-tokenizer.ts";
-import { mapWeights, type Runtime, type Values } from "../../runtime/index.ts";
+import { causalEmbeddings, QUERIES, visionContext } from "../../models/seed-tokenizer.ts";
+import { mse, normalize, scalar } from "../../nn/index.ts";
+import type { Runtime, Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import type { Stage } from "../loop/loop.ts";
-import { batches, joined, namedValue } from "../loop/values.ts";
-import { featureReconstructionLoss, RECONSTRUCTION, reconstructTokens } from "../losses/feature-reconstruction.ts";
-import { PATCH_LABELS, patchLabelsLoss } from "../losses/patch-labels.ts";
-import { stage1Loss } from "../losses/stage1.ts";
+import { textContrast } from "../losses/text-contrast.ts";
 import { type LossTerm, termMetrics, weightedSum } from "../losses/terms.ts";
-import { WordTargets, wordClassificationLoss } from "../losses/word-classification.ts";
 import { cachedPictureData } from "../recipe/picture-keys.ts";
 import { key, share, trainingKeys, weight } from "../recipe/training-keys.ts";
 import { defineStage } from "./definition.ts";
-import { clipFeatures, withPatchLabels } from "./frozen-features.ts";
-import { labeledNames } from "./labeled-names.ts";
+import { type ClipFeature, clipFeatures, withLatents } from "./frozen-features.ts";
 import { cachedFeatures, openCaptionedPictures } from "./picture-stage.ts";
+import { type PairFeatures, pairFeatures, qformerScores } from "./qformer-scores.ts";
+import { firstQueries } from "./qformer-start.ts";
 import { CLIP_SIZES, QFORMER_SIZES } from "./sizes.ts";
 
 const weights = z.strictObject({
   contrast: key(weight.default(1), "of the contrast of the last embedding and the caption"),
-  featureReconstruction: key(
+  pairs: key(weight.default(0), "ours: of each caption against its changed one alone; needs `data.hardNegatives`"),
+  pairEmbedding: key(
     weight.default(0),
-    "ours: of rebuilding the frozen tower's tokens from all 32 embeddings; without it the codes of a picture become alike",
+    "ours: of 1 - cosine of the last embedding's feature and the frozen CLIP pair's embedding of the picture, which have to be of one width",
   ),
-  wordClassification: key(weight.default(0), "ours: of naming the words of the caption, each embedding for itself"),
-  patchLabels: key(
+  draft: key(
     weight.default(0),
-    "ours: of naming the object that covers each patch, from the rebuilt tokens; scenes only",
+    "ours: of the autoencoder's latents as all 32 embeddings say them; needs stage vae and `draft` in model.json",
   ),
 });
 
-/** Name prefixes that it trains and a model keeps. */
-const OWN = ["ln_vision", "query_tokens", "Qformer", "vision_proj", "text_proj", "temp"] as const;
-/** Name prefix of the word classes, which no model keeps. */
-const WORD_CLASSES = "naming";
+type TermWeights = z.output<typeof weights>;
+
+/** Name prefixes that it trains and a model keeps. The draft's head learns on with the codebook, which owns it. */
+const OWN = ["ln_vision", "query_tokens", "Qformer", "vision_proj", "temp"] as const;
+const POSITIONS = "vision_positions";
+/** Only where the Q-Former's text branch speaks for captions. */
+const TEXT = "text_proj";
+const DRAFT = "draft";
 
 export const causalQformer = defineStage({
   name: "causal-qformer",
@@ -53,134 +60,111 @@ export const causalQformer = defineStage({
     ...trainingKeys,
     data: cachedPictureData,
     smoothing: key(share.default(0.1), "label smoothing of the contrast; published 0.1"),
+    sharpness: key(
+      z.number().min(0).max(20).default(0),
+      "ours: deviation of the cross-attention's scores at the start; 0 as published, which is nearly none",
+    ),
+    regions: key(
+      z.boolean().default(false),
+      "ours: queries begin at regions of the picture, coarse to fine; needs `sharpness`, and `contextPositions` in model.json",
+    ),
     weights: key(weights.prefault({}), "weights of the terms of the loss; published: the contrast alone"),
   }),
   needs: ["clip"],
   sizes: [...CLIP_SIZES, ...QFORMER_SIZES],
-  owns: OWN,
+  owns: [...OWN, POSITIONS, TEXT],
   async build(c) {
     const opened = await openCaptionedPictures(c);
-    const { data, tokenizer, config, size } = opened;
-    const names = labeledNames(c, data, c.recipe.weights.patchLabels);
-    const clip = await clipFeatures(c, opened);
-    const labeled = names.length > 0 ? withPatchLabels(clip, names, size / config.vision.patchSize) : clip;
-    const caches = await cachedFeatures(c, data, labeled, clip);
-    const { smoothing, weights } = c.recipe;
-    return {
-      stage: qformerStage({
-        config,
-        ...caches,
-        tokenizer,
-        runtime: c.runtime,
-        smoothing,
-        weights,
-        names: names.length,
-      }),
+    const { data, tokenizer, config } = opened;
+    const { recipe } = c;
+    if (recipe.weights.draft > 0 && !config.draft)
+      throw new InputError(`${c.where}: weights.draft: expected draft in model.json, found none. Leave the term out.`);
+    const hard = (data.train.hardNegatives ?? false) && config.contrastiveText === "clip";
+    if (data.train.hardNegatives && !hard)
+      c.onNote?.(`hardNegatives: left out, as changed captions are not cached as text; set contrastiveText in model.json`);
+    const wanted: ClipFeature[] = ["tokens", "image", "caption", ...(hard ? (["changed"] as const) : [])];
+    const clip = await clipFeatures(c, opened, wanted);
+    const features = recipe.weights.draft > 0 ? await withLatents(c, opened, clip) : clip;
+    const options: QFormerStageOptions = {
+      ...{ config, tokenizer, hard, runtime: c.runtime },
+      ...(await cachedFeatures(c, data, features)),
+      pairs: await pairFeatures(data, features),
+      smoothing: recipe.smoothing,
+      weights: { ...recipe.weights, pairs: hard ? recipe.weights.pairs : 0 },
     };
+    const stage = qformerStage(options);
+    if (c.start || recipe.sharpness === 0) return { stage };
+    return { stage: { ...stage, start: firstQueries(stage, config, recipe, c.where) } };
   },
 });
 
-interface QFormerStageOptions {
+export interface QFormerStageOptions {
   readonly config: SeedlingConfig;
-  /** Caches with `tokens`, and `patches` for patch labels. */
+  /** Caches with `tokens`, `image`, `caption`, and `changed` and `latents` for their terms. */
   readonly train: FeatureCache;
   readonly validation: FeatureCache;
+  /** The same features of validation pictures with a false caption, by kind of change. */
+  readonly pairs: PairFeatures;
   readonly tokenizer: CaptionTokenizer;
   readonly runtime: Runtime;
   readonly smoothing: number;
-  readonly weights: z.output<typeof weights>;
-  /** How many names patch labels have; 0 without them. */
-  readonly names: number;
+  readonly weights: TermWeights;
+  /** Whether pictures come with changed captions. */
+  readonly hard: boolean;
 }
 
 function qformerStage(options: QFormerStageOptions): Stage {
-  const { config, train, tokenizer, smoothing, weights, names } = options;
+  const { config, train, tokenizer, smoothing, weights, hard } = options;
   const seed = seedConfig(config);
   const L = config.textEncoder.maxPositions;
-  const S = vitTokens(seed.vision);
-  const labels = names > 0;
-  const [reconstructs, classifies] = [weights.featureReconstruction > 0, weights.wordClassification > 0];
-  const words = new WordTargets(tokenizer, L, (count) => train.captions(count));
+  const [S, F] = [vitTokens(seed.vision), config.contrastiveWidth];
+  const ownText = config.contrastiveText !== "clip";
+  const drafts = weights.draft > 0;
+  const cached = [
+    "tokens",
+    ...(weights.pairEmbedding > 0 ? ["image"] : []),
+    ...(ownText ? [] : ["caption", ...(hard ? ["changed"] : [])]),
+    ...(drafts ? ["latents"] : []),
+  ];
+  /** Unit features of captions [B,F], and of the changed ones. */
+  const captions = (p: Params, B: number): { readonly caption: Tensor; readonly changed?: Tensor | undefined } => {
+    if (!ownText) return { caption: input("caption", [B, F]), changed: hard ? input("changed", [B, F]) : undefined };
+    const hidden = textHidden(p, input("ids", [B, L], "i32"), input("mask", [B, L], "i32"), seed.qformer, 0);
+    return { caption: textFeature(p, hidden, seed) };
+  };
   return {
     name: "causal-qformer",
     learns: [
       ...OWN,
-      ...(reconstructs || labels ? [RECONSTRUCTION] : []),
-      ...(classifies ? [WORD_CLASSES] : []),
-      ...(labels ? [PATCH_LABELS] : []),
+      ...(config.contextPositions ? [POSITIONS] : []),
+      ...(ownText ? [TEXT] : []),
+      ...(drafts ? [DRAFT] : []),
     ],
     build(p, B) {
       const tokens = input("tokens", [B, S, seed.vision.width]);
-      const textIds = input("ids", [B, L], "i32");
-      const textMask = input("mask", [B, L], "i32");
-      const all = reconstructs || classifies || labels;
-      const { loss: contrast, y } = stage1Loss(p, { tokens, textIds, textMask }, seed, { smoothing, all });
-      const terms: LossTerm[] = [["contrast", contrast, weights.contrast]];
-      if (reconstructs || labels) {
-        const rebuilt = reconstructTokens(p.at(RECONSTRUCTION), y, S, seed.vision.width, seed.qformer);
-        if (reconstructs)
-          terms.push([
-            "featureReconstruction",
-            featureReconstructionLoss(rebuilt, tokens),
-            weights.featureReconstruction,
-          ]);
-        if (labels) {
-          const named = patchLabelsLoss(p.at(PATCH_LABELS), rebuilt, input("patches", [B, S - 1]), names);
-          terms.push(["patchLabels", named, weights.patchLabels]);
-        }
+      const y = causalEmbeddings(p, visionContext(p, tokens, seed), seed, drafts ? undefined : QUERIES - 1);
+      const image = imageFeature(p, y, seed);
+      const temperature = scalar(p, "temp", TEMPERATURE);
+      const contrast = textContrast({ image, ...captions(p, B) }, temperature, weights, smoothing);
+      const terms: LossTerm[] = [...contrast.terms];
+      if (weights.pairEmbedding > 0) {
+        const goal = normalize(input("image", [B, config.clipWidth]));
+        terms.push(["pairEmbedding", constant(1).sub(image.mul(goal).sum(-1).mean()), weights.pairEmbedding]);
       }
-      if (classifies) {
-        const named = wordClassificationLoss(p.at(WORD_CLASSES), y, input("words", [B, tokenizer.size]));
-        terms.push(["wordClassification", named, weights.wordClassification]);
+      if (config.draft && drafts) {
+        const { channels, size, cell } = config.draft;
+        const cells = draftCells(p.at(DRAFT), y, config.draft, seed.qformer);
+        const goal = latentsToCells(input("latents", [B, channels, size, size]), cell);
+        terms.push(["draft", mse(cells, goal), weights.draft]);
       }
-      return { loss: weightedSum(terms), metrics: termMetrics(terms) };
+      return { loss: weightedSum(terms), metrics: { ...contrast.metrics, ...termMetrics(terms) } };
     },
-    async batch(micro, count) {
-      const { values, captions } = await train.shuffledBatch(micro * count, count, [
-        "tokens",
-        ...(labels ? ["patches"] : []),
-      ]);
+    async batch(micro, count): Promise<Values> {
+      const { values, captions } = await train.shuffledBatch(micro * count, count, cached);
+      if (!ownText) return values;
       const { ids, mask } = tokenizer.encode(captions, L);
-      return {
-        ...values,
-        ids: { shape: [count, L], data: ids },
-        mask: { shape: [count, L], data: mask },
-        ...(classifies && { words: await words.shares(ids, count) }),
-      };
+      return { ...values, ids: { shape: [count, L], data: ids }, mask: { shape: [count, L], data: mask } };
     },
     evaluate: (weights) => qformerScores(weights, options),
   };
-}
-
-/** Retrieval on validation pictures. */
-async function qformerScores(
-  weights: ReadonlyMap<string, Float32Array>,
-  { config, validation, tokenizer, runtime }: QFormerStageOptions,
-): Promise<Record<string, number>> {
-  const seed = seedConfig(config);
-  const L = config.textEncoder.maxPositions;
-  const p = new Params();
-  const tokens = input("tokens", ["B", vitTokens(seed.vision), seed.vision.width]);
-  const y = causalEmbeddings(p, visionContext(p, tokens, seed), seed);
-  const hidden = textHidden(p, input("ids", ["B", L], "i32"), input("mask", ["B", L], "i32"), seed.qformer);
-  const outputs = { image: imageFeature(p, y, seed), text: textFeature(p, hidden, seed) };
-  const program = await runtime.compile(outputs, mapWeights(weights));
-  const parts: Values[] = [];
-  const captions: string[] = [];
-  for (const { start, size: count } of batches(validation.count, 100)) {
-    const batch = await validation.range(start, count, ["tokens"]);
-    const { ids, mask } = tokenizer.encode(batch.captions, L);
-    captions.push(...batch.captions);
-    parts.push(
-      await program.run({
-        tokens: namedValue(batch.values, "tokens"),
-        ids: { shape: [count, L], data: ids },
-        mask: { shape: [count, L], data: mask },
-      }),
-    );
-  }
-  await program.close();
-  const rows = (name: string): Float32Array[] => unitRows(joined(parts, name), config.contrastiveWidth);
-  const { imageToText, textToImage, mean } = retrieval(rows("image"), rows("text"), captions);
-  return { imageToTextR1: imageToText.r1, textToImageR1: textToImage.r1, recallMean: mean };
 }

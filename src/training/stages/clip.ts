@@ -172,7 +172,7 @@ function pairLoss(p: Params, B: number, options: ClipStageOptions): ReturnType<S
   const terms: LossTerm[] = [];
   const metrics: Record<string, Tensor> = { logitScale: logScale };
   if (hard) {
-    const { contrast, pairs, pairsRight } = hardContrast(image, texts, scale);
+    const { contrast, pairs, pairsRight } = hardContrast(image, texts.slice(0, 0, B), texts.slice(0, B, count), scale);
     terms.push(["contrast", contrast, weights.contrast], ["pairs", pairs, weights.pairs]);
     metrics.pairsRight = pairsRight;
   } else terms.push(["contrast", plainContrast(image, texts, scale), weights.contrast]);

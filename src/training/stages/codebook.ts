@@ -4,35 +4,34 @@
  *
  * The published codebook learns by gradient from a uniform start, and on little data most of its codes die. Three remedies
  * are settings: a k-means start, moving averages instead of the gradient (van den Oord et al. 2017, appendix A.1), and
- * revival of codes that were not used for a while.
+ * revival of codes that were not used for a while. The paper asks for codes that serve reconstruction too: the term
+ * `draft` makes them say what the picture looks like, and nested dropout makes every prefix of them a picture.
  */
 import { z } from "zod";
+import { InputError } from "../../base/errors.ts";
 import { Rng } from "../../base/rng.ts";
-import { dot } from "../../base/vectors.ts";
-import { codebookHealth } from "../../evaluation/metrics/codebook-health.ts";
-import { retrieval, unitRows } from "../../evaluation/metrics/retrieval.ts";
-import { input, Params } from "../../graph/index.ts";
+import { constant, input, stopGradient, type Tensor } from "../../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
-import { imageFeature } from "../../models/contrastive.ts";
-import { vitTokens } from "../../models/eva-vit.ts";
-import { decodeVectors, QUERIES, quantize, reconstructEmbeddings } from "../../models/seed-tokenizer.ts";
+import { imageFeature, TEMPERATURE } from "../../models/contrastive.ts";
+import { draftCells, latentsToCells } from "../../models/draft.ts";
+import { QUERIES } from "../../models/seed-tokenizer.ts";
+import { mse, scalar } from "../../nn/index.ts";
 import { mapWeights, type Runtime, type Training, type Value, type Values } from "../../runtime/index.ts";
-import type { CaptionTokenizer } from "../../text/index.ts";
 import { CODEBOOK, CodebookKeeper } from "../codebook/keeper.ts";
 import { kmeans } from "../codebook/kmeans.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import type { Stage, Work } from "../loop/loop.ts";
-import { batches, joined, joinRows, namedValue } from "../loop/values.ts";
-import { RECONSTRUCTION, reconstructTokens } from "../losses/feature-reconstruction.ts";
-import { PATCH_LABELS, patchLabelsLoss } from "../losses/patch-labels.ts";
+import { joinRows, namedValue } from "../loop/values.ts";
+import { drawPrefixes } from "../losses/nested-dropout.ts";
 import { STAGE2_WEIGHTS, stage2Loss } from "../losses/stage2.ts";
-import { WordTargets, wordClassificationLoss } from "../losses/word-classification.ts";
+import { textContrast } from "../losses/text-contrast.ts";
 import { cachedPictureData } from "../recipe/picture-keys.ts";
 import { key, share, trainingKeys, weight } from "../recipe/training-keys.ts";
+import { codebookScores, draftSheet } from "./codebook-scores.ts";
 import { defineStage, type Weights } from "./definition.ts";
-import { causalFeatures, clipFeatures, withPatchLabels } from "./frozen-features.ts";
-import { labeledNames } from "./labeled-names.ts";
+import { type ClipFeature, causalFeatures, clipFeatures, withLatents } from "./frozen-features.ts";
 import { cachedFeatures, openCaptionedPictures } from "./picture-stage.ts";
+import { type PairFeatures, pairFeatures } from "./qformer-scores.ts";
 import { CLIP_SIZES, CODEBOOK_SIZES, QFORMER_SIZES } from "./sizes.ts";
 
 const weights = z.strictObject({
@@ -47,13 +46,11 @@ const weights = z.strictObject({
     weight.default(0),
     "ours: the reconstructed last embedding has to find its caption among those of the batch",
   ),
-  wordClassification: key(
+  pairs: key(weight.default(0), "ours: of each caption against its changed one alone; needs `data.hardNegatives`"),
+  feature: key(weight.default(0), "ours: of 1 - cosine of the last embedding's feature before and after the codes"),
+  draft: key(
     weight.default(0),
-    "ours: each code names words of the caption for itself, whatever its position",
-  ),
-  patchLabels: key(
-    weight.default(0),
-    "ours: the tokens that stage 1 rebuilds still name the object that covers each patch; scenes only",
+    "ours: of the autoencoder's latents as the codes say them; needs stage vae and `draft` in model.json",
   ),
 });
 
@@ -70,7 +67,11 @@ const settings = {
   reviveAfter: key(z.int().min(0).default(0), "steps without use after which a code starts again; 0 for never"),
   targets: key(
     z.array(z.enum(["image", "text"])).default(["image", "text"]),
-    "what a Reverse Q-Former learns to predict: the image embedding, the text features, or both",
+    "what a Reverse Q-Former learns to predict: the image embedding, the text features, both, or neither",
+  ),
+  prefixes: key(
+    share.default(0),
+    "ours: share of each batch of which only the first codes are read, a random number of them (nested dropout); needs `missing` of the codebook in model.json",
   ),
   weights: key(weights.prefault({}), "weights of the terms of the loss"),
 };
@@ -86,15 +87,15 @@ const TEXT_HEAD = [
   "reverse_tokens_text",
   "distill_text_proj",
 ] as const;
-/** Name prefix of the word classes, which no model keeps. */
-const WORD_CLASSES = "code_naming";
+const DRAFT = "draft";
 
 type Target = "image" | "text";
 
 /** Name prefixes of what stage 2 trains with these heads. */
-function prefixes(config: SeedlingConfig, targets: readonly Target[]): string[] {
+function prefixes(config: SeedlingConfig, targets: readonly Target[], draft: boolean): string[] {
   const image = [...IMAGE_HEAD, ...(config.image.head.kind === "down" ? DOWN_IMAGE : REVERSE_IMAGE)];
-  return [...COMMON, ...targets.flatMap((target) => (target === "image" ? image : TEXT_HEAD))];
+  const heads = targets.flatMap((target) => (target === "image" ? image : TEXT_HEAD));
+  return [...COMMON, ...heads, ...(draft ? [DRAFT] : [])];
 }
 
 export const codebook = defineStage({
@@ -104,94 +105,134 @@ export const codebook = defineStage({
   recipe: z.strictObject({ ...trainingKeys, data: cachedPictureData, ...settings }),
   needs: ["clip", "causal-qformer"],
   sizes: [...CLIP_SIZES, ...QFORMER_SIZES, ...CODEBOOK_SIZES],
-  owns: [...COMMON, ...IMAGE_HEAD, ...REVERSE_IMAGE, ...DOWN_IMAGE, ...TEXT_HEAD],
+  owns: [...COMMON, ...IMAGE_HEAD, ...REVERSE_IMAGE, ...DOWN_IMAGE, ...TEXT_HEAD, DRAFT],
   async build(c) {
     const opened = await openCaptionedPictures(c);
-    const { data, tokenizer, config, size } = opened;
-    const { recipe } = c;
-    const names = labeledNames(c, data, recipe.weights.patchLabels);
-    const features = await causalFeatures(c, opened, await clipFeatures(c, opened));
-    const labeled = names.length > 0 ? withPatchLabels(features, names, size / config.vision.patchSize) : features;
-    const caches = await cachedFeatures(c, data, labeled, features);
-    const { start, learn, emaDecay, reviveAfter, targets, weights, seed } = recipe;
-    const stage = codebookStage({
-      ...{ config, learn, emaDecay, reviveAfter, targets, weights, seed, tokenizer, ...caches },
-      start: c.start ? "continued" : start,
-      names: names.length,
-      runtime: c.runtime,
+    const { data, config } = opened;
+    const { recipe, runtime, folder } = c;
+    const { targets } = recipe;
+    if (recipe.weights.draft > 0 && !config.draft)
+      throw new InputError(`${c.where}: weights.draft: expected draft in model.json, found none. Leave the term out.`);
+    if ((recipe.prefixes > 0) !== (config.codebook.missing === true))
+      throw new InputError(
+        `${c.where}: prefixes: expected a share above 0 exactly where model.json has codebook.missing. Change one of them.`,
+      );
+    const hard = (data.train.hardNegatives ?? false) && config.contrastiveText === "clip";
+    const changed = hard ? (["changed"] as const) : [];
+    const wanted: ClipFeature[] = ["tokens", "caption", ...changed, ...targets];
+    const causal = await causalFeatures(c, opened, await clipFeatures(c, opened, wanted));
+    const features = recipe.weights.draft > 0 ? await withLatents(c, opened, causal) : causal;
+    const options: CodebookStageOptions = {
+      ...{ config, recipe, hard, runtime },
+      ...(await cachedFeatures(c, data, features)),
+      pairs: await pairFeatures(data, features),
+      weights: { ...recipe.weights, pairs: hard ? recipe.weights.pairs : 0 },
+      start: c.start ? "continued" : recipe.start,
       frozen: await c.weights("causal-qformer"),
-    });
-    return { stage };
+    };
+    const stage = codebookStage(options);
+    if (recipe.weights.draft === 0 || !config.draft) return { stage };
+    const vae = { config: opened.sizes.vae, weights: await c.weights("vae") };
+    const sheet = await draftSheet({ ...options, vae, folder, pictures: data.validation });
+    const evaluate = async (weights: Weights, step: number): Promise<Record<string, number>> => {
+      await sheet(weights, step);
+      return codebookScores(weights, options);
+    };
+    return { stage: { ...stage, evaluate } };
   },
 });
 
 interface CodebookStageOptions {
   readonly config: SeedlingConfig;
-  /** Caches with `y` (causal embeddings), `caption` (stage 1's feature), those of the targets, `patches` for patch labels. */
+  /** Caches with `y` (causal embeddings), `caption` and perhaps `changed` (features of captions), `latents` for drafts, and those of the targets. */
   readonly train: FeatureCache;
   readonly validation: FeatureCache;
-  readonly seed: number;
+  readonly pairs: PairFeatures;
+  readonly recipe: {
+    readonly seed: number;
+    readonly learn: "gradient" | "ema";
+    readonly emaDecay: number;
+    readonly reviveAfter: number;
+    readonly targets: readonly Target[];
+    readonly prefixes: number;
+  };
   /** "continued": as the weights that the run begins with have it. */
   readonly start: "uniform" | "kmeans" | "continued";
-  readonly learn: "gradient" | "ema";
-  readonly emaDecay: number;
-  readonly reviveAfter: number;
-  readonly targets: readonly Target[];
   readonly weights: z.output<typeof weights>;
-  readonly tokenizer: CaptionTokenizer;
-  /** How many names patch labels have; 0 without them. */
-  readonly names: number;
+  /** Whether pictures come with changed captions. */
+  readonly hard: boolean;
   readonly runtime: Runtime;
-  /** Weights of stage 1, whose projection says what the last embedding means. */
+  /** Weights of stage 1, whose projection says what the last embedding means, and whose head of drafts learns on. */
   readonly frozen: Weights;
 }
 
 function codebookStage(options: CodebookStageOptions): Stage {
-  const { config, train, targets, weights, tokenizer, names } = options;
+  const { config, recipe, train, weights, hard, frozen } = options;
+  const { targets } = recipe;
   const seed = seedConfig(config);
-  const L = config.textEncoder.maxPositions;
-  const S = vitTokens(seed.vision);
   const [K, E, D] = [config.codebook.codes, config.codebook.width, config.qformer.hidden];
-  const [contrasts, classifies, labels] = [weights.contrast > 0, weights.wordClassification > 0, names > 0];
-  const words = new WordTargets(tokenizer, L, (count) => train.captions(count));
-  const keeper = new CodebookKeeper(K, E, options);
-  const cached = ["y", ...targets, ...(contrasts ? ["caption"] : []), ...(labels ? ["patches"] : [])];
-  const feeds = async (start: number, count: number): Promise<Values> => {
-    const { values, captions } = await train.shuffledBatch(start, count, cached);
-    if (!classifies) return values;
-    return { ...values, words: await words.shares(tokenizer.encode(captions, L).ids, count) };
+  const F = config.contrastiveWidth;
+  const contrasts = weights.contrast + weights.pairs > 0;
+  const draft = weights.draft > 0 ? config.draft : undefined;
+  const keeper = new CodebookKeeper(K, E, recipe);
+  const cached = [
+    ...["y", ...targets],
+    ...(contrasts ? ["caption", ...(hard ? ["changed"] : [])] : []),
+    ...(draft ? ["latents"] : []),
+  ];
+  /** Pictures of a batch all of whose codes are read. */
+  const wholeOf = (batch: number): number => batch - Math.round(batch * recipe.prefixes);
+  const feeds = async (start: number, count: number, rng: Rng): Promise<Values> => {
+    const { values } = await train.shuffledBatch(start, count, cached);
+    if (recipe.prefixes === 0) return values;
+    const keep = drawPrefixes(count, QUERIES, wholeOf(count), rng);
+    return { ...values, keep: { shape: [count, QUERIES, 1], data: keep } };
   };
   return {
     name: "codebook",
-    learns: [...prefixes(config, targets), ...(classifies ? [WORD_CLASSES] : [])],
-    frozen: mapWeights(options.frozen),
-    rateScale: (path) => (path === CODEBOOK && options.learn === "ema" ? 0 : 1),
+    learns: prefixes(config, targets, draft !== undefined),
+    frozen: mapWeights(frozen),
+    ...(options.start !== "continued" && draft && { start: headOfDrafts(frozen) }),
+    rateScale: (path) => (path === CODEBOOK && recipe.learn === "ema" ? 0 : 1),
     build(p, B) {
       const teachers = {
         ...(targets.includes("image") && { imageEmbedding: input("image", [B, config.image.width]) }),
         ...(targets.includes("text") && { textFeatures: input("text", [B, config.text.tokens, config.text.width]) }),
-        ...(contrasts && { captions: input("caption", [B, config.contrastiveWidth]) }),
       };
-      const { loss, parts, ids, z, zq, rebuilt } = stage2Loss(p, input("y", [B, QUERIES, D]), teachers, seed, weights);
-      let whole = loss;
-      const metrics = Object.fromEntries(Object.entries(parts).map(([term, part]) => [`${term}Loss`, part]));
-      if (classifies) {
-        const named = wordClassificationLoss(p.at(WORD_CLASSES), zq, input("words", [B, tokenizer.size]));
-        metrics.wordClassificationLoss = named.mul(weights.wordClassification);
-        whole = whole.add(metrics.wordClassificationLoss);
+      const y = input("y", [B, QUERIES, D]);
+      const keep = recipe.prefixes > 0 ? input("keep", [B, QUERIES, 1]) : undefined;
+      const { parts, ids, z, rebuilt } = stage2Loss(p, y, teachers, seed, weights, keep);
+      const terms: Record<string, Tensor> = { ...parts };
+      const whole = (x: Tensor): Tensor => (keep ? x.slice(0, 0, wholeOf(B)) : x);
+      const image = imageFeature(p, whole(rebuilt), seed);
+      let metrics = {};
+      if (contrasts) {
+        const texts = {
+          caption: whole(input("caption", [B, F])),
+          changed: hard ? whole(input("changed", [B, F])) : undefined,
+        };
+        const contrast = textContrast({ image, ...texts }, scalar(p, "temp", TEMPERATURE), weights, 0);
+        for (const [name, term, weight] of contrast.terms) terms[name] = term.mul(weight);
+        metrics = contrast.metrics;
       }
-      if (labels) {
-        const tokens = reconstructTokens(p.at(RECONSTRUCTION), rebuilt, S, seed.vision.width, seed.qformer);
-        const named = patchLabelsLoss(p.at(PATCH_LABELS), tokens, input("patches", [B, S - 1]), names);
-        metrics.patchLabelsLoss = named.mul(weights.patchLabels);
-        whole = whole.add(metrics.patchLabelsLoss);
+      if (weights.feature > 0) {
+        const before = stopGradient(imageFeature(p, whole(y), seed));
+        terms.feature = constant(1).sub(image.mul(before).sum(-1).mean()).mul(weights.feature);
       }
-      return { loss: whole, metrics: { ...metrics, ids, z } };
+      if (draft) {
+        const cells = draftCells(p.at(DRAFT), rebuilt, draft, seed.qformer);
+        const goal = latentsToCells(input("latents", [B, draft.channels, draft.size, draft.size]), draft.cell);
+        terms.draft = mse(cells, goal).mul(weights.draft);
+        metrics = { ...metrics, wholeDraftError: mse(whole(cells), whole(goal)) };
+      }
+      const loss = Object.values(terms).reduce((a, b) => a.add(b));
+      const logged = Object.fromEntries(Object.entries(terms).map(([term, part]) => [`${term}Loss`, part]));
+      return { loss, metrics: { ...logged, ...metrics, ids, z } };
     },
-    batch: (micro, count) => feeds(micro * count, count),
+    batch: (micro, count, rng) => feeds(micro * count, count, rng),
     async prepare(training, batch, work) {
       if (options.start === "kmeans") await startAtMeans(training, batch, work);
-      if (options.learn === "ema") keeper.begin(await training.readOne("param", CODEBOOK), (batch * QUERIES) / K);
+      if (recipe.learn === "ema") keeper.begin(await training.readOne("param", CODEBOOK), (batch * QUERIES) / K);
     },
     afterStep: (step, outputs, training, rng) => keeper.afterStep(step, outputs, training, rng),
     state: () => keeper.state(),
@@ -202,51 +243,17 @@ function codebookStage(options: CodebookStageOptions): Stage {
   /** k-means on two vectors a code. */
   async function startAtMeans(training: Training, batch: number, work: Work): Promise<void> {
     const vectors: Value[] = [];
+    const rng = new Rng(recipe.seed);
     for (let i = 0; i * batch * QUERIES < 2 * K; i++) {
       work.signal?.throwIfAborted();
       work.onProgress?.("collecting vectors", i * batch * QUERIES, 2 * K, "vectors");
-      vectors.push(namedValue(await training.forward(await feeds(i * batch, batch)), "z"));
+      vectors.push(namedValue(await training.forward(await feeds(i * batch, batch, rng)), "z"));
     }
-    const settings = { width: E, centers: K, rounds: 8, rng: new Rng(options.seed) };
+    const settings = { width: E, centers: K, rounds: 8, rng: new Rng(recipe.seed) };
     await training.writeOne("param", CODEBOOK, await kmeans(joinRows(vectors), settings, work));
   }
 }
 
-/** On validation pictures: retrieval of captions by codes and by embeddings, and the health of the codes. */
-async function codebookScores(
-  weights: Weights,
-  { config, validation, runtime, frozen }: CodebookStageOptions,
-): Promise<Record<string, number>> {
-  const seed = seedConfig(config);
-  const p = new Params();
-  const y = input("y", ["B", QUERIES, config.qformer.hidden]);
-  const { zq, ids } = quantize(p, y, seed);
-  const rebuilt = reconstructEmbeddings(p, decodeVectors(p, zq, seed), seed);
-  const outputs = { ids, before: imageFeature(p, y, seed), after: imageFeature(p, rebuilt, seed) };
-  const program = await runtime.compile(outputs, mapWeights(new Map([...frozen, ...weights])));
-  const parts: Values[] = [];
-  const names: string[] = [];
-  for (const { start, size } of batches(validation.count, 100)) {
-    const { values, captions } = await validation.range(start, size, ["y", "caption"]);
-    const outputs = await program.run({ y: namedValue(values, "y") });
-    parts.push({ ...outputs, caption: namedValue(values, "caption") });
-    names.push(...captions);
-  }
-  await program.close();
-  const rows = (name: string): Float32Array[] => unitRows(joined(parts, name), config.contrastiveWidth);
-  const [before, after, captions] = [rows("before"), rows("after"), rows("caption")];
-  const [embeddings, codes] = [retrieval(before, captions, names), retrieval(after, captions, names)];
-  const health = codebookHealth(
-    Int32Array.from(parts.flatMap((values) => [...namedValue(values, "ids").data])),
-    config.codebook.codes,
-  );
-  return {
-    recallMean: codes.mean,
-    keptPercent: (100 * codes.mean) / embeddings.mean,
-    cosine: before.reduce((sum, row, i) => sum + dot(row, after[i] ?? row), 0) / before.length,
-    perplexity: health.perplexity,
-    distinctCodes: health.distinct,
-    leastEntropyBits: Math.min(...health.entropyBits),
-    mostEntropyBits: Math.max(...health.entropyBits),
-  };
+function headOfDrafts(weights: Weights): Map<string, Float32Array> {
+  return new Map([...weights].filter(([path]) => path.startsWith(`${DRAFT}.`)));
 }

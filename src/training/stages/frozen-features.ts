@@ -2,22 +2,28 @@
  * What finished stages compute from pictures and captions, frozen: the features that later stages learn from. Each comes
  * with a key that names everything the numbers depend on except the pictures, so that cached features are never stale.
  */
-import { input, Params } from "../../graph/index.ts";
 import { vaeEncoderGraph } from "../../image-decoder/training-graphs.ts";
+import { input, type Outputs, Params, type Tensor } from "../../graph/index.ts";
 import { hashOf } from "../../io/hash.ts";
-import { pooledImageEmbedding } from "../../models/clip.ts";
-import { clipText } from "../../models/clip-pair.ts";
+import { clipImageOfTokens, clipText } from "../../models/clip-pair.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
 import { textFeature, textHidden } from "../../models/contrastive.ts";
 import { evaVit, type VitConfig, vitTokens } from "../../models/eva-vit.ts";
-import { causalEmbeddings, visionContext } from "../../models/seed-tokenizer.ts";
+import {
+  causalEmbeddings,
+  decodeVectors,
+  draftLatents,
+  quantize,
+  reconstructEmbeddings,
+  visionContext,
+} from "../../models/seed-tokenizer.ts";
+import { normalize } from "../../nn/index.ts";
 import { mapWeights, type Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
-import { clipKey, latentsKey, seedKey } from "../data/feature-keys.ts";
+import { clipKey, codesKey, latentsKey, seedKey } from "../data/feature-keys.ts";
 import type { Picture } from "../data/pictures.ts";
 import { normalizedPixels, plainPixels } from "../data/pixels.ts";
-import { pickValues } from "../loop/values.ts";
-import { patchLabels } from "../losses/patch-labels.ts";
+import { namedValue, pickValues } from "../loop/values.ts";
 import type { ModelSizes } from "../recipe/model-sizes.ts";
 import type { StageContext } from "./definition.ts";
 
@@ -28,12 +34,19 @@ export interface FrozenFeatures {
   readonly compute: (pictures: readonly Picture[]) => Promise<Values>;
 }
 
+/**
+ * Of the CLIP pair: `tokens` f32 [B,S,W] of the tower; `image` f32 [B,F], the picture's embedding at root mean square 1;
+ * `text` f32 [B,L,D], token features of the caption; `caption` and `changed` f32 [B,F], unit embeddings of the caption and
+ * of the changed one.
+ */
+export type ClipFeature = "tokens" | "image" | "text" | "caption" | "changed";
+
 export interface ClipFeatures extends FrozenFeatures {
-  /** `text` f32 [B,L,D] of captions alone. */
+  /** `text` f32 [B,L,D] and `caption` f32 [B,F] of captions alone. */
   readonly text: (captions: readonly string[]) => Promise<Values>;
 }
 
-interface Opened {
+export interface Opened {
   readonly sizes: ModelSizes;
   readonly config: SeedlingConfig;
   readonly tokenizer: CaptionTokenizer;
@@ -41,54 +54,70 @@ interface Opened {
 
 type Context = Pick<StageContext<unknown>, "runtime" | "weights">;
 
-/** Of the CLIP pair: `tokens` f32 [B,S,W], `image` f32 [B,F] at root mean square 1, `text` f32 [B,L,D]. */
-export async function clipFeatures(c: Context, { config, tokenizer }: Opened): Promise<ClipFeatures> {
+export async function clipFeatures(
+  c: Context,
+  { config, tokenizer }: Opened,
+  wanted: readonly ClipFeature[],
+): Promise<ClipFeatures> {
   const weights = await c.weights("clip");
   const p = new Params();
   const { imageSize } = config.vision;
   const L = config.textEncoder.maxPositions;
   const pixels = input("pixels", ["B", 3, imageSize, imageSize]);
   const tokens = evaVit(p.at("visual_encoder"), pixels, config.vision as VitConfig);
-  const embedding = pooledImageEmbedding(p.at("clip"), tokens, config.clipWidth);
-  const image = embedding.div(embedding.square().mean(-1, true).sqrt());
-  const pictures = await c.runtime.compile({ tokens, image }, mapWeights(weights));
-  const { features } = clipText(p, input("ids", ["B", L], "i32"), input("end", ["B"], "i32"), config);
-  const captions = await c.runtime.compile({ text: features }, mapWeights(weights));
-  const text = (list: readonly string[]): Promise<Values> =>
-    captions.run({ ids: { shape: [list.length, L], data: tokenizer.encode(list, L).ids } });
+  const outputs: Outputs = wanted.includes("image") ? { tokens, image: deviationOne(clipImageOfTokens(p, tokens, config)) } : { tokens };
+  const pictures = await c.runtime.compile(outputs, mapWeights(weights));
+  const encoded = clipText(p, input("ids", ["B", L], "i32"), input("end", ["B"], "i32"), config);
+  const texts = { text: encoded.features, caption: normalize(encoded.embedding) };
+  const captions = await c.runtime.compile(texts, mapWeights(weights));
+  const text = (list: readonly string[]): Promise<Values> => {
+    const { ids, end } = tokenizer.encode(list, L);
+    return captions.run({ ids: { shape: [list.length, L], data: ids }, end: { shape: [list.length], data: end } });
+  };
   return {
-    key: clipKey(config, tokenizer, weights),
+    key: hashOf(clipKey(config, tokenizer, weights), ...wanted),
     text,
-    compute: async (list) => ({
-      ...(await pictures.run({ pixels: normalizedPixels(list, config) })),
-      ...(await text(list.map(({ caption }) => caption))),
-    }),
+    async compute(list) {
+      const seen = await pictures.run({ pixels: normalizedPixels(list, config) });
+      const own = await text(list.map(({ caption }) => caption));
+      const changed: Values = wanted.includes("changed")
+        ? { changed: namedValue(await text(list.map((one) => one.changed ?? one.caption)), "caption") }
+        : {};
+      return pickValues({ ...seen, ...own, ...changed }, wanted);
+    },
   };
 }
 
-/** Of the autoencoder: `latents` f32 [B,C,y,x], beside `image` and `text` of the CLIP pair. */
-export async function latentFeatures(
+function deviationOne(embedding: Tensor): Tensor {
+  return embedding.div(embedding.square().mean(-1, true).sqrt());
+}
+
+/** The same features and `latents` f32 [B,C,y,x] of the autoencoder, of mean 0 and deviation 1. */
+export async function withLatents(
   c: Context,
   { sizes, config }: Opened,
-  clip: ClipFeatures,
+  { key, compute }: FrozenFeatures,
 ): Promise<FrozenFeatures> {
   const weights = await c.weights("vae");
   const { imageSize } = config.vision;
   const encoder = await c.runtime.compile(vaeEncoderGraph(sizes.vae, imageSize), mapWeights(weights));
   return {
-    key: latentsKey(clip.key, sizes.vae, weights),
-    compute: async (list) => {
-      const latents = await encoder.run({ pixels: plainPixels(list, imageSize) });
-      return { ...pickValues(await clip.compute(list), ["image", "text"]), ...latents };
-    },
+    key: latentsKey(key, sizes.vae, weights),
+    compute: async (list) => ({
+      ...(await compute(list)),
+      ...(await encoder.run({ pixels: plainPixels(list, imageSize) })),
+    }),
   };
 }
 
-/** Of the Causal Q-Former: `y` f32 [B,32,D] and `caption` f32 [B,F] (unit length), beside `image` and `text`. */
+/**
+ * Of the Causal Q-Former: `y` f32 [B,32,D] in place of the tower's `tokens`. Where the Q-Former's text branch speaks for
+ * captions, its unit features `caption` and `changed` f32 [B,F] replace those of the CLIP pair.
+ */
 export async function causalFeatures(
   c: Context,
   { config, tokenizer }: Opened,
-  clip: ClipFeatures,
+  clip: FrozenFeatures,
 ): Promise<FrozenFeatures> {
   const weights = await c.weights("causal-qformer");
   const p = new Params();
@@ -97,32 +126,51 @@ export async function causalFeatures(
   const tokens = input("tokens", ["B", vitTokens(seed.vision), seed.vision.width]);
   const y = causalEmbeddings(p, visionContext(p, tokens, seed), seed);
   const pictures = await c.runtime.compile({ y }, mapWeights(weights));
-  const hidden = textHidden(p, input("ids", ["B", L], "i32"), input("mask", ["B", L], "i32"), seed.qformer, 0);
-  const captions = await c.runtime.compile({ caption: textFeature(p, hidden, seed) }, mapWeights(weights));
+  const own = config.contrastiveText !== "clip";
+  const captions = own ? await c.runtime.compile(captionGraph(config), mapWeights(weights)) : undefined;
+  const read = async (name: string, list: readonly Picture[], of: (one: Picture) => string): Promise<Values> => {
+    const { ids, mask } = tokenizer.encode(list.map(of), L);
+    const shape = [list.length, L];
+    const values = await captions?.run({ ids: { shape, data: ids }, mask: { shape, data: mask } });
+    return values ? { [name]: namedValue(values, "caption") } : {};
+  };
   return {
     key: seedKey(clip.key, config, weights),
-    compute: async (list) => {
+    async compute(list) {
       const features = await clip.compute(list);
-      const texts = list.map((picture) => picture.caption);
-      const { ids, mask } = tokenizer.encode(texts, L);
-      const shape = [list.length, L];
-      return {
-        ...(await pictures.run(pickValues(features, ["tokens"]))),
-        ...(await captions.run({ ids: { shape, data: ids }, mask: { shape, data: mask } })),
-        ...pickValues(features, ["image", "text"]),
-      };
+      const own = await read("caption", list, (one) => one.caption);
+      const changed = features["changed"] && (await read("changed", list, (one) => one.changed ?? one.caption));
+      return { ...without(features, "tokens"), ...(await pictures.run(pickValues(features, ["tokens"]))), ...own, ...changed };
     },
   };
 }
 
-/** `patches` f32 [B,P] beside other features: which object covers each patch. */
-export function withPatchLabels(
-  { key, compute }: FrozenFeatures,
-  names: readonly string[],
-  grid: number,
-): FrozenFeatures {
+function without(values: Values, name: string): Values {
+  return Object.fromEntries(Object.entries(values).filter(([own]) => own !== name));
+}
+
+/** ids, mask i32 [B,L] -> caption f32 [B,F], unit. */
+function captionGraph(config: SeedlingConfig): Outputs {
+  const seed = seedConfig(config);
+  const L = config.textEncoder.maxPositions;
+  const p = new Params();
+  const hidden = textHidden(p, input("ids", ["B", L], "i32"), input("mask", ["B", L], "i32"), seed.qformer, 0);
+  return { caption: textFeature(p, hidden, seed) };
+}
+
+/** Of the codebook: `draft` f32 [B,C,y,x], latents as the codes say them, in place of the causal embeddings `y`. */
+export async function draftFeatures(c: Context, { config }: Opened, causal: FrozenFeatures): Promise<FrozenFeatures> {
+  const weights = await c.weights("codebook");
+  const p = new Params();
+  const seed = seedConfig(config);
+  const { zq } = quantize(p, input("y", ["B", 32, config.qformer.hidden]), seed);
+  const draft = draftLatents(p, reconstructEmbeddings(p, decodeVectors(p, zq, seed), seed), seed);
+  const program = await c.runtime.compile({ draft }, mapWeights(weights));
   return {
-    key: hashOf("patch labels", key, JSON.stringify(names)),
-    compute: async (list) => ({ ...(await compute(list)), patches: patchLabels(list, names, grid) }),
+    key: codesKey(causal.key, config, weights),
+    async compute(list) {
+      const features = await causal.compute(list);
+      return { ...without(features, "y"), ...(await program.run(pickValues(features, ["y"]))) };
+    },
   };
 }

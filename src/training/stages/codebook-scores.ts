@@ -1,0 +1,158 @@
+/** How well codes do on validation pictures: retrieval, minimal pairs, drafts from all and from the first codes, health. */
+import { join } from "node:path";
+import { dot } from "../../base/vectors.ts";
+import { contactSheet } from "../../data/sheet.ts";
+import { codebookHealth } from "../../evaluation/metrics/codebook-health.ts";
+import { retrieval, unitRows } from "../../evaluation/metrics/retrieval.ts";
+import { input, type Outputs, Params, type Tensor } from "../../graph/index.ts";
+import { fromTensor } from "../../image/index.ts";
+import { latentsToPixels } from "../../image-decoder/training-graphs.ts";
+import { writeFileAtomic } from "../../io/files.ts";
+import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
+import { imageFeature } from "../../models/contrastive.ts";
+import { missingCodes } from "../../models/quantizer.ts";
+import {
+  decodeVectors,
+  draftLatents,
+  QUERIES,
+  quantize,
+  reconstructEmbeddings,
+} from "../../models/seed-tokenizer.ts";
+import type { VaeConfig } from "../../models/vae.ts";
+import { mapWeights, type Program, type Runtime, type Value, type Values } from "../../runtime/index.ts";
+import type { FeatureCache } from "../data/feature-cache.ts";
+import { type Pictures, take } from "../data/pictures.ts";
+import { batches, floatsOf, joined, namedValue } from "../loop/values.ts";
+import type { Weights } from "./definition.ts";
+import { type PairFeatures, pairScores } from "./qformer-scores.ts";
+
+export interface CodebookScoreOptions {
+  readonly config: SeedlingConfig;
+  readonly validation: FeatureCache;
+  readonly pairs: PairFeatures;
+  readonly runtime: Runtime;
+  /** Weights of stage 1. */
+  readonly frozen: Weights;
+}
+
+const BATCH = 100;
+/** Numbers of codes whose drafts are measured, and validation pictures on a sheet of drafts. */
+const [KEPT, SHOWN] = [[32, 16, 8, 4], 12];
+
+/** The embeddings rebuilt from the first codes, those with a 1 in `keep` f32 [B,32,1]. */
+function rebuilt(p: Params, y: Tensor, config: SeedlingConfig): { readonly ids: Tensor; readonly embeddings: Tensor } {
+  const seed = seedConfig(config);
+  const { zq, ids } = quantize(p, y, seed);
+  let read = zq;
+  if (config.codebook.missing) {
+    const keep = input("keep", ["B", QUERIES, 1]);
+    const missing = missingCodes(p.at("quantize"), QUERIES, config.codebook.width);
+    read = zq.mul(keep).add(missing.mul(keep.neg().add(1)));
+  }
+  return { ids, embeddings: reconstructEmbeddings(p, decodeVectors(p, read, seed), seed) };
+}
+
+/** `keep` for the graphs above, if the model has vectors for what is left out. */
+function keeping(count: number, codes: number, config: SeedlingConfig): Values {
+  if (!config.codebook.missing) return {};
+  const data = Float32Array.from({ length: count * QUERIES }, (_, i) => (i % QUERIES < codes ? 1 : 0));
+  return { keep: { shape: [count, QUERIES, 1], data } };
+}
+
+export async function codebookScores(
+  weights: Weights,
+  { config, validation, pairs, runtime, frozen }: CodebookScoreOptions,
+): Promise<Record<string, number>> {
+  const seed = seedConfig(config);
+  const p = new Params();
+  const y = input("y", ["B", QUERIES, config.qformer.hidden]);
+  const { ids, embeddings } = rebuilt(p, y, config);
+  const draft = weights.has("draft.queries") && config.draft;
+  const outputs: Outputs = {
+    ...{ ids, before: imageFeature(p, y, seed), after: imageFeature(p, embeddings, seed) },
+    ...(draft && { draft: draftLatents(p, embeddings, seed) }),
+  };
+  const program = await runtime.compile(outputs, mapWeights(new Map([...frozen, ...weights])));
+  const run = (y: Value, codes = QUERIES): Promise<Values> =>
+    program.run({ y, ...keeping(y.shape[0] ?? 0, codes, config) });
+  const parts: Values[] = [];
+  const names: string[] = [];
+  const errors = new Map<number, number>();
+  try {
+    for (const { start, size } of batches(validation.count, BATCH)) {
+      const cached = ["y", "caption", ...(draft ? ["latents"] : [])];
+      const { values, captions } = await validation.range(start, size, cached);
+      const out = await run(namedValue(values, "y"));
+      parts.push({ ...out, caption: namedValue(values, "caption") });
+      names.push(...captions);
+      if (!draft) continue;
+      for (const codes of config.codebook.missing ? KEPT : [QUERIES]) {
+        const of = codes === QUERIES ? out : await run(namedValue(values, "y"), codes);
+        const error = squaredError(floatsOf(of, "draft"), floatsOf(values, "latents"));
+        errors.set(codes, (errors.get(codes) ?? 0) + (error * size) / validation.count);
+      }
+    }
+    const rows = (name: string, from = parts): Float32Array[] => unitRows(joined(from, name), config.contrastiveWidth);
+    const [before, after, captions] = [rows("before"), rows("after"), rows("caption")];
+    const [byEmbeddings, byCodes] = [retrieval(before, captions, names), retrieval(after, captions, names)];
+    const health = codebookHealth(
+      Int32Array.from(parts.flatMap((values) => [...namedValue(values, "ids").data])),
+      config.codebook.codes,
+    );
+    const scores = {
+      recallMean: byCodes.mean,
+      imageToTextR1: byCodes.imageToText.r1,
+      keptPercent: (100 * byCodes.mean) / byEmbeddings.mean,
+      cosine: before.reduce((sum, row, i) => sum + dot(row, after[i] ?? row), 0) / before.length,
+      perplexity: health.perplexity,
+      distinctCodes: health.distinct,
+      leastEntropyBits: Math.min(...health.entropyBits),
+      mostEntropyBits: Math.max(...health.entropyBits),
+      ...Object.fromEntries([...errors].map(([codes, error]) => [`draftError/${codes}`, error])),
+    };
+    if (pairs.kinds.length === 0 || !pairs.parts[0]?.["changed"]) return scores;
+    const seen: Values[] = [];
+    for (const features of pairs.parts)
+      seen.push({ ...features, image: namedValue(await run(namedValue(features, "y")), "after") });
+    return { ...scores, ...pairScores(pairs, (name) => rows(name, seen)) };
+  } finally {
+    await program.close();
+  }
+}
+
+function squaredError(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, x, i) => sum + (x - (b[i] ?? 0)) ** 2, 0) / a.length;
+}
+
+export interface DraftSheetOptions extends CodebookScoreOptions {
+  readonly vae: { readonly config: VaeConfig; readonly weights: Weights };
+  readonly pictures: Pictures;
+  /** Where sheets go. */
+  readonly folder: string;
+}
+
+/** Writes `samples-<step>.png`: validation pictures, and their drafts from 32, 16, 8 and 4 codes. */
+export async function draftSheet(options: DraftSheetOptions): Promise<(weights: Weights, step: number) => Promise<void>> {
+  const { config, validation, runtime, frozen, vae, pictures, folder } = options;
+  const originals = await take(pictures, 0, Math.min(SHOWN, validation.count));
+  const { values } = await validation.range(0, originals.length, ["y"]);
+  const y = namedValue(values, "y");
+  const size = config.vision.imageSize;
+  const graph = (p: Params): Outputs => {
+    const { embeddings } = rebuilt(p, input("y", ["B", QUERIES, config.qformer.hidden]), config);
+    return { pixels: latentsToPixels(p, draftLatents(p, embeddings, seedConfig(config)), vae.config) };
+  };
+  return async (weights, step) => {
+    const all = mapWeights(new Map([...vae.weights, ...frozen, ...weights]));
+    const program: Program = await runtime.compile(graph(new Params()), all);
+    const rows = originals.map((picture) => ({ ...picture }));
+    for (const codes of config.codebook.missing ? KEPT : [QUERIES]) {
+      const pixels = floatsOf(await program.run({ y, ...keeping(originals.length, codes, config) }), "pixels");
+      const caption = `${codes} codes`;
+      rows.push(...originals.map((_, i) => ({ image: fromTensor(pixels, size, size, i), caption })));
+    }
+    await program.close();
+    const sheet = await contactSheet(rows, { columns: originals.length, zoom: 2 });
+    await writeFileAtomic(join(folder, `samples-${String(step).padStart(6, "0")}.png`), sheet);
+  };
+}
