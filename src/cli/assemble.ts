@@ -28,7 +28,10 @@ export function assembleCommand(): Command {
     .option("--run <folder>", "run folder of the chain", "runs/mini")
     .option("--recipe <file>", "a recipe whose sizes the model has (default: those that the run folder holds)")
     .addOption(
-      new Option("--head <kind>", "what the image decoder reads: an image embedding, text features, or a draft of latents")
+      new Option(
+        "--head <kind>",
+        "what the image decoder reads: an image embedding, text features, or a draft of latents",
+      )
         .choices(["image", "text", "draft"])
         .default("image"),
     )

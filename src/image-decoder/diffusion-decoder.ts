@@ -196,7 +196,8 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
    */
   async preview(drafts: readonly GenerationEmbedding[], options: BatchOptions = {}): Promise<RgbImage[]> {
     const { draftShape, path } = this.#folder;
-    if (!draftShape) throw new UsageError(`${path}: expected a decoder of drafts, got one of ${this.accepts.join(", ")}.`);
+    if (!draftShape)
+      throw new UsageError(`${path}: expected a decoder of drafts, got one of ${this.accepts.join(", ")}.`);
     for (const draft of drafts) expectShape(draft, draftShape, "Only drafts have a preview.");
     const pictures = await inBatches(drafts, options, (chunk) => this.#pictures(stack(chunk)));
     return pictures.flat();

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { parseWith } from "../base/parse-with.ts";
 import { ddim, dpmSolver, euler, pndm, type SamplerName } from "../diffusion/index.ts";
-import { buildFrom, concat, input, normal, ones, type Outputs, Params, shapesOf } from "../graph/index.ts";
+import { buildFrom, concat, input, normal, type Outputs, ones, Params, shapesOf } from "../graph/index.ts";
 import { join } from "../io/paths.ts";
 import { FORMAT } from "../models/config.ts";
 import { spatialConditioning } from "../models/spatial-conditioning.ts";

@@ -157,7 +157,9 @@ export async function readDiffusersSettings(path: string): Promise<DiffusersSett
   return {
     path,
     pipeline,
-    accepts: (accepts as readonly EmbeddingKind[]).filter((kind) => !ours || kind !== (classWidth > 0 ? "draft" : "image")),
+    accepts: (accepts as readonly EmbeddingKind[]).filter(
+      (kind) => !ours || kind !== (classWidth > 0 ? "draft" : "image"),
+    ),
     defaults: { ...defaults, steps, guidanceScale },
     imageSize: unet.sampleSize * vaeFactor(vae),
     latentShape,

@@ -38,7 +38,9 @@ export class CodeVectors {
   lookUp(images: readonly Codes[], { keep = CODES_PER_IMAGE, rest }: KeepOptions = {}): Value {
     const missing = this.#missing;
     if (rest === "learned" && !missing)
-      throw new UsageError('rest: expected "mean" or "repeat", got "learned": this model has no vectors for missing codes.');
+      throw new UsageError(
+        'rest: expected "mean" or "repeat", got "learned": this model has no vectors for missing codes.',
+      );
     if (!Number.isInteger(keep) || keep < 1 || keep > CODES_PER_IMAGE)
       throw new UsageError(`keep: expected a number of codes from 1 to ${CODES_PER_IMAGE}, got ${keep}.`);
     const E = this.#width;

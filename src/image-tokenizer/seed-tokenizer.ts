@@ -249,7 +249,10 @@ export class SeedTokenizer {
    * Codes -> soft pictures within milliseconds, without the diffusion model: the draft that it would sharpen.
    * @throws InputError for a code outside the codebook; UsageError if the decoder does not read drafts
    */
-  async decodeDraft(codes: readonly ArrayLike<number>[], options: BatchOptions & KeepOptions = {}): Promise<RgbImage[]> {
+  async decodeDraft(
+    codes: readonly ArrayLike<number>[],
+    options: BatchOptions & KeepOptions = {},
+  ): Promise<RgbImage[]> {
     const decoder = this.#expectDecoder("decodeDraft");
     return decoder.preview(await this.generationEmbeddings(codes, { ...options, head: "draft" }), options);
   }

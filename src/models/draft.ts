@@ -19,7 +19,10 @@ export interface DraftConfig {
 }
 
 /** Number of cells, and numbers of one cell. */
-export function draftShape({ channels, size, cell }: Omit<DraftConfig, "layers">): { readonly cells: number; readonly width: number } {
+export function draftShape({ channels, size, cell }: Omit<DraftConfig, "layers">): {
+  readonly cells: number;
+  readonly width: number;
+} {
   return { cells: (size / cell) ** 2, width: channels * cell ** 2 };
 }
 

@@ -11,7 +11,14 @@ import { listCheckpoints } from "../loop/checkpoint.ts";
 import { expectSameRun, type Identity } from "../loop/identity.ts";
 import { type LoopResult, trainLoop, type Work } from "../loop/loop.ts";
 import { loadWeights, saveWeights, weightsFile } from "../loop/weights-file.ts";
-import { differingSize, type ModelSizes, parseModelSizes, type SizeKey, sizesHash, withSizes } from "../recipe/model-sizes.ts";
+import {
+  differingSize,
+  type ModelSizes,
+  parseModelSizes,
+  type SizeKey,
+  sizesHash,
+  withSizes,
+} from "../recipe/model-sizes.ts";
 import type { StageRecipe } from "../recipe/stage-recipe.ts";
 import { learnedFrom, loopSettings } from "../recipe/training-keys.ts";
 import type { StageContext, StageDefinition, Weights } from "../stages/definition.ts";

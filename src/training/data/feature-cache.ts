@@ -25,6 +25,8 @@ export interface CacheOptions extends Work {
   readonly key: string;
   /** Features of pictures, first axis = pictures. */
   readonly compute: (pictures: readonly Picture[]) => Promise<Values>;
+  /** Features that follow from those of another cache of the same pictures, in place of `compute`. */
+  readonly derived?: { readonly from: FeatureCache; readonly derive: (values: Values) => Promise<Values> } | undefined;
 }
 
 interface Shard {
@@ -55,19 +57,27 @@ export async function cacheFeatures(options: CacheOptions): Promise<FeatureCache
     shards.push(shard);
     onProgress?.(WHAT, Math.min(start + SHARD, count), count, "pictures");
   }
-  return new FeatureCache(shards, count, pictures.block);
+  const own = new FeatureCache(shards, count, pictures.block);
+  return options.derived ? own.with(options.derived.from) : own;
 }
 
 const WHAT = "computing features";
 
 async function writeShard(name: string, start: number, size: number, options: CacheOptions): Promise<void> {
-  const { pictures, compute, signal, onProgress, count } = options;
+  const { pictures, compute, derived, signal, onProgress, count } = options;
   const captions: string[] = [];
   const parts: Values[] = [];
   for (let at = 0; at < size; at += CHUNK) {
     signal?.throwIfAborted();
     onProgress?.(WHAT, start + at, count, "pictures");
-    const chunk = await take(pictures, start + at, Math.min(CHUNK, size - at));
+    const length = Math.min(CHUNK, size - at);
+    if (derived) {
+      const known = await derived.from.range(start + at, length);
+      captions.push(...known.captions);
+      parts.push(await derived.derive(known.values));
+      continue;
+    }
+    const chunk = await take(pictures, start + at, length);
     captions.push(...chunk.map((p) => p.caption));
     parts.push(await compute(chunk));
   }
@@ -100,6 +110,8 @@ export class FeatureCache {
   readonly count: number;
   readonly #shards: readonly Shard[];
   readonly #block: number;
+  /** Further features of the same pictures, where this cache does not have them itself. */
+  #more: FeatureCache | undefined;
   #order: { epoch: number; indices: Uint32Array } | undefined;
 
   /** @param block examples in a row that stay together when the order is shuffled */
@@ -107,6 +119,13 @@ export class FeatureCache {
     this.#shards = shards;
     this.#block = block;
     this.count = count;
+  }
+
+  /** This cache, and the features of another one of the same pictures. */
+  with(more: FeatureCache): FeatureCache {
+    const both = new FeatureCache(this.#shards, this.count, this.#block);
+    both.#more = more;
+    return both;
   }
 
   /** Example `position` of an endless sequence that goes through all whole blocks in a new order each epoch. */
@@ -146,8 +165,12 @@ export class FeatureCache {
   /** Features (all, or those named) and captions of some examples. */
   async batch(indices: readonly number[], names?: readonly string[]): Promise<CachedBatch> {
     const captions = indices.map((i) => this.#shard(i).captions[i % SHARD] ?? "");
-    const values: Record<string, Value> = {};
-    for (const [name, { shape }] of this.#shard(0).tensors) {
+    const own = this.#shard(0).tensors;
+    const others = names?.filter((name) => !own.has(name));
+    const values: Record<string, Value> = {
+      ...(this.#more && others?.length !== 0 && (await this.#more.batch(indices, others)).values),
+    };
+    for (const [name, { shape }] of own) {
       if (names && !names.includes(name)) continue;
       const row = shape.slice(1).reduce((a, b) => a * b, 1);
       const halves = new Uint16Array(indices.length * row);
@@ -173,5 +196,6 @@ export class FeatureCache {
 
   async close(): Promise<void> {
     await Promise.all(this.#shards.map((s) => s.file.close()));
+    await this.#more?.close();
   }
 }

@@ -31,10 +31,7 @@ export interface SceneDataOptions extends Work {
   readonly changedPictures?: number | undefined;
 }
 
-type SceneVariety = Pick<
-  SceneDataOptions,
-  "likeness" | "redrawn" | "kinds" | "hardNegatives" | "changedPictures"
->;
+type SceneVariety = Pick<SceneDataOptions, "likeness" | "redrawn" | "kinds" | "hardNegatives" | "changedPictures">;
 
 /** Scenes by seed: the first `simple.count` from an easier source. */
 export function scenePictures(

@@ -208,9 +208,7 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
       await save();
       options.onNote?.(`saved ${stage.name} at step ${step} of ${schedule.steps}`);
     }
-    const measured = [...(stage.measured?.() ?? [])].map(
-      ([path, data]) => [path, [data.length]] as const,
-    );
+    const measured = [...(stage.measured?.() ?? [])].map(([path, data]) => [path, [data.length]] as const);
     const shapes = new Map([...learn.map(({ path, shape }) => [path, shape] as const), ...measured]);
     return { weights: await weights(), shapes, step, finished, seconds: elapsed(), scores };
   } finally {

@@ -35,10 +35,7 @@ export function hardContrast(
   const own = constant(Int32Array.from({ length: B }, (_, b) => b));
   const imageToText = crossEntropy(logits, own, smoothing);
   const textToImage = crossEntropy(logits.slice(1, 0, B).transpose([1, 0]), own, smoothing);
-  const difference = image
-    .mul(changed.sub(captions))
-    .sum(-1)
-    .mul(scale); // changed - true, [B]
+  const difference = image.mul(changed.sub(captions)).sum(-1).mul(scale); // changed - true, [B]
   return {
     contrast: imageToText.add(textToImage).mul(0.5),
     pairs: softplus(difference).mean(),

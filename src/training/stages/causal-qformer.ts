@@ -19,8 +19,8 @@ import type { Runtime, Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import type { Stage } from "../loop/loop.ts";
-import { textContrast } from "../losses/text-contrast.ts";
 import { type LossTerm, termMetrics, weightedSum } from "../losses/terms.ts";
+import { textContrast } from "../losses/text-contrast.ts";
 import { cachedPictureData } from "../recipe/picture-keys.ts";
 import { key, share, trainingKeys, weight } from "../recipe/training-keys.ts";
 import { defineStage } from "./definition.ts";
@@ -81,7 +81,9 @@ export const causalQformer = defineStage({
       throw new InputError(`${c.where}: weights.draft: expected draft in model.json, found none. Leave the term out.`);
     const hard = (data.train.hardNegatives ?? false) && config.contrastiveText === "clip";
     if (data.train.hardNegatives && !hard)
-      c.onNote?.(`hardNegatives: left out, as changed captions are not cached as text; set contrastiveText in model.json`);
+      c.onNote?.(
+        `hardNegatives: left out, as changed captions are not cached as text; set contrastiveText in model.json`,
+      );
     const wanted: ClipFeature[] = ["tokens", "image", "caption", ...(hard ? (["changed"] as const) : [])];
     const clip = await clipFeatures(c, opened, wanted);
     const features = recipe.weights.draft > 0 ? await withLatents(c, opened, clip) : clip;

@@ -6,7 +6,7 @@ import { clipImage, clipText } from "../../models/clip-pair.ts";
 import type { SeedlingConfig } from "../../models/config.ts";
 import { mapWeights, type Program, type Runtime, type Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
-import { atMost, type Picture, take, type TrainingData } from "../data/pictures.ts";
+import { atMost, type Picture, type TrainingData, take } from "../data/pictures.ts";
 import { normalizedPixels } from "../data/pixels.ts";
 import { batches, joined } from "../loop/values.ts";
 import type { Weights } from "./definition.ts";

@@ -7,8 +7,8 @@
  * tower keeps what things look like.
  */
 import { z } from "zod";
-import { pixelsToLatents } from "../../image-decoder/training-graphs.ts";
 import { constant, input, type Params, stopGradient, type Tensor } from "../../graph/index.ts";
+import { pixelsToLatents } from "../../image-decoder/training-graphs.ts";
 import { logitScale } from "../../models/clip.ts";
 import { clipImageOfTokens, clipText } from "../../models/clip-pair.ts";
 import type { SeedlingConfig } from "../../models/config.ts";

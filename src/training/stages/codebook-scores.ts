@@ -11,13 +11,7 @@ import { writeFileAtomic } from "../../io/files.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
 import { imageFeature } from "../../models/contrastive.ts";
 import { missingCodes } from "../../models/quantizer.ts";
-import {
-  decodeVectors,
-  draftLatents,
-  QUERIES,
-  quantize,
-  reconstructEmbeddings,
-} from "../../models/seed-tokenizer.ts";
+import { decodeVectors, draftLatents, QUERIES, quantize, reconstructEmbeddings } from "../../models/seed-tokenizer.ts";
 import type { VaeConfig } from "../../models/vae.ts";
 import { mapWeights, type Program, type Runtime, type Value, type Values } from "../../runtime/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
@@ -132,7 +126,9 @@ export interface DraftSheetOptions extends CodebookScoreOptions {
 }
 
 /** Writes `samples-<step>.png`: validation pictures, and their drafts from 32, 16, 8 and 4 codes. */
-export async function draftSheet(options: DraftSheetOptions): Promise<(weights: Weights, step: number) => Promise<void>> {
+export async function draftSheet(
+  options: DraftSheetOptions,
+): Promise<(weights: Weights, step: number) => Promise<void>> {
   const { config, validation, runtime, frozen, vae, pictures, folder } = options;
   const originals = await take(pictures, 0, Math.min(SHOWN, validation.count));
   const { values } = await validation.range(0, originals.length, ["y"]);

@@ -29,7 +29,7 @@ import { cachedPictureData } from "../recipe/picture-keys.ts";
 import { key, share, trainingKeys, weight } from "../recipe/training-keys.ts";
 import { codebookScores, draftSheet } from "./codebook-scores.ts";
 import { defineStage, type Weights } from "./definition.ts";
-import { type ClipFeature, causalFeatures, clipFeatures, withLatents } from "./frozen-features.ts";
+import { branchFeatures, type ClipFeature, causalFeatures, clipFeatures, withLatents } from "./frozen-features.ts";
 import { cachedFeatures, openCaptionedPictures } from "./picture-stage.ts";
 import { type PairFeatures, pairFeatures } from "./qformer-scores.ts";
 import { CLIP_SIZES, CODEBOOK_SIZES, QFORMER_SIZES } from "./sizes.ts";
@@ -113,15 +113,24 @@ export const codebook = defineStage({
     const { targets } = recipe;
     if (recipe.weights.draft > 0 && !config.draft)
       throw new InputError(`${c.where}: weights.draft: expected draft in model.json, found none. Leave the term out.`);
-    if ((recipe.prefixes > 0) !== (config.codebook.missing === true))
+    if (recipe.prefixes > 0 !== (config.codebook.missing === true))
       throw new InputError(
         `${c.where}: prefixes: expected a share above 0 exactly where model.json has codebook.missing. Change one of them.`,
       );
     const hard = (data.train.hardNegatives ?? false) && config.contrastiveText === "clip";
     const changed = hard ? (["changed"] as const) : [];
-    const wanted: ClipFeature[] = ["tokens", "caption", ...changed, ...targets];
-    const causal = await causalFeatures(c, opened, await clipFeatures(c, opened, wanted));
-    const features = recipe.weights.draft > 0 ? await withLatents(c, opened, causal) : causal;
+    // As stage 1 has them, so that its cache is read again.
+    const wanted: ClipFeature[] = [
+      "tokens",
+      "image",
+      "caption",
+      ...changed,
+      ...(targets.includes("text") ? (["text"] as const) : []),
+    ];
+    const clip = await clipFeatures(c, opened, wanted);
+    const drafts = recipe.weights.draft > 0 ? await withLatents(c, opened, clip) : clip;
+    const captions = config.contrastiveText === "clip" ? drafts : await branchFeatures(c, opened, drafts);
+    const features = await causalFeatures(c, opened, captions);
     const options: CodebookStageOptions = {
       ...{ config, recipe, hard, runtime },
       ...(await cachedFeatures(c, data, features)),

@@ -79,7 +79,10 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
     }).finally(() => program.close());
     const decoder = await runtime.compile(vaeDecoderGraph(vae, size), mapWeights(options.decoder));
     const drafts = options.picture === "draft" ? [picture] : [];
-    const latents = { shape: [(2 + drafts.length) * count, C, side, side], data: joinRows([...drafts, { data } as Value]) };
+    const latents = {
+      shape: [(2 + drafts.length) * count, C, side, side],
+      data: joinRows([...drafts, { data } as Value]),
+    };
     const decoded = floatsOf(await decoder.run({ latents }).finally(() => decoder.close()), "pixels");
     const rows = [...drafts.map(() => "draft"), `from the ${options.picture}`, "from the text"];
     const samples = Array.from({ length: latents.shape[0] ?? 0 }, (_, i) => ({

@@ -54,8 +54,8 @@ export const diffusion = defineStage({
     if (drafts && shape.join() !== [draft?.channels, draft?.size, draft?.size].join())
       throw new InputError(`${c.where}: expected a draft of [${shape}] in model.json, as its unet reads it.`);
     const clip = await clipFeatures(c, opened, drafts ? ["tokens", "text"] : ["image", "text"]);
-    const pictures = drafts ? await draftFeatures(c, opened, await causalFeatures(c, opened, clip)) : clip;
-    const features = await withLatents(c, opened, pictures);
+    const seen = await withLatents(c, opened, clip);
+    const features = drafts ? await draftFeatures(c, opened, await causalFeatures(c, opened, seen)) : seen;
     const stage = diffusionStage({
       ...{ config, unet, textShare, pictureShare, maxWeight },
       features: await cachedPart(c, data.train, c.recipe.data.cached, features),
@@ -67,7 +67,12 @@ export const diffusion = defineStage({
     const decoder = await c.weights("vae");
     const { validation } = data;
     const sheets = { folder, runtime, config, unet, vae, decoder, files, validation };
-    const evaluate = await sampleSheets({ ...sheets, text: clip.text, pictures, picture: drafts ? "draft" : "image" });
+    const evaluate = await sampleSheets({
+      ...sheets,
+      text: clip.text,
+      pictures: features,
+      picture: drafts ? "draft" : "image",
+    });
     return { stage: { ...stage, evaluate } };
   },
 });

@@ -2,8 +2,9 @@
  * What finished stages compute from pictures and captions, frozen: the features that later stages learn from. Each comes
  * with a key that names everything the numbers depend on except the pictures, so that cached features are never stale.
  */
-import { vaeEncoderGraph } from "../../image-decoder/training-graphs.ts";
+
 import { input, type Outputs, Params, type Tensor } from "../../graph/index.ts";
+import { vaeEncoderGraph } from "../../image-decoder/training-graphs.ts";
 import { hashOf } from "../../io/hash.ts";
 import { clipImageOfTokens, clipText } from "../../models/clip-pair.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
@@ -13,6 +14,7 @@ import {
   causalEmbeddings,
   decodeVectors,
   draftLatents,
+  QUERIES,
   quantize,
   reconstructEmbeddings,
   visionContext,
@@ -32,6 +34,24 @@ export interface FrozenFeatures {
   readonly key: string;
   /** Features of pictures, first axis = pictures. */
   readonly compute: (pictures: readonly Picture[]) => Promise<Values>;
+  /** How they follow from others, which are kept beside them; absent if they are computed from pictures. */
+  readonly derived?: {
+    readonly from: FrozenFeatures;
+    readonly derive: (values: Values) => Promise<Values>;
+  };
+}
+
+/** Features that follow from others. @param derive what is added to those */
+function derivedFeatures(
+  key: string,
+  from: FrozenFeatures,
+  derive: (values: Values) => Promise<Values>,
+): FrozenFeatures {
+  const compute = async (pictures: readonly Picture[]): Promise<Values> => {
+    const known = await from.compute(pictures);
+    return { ...known, ...(await derive(known)) };
+  };
+  return { key, compute, derived: { from, derive } };
 }
 
 /**
@@ -65,7 +85,9 @@ export async function clipFeatures(
   const L = config.textEncoder.maxPositions;
   const pixels = input("pixels", ["B", 3, imageSize, imageSize]);
   const tokens = evaVit(p.at("visual_encoder"), pixels, config.vision as VitConfig);
-  const outputs: Outputs = wanted.includes("image") ? { tokens, image: deviationOne(clipImageOfTokens(p, tokens, config)) } : { tokens };
+  const outputs: Outputs = wanted.includes("image")
+    ? { tokens, image: deviationOne(clipImageOfTokens(p, tokens, config)) }
+    : { tokens };
   const pictures = await c.runtime.compile(outputs, mapWeights(weights));
   const encoded = clipText(p, input("ids", ["B", L], "i32"), input("end", ["B"], "i32"), config);
   const texts = { text: encoded.features, caption: normalize(encoded.embedding) };
@@ -110,67 +132,65 @@ export async function withLatents(
   };
 }
 
-/**
- * Of the Causal Q-Former: `y` f32 [B,32,D] in place of the tower's `tokens`. Where the Q-Former's text branch speaks for
- * captions, its unit features `caption` and `changed` f32 [B,F] replace those of the CLIP pair.
- */
+/** Of the Causal Q-Former: `y` f32 [B,32,D], beside the features of the CLIP pair, which have the tower's `tokens`. */
 export async function causalFeatures(
   c: Context,
-  { config, tokenizer }: Opened,
+  { config }: Pick<Opened, "config">,
   clip: FrozenFeatures,
 ): Promise<FrozenFeatures> {
   const weights = await c.weights("causal-qformer");
   const p = new Params();
-  const L = config.textEncoder.maxPositions;
   const seed = seedConfig(config);
   const tokens = input("tokens", ["B", vitTokens(seed.vision), seed.vision.width]);
   const y = causalEmbeddings(p, visionContext(p, tokens, seed), seed);
-  const pictures = await c.runtime.compile({ y }, mapWeights(weights));
-  const own = config.contrastiveText !== "clip";
-  const captions = own ? await c.runtime.compile(captionGraph(config), mapWeights(weights)) : undefined;
-  const read = async (name: string, list: readonly Picture[], of: (one: Picture) => string): Promise<Values> => {
-    const { ids, mask } = tokenizer.encode(list.map(of), L);
-    const shape = [list.length, L];
-    const values = await captions?.run({ ids: { shape, data: ids }, mask: { shape, data: mask } });
-    return values ? { [name]: namedValue(values, "caption") } : {};
-  };
-  return {
-    key: seedKey(clip.key, config, weights),
-    async compute(list) {
-      const features = await clip.compute(list);
-      const own = await read("caption", list, (one) => one.caption);
-      const changed = features["changed"] && (await read("changed", list, (one) => one.changed ?? one.caption));
-      return { ...without(features, "tokens"), ...(await pictures.run(pickValues(features, ["tokens"]))), ...own, ...changed };
-    },
-  };
+  const program = await c.runtime.compile({ y }, mapWeights(weights));
+  return derivedFeatures(seedKey(clip.key, config, weights), clip, (values) =>
+    program.run(pickValues(values, ["tokens"])),
+  );
 }
 
-function without(values: Values, name: string): Values {
-  return Object.fromEntries(Object.entries(values).filter(([own]) => own !== name));
-}
-
-/** ids, mask i32 [B,L] -> caption f32 [B,F], unit. */
-function captionGraph(config: SeedlingConfig): Outputs {
+/**
+ * Features of captions by the Q-Former's text branch, where that speaks for them in the contrastive space: `caption` f32
+ * [B,F] (unit) in place of the CLIP pair's.
+ */
+export async function branchFeatures(
+  c: Context,
+  { config, tokenizer }: Pick<Opened, "config" | "tokenizer">,
+  clip: FrozenFeatures,
+): Promise<FrozenFeatures> {
+  const weights = await c.weights("causal-qformer");
   const seed = seedConfig(config);
   const L = config.textEncoder.maxPositions;
   const p = new Params();
   const hidden = textHidden(p, input("ids", ["B", L], "i32"), input("mask", ["B", L], "i32"), seed.qformer, 0);
-  return { caption: textFeature(p, hidden, seed) };
+  const program = await c.runtime.compile({ caption: textFeature(p, hidden, seed) }, mapWeights(weights));
+  return {
+    key: hashOf("text branch", seedKey(clip.key, config, weights)),
+    async compute(list) {
+      const { ids, mask } = tokenizer.encode(
+        list.map(({ caption }) => caption),
+        L,
+      );
+      const shape = [list.length, L];
+      const own = await program.run({ ids: { shape, data: ids }, mask: { shape, data: mask } });
+      return { ...(await clip.compute(list)), ...own };
+    },
+  };
 }
 
-/** Of the codebook: `draft` f32 [B,C,y,x], latents as the codes say them, in place of the causal embeddings `y`. */
-export async function draftFeatures(c: Context, { config }: Opened, causal: FrozenFeatures): Promise<FrozenFeatures> {
+/** Of the codebook: `draft` f32 [B,C,y,x], latents as the codes say them, beside the causal embeddings `y`. */
+export async function draftFeatures(
+  c: Context,
+  { config }: Pick<Opened, "config">,
+  causal: FrozenFeatures,
+): Promise<FrozenFeatures> {
   const weights = await c.weights("codebook");
   const p = new Params();
   const seed = seedConfig(config);
-  const { zq } = quantize(p, input("y", ["B", 32, config.qformer.hidden]), seed);
+  const { zq } = quantize(p, input("y", ["B", QUERIES, config.qformer.hidden]), seed);
   const draft = draftLatents(p, reconstructEmbeddings(p, decodeVectors(p, zq, seed), seed), seed);
   const program = await c.runtime.compile({ draft }, mapWeights(weights));
-  return {
-    key: codesKey(causal.key, config, weights),
-    async compute(list) {
-      const features = await causal.compute(list);
-      return { ...without(features, "y"), ...(await program.run(pickValues(features, ["y"]))) };
-    },
-  };
+  return derivedFeatures(codesKey(causal.key, config, weights), causal, (values) =>
+    program.run(pickValues(values, ["y"])),
+  );
 }

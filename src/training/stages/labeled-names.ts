@@ -18,7 +18,6 @@ export function sceneTerms<T extends Readonly<Record<string, number>>>(
 ): { readonly weights: T; readonly names: readonly string[] } {
   if (train.names) return { weights, names: train.names };
   const left = scenesOnly.filter((term) => (weights[term] ?? 0) > 0);
-  if (left.length > 0)
-    c.onNote?.(`${left.join(", ")}: left out, as these pictures do not say where their objects are`);
+  if (left.length > 0) c.onNote?.(`${left.join(", ")}: left out, as these pictures do not say where their objects are`);
   return { weights: { ...weights, ...Object.fromEntries(left.map((term) => [term, 0])) }, names: [] };
 }

@@ -90,18 +90,23 @@ export async function cachedPart(
   c: PictureContext,
   pictures: Pictures,
   count: number,
-  { key, compute }: FrozenFeatures,
+  features: FrozenFeatures,
+): Promise<FeatureCache> {
+  return c.closing(await cached(c, pictures, atMost(pictures, count), features));
+}
+
+/** What follows from other features is computed from their cache, which an earlier stage may have filled. */
+async function cached(
+  c: PictureContext,
+  pictures: Pictures,
+  count: number,
+  { key, compute, derived }: FrozenFeatures,
 ): Promise<FeatureCache> {
   const { signal, onProgress } = c;
   const folder = join(c.root, "features");
-  const cache = await cacheFeatures({
-    folder,
-    pictures,
-    count: atMost(pictures, count),
-    key,
-    compute,
-    signal,
-    onProgress,
+  const from = derived && (await cached(c, pictures, count, derived.from));
+  return cacheFeatures({
+    ...{ folder, pictures, count, key, compute, signal, onProgress },
+    derived: from && { from, derive: derived.derive },
   });
-  return c.closing(cache);
 }

@@ -97,7 +97,9 @@ export async function qformerScores(weights: Weights, options: QFormerScoreOptio
     const rows = (name: string): Float32Array[] => unitRows(joined(parts, name), F);
     const { imageToText, textToImage, mean } = retrieval(rows("image"), rows("caption"), captions);
     const found = { imageToTextR1: imageToText.r1, textToImageR1: textToImage.r1, recallMean: mean };
-    const draftError: Record<string, number> = drafts ? { draftError: meanOf(parts.map((values) => numberOf(values, "draftError"))) } : {};
+    const draftError: Record<string, number> = drafts
+      ? { draftError: meanOf(parts.map((values) => numberOf(values, "draftError"))) }
+      : {};
     if (ownText || pairs.kinds.length === 0) return { ...found, ...draftError };
     const seen: Values[] = [];
     for (const features of pairs.parts)
