@@ -64,7 +64,7 @@ export function seedGraphs(config: ModelConfig, p: Params = new Params()): SeedG
     encodeImage: Object.keys(encoded).length > 0 ? encoded : { embeddings: y },
   };
   if (config.contrastiveText === "clip" && config.clipWidth && textEncoder) {
-    const end = mask().sum(1).sub(1); // the last token that is no padding
+    const end = mask().cast("f32").sum(1).sub(1).cast("i32"); // the last token that is no padding
     const pair = { clipWidth: config.clipWidth, textEncoder };
     graphs.encodeText = { embedding: normalize(clipText(p, ids(), end, pair).embedding) };
   } else if (qformer.vocabulary && contrastiveWidth) {
