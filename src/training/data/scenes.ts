@@ -89,7 +89,11 @@ function changeOf(source: SceneSource, seed: number): HardNegative | undefined {
   const found = hardNegatives(source, plan);
   const rng = new Rng(hashText(`${absoluteSeed(source.split, plan.seed)}/change`));
   let rest = rng.next() * found.reduce((sum, { kind }) => sum + CHANGE_WEIGHTS[kind], 0);
-  return found.find(({ kind }) => (rest -= CHANGE_WEIGHTS[kind]) < 0);
+  for (const change of found) {
+    rest -= CHANGE_WEIGHTS[change.kind];
+    if (rest < 0) return change;
+  }
+  return undefined;
 }
 
 /** The picture of the changed caption of scene `seed`, for a share of scenes and where it can be drawn. */
