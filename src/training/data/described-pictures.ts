@@ -33,7 +33,7 @@ const MANY = 3;
 /** Tokenizes scenes, once for each tokenizer; their codes are kept in the run folder. */
 export async function sceneCodes(
   tokenizer: SeedTokenizer,
-  { nouns, scenes, validation }: DescribedData,
+  { nouns, scenes, validation, questions }: DescribedData,
   root: string,
   work: Work = {},
   drawings = iconDrawings,
@@ -42,11 +42,12 @@ export async function sceneCodes(
   const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
   const size = tokenizer.config.vision.imageSize;
   const { codebookSize, codebookHash } = tokenizer;
+  const asked = questions === "balanced" ? "balanced" : true;
   const rows = async (split: "train" | "validation", count: number): Promise<DescribedCodes[]> => {
-    const source = createSceneSource(atlas, { size, nouns: list, split });
+    const source = createSceneSource(atlas, { size, nouns: list, split, questions: asked });
     const what = `coding ${split} pictures`;
     return codeShards({
-      folder: join(root, "codes", hashOf("codes-1", codebookHash, split, String(size), source.nouns.join())),
+      folder: join(root, "codes", hashOf("codes-2", codebookHash, split, String(size), source.nouns.join(), questions)),
       count,
       codebookSize,
       make: (start, size) => {
@@ -68,7 +69,7 @@ export async function sceneCodes(
     validation: await rows("validation", validation),
     // The pixels are not looked at, so they are few.
     many: () => manyObjects(createSceneSource(atlas, { size: 8, nouns: list, split: "train" }), train.length),
-    identity: `scenes ${scenes} ${list.length}`,
+    identity: `scenes ${scenes} ${list.length} ${questions}`,
     codes: codebookSize,
     vectors: tokenizer.codebook,
     codebook: codebookHash,

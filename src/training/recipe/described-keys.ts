@@ -7,6 +7,10 @@ export const describedData = key(
   z.strictObject({
     nouns: key(z.int().min(0), "built-in scenes: the first n everyday nouns, 0 for the full table of 572"),
     scenes: key(count, "built-in scenes whose codes are computed once", "count"),
+    questions: key(
+      z.enum(["all", "balanced"]).default("all"),
+      "built-in scenes: what is asked, `balanced` so that answers that are right in most scenes are asked for less often, and colors and absent objects more",
+    ),
     validation: key(
       count.default(200),
       "scenes, or conversations about your own codes, that measure the perplexity",
