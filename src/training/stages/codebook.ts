@@ -113,9 +113,9 @@ export const codebook = defineStage({
     const { targets } = recipe;
     if (recipe.weights.draft > 0 && !config.draft)
       throw new InputError(`${c.where}: weights.draft: expected draft in model.json, found none. Leave the term out.`);
-    if (recipe.prefixes > 0 !== (config.codebook.missing === true))
+    if (recipe.prefixes > 0 && !config.codebook.missing)
       throw new InputError(
-        `${c.where}: prefixes: expected a share above 0 exactly where model.json has codebook.missing. Change one of them.`,
+        `${c.where}: prefixes: expected codebook.missing in model.json, found none. Leave them out.`,
       );
     const hard = (data.train.hardNegatives ?? false) && config.contrastiveText === "clip";
     const changed = hard ? (["changed"] as const) : [];
