@@ -60,13 +60,20 @@ function habitOf(answers: ReadonlyMap<string, number>): Habit {
 /** A question that was asked less often than this has no habit that could be learned. */
 const FEW = 20;
 
+/** What habits of thinning are counted on: questions about what is there. */
+export function ofWhatIsThere<T extends { readonly questions: readonly Question[] }>(scene: T): T {
+  return { ...scene, questions: scene.questions.filter(({ kind }) => kind !== "absent") };
+}
+
 /**
  * Leaves out questions whose answer is the likeliest one, so often that it is right in half of the rest; a question that
- * has only one answer is not asked at all. The same seed leaves out the same.
+ * has only one answer is not asked at all. Questions about absent objects, which sound like others, all stay. The same seed
+ * leaves out the same.
  */
 export function thinQuestions(questions: readonly Question[], habits: QuestionHabits, seed: number): Question[] {
   const rng = new Rng(seed ^ 0x7468696e); // "thin": a stream of its own
-  return questions.filter(({ question, answer }) => {
+  return questions.filter(({ kind, question, answer }) => {
+    if (kind === "absent") return true;
     const chance = rng.next();
     const habit = habits.questions.get(question);
     if (!habit || habit.asked < FEW || habit.share <= 0.5 || habit.answer !== answer) return true;

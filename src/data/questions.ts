@@ -17,6 +17,7 @@ export const QUESTION_KINDS = [
   "relation",
   "bigger",
   "exists",
+  "absent",
 ] as const;
 
 export interface Question {
@@ -29,7 +30,8 @@ export interface Question {
  * About five questions on a scene.
  *
  * @param nouns those that "is there ...?" may ask for in vain
- * @param balanced asks for the color of every object, and for absent objects that are like those present
+ * @param balanced asks for the color of every object, and for absent objects that are like those present; and of some
+ * absent object how many, where or of what color it is, which is answered by "there is no dog"
  */
 export function askAbout(facts: SceneFacts, nouns: readonly string[], rng: Rng, balanced = false): Question[] {
   const { groups, layout, background } = facts;
@@ -75,7 +77,26 @@ export function askAbout(facts: SceneFacts, nouns: readonly string[], rng: Rng, 
   const wanted = absent ?? sprite.noun;
   const plural = nounOf(wanted).kind === "plural" && nounOf(wanted).unit === undefined;
   ask("exists", `${plural ? "are" : "is"} there ${anyPhrase(wanted)}?`, yesNo(!absent));
+  const missing = balanced && rng.next() < ABSENT_SHARE ? likeNoun(names, nouns, rng) : undefined;
+  if (missing) askAbsent(missing, ask, rng);
   return asked;
+}
+
+/** How often an absent object is asked about as if it were there: rarely enough that "there is no" is no habit. */
+const ABSENT_SHARE = 0.09;
+
+function askAbsent(
+  noun: string,
+  ask: (kind: Question["kind"], question: string, answer: string) => void,
+  rng: Rng,
+): void {
+  const { subject, verb } = thePhrase(noun);
+  const questions = [
+    ...(isCountable(noun) ? [`how many ${pluralPhrase(noun)} are there?`] : []),
+    ...(takesColor(noun) ? [`what color ${verb} ${subject}?`] : []),
+    `where ${verb} ${subject}?`,
+  ];
+  ask("absent", rng.pick(questions), `there ${verb} no ${subject.replace(/^the /, "")}`);
 }
 
 function askRelation(

@@ -14,7 +14,7 @@ import { type Combination, heldOutCombinations } from "./held-out.ts";
 import { GROUPS, layOut, type Place, SCENE_KINDS, type SceneKind } from "./layout.ts";
 import { type Style, TEST_STYLES, TRAIN_STYLES } from "./nouns.ts";
 import { isCountable } from "./phrases.ts";
-import { HABIT_SCENES, type QuestionHabits, questionHabits, thinQuestions } from "./question-habits.ts";
+import { HABIT_SCENES, ofWhatIsThere, type QuestionHabits, questionHabits, thinQuestions } from "./question-habits.ts";
 import { askAbout, type Question } from "./questions.ts";
 import { redraw } from "./redraw.ts";
 import { absoluteSeed, type Split, seedsOf } from "./splits.ts";
@@ -172,7 +172,9 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
     const seed = offset + index;
     const drawn = drawPlan(seed);
     if (questions !== "balanced") return drawn;
-    habits ??= questionHabits(Array.from({ length: Math.min(HABIT_SCENES, seedsOf(split)) }, (_, i) => drawPlan(i)));
+    habits ??= questionHabits(
+      Array.from({ length: Math.min(HABIT_SCENES, seedsOf(split)) }, (_, i) => ofWhatIsThere(drawPlan(i))),
+    );
     return { ...drawn, questions: thinQuestions(drawn.questions, habits, absoluteSeed(split, seed)) };
   }
 

@@ -31,6 +31,11 @@ const OTHER = {
     "please draw {prompt}.",
     "make a picture of {prompt}.",
     "generate an image of {prompt}.",
+    "draw me {prompt}.",
+    "can you draw {prompt}?",
+    "could you paint {prompt}?",
+    "i would like a picture of {prompt}.",
+    "i want to see {prompt}.",
   ],
 } as const;
 const USUAL_SHARE = 0.6;
