@@ -1,8 +1,10 @@
 import { describe, expect, it, test } from "vitest";
-import { input, Params, staticSize } from "../graph/index.ts";
+import { input, Params, paramAttrs, staticSize } from "../graph/index.ts";
+import { initialValues } from "../nn/index.ts";
+import { evaluate } from "../runtime/reference.ts";
 import { readUnetConfig, readVaeConfig } from "./diffusers-config.ts";
 import { unet } from "./unet.ts";
-import { vaeDecode, vaeEncode } from "./vae.ts";
+import { latentsToPixels, vaeDecode, vaeEncode } from "./vae.ts";
 
 /** Stable Diffusion 1.4, the fields that its file holds. */
 const sd1 = {
@@ -86,4 +88,56 @@ describe("readUnetConfig", () => {
   ])("refuses what it would not reproduce, case %#", (json, message) => {
     expect(() => readUnetConfig(json, "unet/config.json")).toThrow(`unet/config.json: ${message}`);
   });
+});
+
+describe("readVaeConfig", () => {
+  it("takes latents normalized by channel, and a middle without attention", () => {
+    const own = { latents_mean: [0, 1, -2, 0.5], latents_std: [1, 2, 0.5, 3], scaling_factor: 1 };
+    const config = readVaeConfig({ ...vae, ...own, mid_block_add_attention: false }, "config.json");
+    expect(config).toMatchObject({ latentsMean: own.latents_mean, latentsStd: own.latents_std, scalingFactor: 1 });
+    const keys = (json: object): string[] => {
+      const p = new Params();
+      const sizes = readVaeConfig(json, "config.json");
+      vaeDecode(p, vaeEncode(p, input("x", ["B", 3, 64, 64]), sizes).mean, sizes);
+      return [...p.declared().keys()];
+    };
+    expect(keys(vae).filter((path) => path.includes("attentions")).length).toBeGreaterThan(0);
+    expect(keys({ ...vae, mid_block_add_attention: false })).toEqual(
+      keys(vae).filter((path) => !path.includes("attentions")),
+    );
+    expect(readVaeConfig({ ...vae, latents_mean: null, latents_std: null }, "config.json").latentsMean).toBeUndefined();
+  });
+
+  it.each([
+    [{ latents_mean: [0, 0, 0] }, "expected 4 latents_mean, one for each channel, got 3."],
+    [{ latents_std: [1, 1, 1, 1, 1] }, "expected 4 latents_std, one for each channel, got 5."],
+    [{ latents_std: [1, 1, 0, 1] }, "latents_std.2: Too small: expected number to be >0"],
+    [{ latents_mean: [0, "0", 0, 0] }, "latents_mean.1: Invalid input: expected number, received string"],
+    [{ mid_block_add_attention: 1 }, "mid_block_add_attention: Invalid input: expected boolean, received number"],
+    [{ shift_factor: 0.1 }, "shift_factor: Invalid input"],
+  ])("refuses what it would not reproduce, case %#", (changes, message) => {
+    expect(() => readVaeConfig({ ...vae, ...changes }, "vae/config.json")).toThrow(`vae/config.json: ${message}`);
+  });
+});
+
+test("latents of a config with mean and deviation are scaled as by hand", () => {
+  const small = { ...vae, block_out_channels: [8], norm_num_groups: 4, layers_per_block: 1, latent_channels: 2 };
+  const levels = { down_block_types: ["DownEncoderBlock2D"], up_block_types: ["UpDecoderBlock2D"] };
+  const stats = { latents_mean: [0.5, -1], latents_std: [2, 0.25], scaling_factor: 0.5 };
+  const z = [1, -1, 0.5, 2, 0, 1, -2, 0.25];
+  const byHand = z.map((x, i) => (x * (i < 4 ? 2 : 0.25)) / 0.5 + (i < 4 ? 0.5 : -1));
+  const pixels = (json: object, latents: number[]): number[] => {
+    const config = readVaeConfig({ ...small, ...levels, ...json }, "config.json");
+    const p = new Params();
+    const out = latentsToPixels(p, input("z", [1, 2, 2, 2]), config);
+    const params = (path: string): Float32Array => {
+      const { shape, init } = paramAttrs(p.declared().get(path)!);
+      return initialValues(path, shape, init, 1);
+    };
+    return [...evaluate([out], { feeds: { z: latents }, params })[0]!.data];
+  };
+  const got = pixels(stats, z);
+  expect(got).toHaveLength(12);
+  for (const [i, wanted] of pixels({ scaling_factor: 1 }, byHand).entries()) expect(got[i]).toBeCloseTo(wanted, 6);
+  expect(Math.abs(got[0]! - pixels({ scaling_factor: 1 }, z)[0]!)).toBeGreaterThan(1e-3);
 });

@@ -1,4 +1,5 @@
 /** The built-in scenes as training data. */
+import { UsageError } from "../../base/errors.ts";
 import { hashText, Rng } from "../../base/rng.ts";
 import { sayCaption } from "../../data/captions.ts";
 import { type HardNegative, hardNegatives, minimalPairs, type NegativeKind } from "../../data/hard-negatives.ts";
@@ -64,7 +65,7 @@ export function scenePictures(
         if (changed) return changed;
       }
       const plan = own.plan(seed);
-      const changed = changeOf(own, seed)?.caption ?? sayCaption(own.plan((seed + 1) % own.seeds).said);
+      const changed = changeOf(own, seed)?.caption ?? otherCaption(own, seed);
       return { ...toPicture(own.draw(plan)), changed };
     },
   };
@@ -94,6 +95,16 @@ function changeOf(source: SceneSource, seed: number): HardNegative | undefined {
     if (rest < 0) return change;
   }
   return undefined;
+}
+
+/** The caption of the next scene that has another one, for a scene whose caption allows no change. */
+function otherCaption(source: SceneSource, seed: number): string {
+  const caption = sayCaption(source.plan(seed).said);
+  for (let i = 1; i < source.seeds; i++) {
+    const other = sayCaption(source.plan((seed + i) % source.seeds).said);
+    if (other !== caption) return other;
+  }
+  throw new UsageError(`scenes: expected captions that differ, got "${caption}" of every scene. Use more nouns or kinds.`);
 }
 
 /** The picture of the changed caption of scene `seed`, for a share of scenes and where it can be drawn. */

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { gradients } from "../../autodiff/index.ts";
+import { BACKGROUND_NAMES } from "../../data/colors.ts";
 import { input, Params } from "../../graph/index.ts";
 import { evaluate } from "../../runtime/reference.ts";
-import { layoutLoss, layoutSum } from "./layout-labels.ts";
+import { backgroundLabels, layoutLoss, layoutSum } from "./layout-labels.ts";
 
 const embedding = input("e", [2, 4]);
 const labels = { objects: input("objects", [2, 3], "i32"), colors: input("colors", [2, 1], "i32") };
@@ -53,4 +54,25 @@ test("each patch has a head of its own, and empty patches do not count as covere
   const [coveredEmpty, patchesEmpty] = run([0, 0, 2, 0, 1, 2]); // wrong where there is none
   expect(coveredEmpty).toBeLessThan(1e-3);
   expect(patchesEmpty).toBeCloseTo(9 / 6, 2);
+});
+
+test("background labels: of a fade the nearer color, in columns to the right and in rows downwards", () => {
+  const image = { width: 1, height: 1, data: new Uint8Array(3) };
+  const picture = (from: string, to: string, direction: string) => ({
+    ...{ image, caption: "" },
+    background: { from, to, direction } as never,
+  });
+  const { shape, data } = backgroundLabels([
+    picture("white", "white", "down"),
+    picture("white", "black", "right"),
+    picture("white", "black", "down"),
+    { image, caption: "a photo" },
+  ]);
+  const [w, b] = (["white", "black"] as const).map((name) => BACKGROUND_NAMES.indexOf(name));
+  expect(shape).toEqual([4, 16]);
+  const rows = Array.from({ length: 16 }, (_, i) => [...data.slice(4 * i, 4 * i + 4)]);
+  expect(rows.slice(0, 4)).toEqual(Array(4).fill([w, w, w, w]));
+  expect(rows.slice(4, 8)).toEqual(Array(4).fill([w, w, b, b]));
+  expect(rows.slice(8, 12)).toEqual([...Array(2).fill([w, w, w, w]), ...Array(2).fill([b, b, b, b])]);
+  expect(rows.slice(12)).toEqual(Array(4).fill([0, 0, 0, 0])); // not known
 });
