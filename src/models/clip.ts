@@ -3,7 +3,7 @@
  * One code for the text encoders of Stable Diffusion (ViT-L/14, OpenCLIP-H) and the mini model. Radford et al. 2021.
  */
 import { constant, normal, type Params, type Tensor } from "../graph/index.ts";
-import { attend, causalMask, embedding, layerNorm, linear, normalize } from "../nn/index.ts";
+import { attend, causalMask, embedding, layerNorm, linear } from "../nn/index.ts";
 
 /** What the layers of CLIP's text and vision transformers have in common. */
 export interface ClipLayersConfig {
@@ -86,20 +86,6 @@ export function textEmbedding(p: Params, hidden: Tensor, end: Tensor, width: num
 export function pooledImageEmbedding(p: Params, tokens: Tensor, width: number): Tensor {
   const pooled = layerNorm(p.at("post_layernorm"), tokens, 1e-5).mean(1);
   return linear(p.at("visual_projection"), pooled, width, { bias: false, init: normal(tokens.size(-1) ** -0.5) });
-}
-
-/** Mean of both directions' cross entropies with the diagonal as target. a, b: f32 [B,F]; logScale: f32 []. */
-export function clipLoss(a: Tensor, b: Tensor, logScale: Tensor): Tensor {
-  const logits = normalize(a)
-    .matmul(normalize(b), { transB: true })
-    .mul(logScale.minimum(Math.log(100)).exp());
-  const diagonal = constant(Int32Array.from({ length: a.size(0) }, (_, i) => i));
-  const both = logits
-    .logSoftmax()
-    .pick(diagonal)
-    .mean()
-    .add(logits.transpose([1, 0]).logSoftmax().pick(diagonal).mean());
-  return both.mul(-0.5);
 }
 
 /** Key `logit_scale`: log of the inverse temperature. */

@@ -50,9 +50,16 @@ export function sizesHash({ json }: ModelSizes, keys: readonly SizeKey[]): strin
   return hashOf(JSON.stringify(keys.map((key) => [key, sizeAt(json, key) ?? null])));
 }
 
-/** The first of these keys under which two files differ. */
+/** The first of these keys under which two files differ; in which order they name what is below it does not matter. */
 export function differingSize(a: ModelSizes, b: ModelSizes, keys: readonly SizeKey[]): SizeKey | undefined {
-  return keys.find((key) => sizesHash(a, [key]) !== sizesHash(b, [key]));
+  const said = ({ json }: ModelSizes, key: SizeKey): string => JSON.stringify(inOrder(sizeAt(json, key) ?? null));
+  return keys.find((key) => said(a, key) !== said(b, key));
+}
+
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value) || typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([name, below]) => [name, inOrder(below)]));
 }
 
 /** The file with what another one says under these keys. */
