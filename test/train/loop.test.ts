@@ -254,6 +254,39 @@ describe("checkpoints", () => {
   });
 });
 
+test("a run that ended between its last checkpoint and its evaluation is evaluated when it is resumed", async () => {
+  const run = join(root, "unevaluated");
+  let ends = true;
+  let measured = 0;
+  const evaluated: number[] = [];
+  const stage: Stage = {
+    ...slope(),
+    measured: () => new Map([["deviation", Float32Array.of(measured)]]),
+    async evaluate(weights, step) {
+      if (step === 4 && ends) throw new Error("killed");
+      evaluated.push(step);
+      measured = 10 * step;
+      return { w: weights.get("w")?.[0] ?? Number.NaN };
+    },
+  };
+  const options = { run, steps: 4, rate: 0.1, saveEvery: 2, evaluateEvery: 3 };
+  await expect(train(stage, options)).rejects.toThrow("killed");
+  expect(await listCheckpoints(run)).toContain(4);
+  expect(evaluated).toEqual([3]);
+  ends = false;
+  measured = 0; // another process
+  lines = [];
+  const { finished, scores, weights, shapes } = await train(stage, { ...options, resume: true });
+  expect({ finished, step: evaluated.at(-1), evaluations: evaluated.length }).toEqual({
+    ...{ finished: true, step: 4, evaluations: 2 },
+  });
+  expect(scores.w).toBeCloseTo(1.6, 5);
+  expect(lines).toEqual([{ step: 4, "validation/w": scores.w }]);
+  // What is measured comes from that evaluation, and is stored with its shape.
+  expect([...(weights.get("deviation") ?? [])]).toEqual([40]);
+  expect(shapes.get("deviation")).toEqual([1]);
+});
+
 test("the event loop goes on while a step is computed", async () => {
   const size = 512;
   const heavy: Stage = {
