@@ -25,13 +25,16 @@ export interface PairFeatures {
 /** Pairs of each kind, and pictures of a batch. */
 const [PAIRS, BATCH] = [100, 100];
 
+/** None where the features do not have changed captions. */
 export async function pairFeatures(data: TrainingData, { compute }: FrozenFeatures): Promise<PairFeatures> {
   const pairs = data.minimalPairs?.(PAIRS) ?? [];
   const parts: Values[] = [];
-  for (const { start, size } of batches(pairs.length, BATCH))
-    parts.push(
-      await compute(pairs.slice(start, start + size).map(({ picture, wrong }) => ({ ...picture, changed: wrong }))),
-    );
+  for (const { start, size } of batches(pairs.length, BATCH)) {
+    const list = pairs.slice(start, start + size).map(({ picture, wrong }) => ({ ...picture, changed: wrong }));
+    const features = await compute(list);
+    if (!features["changed"]) return { kinds: [], parts: [] };
+    parts.push(features);
+  }
   return { kinds: pairs.map(({ kind }) => kind), parts };
 }
 
