@@ -5,7 +5,7 @@ import type { Picture } from "./pictures.ts";
 const image = { width: 4, height: 4, data: new Uint8Array(48) };
 const GRID = 2;
 /** Rows of a caption: token -> cells, begin token first; tokens without a location are left out. */
-function located(picture: Omit<Picture, "image">, names: readonly string[], length = 12): Record<number, number[]> {
+function located(picture: Omit<Picture, "image">, names: readonly string[], length = 12): object {
   const { shape, data } = captionLocations([{ image, ...picture }], names, GRID, length);
   expect(shape).toEqual([1, length, 4]);
   const rows = Array.from({ length }, (_, i) => [i, [...data.slice(4 * i, 4 * i + 4)]] as const);

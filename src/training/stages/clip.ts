@@ -7,6 +7,7 @@
  * tower keeps what things look like.
  */
 import { z } from "zod";
+import { InputError } from "../../base/errors.ts";
 import { constant, input, type Params, stopGradient, type Tensor } from "../../graph/index.ts";
 import { pixelsToLatents } from "../../image-decoder/training-graphs.ts";
 import { logitScale } from "../../models/clip.ts";
@@ -86,12 +87,16 @@ export const clip = defineStage({
     const { data, tokenizer, config, sizes } = await openCaptionedPictures(c, !c.start);
     const scenes = sceneTerms(c, data, c.recipe.weights, ["patchLabels", "layout", "wordLocations"]);
     const hard = data.train.hardNegatives ?? false;
+    const weights = { ...scenes.weights, pairs: hard ? scenes.weights.pairs : 0 };
+    if (Object.values(weights).every((weight) => weight === 0))
+      throw new InputError(
+        `${c.where}: weights: expected a term that these pictures can teach, got none. Give contrast a weight, or leave the phase out.`,
+      );
     const options: ClipStageOptions = {
-      ...{ config, tokenizer, hard, runtime: c.runtime, train: data.train },
-      weights: { ...scenes.weights, pairs: hard ? scenes.weights.pairs : 0 },
+      ...{ config, tokenizer, hard, runtime: c.runtime, train: data.train, weights },
       names: scenes.names,
       vae: sizes.vae,
-      frozen: scenes.weights.latents > 0 ? await c.weights("vae") : undefined,
+      frozen: weights.latents > 0 ? await c.weights("vae") : undefined,
       data,
       validationCount: c.recipe.data.validation,
     };
@@ -116,7 +121,8 @@ function clipStage(options: ClipStageOptions): Stage {
   const L = config.textEncoder.maxPositions;
   const size = config.vision.imageSize;
   const grid = size / config.vision.patchSize;
-  const looks = weights.contrast + weights.wordClassification + weights.patchLabels + weights.latents > 0;
+  const looks =
+    weights.contrast + weights.pairs + weights.wordClassification + weights.patchLabels + weights.latents > 0;
   const labels = weights.patchLabels + weights.layout > 0;
   const words = new WordTargets(tokenizer, L, async (count) =>
     (await take(train, 0, count)).map(({ caption }) => caption),
