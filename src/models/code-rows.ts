@@ -18,6 +18,22 @@ const withSharedVector: MakeRows = (p, config) => addedRows(p, config).add(p.get
 export const SHARED_ROWS: VocabularyRows = { embeddings: withSharedVector, head: withSharedVector };
 
 /**
+ * The same, and a learned projection of the codebook's vectors is added to the rows of codes: codes that are alike are read
+ * alike, although each is met rarely, and differ where they have to. It begins at zero, so that rows go on as they are. Ours.
+ * Keys besides those above: `codebook` [N-2,E] and `code_projection.weight` [D,E].
+ * @param codeWidth E
+ */
+export function alikeRows(codeWidth: number): VocabularyRows {
+  const alike: MakeRows = (p, config) => {
+    const { addedTokens = 0, width } = config;
+    const codebook = p.get("codebook", [addedTokens - PICTURE_MARKS, codeWidth], normal(1));
+    const codes = linear(p.at("code_projection"), codebook, width, { bias: false, init: zeros });
+    return withSharedVector(p, config).add(codes.pad(0, 0, PICTURE_MARKS));
+  };
+  return { embeddings: alike, head: alike };
+}
+
+/**
  * SEED's first language model: the rows of codes are a learned projection of the codebook's vectors. A head of its own has
  * plain rows. Keys `codebook` [N-2,E], `code_projection.*` and `marks` [2,D]. arXiv 2307.08041 section 3.3.
  * @param codeWidth E

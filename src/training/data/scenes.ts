@@ -104,7 +104,9 @@ function otherCaption(source: SceneSource, seed: number): string {
     const other = sayCaption(source.plan((seed + i) % source.seeds).said);
     if (other !== caption) return other;
   }
-  throw new UsageError(`scenes: expected captions that differ, got "${caption}" of every scene. Use more nouns or kinds.`);
+  throw new UsageError(
+    `scenes: expected captions that differ, got "${caption}" of every scene. Use more nouns or kinds.`,
+  );
 }
 
 /** The picture of the changed caption of scene `seed`, for a share of scenes and where it can be drawn. */

@@ -9,7 +9,10 @@ export interface Codebook {
   readonly vectors: Float32Array;
 }
 
-/** `..shared` is added to each row of `..added`; `..code_projection` and `..marks` become `..added`; the rest stays. */
+/**
+ * `..shared` is added to each row of `..added`, and `..code_projection` of the codebook to the rows of codes; with `..marks`
+ * in place of `..added` the projection becomes the rows; the rest stays.
+ */
 export function storedRows(
   learned: ReadonlyMap<string, Float32Array>,
   codebook: Codebook,
@@ -21,7 +24,9 @@ export function storedRows(
     stored.delete(path);
     const own = (name: string): Float32Array => learned.get(`${table}.${name}`)!;
     if (kind === "shared") {
-      const rows = own("added").map((value, i) => value + data[i % data.length]!);
+      const weight = learned.get(`${table}.code_projection.weight`);
+      const projected = weight && projectedRows(weight, new Float32Array(data.length), codebook);
+      const rows = own("added").map((value, i) => value + data[i % data.length]! + (projected?.[i] ?? 0));
       stored.set(`${table}.added`, rows);
     } else if (kind === "marks") {
       const rows = projectedRows(own("code_projection.weight"), own("code_projection.bias"), codebook);

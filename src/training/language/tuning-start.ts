@@ -65,7 +65,7 @@ interface Learned {
   readonly lora: LoraConfig;
 }
 
-/** What an adapter has learned; the vector that rows share in training begins anew. @throws InputError if the recipe teaches something else */
+/** What an adapter has learned; what rows share in training (a vector, a projection) begins anew. @throws InputError if the recipe teaches something else */
 export function adapterValues(
   c: Pick<StageContext<TuningRecipe>, "dependsOn">,
   { folder, adapter: { weights } }: EarlierAdapter,
@@ -73,7 +73,7 @@ export function adapterValues(
 ): Weights {
   const paths = adapterPaths(config, lora, rows);
   const stray = [...weights.keys()].find((path) => !paths.includes(path));
-  const missing = paths.find((path) => !weights.has(path) && !path.endsWith(".shared"));
+  const missing = paths.find((path) => !weights.has(path) && !/\.(shared|code_projection\.weight)$/.test(path));
   if (stray) throw new InputError(`${folder}: expected weights that the recipe teaches, got ${quote(stray)}.`);
   if (missing) throw new InputError(`${folder}: expected weights of ${missing}, which the recipe teaches, found none.`);
   const values = new Map([...weights].map(([path, { data }]) => [path, data]));
@@ -94,7 +94,7 @@ export function baseValues(
   }
   const table = vocabularyPaths(config).embeddings;
   const embeddings = weights.get(`${table}.weight`);
-  if (codeWords === "rows" && rowsStart === "words" && embeddings) {
+  if (codeWords !== "projection" && rowsStart === "words" && embeddings) {
     const { width } = config;
     const encode = (caption: string): number[] => tokenizer.encode(` ${caption}`);
     const rows = wordRows({ rows: pictures.train, encode, embeddings, width, codes: pictures.codes });

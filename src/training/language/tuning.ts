@@ -7,7 +7,8 @@ import { InputError, UsageError } from "../../base/errors.ts";
 import { hashOf } from "../../io/hash.ts";
 import { localFile } from "../../io/hub/index.ts";
 import { allNumbers, openBaseModel } from "../../language/generation/base-model.ts";
-import { PICTURE_MARKS, projectedRows, SHARED_ROWS } from "../../models/code-rows.ts";
+import type { VocabularyRows } from "../../models/causal-lm.ts";
+import { alikeRows, PICTURE_MARKS, projectedRows, SHARED_ROWS } from "../../models/code-rows.ts";
 import { vocabularyPaths } from "../../models/language-model.ts";
 import type { LmConfig } from "../../models/lm-config.ts";
 import { type LoraConfig, SEED_LORA, SEED_LORA_OPT } from "../../models/lora.ts";
@@ -55,21 +56,21 @@ export async function tuningStage(name: PictureStage, c: Context): Promise<Built
   const json = withImageTokens(base.tokenizer.json, { codes: pictures.codes, firstId: base.config.vocabulary });
   const tokenizer = new LmTokenizer(json, base.tokenizer.config);
   const config: LmConfig = { ...base.config, addedTokens: pictures.codes + PICTURE_MARKS };
-  const E = pictures.vectors.length / pictures.codes;
-  const rows = recipe.codeWords === "projection" ? projectedRows(E) : SHARED_ROWS;
+  const rows = rowsOf(recipe, pictures);
   if (earlier) expectSameCodes(earlier.manifest, tokenizer, pictures, earlier.folder);
   const start = startOf(c, { base, config, lora, pictures, earlier });
 
   const sequences = await sequencesOf(name, c, tokenizer, pictures);
   c.dependsOn("data", hashOf(sequences.train.identity));
-  const codebook = `${vocabularyPaths(config).embeddings}.codebook`;
+  const { embeddings, head } = vocabularyPaths(config);
+  const codebooks = [embeddings, head].map((table) => [`${table}.codebook`, pictures.vectors] as const);
   const stage = lmStage({
     ...{ name, config, rows, start, ...sequences },
     length: recipe.length,
     room: await roomFor(sequences.train, recipe.batch, recipe.length),
     validationCount: Math.min(recipe.data.validation, pictures.validation.length),
     runtime: c.runtime,
-    adapter: { lora, base: mapWeights(new Map([...base.weights, [codebook, pictures.vectors]])) },
+    adapter: { lora, base: mapWeights(new Map([...base.weights, ...codebooks])) },
     rowsRate: recipe.rowsRate,
     kindMargin: recipe.kindMargin,
   });
@@ -110,11 +111,15 @@ interface Made {
   readonly earlier: EarlierAdapter | undefined;
 }
 
+function rowsOf({ codeWords }: TuningRecipe, { vectors, codes }: DescribedPictures): VocabularyRows {
+  const E = vectors.length / codes;
+  return { rows: SHARED_ROWS, projection: projectedRows(E), both: alikeRows(E) }[codeWords];
+}
+
 /** First values: of an earlier adapter, of the stage or phase that this one continues, or of the base. */
 function startOf(c: Context, { base, config, lora, pictures, earlier }: Made): ReadonlyMap<string, Float32Array> {
   const { codeWords } = c.recipe;
-  const E = pictures.vectors.length / pictures.codes;
-  const rows = codeWords === "projection" ? projectedRows(E) : SHARED_ROWS;
+  const rows = rowsOf(c.recipe, pictures);
   if (earlier) return adapterValues(c, earlier, { config, lora, rows });
   if (!c.start) return baseValues(c.recipe, base, { config, lora, pictures });
   // What was learned as a shared vector or a projection goes on as plain rows.

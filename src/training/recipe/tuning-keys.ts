@@ -25,8 +25,8 @@ export const tuningRecipe = z.strictObject({
   length: key(count, "tokens of a sequence; a longer one loses its end"),
   data: describedData,
   codeWords: key(
-    z.enum(["rows", "projection"]).default("rows"),
-    "what codes are to the model: new `rows` of its vocabulary (SEED-LLaMA), or a `projection` of the codebook's vectors (SEED-OPT)",
+    z.enum(["rows", "projection", "both"]).default("rows"),
+    "what codes are to the model while it learns: new `rows` of its vocabulary (SEED-LLaMA), a `projection` of the codebook's vectors (SEED-OPT), or, ours, the sum of `both`; stored as rows",
   ),
   rowsStart: key(
     z.enum(["noise", "words"]).default("noise"),
