@@ -23,7 +23,8 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true }));
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const recipe = (name: string): string => here(`../recipes/${name}.json`);
+/** Those that learn from any captioned picture, wherever its objects are. */
+const recipe = (name: string): string => here(`../recipes/published/${name}.json`);
 
 function seedling(...args: string[]): Promise<Finished> {
   return run(args, { cwd: root });
@@ -191,11 +192,9 @@ describe("train and assemble", () => {
       const hash = (folder: string): Promise<Buffer> => readFile(join(root, folder, "model.safetensors"));
       expect((await hash("model-again")).equals(await hash("model"))).toBe(true);
       const stage2 = JSON.parse(await readFile(recipe("codebook"), "utf8")) as Record<string, unknown>;
-      await copyFile(join(here("../recipes"), "model.json"), join(root, "model.json"));
-      await writeFile(
-        join(root, "on.json"),
-        JSON.stringify({ ...stage2, name: "on", continues: "codebook", weights: { contrast: 1 } }),
-      );
+      const changes = { name: "on", continues: "codebook", weights: { contrast: 1 } };
+      const model = here("../recipes/model-published.json");
+      await writeFile(join(root, "on.json"), JSON.stringify({ ...stage2, ...changes, model }));
       const on = await seedling("train", "on.json", "--run", "apart", "--data", "good", "--threads", "1");
       expect(on.code, on.stderr).toBe(0);
       const twice = await seedling("disassemble", "model", "--run", "apart");
@@ -291,7 +290,7 @@ describe("a chain", () => {
         code: 1,
         last: expect.stringContaining(missed),
       });
-      expect(stderr).toMatch(/^clip, phase 2 of 2, 2 steps: With patch labels\.$/m);
+      expect(stderr).toMatch(/^clip, phase 2 of 2, 2 steps: Every term\.$/m);
       expect(stderr).toMatch(/^reached clip\/recallMean: \S+, expected at least 0$/m);
       const lines = stdout.toString().trim().split("\n");
       for (const line of lines) expect(JSON.parse(line)).toEqual(expect.any(Object));
@@ -314,7 +313,7 @@ describe("a chain", () => {
       const changed = await finished(train("--run", "chain", "--steps", "1"));
       expect(changed).toMatchObject({
         code: 3,
-        stderr: expect.stringMatching(/chain.clip: expected a run with the same recipe, got one with another\./),
+        stderr: expect.stringMatching(/chain.vae: expected a run with the same recipe, got one with another\./),
       });
     },
     2 * TIMEOUT,
@@ -323,15 +322,15 @@ describe("a chain", () => {
   test(
     "SIGTERM saves first and says so then; the same command continues; two signals end it at once, without a crash",
     async () => {
-      const stopped = train("--run", "stopped-chain", "--until", "clip", "--steps", "300");
+      const stopped = train("--run", "stopped-chain", "--until", "vae", "--steps", "300");
       stopped.stdout.once("data", () => stopped.kill("SIGTERM"));
       const { code, stderr } = await finished(stopped);
       expect(code, stderr).toBe(143);
-      const step = /^saved clip at step (\d+) of 300$/m.exec(stderr)![1]!;
+      const step = /^saved vae at step (\d+) of 300$/m.exec(stderr)![1]!;
       expect(stderr).toMatch(/^run the same command again to continue$/m);
-      const phase = join(root, "stopped-chain", "clip", "phase-1");
-      expect(await readdir(phase)).toContain(`checkpoint-${step}`);
-      const twice = train("--run", "stopped-chain", "--until", "clip", "--steps", "300");
+      const folder = join(root, "stopped-chain", "vae");
+      expect(await readdir(folder)).toContain(`checkpoint-${step}`);
+      const twice = train("--run", "stopped-chain", "--until", "vae", "--steps", "300");
       twice.stdout.once("data", () => {
         twice.kill("SIGINT");
         setTimeout(() => twice.kill("SIGINT"), 20);
@@ -339,7 +338,7 @@ describe("a chain", () => {
       const ended = await finished(twice);
       expect([null, 130]).toContain(ended.code); // null: by the signal
       expect(ended.stderr).not.toMatch(/terminate called|Aborted|core dumped|bug/);
-      const log = (await readFile(join(phase, "log.jsonl"), "utf8")).trim().split("\n");
+      const log = (await readFile(join(folder, "log.jsonl"), "utf8")).trim().split("\n");
       const trained = log.map((line) => JSON.parse(line) as LogLine).filter(({ loss }) => loss !== undefined);
       const steps = trained.map(({ step }) => step);
       expect(steps).toEqual(steps.map((_, at) => at + 1)); // it continued

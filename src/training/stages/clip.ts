@@ -19,7 +19,7 @@ import type { VaeConfig } from "../../models/vae.ts";
 import { normalize } from "../../nn/index.ts";
 import { mapWeights, type Values } from "../../runtime/index.ts";
 import { captionLocations } from "../data/located-phrases.ts";
-import { type Picture, take } from "../data/pictures.ts";
+import { take } from "../data/pictures.ts";
 import { normalizedPixels } from "../data/pixels.ts";
 import type { Stage } from "../loop/loop.ts";
 import { draftLoss, latentHead } from "../losses/draft.ts";
