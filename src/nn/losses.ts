@@ -37,3 +37,8 @@ export function labeledCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
   const logp = logits.logSoftmax().pick(labels.maximum(0));
   return logp.mul(counts).sum().neg().div(counts.sum().maximum(1));
 }
+
+/** log(1 + e^x) without overflow: -softplus(-x) is the log of a sigmoid. */
+export function softplus(x: Tensor): Tensor {
+  return x.maximum(0).add(x.abs().neg().exp().add(1).log());
+}

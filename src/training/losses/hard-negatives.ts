@@ -5,7 +5,7 @@
  */
 import { ShapeError } from "../../base/errors.ts";
 import { concat, constant, type Tensor } from "../../graph/index.ts";
-import { crossEntropy } from "../../nn/index.ts";
+import { crossEntropy, softplus } from "../../nn/index.ts";
 
 export interface HardContrast {
   /** Mean of both directions' cross entropies, nats. Rows of pictures have the changed captions as further columns. */
@@ -50,9 +50,4 @@ export function plainContrast(image: Tensor, texts: Tensor, scale: Tensor): Tens
   return crossEntropy(logits, own)
     .add(crossEntropy(logits.transpose([1, 0]), own))
     .mul(0.5);
-}
-
-/** log(1 + e^x) without overflow. */
-function softplus(x: Tensor): Tensor {
-  return x.maximum(0).add(x.abs().neg().exp().add(1).log());
 }

@@ -5,6 +5,7 @@ import { codebook } from "./codebook.ts";
 import type { StageDefinition } from "./definition.ts";
 import { diffusion } from "./diffusion.ts";
 import { instruct } from "./instruct.ts";
+import { judge } from "./judge.ts";
 import { lmPretrain } from "./lm-pretrain.ts";
 import { see } from "./see.ts";
 import { seeAndDraw } from "./see-and-draw.ts";
@@ -20,4 +21,5 @@ export const STAGES: readonly StageDefinition[] = [
   see,
   seeAndDraw,
   instruct,
+  judge,
 ];
