@@ -33,3 +33,21 @@ test("single values, tables of what has the same values, and no lists of example
     "  perplexity                    5003",
   ]);
 });
+
+test("intervals stand in one cell, and what could not be measured is a dash", () => {
+  const interval = (mean: number) => ({ mean, low: mean - 2.5, high: mean + 1 });
+  const nothing = { mean: Number.NaN, low: Number.NaN, high: Number.NaN };
+  const judged = {
+    pictures: 200,
+    originals: { objectsFound: interval(94.8), countsRight: interval(95) },
+    flatGray: { objectsFound: interval(3.3), countsRight: nothing },
+  };
+  expect(formatScores({ judged })).toEqual([
+    "",
+    "judged",
+    "  pictures  200",
+    "                   objects found         counts right",
+    "  originals  94.8 (92.3 to 95.8)  95.0 (92.5 to 96.0)",
+    "  flat gray     3.3 (0.8 to 4.3)                    -",
+  ]);
+});

@@ -10,6 +10,14 @@ const NAMES: Readonly<Record<string, string>> = {
   r1: "R@1",
   r5: "R@5",
   r10: "R@10",
+  embeddingsR1: "i>t R@1 by embeddings, %",
+  codesR1: "by codes, %",
+  codesKept: "codes that stay, %",
+  jpeg30: "JPEG, quality 30",
+  shift2: "moved by 2 px",
+  scale90: "at 90 % of its size",
+  crop90: "the middle 90 %",
+  texture: "1/f texture behind",
   keptPercent: "kept by the codes, %",
   objectF1: "object F1",
   entropyBits: "mean entropy of a code, bits",
@@ -33,7 +41,7 @@ export function formatScores(scores: Scores): string[] {
 /** Single values first; then what has the same values, as the rows of a table. */
 function formatSection(section: Scores): string[] {
   const singles: Cell[][] = [];
-  const tables = new Map<string, { readonly header: string[]; readonly rows: [string, number[]][] }>();
+  const tables = new Map<string, { readonly header: string[]; readonly rows: [string, Leaf[]][] }>();
   for (const [name, value] of Object.entries(section)) {
     if (!isObject(value)) {
       if (shown(value) !== "") singles.push([nameOf(name), shown(value)]);
@@ -49,7 +57,7 @@ function formatSection(section: Scores): string[] {
   }
   const wide: string[] = [];
   for (const { header, rows } of tables.values()) {
-    const columns = header.map((_, i) => column(rows.map(([, values]) => values[i] ?? 0)));
+    const columns = header.map((_, i) => leafColumn(rows.map(([, values]) => values[i] ?? 0)));
     if (rows.length > 1)
       wide.push(
         ...formatTable([["", ...header], ...rows.map(([name], r) => [name, ...columns.map((c) => c[r] ?? "")])], "  "),
@@ -66,17 +74,29 @@ function rowsOf(name: string, value: Scores): [string, Scores][] {
   return nested ? members.map(([member, scores]) => [nameOf(member), scores as Scores]) : [[name, value]];
 }
 
-/** [path, number] of all numbers below; lists, such as examples, are for the JSON only. */
-function leavesOf(value: Scores, before = ""): [string, number][] {
-  return Object.entries(value).flatMap(([name, leaf]): [string, number][] => {
+/** A mean and where it lies with 95 % certainty; NaN where there was nothing to measure. */
+interface Interval {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+}
+type Leaf = number | Interval;
+
+/** [path, leaf] of all leaves below; lists, such as examples, are for the JSON only. */
+function leavesOf(value: Scores, before = ""): [string, Leaf][] {
+  return Object.entries(value).flatMap(([name, leaf]): [string, Leaf][] => {
     const path = `${before}${nameOf(name)}`;
     if (isObject(leaf)) return leavesOf(leaf, `${path} `);
-    return typeof leaf === "number" ? [[path, leaf]] : [];
+    return typeof leaf === "number" || isInterval(leaf) ? [[path, leaf]] : [];
   });
 }
 
+function isInterval(value: unknown): value is Interval {
+  return typeof value === "object" && value !== null && Object.keys(value).join() === "mean,low,high";
+}
+
 function isObject(value: unknown): value is Scores {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isInterval(value);
 }
 
 /** "fromShuffledCodes" -> "from shuffled codes". */
@@ -92,9 +112,23 @@ function shown(value: unknown): string {
   return column([numbers.reduce((a, b) => a + b, 0) / numbers.length])[0] ?? "";
 }
 
+/** "94.8 (93.1 to 96.0)" for intervals, "-" for what could not be measured. */
+function leafColumn(leaves: readonly Leaf[]): string[] {
+  const numbers = leaves.flatMap((leaf) => (isInterval(leaf) ? [leaf.mean, leaf.low, leaf.high] : [leaf]));
+  const texts = column(numbers);
+  let at = 0;
+  return leaves.map((leaf) => {
+    if (!isInterval(leaf)) return texts[at++] ?? "";
+    const [mean, low, high] = texts.slice(at, at + 3);
+    at += 3;
+    return Number.isNaN(leaf.mean) ? "-" : `${mean} (${low} to ${high})`;
+  });
+}
+
 /** Numbers of one kind with equally many digits: counts, shares from 0 to 1, percentages and the like. */
 function column(values: readonly number[]): string[] {
-  const most = Math.max(...values.map(Math.abs));
-  const digits = values.every(Number.isInteger) ? 0 : most >= 1000 ? 0 : most > 1 ? 1 : 3;
+  const known = values.filter((value) => !Number.isNaN(value));
+  const most = Math.max(...known.map(Math.abs));
+  const digits = known.every(Number.isInteger) ? 0 : most >= 1000 ? 0 : most > 1 ? 1 : 3;
   return values.map((value) => value.toFixed(digits));
 }

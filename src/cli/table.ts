@@ -2,7 +2,7 @@
 
 export type Cell = string | number;
 
-const NUMBER = /^-?\d[\d.,]*( ?(%|[kMGT]?B|ms|s))?$/;
+const NUMBER = /^-?\d[\d.,]*( ?(%|[kMGT]?B|ms|s)| \(-?[\d.]+ to -?[\d.]+\))?$/;
 
 /**
  * Lines of a table: columns two spaces apart, those with numbers aligned to the right, no spaces at the ends of lines.

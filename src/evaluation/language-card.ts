@@ -1,10 +1,13 @@
 /** The scorecard of a language model that sees and draws: test scenes, held-out style, held-out pairs. */
 import { CODES_PER_IMAGE } from "../codes/index.ts";
+import { sayCaption } from "../data/captions.ts";
 import { describedScenes } from "../data/described-codes.ts";
 import { type Atlas, createSceneSource, isHeldOutConcept, type Split } from "../data/index.ts";
 import { isHeldOutText, wordNetTexts } from "../data/texts.ts";
 import { openLanguageModel } from "../language/generation/index.ts";
 import type { SeedLanguageModel, Turn } from "../language/index.ts";
+import type { Judge } from "./judge.ts";
+import { judgedRoutes } from "./judged.ts";
 import {
   type CodedScene,
   describingScores,
@@ -16,7 +19,9 @@ import {
   spanScores,
 } from "./language-scores.ts";
 import { nounList } from "./metrics/noun-list.ts";
+import { captionScores } from "./metrics/read-caption.ts";
 import { type TextScore, textPerplexity } from "./metrics/text-perplexity.ts";
+import { NearestCaptions } from "./nearest-captions.ts";
 import type { CardProgress } from "./scorecard.ts";
 
 export interface LanguageCardOptions {
@@ -28,6 +33,10 @@ export interface LanguageCardOptions {
   readonly drawings: number;
   /** Prompts that are drawn without any rule, to see whether a picture comes out. */
   readonly spans: number;
+  /** Training captions of which the nearest describes a picture without a language model. Default 40,000. */
+  readonly captions?: number;
+  /** Which says what drawings show; without it they are not judged. */
+  readonly pictureJudge?: Judge;
   /** The first n everyday nouns, those of the recipe; 0 for the full table. */
   readonly nouns: number;
   /** First seed of the scenes. Default 0. */
@@ -40,6 +49,8 @@ export interface LanguageCardOptions {
 const SPLITS: readonly Split[] = ["test", "held-out-style", "held-out-pairs"];
 /** Training scenes whose answers are counted for the likeliest one. */
 const HABITS = 40_000;
+/** Training captions that are looked through by default. */
+const CAPTIONS = 40_000;
 /** Of each held-out gloss so many tokens are foretold, of so many glosses. */
 const [TEXT_TOKENS, TEXTS] = [24, 160];
 
@@ -47,7 +58,8 @@ export async function languageCard(
   model: SeedLanguageModel,
   options: LanguageCardOptions,
 ): Promise<Record<string, unknown>> {
-  const { atlas, offset = 0, count, drawings, spans, onResult: report, onProgress } = options;
+  const { atlas, offset = 0, count, drawings, spans, captions: captionCount = CAPTIONS } = options;
+  const { pictureJudge, onResult: report, onProgress } = options;
   const list = nounList(options.nouns);
   const known = list.filter((noun) => !isHeldOutConcept(noun));
   const size = model.tokenizer.config.vision.imageSize;
@@ -61,6 +73,11 @@ export async function languageCard(
   const habit = likeliestAnswers(
     Array.from({ length: HABITS }, (_, i) => ({ questions: training.scene(i).questions })),
   );
+  onProgress?.("captions without a language model");
+  const nearest = await NearestCaptions.of(
+    model.tokenizer,
+    Array.from({ length: captionCount }, (_, i) => sayCaption(training.plan(i).said)),
+  );
   for (const split of SPLITS) {
     const source = createSceneSource(atlas, { size, nouns: list, split, offset });
     const rows = await describedScenes((images) => model.tokenizer.encode(images), source, 0, count);
@@ -69,10 +86,13 @@ export async function languageCard(
       (what: string): Progress =>
       (done, total) =>
         onProgress?.(what, done, total);
-    const captions = await describingScores(speaker, scenes, known, progress(`captions, ${split}`));
+    const described = await describingScores(speaker, scenes, known, progress(`captions, ${split}`));
+    const floor = await nearest.describe(rows.map(({ codes }) => codes));
+    const shown = scenes.map(({ scene }) => scene);
+    const captions = { ...described, withoutLanguageModel: captionScores(floor, shown, known) };
     scores[`captions ${split}`] = captions;
     report?.(
-      `captions, ${split}: object F1 ${captions.objectF1.toFixed(3)}, in one go ${captions.once.objectF1.toFixed(3)}`,
+      `captions, ${split}: object F1 ${captions.objectF1.toFixed(3)}, in one go ${captions.once.objectF1.toFixed(3)}, without a language model ${captions.withoutLanguageModel.objectF1.toFixed(3)}`,
     );
     const questions = await questionScores(speaker, scenes, habit, progress(`questions, ${split}`));
     scores[`questions ${split}`] = questions;
@@ -81,10 +101,25 @@ export async function languageCard(
     report?.(`questions, ${split}: ${right[0]} % right, without the picture ${right[1]}, likeliest answer ${right[2]}`);
     if (split === "held-out-style") continue; // a prompt has no style
     const some = scenes.slice(0, drawings);
-    const drawn = await drawingScores(speaker, model.tokenizer, some, known, progress(`drawings, ${split}`));
+    const { pictures, ...drawn } = await drawingScores(
+      speaker,
+      model.tokenizer,
+      some,
+      known,
+      progress(`drawings, ${split}`),
+    );
     scores[`drawings ${split}`] = drawn;
     report?.(
       `drawings, ${split}: ${drawn.drawn.toFixed(1)} % of objects found, real codes ${drawn.realCodes.toFixed(1)}`,
+    );
+    if (!pictureJudge) continue;
+    const asked = some.map(({ scene }) => scene);
+    const drawnForAnother = [...pictures.drawn.slice(1), ...pictures.drawn.slice(0, 1)];
+    const { judged, shares } = await judgedRoutes(pictureJudge, asked, { ...pictures, drawnForAnother });
+    scores[`drawings ${split}, judged`] = judged;
+    scores[`drawings ${split}, share of real pictures`] = shares;
+    report?.(
+      `drawings, ${split}: the judge finds ${shares.drawn?.objectsFound.mean.toFixed(1)} % of what it finds in real pictures`,
     );
   }
   const prompts = createSceneSource(atlas, { size, nouns: list, split: "test", offset });

@@ -184,26 +184,36 @@ export interface DrawingScores {
   readonly originals: number;
 }
 
+/** Pictures of the prompts, by how they were made. */
+export type DrawnPictures = Readonly<Record<"originals" | "drawn" | "realCodes" | "fromCaption", readonly RgbImage[]>>;
+
 export async function drawingScores(
   speaker: Speaker,
   tokenizer: SeedTokenizer,
   scenes: readonly CodedScene[],
   nouns: readonly string[],
   progress?: Progress,
-): Promise<DrawingScores> {
-  const drawn = await speaker.draw(
+): Promise<DrawingScores & { readonly pictures: DrawnPictures }> {
+  const codes = await speaker.draw(
     scenes.map(({ scene }) => scene.caption),
     progress,
   );
   const shown = scenes.map(({ scene }) => scene);
   const found = (pictures: readonly RgbImage[]): Promise<number> => foundThings(tokenizer, pictures, shown, nouns);
-  const originals = shown.map(({ pixels, size }) => ({ width: size, height: size, data: pixels }));
+  const pictures: DrawnPictures = {
+    originals: shown.map(({ pixels, size }) => ({ width: size, height: size, data: pixels })),
+    drawn: await tokenizer.decode(codes),
+    realCodes: await tokenizer.decode(scenes.map((scene) => scene.codes)),
+    fromCaption: await tokenizer.decodeText(shown.map(({ caption }) => caption)),
+  };
+  const { originals, drawn, realCodes, fromCaption } = pictures;
   return {
     prompts: scenes.length,
-    drawn: await found(await tokenizer.decode(drawn)),
-    realCodes: await found(await tokenizer.decode(scenes.map(({ codes }) => codes))),
-    fromCaption: await found(await tokenizer.decodeText(shown.map(({ caption }) => caption))),
+    drawn: await found(drawn),
+    realCodes: await found(realCodes),
+    fromCaption: await found(fromCaption),
     originals: await found(originals),
+    pictures,
   };
 }
 

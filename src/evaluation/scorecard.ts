@@ -5,26 +5,42 @@ import {
   isHeldOutConcept,
   pixelNearestNeighbor,
   type SceneSource,
+  type Split,
   singleSprite,
   spritesOf,
   TRAIN_STYLES,
 } from "../data/index.ts";
 import { onePhrase } from "../data/phrases.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
+import { DecodedScenes } from "./decoded-scenes.ts";
+import { eyesSheet } from "./eyes-sheet.ts";
 import { type SpeedRequest, speedInFreshProcess } from "./fresh-process.ts";
+import type { Judge } from "./judge.ts";
+import { judgedReconstruction } from "./judged.ts";
 import { nounList } from "./metrics/noun-list.ts";
+import { pairScores } from "./pair-scores.ts";
+import { reconstructionScores } from "./reconstruction.ts";
+import { robustnessScores } from "./robustness.ts";
 import {
   codebookScores,
   firstScenes,
   imageOf,
   namingScores,
   pixelRetrieval,
-  reconstructionScores,
   retrievalScores,
   scenesPerSecond,
 } from "./scores.ts";
 
-export const SECTIONS = ["retrieval", "naming", "codebook", "reconstruction", "speed"] as const;
+export const SECTIONS = [
+  "retrieval",
+  "naming",
+  "pairs",
+  "robustness",
+  "codebook",
+  "reconstruction",
+  "judged",
+  "speed",
+] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export interface ScorecardOptions {
@@ -35,6 +51,10 @@ export interface ScorecardOptions {
   /** First seed of the scenes; those of training stay. Default 0. */
   readonly offset?: number;
   readonly count: number;
+  /** Candidates of one more retrieval among test scenes. Default 0: none. */
+  readonly candidates?: number;
+  /** Minimal pairs of each kind. Default 500. */
+  readonly pairs?: number;
   /** Scenes that are decoded, of the test seeds and of the held-out style. */
   readonly pictures: number;
   readonly stylePictures: number;
@@ -45,6 +65,10 @@ export interface ScorecardOptions {
   readonly fresh: Omit<SpeedRequest, "images">;
   /** Whose CLIP pair compares decoded pictures. Default the model's own. */
   readonly judge?: SeedTokenizer;
+  /** Which says what decoded pictures show; without it `judged` is left out. */
+  readonly pictureJudge?: Judge;
+  /** Takes the sheets of the first scenes, if they are wanted. */
+  readonly onSheet?: (part: "whole" | "decoded" | "drafts", png: Uint8Array) => Promise<void>;
   /** Called when a section begins, and while it lasts if its parts can be counted. */
   readonly onProgress?: CardProgress;
 }
@@ -58,18 +82,22 @@ export async function scorecard(
   options: ScorecardOptions,
 ): Promise<Record<string, unknown>> {
   const { atlas, offset = 0, count, pictures, stylePictures, codesCount, judge, onProgress } = options;
+  const { candidates = 0, pairs = 500, pictureJudge, onSheet } = options;
   const nouns = nounList(options.nouns);
+  const known = nouns.filter((noun) => !isHeldOutConcept(noun));
   const size = tokenizer.config.vision.imageSize;
-  const source = (split: "train" | "test" | "held-out-style" | "held-out-pairs"): SceneSource =>
+  const source = (split: Split): SceneSource =>
     createSceneSource(atlas, { size, nouns, split, questions: false, offset: split === "train" ? 0 : offset });
-  const scores: Record<string, unknown> = { nouns: nouns.filter((n) => !isHeldOutConcept(n)).length };
+  const scores: Record<string, unknown> = { nouns: known.length };
   if (offset > 0) scores.offset = offset;
 
   const baseline = sections.some((section) => section === "retrieval" || section === "reconstruction");
   const gallery = baseline ? firstScenes(source("train"), options.gallery) : [];
 
   if (sections.includes("retrieval")) {
-    for (const split of ["test", "held-out-style", "held-out-pairs"] as const) {
+    // A concept that no training picture shows needs others beside it.
+    const concepts = nouns.length - known.length > 1 ? (["held-out-concepts"] as const) : [];
+    for (const split of ["test", "held-out-style", "held-out-pairs", ...concepts] as const) {
       onProgress?.(`retrieval, ${split}`);
       const scenes = firstScenes(source(split), count);
       scores[`retrieval ${split}`] = {
@@ -77,10 +105,16 @@ export async function scorecard(
         pixels: pixelRetrieval(scenes, gallery),
       };
     }
+    if (candidates > 0) {
+      onProgress?.(`retrieval among ${candidates}`);
+      scores[`retrieval among ${candidates}`] = await retrievalScores(
+        tokenizer,
+        firstScenes(source("test"), candidates),
+      );
+    }
   }
   if (sections.includes("naming")) {
     onProgress?.("naming");
-    const known = nouns.filter((n) => !isHeldOutConcept(n));
     const captions = known.map((noun) => ({ noun, caption: onePhrase(noun) }));
     const gallery = TRAIN_STYLES.flatMap((style) => spritesOf(atlas, known, style));
     for (const style of ["openmoji", "emojione-v1", "streamline-emojis"] as const) {
@@ -95,6 +129,15 @@ export async function scorecard(
       };
     }
   }
+  if (sections.includes("pairs")) {
+    onProgress?.("minimal pairs");
+    scores.pairs = await pairScores(tokenizer, source("test"), pairs);
+  }
+  if (sections.includes("robustness")) {
+    onProgress?.("robustness");
+    const progress = (what: string, at: number, total: number) => onProgress?.(`robustness, ${what}`, at, total);
+    scores.robustness = await robustnessScores(tokenizer, source("test"), count, progress);
+  }
   if (sections.includes("codebook")) {
     onProgress?.("codebook", 0, codesCount);
     scores.codebook = {
@@ -102,18 +145,27 @@ export async function scorecard(
       ...(await codebookScores(tokenizer, source("test"), codesCount, { onProgress })),
     };
   }
+  // Decoding is what takes long: the sections share it.
+  const decoded = (split: Split, name: string, n: number): DecodedScenes =>
+    new DecodedScenes(tokenizer, firstScenes(source(split), n), {
+      onProgress: (what, at, total) => onProgress?.(`${name}, ${what}`, at, total),
+    });
+  const test = decoded("test", "decoding", pictures);
   if (sections.includes("reconstruction")) {
-    for (const [split, name, n] of [
-      ["test", "reconstruction", pictures],
-      ["held-out-style", "reconstruction held-out-style", stylePictures],
-    ] as const) {
-      scores[name] = await reconstructionScores(tokenizer, firstScenes(source(split), n), {
-        keep: [4, 8, 16],
-        gallery,
-        judge,
-        onProgress: (what, at, total) => onProgress?.(`${name}, ${what}`, at, total),
-      });
-    }
+    const compared = { keep: [4, 8, 16], gallery, judge };
+    scores.reconstruction = await reconstructionScores(test, compared);
+    const style = decoded("held-out-style", "decoding held-out-style", stylePictures);
+    scores["reconstruction held-out-style"] = await reconstructionScores(style, compared);
+  }
+  if (sections.includes("judged") && pictureJudge) {
+    onProgress?.("judging");
+    const { judged, shares } = await judgedReconstruction(test, pictureJudge);
+    scores.judged = { pictures, ...judged };
+    scores["judged, share of the originals"] = shares;
+  }
+  if (onSheet) {
+    onProgress?.("drawing the sheets");
+    for (const [part, png] of await eyesSheet(test)) await onSheet(part, png);
   }
   if (sections.includes("speed")) {
     onProgress?.("speed, in a fresh process");

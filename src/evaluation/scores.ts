@@ -10,7 +10,7 @@ import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { splitWords } from "../text/index.ts";
 import { type CodebookHealth, codebookHealth } from "./metrics/codebook-health.ts";
 import { nearestByPixels } from "./metrics/pixel-neighbors.ts";
-import { cosine, type RetrievalScores, rankedRetrieval, retrieval } from "./metrics/retrieval.ts";
+import { type RetrievalScores, rankedRetrieval, retrieval } from "./metrics/retrieval.ts";
 
 export interface Progress {
   readonly signal?: AbortSignal;
@@ -129,61 +129,4 @@ export async function codebookScores(
     onProgress?.("codebook", at + images.length, count);
   }
   return codebookHealth(ids, tokenizer.codebookSize);
-}
-
-export interface ReconstructionScores {
-  readonly pictures: number;
-  /** Mean cosine of CLIP embeddings between the original and the picture decoded from: */
-  readonly fromCodes: number;
-  readonly fromCaption: number;
-  /** ... the codes of another picture. */
-  readonly fromShuffledCodes: number;
-  /** ... the first n codes. */
-  readonly fromFirst: Readonly<Record<number, number>>;
-  /** ... nothing: the nearest training picture by pixels, as it is. */
-  readonly nearestPixels: number;
-}
-
-export interface ReconstructionOptions extends Progress {
-  /** The first n codes are decoded too, for each of these. */
-  readonly keep: readonly number[];
-  /** Training pictures, for the baseline. */
-  readonly gallery: readonly Scene[];
-  /** Whose CLIP pair compares. Default the model's own; an untrained model cannot judge itself. */
-  readonly judge?: Pick<SeedTokenizer, "clipImage">;
-}
-
-/** Pictures decoded at a time. A picture takes as long in batches of 8 as in batches of 32 (measured). */
-const DECODED_AT_ONCE = 32;
-
-/** CLIP similarity of reconstructions; the frozen CLIP pair of the model itself is the judge, or another's. */
-export async function reconstructionScores(
-  tokenizer: SeedTokenizer,
-  scenes: readonly Scene[],
-  { keep, gallery, judge = tokenizer, signal, onProgress }: ReconstructionOptions,
-): Promise<ReconstructionScores> {
-  const images = scenes.map(imageOf);
-  const originals = await judge.clipImage(images, { batch: 64 });
-  const codes = (await tokenizer.encode(images, { batch: 64 })).map((e) => e.codes);
-  const common = { seed: scenes.map((_, i) => i), batch: DECODED_AT_ONCE, signal };
-  const report = (what: string) => ({ onStep: (done: number, total: number) => onProgress?.(what, done, total) });
-  const similarity = async (pictures: readonly RgbImage[], shift = 0): Promise<number> => {
-    const seen = await judge.clipImage(pictures, { batch: 64 });
-    const n = originals.length;
-    return seen.reduce((sum, vector, i) => sum + cosine(vector, originals[(i + shift) % n]!), 0) / n;
-  };
-  const fromAll = await tokenizer.decode(codes, { ...common, ...report("codes") });
-  const fromFirst: Record<number, number> = {};
-  for (const n of keep)
-    fromFirst[n] = await similarity(await tokenizer.decode(codes, { ...common, keep: n, ...report(`first ${n}`) }));
-  const captions = scenes.map((s) => s.caption);
-  const known = gallery.map(imageOf);
-  return {
-    pictures: scenes.length,
-    fromCodes: await similarity(fromAll),
-    fromCaption: await similarity(await tokenizer.decodeText(captions, { ...common, ...report("captions") })),
-    fromShuffledCodes: await similarity(fromAll, 1),
-    fromFirst,
-    nearestPixels: await similarity(nearestByPixels(images, known).map((i) => known[i]!)),
-  };
 }

@@ -39,10 +39,11 @@ export interface JudgedPicture {
 }
 
 const SHARES = ["objectsFound", "countsRight", "sidesRight", "aboveRight", "backgroundRight", "exactlyRight"] as const;
-type Shares = Record<(typeof SHARES)[number], Interval>;
+/** Percent of what the judge sees in the originals. */
+export type SharesOfOriginals = Readonly<Record<(typeof SHARES)[number], Interval>>;
 
 /** Percent each, except `falseFinds`: objects a picture. NaN where there was nothing to be right about. */
-export interface JudgedScores extends Shares {
+export interface JudgedScores extends SharesOfOriginals {
   readonly falseFinds: Interval;
 }
 
@@ -116,7 +117,7 @@ export function judgedScores(pictures: readonly JudgedPicture[], options: Bootst
     );
   const parts = SHARES.map((name) => [name, share(name)] as const);
   return {
-    ...(Object.fromEntries(parts) as Shares),
+    ...(Object.fromEntries(parts) as SharesOfOriginals),
     falseFinds: bootstrap(
       pictures.map((one) => one.falseFinds),
       options,
@@ -125,12 +126,15 @@ export function judgedScores(pictures: readonly JudgedPicture[], options: Bootst
 }
 
 /** The shares of `pictures` as percent of those of the originals, scene by scene the same. */
-export function shareOfOriginals(pictures: readonly JudgedPicture[], originals: readonly JudgedPicture[]): Shares {
+export function shareOfOriginals(
+  pictures: readonly JudgedPicture[],
+  originals: readonly JudgedPicture[],
+): SharesOfOriginals {
   const ratio = (name: (typeof SHARES)[number]): Interval => {
     const [own, whole] = [pictures, originals].map((all) => all.map((one) => one[name]));
     return percent(bootstrapRatio(own ?? [], whole ?? []));
   };
-  return Object.fromEntries(SHARES.map((name) => [name, ratio(name)])) as Shares;
+  return Object.fromEntries(SHARES.map((name) => [name, ratio(name)])) as SharesOfOriginals;
 }
 
 function percent({ mean, low, high }: Interval): Interval {

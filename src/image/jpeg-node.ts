@@ -1,0 +1,12 @@
+/** Pictures through a JPEG file and back. In Node only: what evaluation disturbs pictures by. */
+import sharp from "sharp";
+import type { RgbImage } from "./rgb-image.ts";
+
+/** What a JPEG of this quality (1 to 100) keeps of a picture. */
+export async function throughJpeg({ width, height, data }: RgbImage, quality: number): Promise<RgbImage> {
+  const file = await sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality })
+    .toBuffer();
+  const pixels = await sharp(file).raw().toBuffer();
+  return { width, height, data: new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.length) };
+}
