@@ -4,6 +4,7 @@
 // A section that a file lacks is said not to be measured. Why a bar is missed comes from docs/results/misses.md.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { bars, languageBars, sectionsOf } from "./lib/bars.mjs";
+import { drawingTables, tokenizerTables } from "./lib/judged-tables.mjs";
 
 const read = (name) =>
   existsSync(`docs/results/${name}.json`) ? JSON.parse(readFileSync(`docs/results/${name}.json`, "utf8")) : undefined;
@@ -125,9 +126,10 @@ const lines = [
 out.push(...head("decoded from", ...columns.map(([name]) => name)));
 for (const [name, get] of lines) out.push(row(name, ...columns.map(([, r]) => f(r && get(r), 3))));
 
+out.push("", ...tokenizerTables(mini));
+
 const s = mini.speed;
 out.push(
-  "",
   "## Speed on the CPU",
   "",
   "All of a fresh process that does nothing but tokenize.",
@@ -143,7 +145,7 @@ out.push(
   "",
 );
 if (quantized) out.push(...quantizedSection(quantized));
-for (const [name, language] of languages) out.push(...languageSection(name, language));
+for (const [name, language] of languages) out.push(...languageSection(name, language), ...drawingTables(language));
 writeFileSync("docs/results.md", `${out.join("\n")}`);
 
 // The short table of README.md and of the model card.

@@ -95,3 +95,25 @@ test("what was not measured is said to be so", () => {
   expect(text).not.toMatch(/undefined|NaN|null/);
   expect(readFileSync(join(root, "README.md"), "utf8")).toContain("untrained not measured");
 });
+
+test("what a judge found, minimal pairs and disturbed pictures, where they were measured", () => {
+  expect(written()).not.toContain("What a judge finds in");
+  const at = (mean: number | null) => ({ mean, low: mean, high: mean });
+  const seen = (found: number) => ({ objectsFound: at(found), sidesRight: at(null), falseFinds: at(0.25) });
+  change("mini", (scores) => {
+    scores.judged = { pictures: 200, originals: seen(95), flatGray: seen(3) };
+    scores["judged, share of the originals"] = { flatGray: { objectsFound: at(3.16), sidesRight: at(null) } };
+    scores.pairs = { sides: { pairs: 500, embeddings: 93.24, codes: 91, captionCosine: 0.71 } };
+    scores.robustness = { jpeg30: { codesKept: 71, embeddingsR1: 80, codesR1: 78.5 } };
+  });
+  change("language", (scores) => {
+    scores["drawings test, judged"] = { originals: seen(95), drawn: seen(60) };
+  });
+  const text = written();
+  expect(text).toContain("## What a judge finds in decoded pictures, 200 test scenes");
+  expect(text).toContain("| originals | 95.0 (95.0 to 95.0) | - | 0.3 (0.3 to 0.3) |");
+  expect(text).toContain("| flat gray | 3.2 (3.2 to 3.2) | - |");
+  expect(text).toContain("| sides | 500 | 93.2 | 91.0 | 0.710 |");
+  expect(text).toContain("| JPEG of quality 30 | 71.0 | 80.0 | 78.5 |");
+  expect(text).toContain("| drawn by the language model | 60.0 (60.0 to 60.0) | - | 0.3 (0.3 to 0.3) |");
+});

@@ -1,8 +1,11 @@
 import { expect, test } from "vitest";
 import type { Scene } from "../data/scenes.ts";
+import type { RgbImage } from "../image/index.ts";
+import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import {
   type CodedScene,
   describingScores,
+  drawingScores,
   likeliestAnswers,
   questionScores,
   type Speaker,
@@ -71,4 +74,27 @@ test("answers with the picture beside those without, kind by kind", async () => 
 test("the share of drawings that come out whole without a rule", async () => {
   const scores = await spanScores(speaker(true), ["a dog", "nonsense", "a cat", "a car"]);
   expect(scores).toEqual({ spans: 4, wellFormed: 75 });
+});
+
+test("objects found in drawings, beside other pictures of the prompts, and the pictures themselves", async () => {
+  const picture = (n: number): RgbImage => ({ width: 1, height: 1, data: Uint8Array.of(n, n, n) });
+  // More nouns than the five nearest, so that a drawing of a dog does not show a car.
+  const nouns = ["dog", "pig", "fox", "hen", "owl", "ant", "cat", "car"];
+  const axis = (n: number): Float32Array => Float32Array.from(nouns, (_, i) => 1 / (1 + Math.abs(i - n)));
+  const shown = scenes.map((one) => ({
+    ...one,
+    scene: { ...one.scene, ...picture(0), pixels: picture(0).data, size: 1 },
+  }));
+  const tokenizer = {
+    decode: async (codes: readonly ArrayLike<number>[]) => codes.map((own) => picture(own[0] ?? 0)),
+    decodeText: async (captions: readonly string[]) => captions.map(() => picture(1)),
+    clipText: async () => nouns.map((_, i) => axis(i)),
+    clipImage: async (images: readonly RgbImage[]) => images.map(({ data: [n = 0] }) => axis(nouns.indexOf(NOUNS[n]!))),
+  } as unknown as SeedTokenizer;
+  const { pictures, ...scores } = await drawingScores(speaker(true), tokenizer, shown, nouns);
+  expect(scores).toMatchObject({ prompts: 3, realCodes: 100 });
+  expect(scores.drawn).toBeCloseTo(100 / 3); // it draws a dog, whatever is asked for
+  expect(Object.keys(pictures)).toEqual(["originals", "drawn", "realCodes", "fromCaption"]);
+  expect(pictures.realCodes.map(({ data }) => data[0])).toEqual([0, 1, 2]);
+  expect(pictures.drawn.map(({ data }) => data[0])).toEqual([0, 0, 0]);
 });

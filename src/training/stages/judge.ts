@@ -26,7 +26,7 @@ import { defineStage, type Weights } from "./definition.ts";
 export const judge = defineStage({
   name: "judge",
   about: "A judge of pictures, trained on real scenes only: which objects are where, and which colors are behind them.",
-  paper: "none: it measures decoded and drawn pictures, and nothing is trained by it",
+  paper: "no part of it: the judge measures decoded and drawn pictures, and nothing is trained by it",
   recipe: z.strictObject({
     ...trainingKeys,
     data: pictureData,
