@@ -1,6 +1,14 @@
 import { expect, test } from "vitest";
 import { Rng } from "../../base/rng.ts";
-import { bootstrap, bootstrapSums, pairedBootstrap, pairedBootstrapSums, pairedRatio } from "./bootstrap.ts";
+import {
+  bootstrap,
+  bootstrapRatio,
+  bootstrapShare,
+  bootstrapSums,
+  pairedBootstrap,
+  pairedBootstrapSums,
+  pairedRatio,
+} from "./bootstrap.ts";
 
 test("an interval is about two standard errors each way, and the same for the same seed", () => {
   const rng = new Rng(5);
@@ -58,4 +66,14 @@ test("the ratio of two arms on the same examples is surer than that of two indep
   const difference = pairedBootstrapSums(rows(a), rows(b), mean, { compare: (own, other) => own - other });
   expect(difference.mean).toBeCloseTo(pairedBootstrap(a, b).mean, 10);
   expect(() => pairedRatio([1], [1, 2])).toThrow("same examples");
+});
+
+test("shares of examples of unequal size, and their ratio on the same examples", () => {
+  const all = Array.from({ length: 60 }, (_, i) => ({ right: i % 3 === 0 ? 0 : 1, of: 1 + (i % 2) }));
+  expect(bootstrapShare(all).mean).toBeCloseTo(40 / 90, 12); // not the mean of the examples' shares
+  const half = all.map(({ right, of }) => ({ right: right / 2, of }));
+  const ratio = bootstrapRatio(half, all);
+  for (const value of [ratio.mean, ratio.low, ratio.high]) expect(value).toBeCloseTo(0.5, 9); // paired: no spread
+  expect(bootstrapShare([{ right: 0, of: 0 }])).toEqual({ mean: Number.NaN, low: Number.NaN, high: Number.NaN });
+  expect(() => bootstrapRatio(all, all.slice(1))).toThrow("same examples");
 });

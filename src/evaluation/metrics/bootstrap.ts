@@ -58,14 +58,16 @@ export function bootstrapSums(
   const add = (row: number): void => {
     for (let i = 0; i < width; i++) sums[i] = (sums[i] ?? 0) + (flat[row * width + i] ?? 0);
   };
-  const scores = Array.from({ length: resamples }, () => {
+  const all = Array.from({ length: resamples }, () => {
     sums.fill(0);
     for (let n = 0; n < rows.length; n++) add(rng.int(rows.length));
     return statistic([...sums]);
-  }).sort((a, b) => a - b);
+  });
+  // A resample in which nothing counts has no score.
+  const scores = all.filter((score) => !Number.isNaN(score)).sort((a, b) => a - b);
   sums.fill(0);
   for (let row = 0; row < rows.length; row++) add(row);
-  const at = (share: number): number => scores[Math.min(Math.floor(share * resamples), resamples - 1)] ?? Number.NaN;
+  const at = (share: number): number => scores[Math.min(Math.floor(share * scores.length), scores.length - 1)] ?? Number.NaN;
   return { mean: statistic([...sums]), low: at(0.025), high: at(0.975) };
 }
 
@@ -85,6 +87,25 @@ export function pairedBootstrapSums(
   const width = a[0]?.length ?? 0;
   const both = a.map((row, i) => [...row, ...(b[i] ?? [])]);
   return bootstrapSums(both, (sums) => compare(statistic(sums.slice(0, width)), statistic(sums.slice(width))), rest);
+}
+
+/** What of an example was right, out of how much: objects of a picture, for instance. */
+export interface Part {
+  readonly right: number;
+  readonly of: number;
+}
+
+const rowsOf = (parts: readonly Part[]): number[][] => parts.map(({ right, of }) => [right, of]);
+const share: Statistic = ([right = 0, of = 0]) => right / of;
+
+/** Sum of `right` over sum of `of`; whole examples are resampled. NaN where nothing counts. @throws UsageError for no examples */
+export function bootstrapShare(parts: readonly Part[], options: BootstrapOptions = {}): Interval {
+  return bootstrapSums(rowsOf(parts), share, options);
+}
+
+/** The share of `a` over that of `b`, on the same examples. @throws UsageError for lists of different lengths */
+export function bootstrapRatio(a: readonly Part[], b: readonly Part[], options: BootstrapOptions = {}): Interval {
+  return pairedBootstrapSums(rowsOf(a), rowsOf(b), share, options);
 }
 
 /** Ratio of the means of two arms on the same examples. @throws UsageError for lists of different lengths */
