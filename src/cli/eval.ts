@@ -47,7 +47,7 @@ interface TokenizerOptions extends ModelOptions, ScoreOptions {
 
 interface CardOptions extends LanguageOptions, ScoreOptions {
   readonly drawings: number;
-  readonly captions: number;
+  readonly trainingScenes: number;
   readonly spans: number;
 }
 
@@ -102,8 +102,8 @@ function languageCommand(drawings: () => Promise<Atlas>): Command {
     .option("--count <n>", "scenes that are described and asked about, of each split", whole(10), 1000)
     .option("--drawings <n>", "prompts that are drawn", whole(2), 100)
     .option(
-      "--captions <n>",
-      "training captions of which the nearest is the baseline without a language model",
+      "--training-scenes <n>",
+      "training scenes whose likeliest answers and nearest captions are baselines without a language model",
       whole(1),
       40_000,
     )
@@ -168,14 +168,14 @@ async function scoreTokenizer(
 
 async function scoreLanguage(options: CardOptions, drawings: () => Promise<Atlas>): Promise<void> {
   if (options.output !== undefined) await expectFilePlace(options.output);
-  const { offset, count, nouns, spans, captions } = options;
+  const { offset, count, nouns, spans, trainingScenes } = options;
   const report = new Report(options);
   await interruptible(async (signal) => {
     const atlas = await openedAtlas(drawings, report);
     const score = (pictureJudge?: Judge): Promise<void> =>
       withLanguageModel(options, async (model) => {
         const scores = await languageCard(model, {
-          ...{ atlas, offset, count, nouns, spans, captions, pictureJudge },
+          ...{ atlas, offset, count, nouns, spans, trainingScenes, pictureJudge },
           drawings: options.drawings,
           onProgress: progressTo(report, signal),
           onResult: (line) => report.note(line),

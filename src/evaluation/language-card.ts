@@ -33,8 +33,8 @@ export interface LanguageCardOptions {
   readonly drawings: number;
   /** Prompts that are drawn without any rule, to see whether a picture comes out. */
   readonly spans: number;
-  /** Training captions of which the nearest describes a picture without a language model. Default 40,000. */
-  readonly captions?: number;
+  /** Training scenes whose answers and captions are what can be said without a model. Default 40,000. */
+  readonly trainingScenes?: number;
   /** Which says what drawings show; without it they are not judged. */
   readonly pictureJudge?: Judge;
   /** The first n everyday nouns, those of the recipe; 0 for the full table. */
@@ -47,10 +47,6 @@ export interface LanguageCardOptions {
 }
 
 const SPLITS: readonly Split[] = ["test", "held-out-style", "held-out-pairs"];
-/** Training scenes whose answers are counted for the likeliest one. */
-const HABITS = 40_000;
-/** Training captions that are looked through by default. */
-const CAPTIONS = 40_000;
 /** Of each held-out gloss so many tokens are foretold, of so many glosses. */
 const [TEXT_TOKENS, TEXTS] = [24, 160];
 
@@ -58,7 +54,7 @@ export async function languageCard(
   model: SeedLanguageModel,
   options: LanguageCardOptions,
 ): Promise<Record<string, unknown>> {
-  const { atlas, offset = 0, count, drawings, spans, captions: captionCount = CAPTIONS } = options;
+  const { atlas, offset = 0, count, drawings, spans, trainingScenes = 40_000 } = options;
   const { pictureJudge, onResult: report, onProgress } = options;
   const list = nounList(options.nouns);
   const known = list.filter((noun) => !isHeldOutConcept(noun));
@@ -71,12 +67,12 @@ export async function languageCard(
   scores.text = await textScores(model, report);
   const training = createSceneSource(atlas, { size: 8, nouns: list, split: "train" }); // nobody looks
   const habit = likeliestAnswers(
-    Array.from({ length: HABITS }, (_, i) => ({ questions: training.scene(i).questions })),
+    Array.from({ length: trainingScenes }, (_, i) => ({ questions: training.scene(i).questions })),
   );
   onProgress?.("captions without a language model");
   const nearest = await NearestCaptions.of(
     model.tokenizer,
-    Array.from({ length: captionCount }, (_, i) => sayCaption(training.plan(i).said)),
+    Array.from({ length: trainingScenes }, (_, i) => sayCaption(training.plan(i).said)),
   );
   for (const split of SPLITS) {
     const source = createSceneSource(atlas, { size, nouns: list, split, offset });
