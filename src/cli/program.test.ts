@@ -36,6 +36,7 @@ const OWN_HERE = [
   "serve --model",
   "serve --diffusion",
   "search --until",
+  "eval tokenizer --sheet",
   "draw --from",
   "train --from",
   "train --until",
