@@ -159,12 +159,14 @@ function isId(id: unknown, size: number): boolean {
 
 const HEADS = {
   image: ["pos_embed_image", "blocks_image", "image_down", "Reverse_Qformer", "reverse_tokens", "distill_image_proj"],
+  draft: ["draft"],
   text: ["pos_embed_text", "blocks_text", "Reverse_Qformer_text", "reverse_tokens_text", "distill_text_proj"],
 };
 
 /** Scalars that only training reads, and heads that the config does not name. */
 function isOtherPart(config: ModelConfig): (name: string) => boolean {
-  const idle = [...(config.image ? [] : HEADS.image), ...(config.text ? [] : HEADS.text)];
+  const kinds = ["image", "text", "draft"] as const;
+  const idle = kinds.flatMap((kind) => (config[kind] ? [] : HEADS[kind]));
   const other = new Set<string>([...TEMPERATURES, ...idle]);
   return (name) => other.has(name) || other.has(name.split(".", 1)[0] ?? "");
 }

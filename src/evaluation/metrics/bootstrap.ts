@@ -67,7 +67,8 @@ export function bootstrapSums(
   const scores = all.filter((score) => !Number.isNaN(score)).sort((a, b) => a - b);
   sums.fill(0);
   for (let row = 0; row < rows.length; row++) add(row);
-  const at = (share: number): number => scores[Math.min(Math.floor(share * scores.length), scores.length - 1)] ?? Number.NaN;
+  const at = (share: number): number =>
+    scores[Math.min(Math.floor(share * scores.length), scores.length - 1)] ?? Number.NaN;
   return { mean: statistic([...sums]), low: at(0.025), high: at(0.975) };
 }
 

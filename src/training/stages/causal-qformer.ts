@@ -29,6 +29,7 @@ import { cachedFeatures, openCaptionedPictures } from "./picture-stage.ts";
 import { type PairFeatures, pairFeatures, qformerScores } from "./qformer-scores.ts";
 import { firstQueries } from "./qformer-start.ts";
 import { CLIP_SIZES, QFORMER_SIZES } from "./sizes.ts";
+import { pairTerm } from "./teachable-terms.ts";
 
 const weights = z.strictObject({
   contrast: key(weight.default(1), "of the contrast of the last embedding and the caption"),
@@ -92,7 +93,7 @@ export const causalQformer = defineStage({
       ...(await cachedFeatures(c, data, features)),
       pairs: await pairFeatures(data, features),
       smoothing: recipe.smoothing,
-      weights: { ...recipe.weights, pairs: hard ? recipe.weights.pairs : 0 },
+      weights: pairTerm(c, recipe.weights, hard),
     };
     const stage = qformerStage(options);
     if (c.start || recipe.sharpness === 0) return { stage };

@@ -40,9 +40,9 @@ import { pictureData } from "../recipe/picture-keys.ts";
 import { key, trainingKeys, weight } from "../recipe/training-keys.ts";
 import { type ClipScoreOptions, clipScores } from "./clip-scores.ts";
 import { defineStage, type Weights } from "./definition.ts";
-import { sceneTerms } from "./labeled-names.ts";
 import { openCaptionedPictures } from "./picture-stage.ts";
 import { CLIP_SIZES } from "./sizes.ts";
+import { pairTerm, sceneTerms } from "./teachable-terms.ts";
 
 const weights = z.strictObject({
   contrast: key(
@@ -87,7 +87,7 @@ export const clip = defineStage({
     const { data, tokenizer, config, sizes } = await openCaptionedPictures(c, !c.start);
     const scenes = sceneTerms(c, data, c.recipe.weights, ["patchLabels", "layout", "wordLocations"]);
     const hard = data.train.hardNegatives ?? false;
-    const weights = { ...scenes.weights, pairs: hard ? scenes.weights.pairs : 0 };
+    const weights = pairTerm(c, scenes.weights, hard);
     if (Object.values(weights).every((weight) => weight === 0))
       throw new InputError(
         `${c.where}: weights: expected a term that these pictures can teach, got none. Give contrast a weight, or leave the phase out.`,

@@ -33,6 +33,7 @@ import { branchFeatures, type ClipFeature, causalFeatures, clipFeatures, withLat
 import { cachedFeatures, openCaptionedPictures } from "./picture-stage.ts";
 import { type PairFeatures, pairFeatures } from "./qformer-scores.ts";
 import { CLIP_SIZES, CODEBOOK_SIZES, QFORMER_SIZES } from "./sizes.ts";
+import { pairTerm } from "./teachable-terms.ts";
 
 const weights = z.strictObject({
   codebook: key(weight.default(STAGE2_WEIGHTS.codebook), "of the codebook and commitment; published 5"),
@@ -135,7 +136,7 @@ export const codebook = defineStage({
       ...{ config, recipe, hard, runtime },
       ...(await cachedFeatures(c, data, features)),
       pairs: await pairFeatures(data, features),
-      weights: { ...recipe.weights, pairs: hard ? recipe.weights.pairs : 0 },
+      weights: pairTerm(c, recipe.weights, hard),
       start: c.start ? "continued" : recipe.start,
       frozen: await c.weights("causal-qformer"),
     };
