@@ -69,7 +69,10 @@ test(
     expect([...weights.keys()].filter((path) => /^(draft|vision_positions)/.test(path))).toEqual([]);
     const hard = { name: "hard", steps: 1, data: { hardNegatives: true }, weights: { pairs: 1 } };
     const without = await runs.variant("published/causal-qformer", hard);
-    expect(without.notes).toEqual([expect.stringMatching(/^hardNegatives: left out, /)]);
+    expect(without.notes).toEqual([
+      expect.stringMatching(/^hardNegatives: left out, /),
+      expect.stringMatching(/^pairs: left out, /),
+    ]);
     expect(logged(without.lines, "pairsRight")).toEqual([]);
   },
   TIMEOUT_MS,

@@ -282,11 +282,16 @@ describe("codebook", () => {
     TIMEOUT_MS,
   );
 
-  test("prefixes and vectors for missing codes belong together", async () => {
-    await expect(runs.variant("codebook", { name: "odd", prefixes: 0 })).rejects.toThrow(
-      "prefixes: expected a share above 0 exactly where model.json has codebook.missing. Change one of them.",
-    );
-  });
+  test(
+    "without prefixes there is one score of drafts, and no vectors for missing codes",
+    async () => {
+      const { lines, weights } = await runs.variant("codebook", { name: "whole", prefixes: 0, steps: 1, warmup: 0 });
+      expect(weights.has("quantize.missing")).toBe(false);
+      expect(logged(lines, "validation/draftError/32")).toHaveLength(1);
+      expect(logged(lines, "validation/draftError/4")).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
 });
 
 test(

@@ -30,15 +30,22 @@ export interface CodebookScoreOptions {
 }
 
 const BATCH = 100;
+/** Learned where prefixes of the codes were trained with. */
+const MISSING = "quantize.missing";
 /** Numbers of codes whose drafts are measured, and validation pictures on a sheet of drafts. */
 const [KEPT, SHOWN] = [[32, 16, 8, 4], 12];
 
 /** The embeddings rebuilt from the first codes, those with a 1 in `keep` f32 [B,32,1]. */
-function rebuilt(p: Params, y: Tensor, config: SeedlingConfig): { readonly ids: Tensor; readonly embeddings: Tensor } {
+function rebuilt(
+  p: Params,
+  y: Tensor,
+  config: SeedlingConfig,
+  prefixes: boolean,
+): { readonly ids: Tensor; readonly embeddings: Tensor } {
   const seed = seedConfig(config);
   const { zq, ids } = quantize(p, y, seed);
   let read = zq;
-  if (config.codebook.missing) {
+  if (prefixes) {
     const keep = input("keep", ["B", QUERIES, 1]);
     const missing = missingCodes(p.at("quantize"), QUERIES, config.codebook.width);
     read = zq.mul(keep).add(missing.mul(keep.neg().add(1)));
@@ -47,8 +54,8 @@ function rebuilt(p: Params, y: Tensor, config: SeedlingConfig): { readonly ids: 
 }
 
 /** `keep` for the graphs above, if the model has vectors for what is left out. */
-function keeping(count: number, codes: number, config: SeedlingConfig): Values {
-  if (!config.codebook.missing) return {};
+function keeping(count: number, codes: number, prefixes: boolean): Values {
+  if (!prefixes) return {};
   const data = Float32Array.from({ length: count * QUERIES }, (_, i) => (i % QUERIES < codes ? 1 : 0));
   return { keep: { shape: [count, QUERIES, 1], data } };
 }
@@ -58,9 +65,10 @@ export async function codebookScores(
   { config, validation, pairs, runtime, frozen }: CodebookScoreOptions,
 ): Promise<Record<string, number>> {
   const seed = seedConfig(config);
+  const prefixes = weights.has(MISSING);
   const p = new Params();
   const y = input("y", ["B", QUERIES, config.qformer.hidden]);
-  const { ids, embeddings } = rebuilt(p, y, config);
+  const { ids, embeddings } = rebuilt(p, y, config, prefixes);
   const draft = weights.has("draft.queries") && config.draft;
   const outputs: Outputs = {
     ...{ ids, before: imageFeature(p, y, seed), after: imageFeature(p, embeddings, seed) },
@@ -68,7 +76,7 @@ export async function codebookScores(
   };
   const program = await runtime.compile(outputs, mapWeights(new Map([...frozen, ...weights])));
   const run = (y: Value, codes = QUERIES): Promise<Values> =>
-    program.run({ y, ...keeping(y.shape[0] ?? 0, codes, config) });
+    program.run({ y, ...keeping(y.shape[0] ?? 0, codes, prefixes) });
   const parts: Values[] = [];
   const names: string[] = [];
   const errors = new Map<number, number>();
@@ -80,7 +88,7 @@ export async function codebookScores(
       parts.push({ ...out, caption: namedValue(values, "caption") });
       names.push(...captions);
       if (!draft) continue;
-      for (const codes of config.codebook.missing ? KEPT : [QUERIES]) {
+      for (const codes of prefixes ? KEPT : [QUERIES]) {
         const of = codes === QUERIES ? out : await run(namedValue(values, "y"), codes);
         const error = squaredError(floatsOf(of, "draft"), floatsOf(values, "latents"));
         errors.set(codes, (errors.get(codes) ?? 0) + (error * size) / validation.count);
@@ -134,16 +142,17 @@ export async function draftSheet(
   const { values } = await validation.range(0, originals.length, ["y"]);
   const y = namedValue(values, "y");
   const size = config.vision.imageSize;
-  const graph = (p: Params): Outputs => {
-    const { embeddings } = rebuilt(p, input("y", ["B", QUERIES, config.qformer.hidden]), config);
+  const graph = (p: Params, prefixes: boolean): Outputs => {
+    const { embeddings } = rebuilt(p, input("y", ["B", QUERIES, config.qformer.hidden]), config, prefixes);
     return { pixels: latentsToPixels(p, draftLatents(p, embeddings, seedConfig(config)), vae.config) };
   };
   return async (weights, step) => {
+    const prefixes = weights.has(MISSING);
     const all = mapWeights(new Map([...vae.weights, ...frozen, ...weights]));
-    const program: Program = await runtime.compile(graph(new Params()), all);
+    const program: Program = await runtime.compile(graph(new Params(), prefixes), all);
     const rows = originals.map((picture) => ({ ...picture }));
-    for (const codes of config.codebook.missing ? KEPT : [QUERIES]) {
-      const pixels = floatsOf(await program.run({ y, ...keeping(originals.length, codes, config) }), "pixels");
+    for (const codes of prefixes ? KEPT : [QUERIES]) {
+      const pixels = floatsOf(await program.run({ y, ...keeping(originals.length, codes, prefixes) }), "pixels");
       const caption = `${codes} codes`;
       rows.push(...originals.map((_, i) => ({ image: fromTensor(pixels, size, size, i), caption })));
     }
