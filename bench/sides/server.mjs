@@ -44,7 +44,9 @@ process.exit(0);
 
 /** The same model, asked for one thing at a time: what a server without batching does. */
 function oneByOne(model) {
+  /** @type {Promise<unknown>} */
   let last = Promise.resolve();
+  /** @type {<T>(work: () => Promise<T>) => Promise<T>} */
   const alone = (work) => {
     const result = last.then(work);
     last = result.catch(() => {});
