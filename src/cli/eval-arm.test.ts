@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { writeTinyLanguageModel } from "../../test/tiny-language-model.ts";
 import { writeTinyModel } from "../../test/tiny-model.ts";
+import { noWordNet, withWordNet } from "../../test/word-net.ts";
 import { type Atlas, loadAtlas } from "../data/index.ts";
 import { evalArmCommand } from "./eval-arm.ts";
 import { paperCommand } from "./paper.ts";
@@ -58,15 +59,19 @@ test("retrieval: every picture's hits, of both numbers of candidates", async () 
   expect(results["test, 50 candidates"]!.recall.rows).toHaveLength(50);
 }, 300_000);
 
-test("floors and drawings, from which paper makes its tables", async () => {
-  await run("generation", "original", "--judge", model);
-  await run("generation", "flat");
-  await run("understanding", "habit");
-  await run("causality", "causal-codes");
-  const output = join(root, "paper.md");
-  await paperCommand().parseAsync(["--arms", join(root, "arms"), "-o", output, "-q"], { from: "user" });
-  const text = await readFile(output, "utf8");
-  expect(text).toContain("| _the original picture_ | 100.0 (100.0 to 100.0) | 100.0 (100.0 to 100.0) |");
-  expect(text).toMatch(/\| _habit answers_ \|.* [\d.]+ \([\d.]+ to [\d.]+\) \|/);
-  await expect(run("generation", "gill")).rejects.toThrow("gill: expected codes-text, codes-image");
-}, 300_000);
+test.skipIf(noWordNet)(
+  `floors and drawings, from which paper makes its tables, ${withWordNet}`,
+  async () => {
+    await run("generation", "original", "--judge", model);
+    await run("generation", "flat");
+    await run("understanding", "habit");
+    await run("causality", "causal-codes");
+    const output = join(root, "paper.md");
+    await paperCommand().parseAsync(["--arms", join(root, "arms"), "-o", output, "-q"], { from: "user" });
+    const text = await readFile(output, "utf8");
+    expect(text).toContain("| _the original picture_ | 100.0 (100.0 to 100.0) | 100.0 (100.0 to 100.0) |");
+    expect(text).toMatch(/\| _habit answers_ \|.* [\d.]+ \([\d.]+ to [\d.]+\) \|/);
+    await expect(run("generation", "gill")).rejects.toThrow("gill: expected codes-text, codes-image");
+  },
+  300_000,
+);

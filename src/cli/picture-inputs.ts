@@ -1,6 +1,6 @@
 /** The pictures that a command is given: files, folders, globs, tar shards and standard input. */
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { addAbortSignal } from "node:stream";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { InputError } from "../base/errors.ts";
@@ -60,7 +60,9 @@ async function expand(input: string, report: Report): Promise<string[]> {
     throw fileError(error, input);
   });
   if (status && !status.isDirectory()) return [input];
-  const found = status ? await picturesIn(input, report) : await onceEach(await glob(input));
+  const found = status
+    ? await picturesIn(input, report)
+    : await onceEach(await glob(input, { absolute: isAbsolute(input) }));
   if (found.length > 0) return found;
   throw new InputError(`${input}: expected ${status ? "pictures in this folder" : "files that match"}, found none.`);
 }

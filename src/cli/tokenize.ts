@@ -100,10 +100,10 @@ async function tokenize(inputs: string[], options: Options): Promise<void> {
     if (packed) return packCodes([codes]);
     return `${json ? formatCodesJson({ image, codes }) : formatCodes(codes)}\n`;
   };
-  await expectOutput(output);
   const report = new Report(options);
   let done = 0;
   const bytes = await interruptible(async (signal) => {
+    await expectOutput(output);
     const { total, files } = await findPictures(inputs, report, signal);
     return withModel(options, "encode", (tokenizer) =>
       withOutput(output, async (write) => {

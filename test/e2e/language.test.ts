@@ -200,7 +200,7 @@ describe(
         "a wrong setting",
         ["photos/a.png", "what?", "--temperature", "1", "--top-p", "2"],
         2,
-        "sampling: expected --top-p above 0 and at most 1, got 2.",
+        "option '--top-p <x>' argument '2' is invalid. Expected a number above 0 up to 1.",
       ],
     ])("%s", async (_, args, code, says) => {
       const result = await seedling(["ask", ...args]);

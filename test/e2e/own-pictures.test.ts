@@ -11,7 +11,7 @@ import { type Finished, run } from "./run.ts";
 const TIMEOUT = 300_000;
 const repository = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const PICTURES = repository("data/own-pictures");
-const STAGES = ["clip", "causal-qformer", "codebook", "vae", "diffusion", "see", "see-and-draw", "instruct"];
+const STAGES = ["vae", "clip", "causal-qformer", "codebook", "diffusion", "see", "see-and-draw", "instruct"];
 const RUN = "mein Lauf ü";
 const MODEL = join(RUN, "model");
 

@@ -41,12 +41,12 @@ test(
   "ends a training with a checkpoint",
   async () => {
     for (let run = 0; run < 2; run++) {
-      const args = [here("../recipes/chain"), "--until", "clip", "--steps", "100000", "--threads", "1", "--run"];
+      const args = [here("../recipes/chain"), "--until", "vae", "--steps", "100000", "--threads", "1", "--run"];
       const ended = await head(run * 40, here("./train-child.mjs"), ...args, `run-${run}`);
       expect(ended).toMatchObject({ code: 0, signal: null });
-      expect(ended.stderr).toMatch(/^saved clip at step \d+ of 100000$/m);
+      expect(ended.stderr).toMatch(/^saved vae at step \d+ of 100000$/m);
       expect(ended.stderr).not.toMatch(/terminate called|Aborted|core dumped|bug/);
-      expect((await readdir(join(root, `run-${run}`, "clip", "phase-1"))).join()).toContain("checkpoint-");
+      expect((await readdir(join(root, `run-${run}`, "vae"))).join()).toContain("checkpoint-");
     }
   },
   TIMEOUT,

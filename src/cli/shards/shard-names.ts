@@ -1,6 +1,6 @@
 /** How shards are found, and how their outputs are named: by what is in them, the model and the options. */
 import { realpath, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { InputError, UsageError } from "../../base/errors.ts";
 import { exists, fileError, readFileBounded, writeFileAtomic } from "../../io/files.ts";
@@ -34,7 +34,7 @@ async function expand(input: string): Promise<string[]> {
     ? (await walkFolder(input)).filter(({ regular }) => regular).map(({ name }) => join(input, name))
     : status
       ? [input]
-      : await glob(input);
+      : await glob(input, { absolute: isAbsolute(input) });
   const shards = tars.filter((name) => name.toLowerCase().endsWith(".tar"));
   if (shards.length > 0) return shards;
   throw new InputError(`${input}: expected tar shards, found none.`);
