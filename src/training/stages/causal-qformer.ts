@@ -11,14 +11,15 @@ import { InputError } from "../../base/errors.ts";
 import { constant, input, type Params, type Tensor } from "../../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
 import { imageFeature, TEMPERATURE, textFeature, textHidden } from "../../models/contrastive.ts";
-import { draftCells, latentsToCells } from "../../models/draft.ts";
+import { draftCells } from "../../models/draft.ts";
 import { vitTokens } from "../../models/eva-vit.ts";
 import { causalEmbeddings, QUERIES, visionContext } from "../../models/seed-tokenizer.ts";
-import { mse, normalize, scalar } from "../../nn/index.ts";
+import { normalize, scalar } from "../../nn/index.ts";
 import type { Runtime, Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import type { Stage } from "../loop/loop.ts";
+import { draftLoss } from "../losses/draft.ts";
 import { type LossTerm, termMetrics, weightedSum } from "../losses/terms.ts";
 import { textContrast } from "../losses/text-contrast.ts";
 import { cachedPictureData } from "../recipe/picture-keys.ts";
@@ -157,8 +158,8 @@ function qformerStage(options: QFormerStageOptions): Stage {
       if (config.draft && drafts) {
         const { channels, size, cell } = config.draft;
         const cells = draftCells(p.at(DRAFT), y, config.draft, seed.qformer);
-        const goal = latentsToCells(input("latents", [B, channels, size, size]), cell);
-        terms.push(["draft", mse(cells, goal), weights.draft]);
+        const latents = input("latents", [B, channels, size, size]);
+        terms.push(["draft", draftLoss(cells, latents, cell), weights.draft]);
       }
       return { loss: weightedSum(terms), metrics: { ...contrast.metrics, ...termMetrics(terms) } };
     },

@@ -10,13 +10,13 @@ import { latentsToPixels } from "../../image-decoder/training-graphs.ts";
 import { writeFileAtomic } from "../../io/files.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
 import { imageFeature } from "../../models/contrastive.ts";
-import { missingCodes } from "../../models/quantizer.ts";
 import { decodeVectors, draftLatents, QUERIES, quantize, reconstructEmbeddings } from "../../models/seed-tokenizer.ts";
 import type { VaeConfig } from "../../models/vae.ts";
 import { mapWeights, type Program, type Runtime, type Value, type Values } from "../../runtime/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import { type Pictures, take } from "../data/pictures.ts";
 import { batches, floatsOf, joined, namedValue } from "../loop/values.ts";
+import { keepPrefix } from "../losses/nested-dropout.ts";
 import type { Weights } from "./definition.ts";
 import { type PairFeatures, pairScores } from "./qformer-scores.ts";
 
@@ -44,12 +44,7 @@ function rebuilt(
 ): { readonly ids: Tensor; readonly embeddings: Tensor } {
   const seed = seedConfig(config);
   const { zq, ids } = quantize(p, y, seed);
-  let read = zq;
-  if (prefixes) {
-    const keep = input("keep", ["B", QUERIES, 1]);
-    const missing = missingCodes(p.at("quantize"), QUERIES, config.codebook.width);
-    read = zq.mul(keep).add(missing.mul(keep.neg().add(1)));
-  }
+  const read = prefixes ? keepPrefix(p.at("quantize"), zq, input("keep", ["B", QUERIES, 1])) : zq;
   return { ids, embeddings: reconstructEmbeddings(p, decodeVectors(p, read, seed), seed) };
 }
 

@@ -13,15 +13,16 @@ import { Rng } from "../../base/rng.ts";
 import { constant, input, stopGradient, type Tensor } from "../../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
 import { imageFeature, TEMPERATURE } from "../../models/contrastive.ts";
-import { draftCells, latentsToCells } from "../../models/draft.ts";
+import { draftCells } from "../../models/draft.ts";
 import { QUERIES } from "../../models/seed-tokenizer.ts";
-import { mse, scalar } from "../../nn/index.ts";
+import { scalar } from "../../nn/index.ts";
 import { mapWeights, type Runtime, type Training, type Value, type Values } from "../../runtime/index.ts";
 import { CODEBOOK, CodebookKeeper } from "../codebook/keeper.ts";
 import { kmeans } from "../codebook/kmeans.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import type { Stage, Work } from "../loop/loop.ts";
 import { joinRows, namedValue } from "../loop/values.ts";
+import { draftLoss } from "../losses/draft.ts";
 import { drawPrefixes } from "../losses/nested-dropout.ts";
 import { STAGE2_WEIGHTS, stage2Loss } from "../losses/stage2.ts";
 import { textContrast } from "../losses/text-contrast.ts";
@@ -231,9 +232,9 @@ function codebookStage(options: CodebookStageOptions): Stage {
       }
       if (draft) {
         const cells = draftCells(p.at(DRAFT), rebuilt, draft, seed.qformer);
-        const goal = latentsToCells(input("latents", [B, draft.channels, draft.size, draft.size]), draft.cell);
-        terms.draft = mse(cells, goal).mul(weights.draft);
-        metrics = { ...metrics, wholeDraftError: mse(whole(cells), whole(goal)) };
+        const latents = input("latents", [B, draft.channels, draft.size, draft.size]);
+        terms.draft = draftLoss(cells, latents, draft.cell).mul(weights.draft);
+        metrics = { ...metrics, wholeDraftError: draftLoss(whole(cells), whole(latents), draft.cell) };
       }
       const loss = Object.values(terms).reduce((a, b) => a.add(b));
       const logged = Object.fromEntries(Object.entries(terms).map(([term, part]) => [`${term}Loss`, part]));
