@@ -42,12 +42,3 @@ export function hardContrast(
     pairsRight: difference.less(0).cast("f32").mean(),
   };
 }
-
-/** The contrast without changed captions: image, texts f32 [B,F], unit vectors. Radford et al. 2021. */
-export function plainContrast(image: Tensor, texts: Tensor, scale: Tensor): Tensor {
-  const logits = image.matmul(texts, { transB: true }).mul(scale); // [B,B]
-  const own = constant(Int32Array.from({ length: image.size(0) }, (_, b) => b));
-  return crossEntropy(logits, own)
-    .add(crossEntropy(logits.transpose([1, 0]), own))
-    .mul(0.5);
-}

@@ -37,3 +37,17 @@ test("with changed captions: hard negatives at the inverse temperature, and whic
   expect(pairs).toBeCloseTo(samePairs!, 12);
   expect(right).toBe(0.5); // the first picture is nearer to its changed caption
 });
+
+test("without changed captions and smoothing it is the loss of CLIP: softmax over the batch in both directions", () => {
+  const { terms } = textContrast({ image: image!, caption: caption! }, temperature, weights, 0);
+  const own = { image: [1, 0, 0.6, 0.8], caption: [0.8, 0.6, 0, 1] };
+  const logits = [
+    [1.6, 0],
+    [1.92, 1.6],
+  ]; // twice the similarities of pictures (rows) and captions
+  const entropy = (of: number, all: number[]): number => Math.log(all.reduce((sum, x) => sum + Math.exp(x), 0)) - of;
+  const toText = (entropy(1.6, logits[0]!) + entropy(1.6, logits[1]!)) / 2;
+  const toImage = (entropy(1.6, [1.6, 1.92]) + entropy(1.6, [0, 1.6])) / 2;
+  const [got] = evaluate([terms[0]![1]], { feeds: own });
+  expect(got!.data[0]).toBeCloseTo((toText + toImage) / 2, 12);
+});

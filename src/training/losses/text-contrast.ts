@@ -1,4 +1,4 @@
-/** The contrast of pictures with captions, and with changed captions where there are any, as stages 1 and 2 use it. */
+/** The contrast of pictures with captions, and with changed captions where there are any, as stage `clip` and stages 1 and 2 use it. */
 import { constant, type Tensor } from "../../graph/index.ts";
 import { contrast } from "./contrast.ts";
 import { hardContrast } from "./hard-negatives.ts";

@@ -23,7 +23,6 @@ import { take } from "../data/pictures.ts";
 import { normalizedPixels } from "../data/pixels.ts";
 import type { Stage } from "../loop/loop.ts";
 import { draftLoss, latentHead } from "../losses/draft.ts";
-import { hardContrast, plainContrast } from "../losses/hard-negatives.ts";
 import {
   BACKGROUND_COLORS,
   BACKGROUND_GRID,
@@ -34,6 +33,7 @@ import {
 } from "../losses/layout-labels.ts";
 import { patchLabels, patchLabelsLoss } from "../losses/patch-labels.ts";
 import { type LossTerm, termMetrics, weightedSum } from "../losses/terms.ts";
+import { textContrast } from "../losses/text-contrast.ts";
 import { WordTargets, wordClassificationLoss } from "../losses/word-classification.ts";
 import { wordLocationsLoss } from "../losses/word-locations.ts";
 import { pictureData } from "../recipe/picture-keys.ts";
@@ -174,14 +174,11 @@ function pairLoss(p: Params, B: number, options: ClipStageOptions): ReturnType<S
   const { features, embedding } = clipText(p, input("ids", [count, L], "i32"), input("end", [count], "i32"), config);
   const texts = normalize(embedding);
   const logScale = logitScale(p.at("clip"));
-  const scale = logScale.minimum(Math.log(100)).exp();
-  const terms: LossTerm[] = [];
-  const metrics: Record<string, Tensor> = { logitScale: logScale };
-  if (hard) {
-    const { contrast, pairs, pairsRight } = hardContrast(image, texts.slice(0, 0, B), texts.slice(0, B, count), scale);
-    terms.push(["contrast", contrast, weights.contrast], ["pairs", pairs, weights.pairs]);
-    metrics.pairsRight = pairsRight;
-  } else terms.push(["contrast", plainContrast(image, texts, scale), weights.contrast]);
+  const temperature = logScale.minimum(Math.log(100)).neg().exp();
+  const captions = { caption: texts.slice(0, 0, B), changed: hard ? texts.slice(0, B, count) : undefined };
+  const contrast = textContrast({ image, ...captions }, temperature, weights, 0);
+  const terms: LossTerm[] = [...contrast.terms];
+  const metrics = { logitScale: logScale, ...contrast.metrics };
   if (weights.wordClassification > 0) {
     const named = wordClassificationLoss(p.at("clip"), tokens, input("words", [B, tokenizer.size]));
     terms.push(["wordClassification", named, weights.wordClassification]);
