@@ -14,7 +14,7 @@ import type { LanguageText, LanguageTexts } from "./text-sequences.ts";
 const SIZE = 8;
 
 export async function languageTexts(
-  { scenes, nouns, factsTimes, wordNetShare, listed, mostQuestions }: Omit<TextsData, "readLists">,
+  { scenes, nouns, questions, factsTimes, wordNetShare, listed, mostQuestions }: Omit<TextsData, "readLists">,
   work: Work = {},
   drawings = iconDrawings,
 ): Promise<LanguageTexts> {
@@ -22,7 +22,7 @@ export async function languageTexts(
   const plain = (text: string): LanguageText => ({ given: "", text });
   const some = glosses.filter((_, i) => i % 1000 < 1000 * wordNetShare).map(plain);
   const facts = nounFacts().map(plain);
-  const said = scenes > 0 ? await sceneTexts({ scenes, nouns, listed, mostQuestions }, work, drawings) : [];
+  const said = scenes > 0 ? await sceneTexts({ scenes, nouns, questions, listed, mostQuestions }, work, drawings) : [];
   const all = [...some, ...said];
   const heldOut = ({ given, text }: LanguageText): boolean => isHeldOutText(given + text);
   return {
@@ -32,12 +32,19 @@ export async function languageTexts(
 }
 
 async function sceneTexts(
-  { scenes: count, nouns, listed, mostQuestions }: Pick<TextsData, "scenes" | "nouns" | "listed" | "mostQuestions">,
+  {
+    scenes: count,
+    nouns,
+    questions,
+    listed,
+    mostQuestions,
+  }: Pick<TextsData, "scenes" | "nouns" | "questions" | "listed" | "mostQuestions">,
   work: Work,
   drawings: Drawings,
 ): Promise<LanguageText[]> {
   const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
-  const source = createSceneSource(await drawings(work), { size: SIZE, nouns: list, split: "train" });
+  const asked = questions === "balanced" ? questions : undefined; // default: everything is asked
+  const source = createSceneSource(await drawings(work), { size: SIZE, nouns: list, split: "train", questions: asked });
   const breath = new Breath(work.signal);
   const texts: LanguageText[] = [];
   for (let seed = 0; seed < count; seed++) {

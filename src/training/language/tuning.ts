@@ -169,7 +169,15 @@ function indicesOfMany(where: string, { many }: DescribedPictures): readonly num
 /** The glosses of WordNet, or what stands for them. */
 async function plainTexts(c: Context): Promise<{ train: string[]; heldOut: string[] }> {
   if (!c.sources.texts) throw new UsageError(`${c.where}: textShare: expected plain texts to learn from, got none.`);
-  const glosses = { scenes: 0, nouns: 0, factsTimes: 0, wordNetShare: 1, listed: 0, readLists: false };
+  const glosses = {
+    scenes: 0,
+    nouns: 0,
+    factsTimes: 0,
+    wordNetShare: 1,
+    listed: 0,
+    questions: "all",
+    readLists: false,
+  } as const;
   const { train, heldOut } = await c.sources.texts(glosses, c);
   const whole = ({ given, text }: LanguageText): string => given + text;
   return { train: train.map(whole), heldOut: heldOut.map(whole) };

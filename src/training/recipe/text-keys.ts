@@ -26,6 +26,10 @@ export const textsData = key(
       share.default(0),
       "share of scenes whose text follows a list of its words, out of order and with other words among them",
     ),
+    questions: key(
+      z.enum(["all", "balanced"]).default("all"),
+      "what is asked of scenes; `balanced` as in the stages that read codes",
+    ),
     mostQuestions: key(z.int().min(0).optional(), "questions in the text of a scene; default all"),
     readLists: key(
       z.boolean().default(false),
