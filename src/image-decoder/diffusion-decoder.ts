@@ -21,6 +21,7 @@ import {
   type ImageDecoder,
   kindOf,
 } from "./decoder.ts";
+import { draftLatents } from "./draft-latents.ts";
 import { type DiffusersFolder, openDiffusersFolder } from "./folder.ts";
 import { diffusersFiles } from "./hub-files.ts";
 import type { PartName } from "./parts.ts";
@@ -191,15 +192,16 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
   }
 
   /**
-   * Drafts as they are -> soft pictures, in one step of the autoencoder and without the diffusion model.
+   * The latents of drafts as they are -> soft pictures, in one step of the autoencoder and without the diffusion model.
    * @throws UsageError for embeddings of another kind
    */
   async preview(drafts: readonly GenerationEmbedding[], options: BatchOptions = {}): Promise<RgbImage[]> {
-    const { draftShape, path } = this.#folder;
+    const { draftShape, latentShape, path } = this.#folder;
     if (!draftShape)
       throw new UsageError(`${path}: expected a decoder of drafts, got one of ${this.accepts.join(", ")}.`);
     for (const draft of drafts) expectShape(draft, draftShape, "Only drafts have a preview.");
-    const pictures = await inBatches(drafts, options, (chunk) => this.#pictures(stack(chunk)));
+    const latents = (chunk: readonly GenerationEmbedding[]): Value => draftLatents(stack(chunk), latentShape[0]);
+    const pictures = await inBatches(drafts, options, (chunk) => this.#pictures(latents(chunk)));
     return pictures.flat();
   }
 

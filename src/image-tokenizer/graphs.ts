@@ -7,7 +7,7 @@ import { missingCodes } from "../models/quantizer.ts";
 import {
   causalEmbeddings,
   decodeVectors,
-  draftLatents,
+  draftOf,
   imageEmbedding,
   QUERIES,
   quantize,
@@ -77,7 +77,7 @@ export function seedGraphs(config: ModelConfig, p: Params = new Params()): SeedG
   }
   if (codebook && (config.image || config.text || config.draft))
     graphs.generationEmbedding = {
-      ...(config.draft ? { draft: draftLatents(p, reconstructEmbeddings(p, decoded(), seed), seed) } : {}),
+      ...(config.draft ? { draft: draftOf(p, reconstructEmbeddings(p, decoded(), seed), seed) } : {}),
       ...(config.image ? { image: imageEmbedding(p, decoded(), seed) } : {}),
       ...(config.text ? { text: textFeatures(p, decoded(), seed) } : {}),
     };

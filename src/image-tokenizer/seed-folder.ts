@@ -11,6 +11,7 @@ import { exists, kindOf } from "../io/files.ts";
 import { join } from "../io/paths.ts";
 import { type ModelConfig, parseModelConfig } from "../models/config.ts";
 import { TEMPERATURES } from "../models/contrastive.ts";
+import { draftChannels } from "../models/draft.ts";
 import { CaptionTokenizer, type EncodedCaptions, WordPieceTokenizer } from "../text/index.ts";
 import { readJsonFile } from "../weights/index.ts";
 import { type CheckedWeights, checkedWeights } from "../weights/mapped/weights.ts";
@@ -114,12 +115,12 @@ export function decodingHead(config: ModelConfig, decoder: ReadsEmbeddings): Emb
   const made = {
     image: [image?.width],
     text: [text?.tokens, text?.width],
-    draft: [draft?.channels, draft?.size, draft?.size],
+    draft: draft && [draftChannels(draft, config.qformer.hidden), draft.size, draft.size],
   }[kind];
   const read = decoder.shapeOf(kind);
-  if (made.join() === read.join()) return kind;
+  if (made?.join() === read.join()) return kind;
   throw new InputError(
-    `${decoder.path}: expected a decoder of ${kind} embeddings [${made.join()}], as the model makes, got one of [${read.join()}]. Name another decoder.`,
+    `${decoder.path}: expected a decoder of ${kind} embeddings [${made?.join()}], as the model makes, got one of [${read.join()}]. Name another decoder.`,
   );
 }
 

@@ -66,7 +66,13 @@ const image = z.strictObject({ width: count, head: imageHead });
 const text = z.strictObject({ tokens: count, width: count, layers: count });
 
 const draft = z
-  .strictObject({ channels: count, size: count, cell: count, layers: count })
+  .strictObject({
+    channels: count,
+    size: count,
+    cell: count,
+    layers: count,
+    hidden: z.literal(true).optional(),
+  })
   .refine(({ size, cell }) => size % cell === 0, { path: ["cell"], error: "expected a size in whole cells" });
 
 const stats = z.array(z.number()).length(3);
@@ -100,7 +106,7 @@ const parts = {
   textEncoder,
   /** Cells a side from which the pair's image embedding is made; without it from the mean of all tokens. */
   clipGrid: count,
-  /** Latents of the image decoder as the codes say them: its channels and size, cells of it, and layers of the head. */
+  /** Latents of the image decoder as the codes say them: its channels and size, cells of it, layers of the head, and whether its own vectors are read too. */
   draft,
 };
 
@@ -116,6 +122,9 @@ const folder = z
   })
   .refine((c) => !c.codebook || (c.decoderDepth && c.decoderHeads), {
     error: "expected decoderDepth and decoderHeads with codebook",
+  })
+  .refine((c) => !c.draft?.hidden || c.qformer.hidden % c.draft.cell ** 2 === 0, {
+    error: "expected a Q-Former whose width is a multiple of the latents in a cell, for draft.hidden",
   })
   .refine((c) => (c.clipWidth === undefined) === (c.textEncoder === undefined), {
     error: "expected clipWidth and textEncoder together",

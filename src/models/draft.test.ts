@@ -3,7 +3,7 @@ import { gradients } from "../autodiff/index.ts";
 import { input, Params, paramAttrs } from "../graph/index.ts";
 import { initialValues } from "../nn/index.ts";
 import { evaluate } from "../runtime/reference.ts";
-import { cellsToLatents, draftCells, draftShape, latentsToCells } from "./draft.ts";
+import { cellsToLatents, draftCells, draftChannels, draftShape, draftVectors, latentsToCells } from "./draft.ts";
 
 const config = { channels: 2, size: 4, cell: 2, layers: 2 };
 const layers = { hidden: 8, heads: 2, layers: 6, intermediate: 8, causal: true };
@@ -28,10 +28,15 @@ test("latents that do not fill their cells are refused", () => {
   );
 });
 
+test("a draft has the channels of the latents, and those of the cells' own vectors where they are read too", () => {
+  expect(draftChannels(config, 8)).toBe(config.channels);
+  expect(draftChannels({ ...config, hidden: true }, 8)).toBe(config.channels + 8 / config.cell ** 2);
+});
+
 test("every vector reaches every cell, and every parameter learns", () => {
   const p = new Params();
   const vectors = input("vectors", [1, 32, 8]);
-  const draft = draftCells(p, vectors, config, layers);
+  const draft = draftCells(p, draftVectors(p, vectors, config, layers), config);
   expect(draft.shape).toEqual([1, 4, 8]);
   const params = [...p.declared().values()];
   const grads = gradients(draft.square().mean(), [vectors, ...params]);

@@ -16,29 +16,40 @@ export interface DraftConfig {
   readonly cell: number;
   /** Layers of the Reverse Q-Former, every one with cross-attention. */
   readonly layers: number;
+  /** Does the diffusion model read the Reverse Q-Former's own vectors of the cells too, beside the latents? */
+  readonly hidden?: true;
 }
 
 /** Number of cells, and numbers of one cell. */
-export function draftShape({ channels, size, cell }: Omit<DraftConfig, "layers">): {
+export function draftShape({ channels, size, cell }: Pick<DraftConfig, "channels" | "size" | "cell">): {
   readonly cells: number;
   readonly width: number;
 } {
   return { cells: (size / cell) ** 2, width: channels * cell ** 2 };
 }
 
+/** Channels of what the diffusion model reads. @param D width of the cells' vectors */
+export function draftChannels({ channels, cell, hidden }: DraftConfig, D: number): number {
+  return hidden ? channels + D / cell ** 2 : channels;
+}
+
 /**
- * vectors: f32 [B,32,D] (causal embeddings, or what the codebook's decoder makes of codes) -> f32 [B,cells,width].
- * The context is normalized and has positions, and queries start at deviation 1: see `training/loop/sharp-start.ts` and
- * `regions.ts`. Keys `queries`, `context`, `positions`, `bert.*`, `out`.
+ * vectors: f32 [B,32,D] (causal embeddings, or what the codebook's decoder makes of codes) -> one vector a cell, f32
+ * [B,cells,D]. The context is normalized and has positions, and queries start at deviation 1: see `training/loop/sharp-start.ts` and
+ * `regions.ts`. Keys `queries`, `context`, `positions`, `bert.*`.
  */
-export function draftCells(p: Params, vectors: Tensor, config: DraftConfig, layers: QFormerConfig): Tensor {
-  const { cells, width } = draftShape(config);
+export function draftVectors(p: Params, vectors: Tensor, config: DraftConfig, layers: QFormerConfig): Tensor {
+  const { cells } = draftShape(config);
   const D = layers.hidden;
   const queries = p.get("queries", [1, cells, D], normal(1));
   const features = withPositions(p, layerNorm(p.at("context"), vectors, 1e-5));
   const reverse = { ...layers, layers: config.layers, causal: false, crossAttentionFrequency: 1 };
-  const x = qformer(p.at("bert"), reverse, { queries, features });
-  return linear(p.at("out"), x, width, { init: normal(D ** -0.5) });
+  return qformer(p.at("bert"), reverse, { queries, features });
+}
+
+/** Vectors of cells f32 [B,cells,D] -> their latents f32 [B,cells,width]. Key `out`. */
+export function draftCells(p: Params, vectors: Tensor, config: DraftConfig): Tensor {
+  return linear(p.at("out"), vectors, draftShape(config).width, { init: normal(vectors.size(-1) ** -0.5) });
 }
 
 /**
@@ -62,7 +73,10 @@ export function latentsToCells(z: Tensor, cell: number): Tensor {
 }
 
 /** The inverse, for square latents. f32 [B,cells,width] -> [B,channels,size,size]. */
-export function cellsToLatents(cells: Tensor, { channels, size, cell }: Omit<DraftConfig, "layers">): Tensor {
+export function cellsToLatents(
+  cells: Tensor,
+  { channels, size, cell }: Pick<DraftConfig, "channels" | "size" | "cell">,
+): Tensor {
   const side = size / cell;
   return cells
     .reshape([cells.dim(0), side, side, channels, cell, cell])

@@ -4,9 +4,9 @@
  * Read top to bottom: encode (tower, Causal Q-Former, codebook), reconstruct (training only), and the two heads that
  * speak to a diffusion model: text features (v1) and one image embedding (v2, either head).
  */
-import { normal, type Params, type Tensor, zeros } from "../graph/index.ts";
+import { concat, normal, type Params, type Tensor, zeros } from "../graph/index.ts";
 import { block, layerNorm, linear } from "../nn/index.ts";
-import { cellsToLatents, type DraftConfig, draftCells, withPositions } from "./draft.ts";
+import { cellsToLatents, type DraftConfig, draftCells, draftVectors, withPositions } from "./draft.ts";
 import { evaVit, type VitConfig } from "./eva-vit.ts";
 import { type QFormerConfig, qformer } from "./qformer.ts";
 import { type CodebookConfig, codebook, decodeTask, encodeTask, type Quantized, vectorQuantize } from "./quantizer.ts";
@@ -127,10 +127,24 @@ export function textFeatures(p: Params, u: Tensor, config: SeedConfig): Tensor {
   return linear(p.at("distill_text_proj"), out, text.width);
 }
 
-/** Ours: rebuilt embeddings f32 [B,32,D] -> a draft, f32 [B,channels,size,size], normalized latents. Keys `draft.*`. */
+/** Ours: rebuilt embeddings f32 [B,32,D] -> normalized latents, f32 [B,channels,size,size]. Keys `draft.*`. */
 export function draftLatents(p: Params, rebuilt: Tensor, config: SeedConfig): Tensor {
   const draft = config.draft!;
-  return cellsToLatents(draftCells(p.at("draft"), rebuilt, draft, config.qformer), draft);
+  const vectors = draftVectors(p.at("draft"), rebuilt, draft, config.qformer);
+  return cellsToLatents(draftCells(p.at("draft"), vectors, draft), draft);
+}
+
+/**
+ * Ours: rebuilt embeddings f32 [B,32,D] -> a draft, what the diffusion model reads: normalized latents f32
+ * [B,channels,size,size], and behind them, with `draft.hidden`, the vectors of the cells, laid out as D / cell² more channels.
+ */
+export function draftOf(p: Params, rebuilt: Tensor, config: SeedConfig): Tensor {
+  const draft = config.draft!;
+  const vectors = draftVectors(p.at("draft"), rebuilt, draft, config.qformer);
+  const latents = cellsToLatents(draftCells(p.at("draft"), vectors, draft), draft);
+  if (!draft.hidden) return latents;
+  const own = cellsToLatents(vectors, { ...draft, channels: config.qformer.hidden / draft.cell ** 2 });
+  return concat([latents, own], 1);
 }
 
 /**

@@ -283,6 +283,24 @@ describe("codebook", () => {
   );
 
   test(
+    "the Causal Q-Former learns on with the codes where that is asked for, and the cells of drafts say the tower's tokens",
+    async () => {
+      const tuned = { name: "tuned", qformerRate: 0.5, weights: { ...weights, tokens: 1 } };
+      const { lines, weights: learned } = await runs.variant("codebook", tuned);
+      const terms = ["codebook", "reconstruction", "image", "text", ...Object.keys(weights), "tokens", "embedding"];
+      expectSum(lines, Object.fromEntries(terms.map((term) => [term, 1])));
+      const before = await runs.weightsOf("causal-qformer");
+      for (const path of ["query_tokens", "ln_vision.weight", "vision_positions"])
+        expect(learned.get(path), path).not.toEqual(before.get(path));
+      expect(paths(learned, "vision_proj")).toEqual([]);
+      expect(logged(lines, "validation/recallMean")).toHaveLength(1);
+      const refused = runs.variant("codebook", { name: "no-draft", weights: { ...weights, draft: 0, tokens: 1 } });
+      await expect(refused).rejects.toThrow("weights.tokens: expected weights.draft");
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
     "without prefixes there is one score of drafts, and no vectors for missing codes",
     async () => {
       const { lines, weights } = await runs.variant("codebook", { name: "whole", prefixes: 0, steps: 1, warmup: 0 });
@@ -338,7 +356,7 @@ describe("the stages become a model folder", () => {
       const decoded = await tokenizer.decode(codes);
       expect(decoded.map(({ width, height }) => [width, height])).toEqual(Array(2).fill([32, 32]));
       const [embedding] = await tokenizer.generationEmbeddings(codes);
-      expect(embedding?.shape).toEqual(head === "draft" ? [6, 8, 8] : [12, 8]);
+      expect(embedding?.shape).toEqual(head === "draft" ? [7, 8, 8] : [12, 8]);
       expect(tokenizer.capabilities.has("decodeDraft")).toBe(head === "draft");
       if (head === "text")
         await expect(tokenizer.decodeDraft(codes)).rejects.toThrow(

@@ -2,7 +2,7 @@
  * Latents as a target: a linear head keeps appearance in every patch token of the tower, and drafts from 32 vectors are
  * asked for the same cells. Both take latents normalized by channel, so that 1 is the error of the mean picture.
  */
-import { normal, type Params, type Tensor } from "../../graph/index.ts";
+import { normal, type Params, stopGradient, type Tensor } from "../../graph/index.ts";
 import { latentsToCells } from "../../models/draft.ts";
 import { layerNorm, linear, mse } from "../../nn/index.ts";
 
@@ -18,4 +18,16 @@ export function latentHead(p: Params, tokens: Tensor, width: number): Tensor {
 /** Mean squared error of cells f32 [B,cells,C cell²] of normalized latents f32 [B,C,Y,X], of variance 1. */
 export function draftLoss(cells: Tensor, latents: Tensor, cell: number): Tensor {
   return mse(cells, latentsToCells(latents, cell));
+}
+
+/**
+ * The tower's patch tokens as the vectors of a draft's cells say them: mean squared error of tokens of mean 0 and variance
+ * 1 in each of their numbers, so that 1 is the error of the mean token. vectors: f32 [B,P,D], tokens: f32 [B,1+P,W], class
+ * token first. Keys of a linear layer.
+ */
+export function tokensLoss(p: Params, vectors: Tensor, tokens: Tensor): Tensor {
+  const patches = tokens.slice(1, 1, tokens.size(1));
+  const centered = patches.sub(patches.mean([0, 1], true));
+  const goal = centered.div(centered.square().mean([0, 1], true).add(1e-6).sqrt());
+  return mse(linear(p, vectors, goal.size(2), { init: normal(vectors.size(2) ** -0.5) }), stopGradient(goal));
 }

@@ -2,7 +2,7 @@
  * Stage 2: the codebook and the de-tokenizer learn; tower and Causal Q-Former are frozen, so the loss begins at their
  * output. arXiv 2307.08041 section 3.2; weights and terms of the released training code.
  */
-import type { Params, Tensor } from "../../graph/index.ts";
+import { type Params, stopGradient, type Tensor } from "../../graph/index.ts";
 import {
   decodeVectors,
   imageEmbedding,
@@ -41,7 +41,7 @@ export interface Stage2Output {
 }
 
 /**
- * y: causal embeddings of the frozen Q-Former, f32 [B,32,D]. `config.image` and `config.text` say which heads exist.
+ * y: causal embeddings, f32 [B,32,D]; of the frozen Q-Former, or of one that learns to make what codes can say. `config.image` and `config.text` say which heads exist.
  * keep, ours: f32 [B,32,1], 1 for codes that are read, whose embeddings alone have to be rebuilt (nested dropout). The
  * heads read all of them.
  * Keys: `quantize.*`, `encode_task_layer.*`, `decode_task_layer.*`, `pos_embed`, `blocks` and those of the heads.
@@ -60,7 +60,9 @@ export function stage2Loss(
   const rebuilt = reconstructEmbeddings(p, read, config);
   const parts: Partial<Record<Stage2Term, Tensor>> = {
     codebook: codebook.mul(weights.codebook),
-    reconstruction: cosineLoss(rebuilt, y, keep?.reshape([keep.dim(0), QUERIES])).mul(weights.reconstruction),
+    reconstruction: cosineLoss(rebuilt, stopGradient(y), keep?.reshape([keep.dim(0), QUERIES])).mul(
+      weights.reconstruction,
+    ),
   };
   if (targets.imageEmbedding)
     parts.image = mse(imageEmbedding(p, u, config), targets.imageEmbedding).mul(weights.image);

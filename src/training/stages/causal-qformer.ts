@@ -11,7 +11,7 @@ import { InputError } from "../../base/errors.ts";
 import { constant, input, type Params, type Tensor } from "../../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
 import { imageFeature, TEMPERATURE, textFeature, textHidden } from "../../models/contrastive.ts";
-import { draftCells } from "../../models/draft.ts";
+import { draftCells, draftVectors } from "../../models/draft.ts";
 import { vitTokens } from "../../models/eva-vit.ts";
 import { causalEmbeddings, QUERIES, visionContext } from "../../models/seed-tokenizer.ts";
 import { normalize, scalar } from "../../nn/index.ts";
@@ -157,7 +157,8 @@ function qformerStage(options: QFormerStageOptions): Stage {
       }
       if (config.draft && drafts) {
         const { channels, size, cell } = config.draft;
-        const cells = draftCells(p.at(DRAFT), y, config.draft, seed.qformer);
+        const vectors = draftVectors(p.at(DRAFT), y, config.draft, seed.qformer);
+        const cells = draftCells(p.at(DRAFT), vectors, config.draft);
         const latents = input("latents", [B, channels, size, size]);
         terms.push(["draft", draftLoss(cells, latents, cell), weights.draft]);
       }

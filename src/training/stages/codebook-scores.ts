@@ -10,12 +10,21 @@ import { latentsToPixels } from "../../image-decoder/training-graphs.ts";
 import { writeFileAtomic } from "../../io/files.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
 import { imageFeature } from "../../models/contrastive.ts";
-import { decodeVectors, draftLatents, QUERIES, quantize, reconstructEmbeddings } from "../../models/seed-tokenizer.ts";
+import { vitTokens } from "../../models/eva-vit.ts";
+import {
+  causalEmbeddings,
+  decodeVectors,
+  draftLatents,
+  QUERIES,
+  quantize,
+  reconstructEmbeddings,
+  visionContext,
+} from "../../models/seed-tokenizer.ts";
 import type { VaeConfig } from "../../models/vae.ts";
-import { mapWeights, type Program, type Runtime, type Value, type Values } from "../../runtime/index.ts";
+import { mapWeights, type Program, type Runtime, type Values } from "../../runtime/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import { type Pictures, take } from "../data/pictures.ts";
-import { batches, floatsOf, joined, namedValue } from "../loop/values.ts";
+import { batches, floatsOf, joined, namedValue, pickValues } from "../loop/values.ts";
 import { keepPrefix } from "../losses/nested-dropout.ts";
 import type { Weights } from "./definition.ts";
 import { type PairFeatures, pairScores } from "./qformer-scores.ts";
@@ -34,6 +43,18 @@ const BATCH = 100;
 const MISSING = "quantize.missing";
 /** Numbers of codes whose drafts are measured, and validation pictures on a sheet of drafts. */
 const [KEPT, SHOWN] = [[32, 16, 8, 4], 12];
+
+/** Where the causal embeddings come from: cached, or of a Causal Q-Former that learned on with the codes. */
+function sourceOf(weights: Weights): "y" | "tokens" {
+  return weights.has("query_tokens") ? "tokens" : "y";
+}
+
+function embeddingsFrom(p: Params, source: "y" | "tokens", config: SeedlingConfig): Tensor {
+  const seed = seedConfig(config);
+  if (source === "y") return input("y", ["B", QUERIES, config.qformer.hidden]);
+  const tokens = input("tokens", ["B", vitTokens(seed.vision), seed.vision.width]);
+  return causalEmbeddings(p, visionContext(p, tokens, seed), seed);
+}
 
 /** The embeddings rebuilt from the first codes, those with a 1 in `keep` f32 [B,32,1]. */
 function rebuilt(
@@ -62,7 +83,8 @@ export async function codebookScores(
   const seed = seedConfig(config);
   const prefixes = weights.has(MISSING);
   const p = new Params();
-  const y = input("y", ["B", QUERIES, config.qformer.hidden]);
+  const source = sourceOf(weights);
+  const y = embeddingsFrom(p, source, config);
   const { ids, embeddings } = rebuilt(p, y, config, prefixes);
   const draft = weights.has("draft.queries") && config.draft;
   const outputs: Outputs = {
@@ -70,21 +92,23 @@ export async function codebookScores(
     ...(draft && { draft: draftLatents(p, embeddings, seed) }),
   };
   const program = await runtime.compile(outputs, mapWeights(new Map([...frozen, ...weights])));
-  const run = (y: Value, codes = QUERIES): Promise<Values> =>
-    program.run({ y, ...keeping(y.shape[0] ?? 0, codes, prefixes) });
+  const run = (cached: Values, codes = QUERIES): Promise<Values> => {
+    const seen = namedValue(cached, source);
+    return program.run({ [source]: seen, ...keeping(seen.shape[0] ?? 0, codes, prefixes) });
+  };
   const parts: Values[] = [];
   const names: string[] = [];
   const errors = new Map<number, number>();
   try {
     for (const { start, size } of batches(validation.count, BATCH)) {
-      const cached = ["y", "caption", ...(draft ? ["latents"] : [])];
+      const cached = [source, "caption", ...(draft ? ["latents"] : [])];
       const { values, captions } = await validation.range(start, size, cached);
-      const out = await run(namedValue(values, "y"));
+      const out = await run(values);
       parts.push({ ...out, caption: namedValue(values, "caption") });
       names.push(...captions);
       if (!draft) continue;
       for (const codes of prefixes ? KEPT : [QUERIES]) {
-        const of = codes === QUERIES ? out : await run(namedValue(values, "y"), codes);
+        const of = codes === QUERIES ? out : await run(values, codes);
         const error = squaredError(floatsOf(of, "draft"), floatsOf(values, "latents"));
         errors.set(codes, (errors.get(codes) ?? 0) + (error * size) / validation.count);
       }
@@ -109,8 +133,7 @@ export async function codebookScores(
     };
     if (pairs.kinds.length === 0 || !pairs.parts[0]?.["changed"]) return scores;
     const seen: Values[] = [];
-    for (const features of pairs.parts)
-      seen.push({ ...features, image: namedValue(await run(namedValue(features, "y")), "after") });
+    for (const features of pairs.parts) seen.push({ ...features, image: namedValue(await run(features), "after") });
     return { ...scores, ...pairScores(pairs, (name) => rows(name, seen)) };
   } finally {
     await program.close();
@@ -134,20 +157,23 @@ export async function draftSheet(
 ): Promise<(weights: Weights, step: number) => Promise<void>> {
   const { config, validation, runtime, frozen, vae, pictures, folder } = options;
   const originals = await take(pictures, 0, Math.min(SHOWN, validation.count));
-  const { values } = await validation.range(0, originals.length, ["y"]);
-  const y = namedValue(values, "y");
+  const { values } = await validation.range(0, originals.length, ["y", "tokens"]);
   const size = config.vision.imageSize;
-  const graph = (p: Params, prefixes: boolean): Outputs => {
-    const { embeddings } = rebuilt(p, input("y", ["B", QUERIES, config.qformer.hidden]), config, prefixes);
+  const graph = (p: Params, source: "y" | "tokens", prefixes: boolean): Outputs => {
+    const { embeddings } = rebuilt(p, embeddingsFrom(p, source, config), config, prefixes);
     return { pixels: latentsToPixels(p, draftLatents(p, embeddings, seedConfig(config)), vae.config) };
   };
   return async (weights, step) => {
     const prefixes = weights.has(MISSING);
+    const source = sourceOf(weights);
     const all = mapWeights(new Map([...vae.weights, ...frozen, ...weights]));
-    const program: Program = await runtime.compile(graph(new Params(), prefixes), all);
+    const program: Program = await runtime.compile(graph(new Params(), source, prefixes), all);
     const rows = originals.map((picture) => ({ ...picture }));
     for (const codes of prefixes ? KEPT : [QUERIES]) {
-      const pixels = floatsOf(await program.run({ y, ...keeping(originals.length, codes, prefixes) }), "pixels");
+      const pixels = floatsOf(
+        await program.run({ ...pickValues(values, [source]), ...keeping(originals.length, codes, prefixes) }),
+        "pixels",
+      );
       const caption = `${codes} codes`;
       rows.push(...originals.map((_, i) => ({ image: fromTensor(pixels, size, size, i), caption })));
     }

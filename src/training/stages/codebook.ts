@@ -1,6 +1,6 @@
 /**
  * Stage `codebook` (the paper's stage 2): codebook, reconstruction decoder and Reverse Q-Formers learn on the outputs of
- * the frozen Causal Q-Former. arXiv 2307.08041 section 3.2.
+ * the frozen Causal Q-Former. arXiv 2307.08041 section 3.2. Ours, off by default: the Q-Former learns on with them.
  *
  * The published codebook learns by gradient from a uniform start, and on little data most of its codes die. Three remedies
  * are settings: a k-means start, moving averages instead of the gradient (van den Oord et al. 2017, appendix A.1), and
@@ -13,16 +13,18 @@ import { Rng } from "../../base/rng.ts";
 import { constant, input, stopGradient, type Tensor } from "../../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
 import { imageFeature, TEMPERATURE } from "../../models/contrastive.ts";
-import { draftCells } from "../../models/draft.ts";
-import { QUERIES } from "../../models/seed-tokenizer.ts";
+import { draftCells, draftShape, draftVectors } from "../../models/draft.ts";
+import { vitTokens } from "../../models/eva-vit.ts";
+import { causalEmbeddings, QUERIES, visionContext } from "../../models/seed-tokenizer.ts";
 import { scalar } from "../../nn/index.ts";
 import { mapWeights, type Runtime, type Training, type Value, type Values } from "../../runtime/index.ts";
 import { CODEBOOK, CodebookKeeper } from "../codebook/keeper.ts";
 import { kmeans } from "../codebook/kmeans.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
+import { matchesPrefix } from "../loop/learn.ts";
 import type { Stage, Work } from "../loop/loop.ts";
 import { joinRows, namedValue } from "../loop/values.ts";
-import { draftLoss } from "../losses/draft.ts";
+import { draftLoss, tokensLoss } from "../losses/draft.ts";
 import { drawPrefixes } from "../losses/nested-dropout.ts";
 import { STAGE2_WEIGHTS, stage2Loss } from "../losses/stage2.ts";
 import { textContrast } from "../losses/text-contrast.ts";
@@ -49,10 +51,17 @@ const weights = z.strictObject({
     "ours: the reconstructed last embedding has to find its caption among those of the batch",
   ),
   pairs: key(weight.default(0), "ours: of each caption against its changed one alone; needs `data.hardNegatives`"),
-  feature: key(weight.default(0), "ours: of 1 - cosine of the last embedding's feature before and after the codes"),
+  feature: key(
+    weight.default(0),
+    "ours: of 1 - cosine of the last embedding's feature before and after the codes, and of stage 1's and that of a Causal Q-Former that learns on",
+  ),
   draft: key(
     weight.default(0),
     "ours: of the autoencoder's latents as the codes say them; needs stage vae and `draft` in model.json",
+  ),
+  tokens: key(
+    weight.default(0),
+    "ours: of the tower's patch tokens as the vectors of the draft's cells say them, so that these know what stands where; needs `draft`, and a cell for each patch",
   ),
 });
 
@@ -75,6 +84,10 @@ const settings = {
     share.default(0),
     "ours: share of each batch of which only the first codes are read, a random number of them (nested dropout); needs `missing` of the codebook in model.json",
   ),
+  qformerRate: key(
+    share.default(0),
+    "ours: share of the rate at which the Causal Q-Former learns on, so that its embeddings become ones that codes can say; 0 as published, where it is frozen",
+  ),
   weights: key(weights.prefault({}), "weights of the terms of the loss"),
 };
 
@@ -90,6 +103,11 @@ const TEXT_HEAD = [
   "distill_text_proj",
 ] as const;
 const DRAFT = "draft";
+/** Only trained with. */
+const TOKENS = "draft_tokens";
+/** What may learn on of stage 1. The projection stays, so that features mean the same before and after. */
+const QFORMER = ["ln_vision", "query_tokens", "Qformer"] as const;
+const POSITIONS = "vision_positions";
 
 type Target = "image" | "text";
 
@@ -115,6 +133,10 @@ export const codebook = defineStage({
     const { targets } = recipe;
     if (recipe.weights.draft > 0 && !config.draft)
       throw new InputError(`${c.where}: weights.draft: expected draft in model.json, found none. Leave the term out.`);
+    if (recipe.weights.tokens > 0 && (recipe.weights.draft === 0 || !hasCellForEachPatch(config)))
+      throw new InputError(
+        `${c.where}: weights.tokens: expected weights.draft, and a draft with a cell for each patch. Leave the term out.`,
+      );
     if (recipe.prefixes > 0 && !config.codebook.missing)
       throw new InputError(
         `${c.where}: prefixes: expected codebook.missing in model.json, found none. Leave them out.`,
@@ -132,14 +154,15 @@ export const codebook = defineStage({
     const clip = await clipFeatures(c, opened, wanted);
     const drafts = recipe.weights.draft > 0 ? await withLatents(c, opened, clip) : clip;
     const captions = config.contrastiveText === "clip" ? drafts : await branchFeatures(c, opened, drafts);
-    const features = await causalFeatures(c, opened, captions);
+    const frozen = await c.weights("causal-qformer");
+    const features = await causalFeatures(c, opened, captions, frozen);
     const options: CodebookStageOptions = {
       ...{ config, recipe, hard, runtime },
       ...(await cachedFeatures(c, data, features)),
       pairs: await pairFeatures(data, features),
       weights: pairTerm(c, recipe.weights, hard),
-      start: c.start ? "continued" : recipe.start,
-      frozen: await c.weights("causal-qformer"),
+      start: c.start ? c.start.weights : recipe.start,
+      frozen,
     };
     const stage = codebookStage(options);
     if (recipe.weights.draft === 0 || !config.draft) return { stage };
@@ -166,9 +189,10 @@ interface CodebookStageOptions {
     readonly reviveAfter: number;
     readonly targets: readonly Target[];
     readonly prefixes: number;
+    readonly qformerRate: number;
   };
-  /** "continued": as the weights that the run begins with have it. */
-  readonly start: "uniform" | "kmeans" | "continued";
+  /** How codes begin, or the weights that the run begins with. */
+  readonly start: "uniform" | "kmeans" | Weights;
   readonly weights: z.output<typeof weights>;
   /** Whether pictures come with changed captions. */
   readonly hard: boolean;
@@ -185,9 +209,12 @@ function codebookStage(options: CodebookStageOptions): Stage {
   const F = config.contrastiveWidth;
   const contrasts = weights.contrast + weights.pairs > 0;
   const draft = weights.draft > 0 ? config.draft : undefined;
+  const tuned = recipe.qformerRate > 0 ? [...QFORMER, ...(config.contextPositions ? [POSITIONS] : [])] : [];
+  const tunes = tuned.length > 0;
+  const S = vitTokens(seed.vision);
   const keeper = new CodebookKeeper(K, E, recipe);
   const cached = [
-    ...["y", ...targets],
+    ...["y", ...targets, ...(tunes || weights.tokens > 0 ? ["tokens"] : [])],
     ...(contrasts ? ["caption", ...(hard ? ["changed"] : [])] : []),
     ...(draft ? ["latents"] : []),
   ];
@@ -201,16 +228,24 @@ function codebookStage(options: CodebookStageOptions): Stage {
   };
   return {
     name: "codebook",
-    learns: prefixes(config, targets, draft !== undefined),
+    learns: [...prefixes(config, targets, draft !== undefined), ...tuned, ...(weights.tokens > 0 ? [TOKENS] : [])],
     frozen: mapWeights(frozen),
-    ...(options.start !== "continued" && draft && { start: headOfDrafts(frozen) }),
-    rateScale: (path) => (path === CODEBOOK && recipe.learn === "ema" ? 0 : 1),
+    start: new Map([
+      ...weightsBelow(frozen, [...(draft ? [DRAFT] : []), ...tuned]),
+      ...(typeof options.start === "string" ? [] : options.start),
+    ]),
+    rateScale(path) {
+      if (path === CODEBOOK && recipe.learn === "ema") return 0;
+      return matchesPrefix(path, tuned) ? recipe.qformerRate : 1;
+    },
     build(p, B) {
       const teachers = {
         ...(targets.includes("image") && { imageEmbedding: input("image", [B, config.image.width]) }),
         ...(targets.includes("text") && { textFeatures: input("text", [B, config.text.tokens, config.text.width]) }),
       };
-      const y = input("y", [B, QUERIES, D]);
+      const frozenY = input("y", [B, QUERIES, D]);
+      const tokens = input("tokens", [B, S, seed.vision.width]);
+      const y = tunes ? causalEmbeddings(p, visionContext(p, tokens, seed), seed) : frozenY;
       const keep = recipe.prefixes > 0 ? input("keep", [B, QUERIES, 1]) : undefined;
       const { parts, ids, z, rebuilt } = stage2Loss(p, y, teachers, seed, weights, keep);
       const terms: Record<string, Tensor> = { ...parts };
@@ -227,14 +262,18 @@ function codebookStage(options: CodebookStageOptions): Stage {
         metrics = contrast.metrics;
       }
       if (weights.feature > 0) {
-        const before = stopGradient(imageFeature(p, whole(y), seed));
-        terms.feature = constant(1).sub(image.mul(before).sum(-1).mean()).mul(weights.feature);
+        const goal = stopGradient(imageFeature(p, whole(frozenY), seed));
+        const missed = (feature: Tensor): Tensor => constant(1).sub(feature.mul(goal).sum(-1).mean());
+        terms.feature = missed(image).mul(weights.feature);
+        if (tunes) terms.embedding = missed(imageFeature(p, whole(y), seed)).mul(weights.feature);
       }
       if (draft) {
-        const cells = draftCells(p.at(DRAFT), rebuilt, draft, seed.qformer);
+        const vectors = draftVectors(p.at(DRAFT), rebuilt, draft, seed.qformer);
+        const cells = draftCells(p.at(DRAFT), vectors, draft);
         const latents = input("latents", [B, draft.channels, draft.size, draft.size]);
         terms.draft = draftLoss(cells, latents, draft.cell).mul(weights.draft);
         metrics = { ...metrics, wholeDraftError: draftLoss(whole(cells), whole(latents), draft.cell) };
+        if (weights.tokens > 0) terms.tokens = tokensLoss(p.at(TOKENS), vectors, tokens).mul(weights.tokens);
       }
       const loss = Object.values(terms).reduce((a, b) => a.add(b));
       const logged = Object.fromEntries(Object.entries(terms).map(([term, part]) => [`${term}Loss`, part]));
@@ -265,6 +304,10 @@ function codebookStage(options: CodebookStageOptions): Stage {
   }
 }
 
-function headOfDrafts(weights: Weights): Map<string, Float32Array> {
-  return new Map([...weights].filter(([path]) => path.startsWith(`${DRAFT}.`)));
+function hasCellForEachPatch({ draft, vision }: SeedlingConfig): boolean {
+  return draft !== undefined && draftShape(draft).cells === vitTokens(vision) - 1;
+}
+
+function weightsBelow(weights: Weights, prefixes: readonly string[]): [string, Float32Array][] {
+  return [...weights].filter(([path]) => matchesPrefix(path, prefixes));
 }

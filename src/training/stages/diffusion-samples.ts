@@ -4,6 +4,7 @@ import { contactSheet } from "../../data/sheet.ts";
 import { noiseLatents, readScheduler, sample } from "../../diffusion/index.ts";
 import { peakSignalToNoise } from "../../evaluation/metrics/peak-signal-to-noise.ts";
 import { fromTensor } from "../../image/index.ts";
+import { draftLatents } from "../../image-decoder/draft-latents.ts";
 import { denoiserGraph, vaeDecoderGraph } from "../../image-decoder/training-graphs.ts";
 import type { DecoderFiles } from "../../image-decoder/write-decoder.ts";
 import { writeFileAtomic } from "../../io/files.ts";
@@ -78,7 +79,7 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
       guidanceScale,
     }).finally(() => program.close());
     const decoder = await runtime.compile(vaeDecoderGraph(vae, size), mapWeights(options.decoder));
-    const drafts = options.picture === "draft" ? [picture] : [];
+    const drafts = options.picture === "draft" ? [draftLatents(picture, C)] : [];
     const latents = {
       shape: [(2 + drafts.length) * count, C, side, side],
       data: joinRows([...drafts, { data } as Value]),

@@ -11,6 +11,7 @@ import { type NoiseSchedule, readNoiseSchedule } from "../../diffusion/index.ts"
 import { input, type Tensor } from "../../graph/index.ts";
 import { denoiser, pictureShape } from "../../image-decoder/training-graphs.ts";
 import type { SeedlingConfig } from "../../models/config.ts";
+import { draftChannels } from "../../models/draft.ts";
 import type { UnetConfig } from "../../models/unet.ts";
 import type { Value } from "../../runtime/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
@@ -18,7 +19,7 @@ import type { Stage } from "../loop/loop.ts";
 import { floatsOf, namedValue } from "../loop/values.ts";
 import { cachedPictureData } from "../recipe/picture-keys.ts";
 import { key, share, trainingKeys } from "../recipe/training-keys.ts";
-import { defineStage } from "./definition.ts";
+import { defineStage, type StageContext, type Weights } from "./definition.ts";
 import { sampleSheets } from "./diffusion-samples.ts";
 import { causalFeatures, clipFeatures, draftFeatures, withLatents } from "./frozen-features.ts";
 import { cachedPart, openCaptionedPictures } from "./picture-stage.ts";
@@ -51,11 +52,13 @@ export const diffusion = defineStage({
     const shape = pictureShape(unet);
     const drafts = shape.length === 3;
     const { draft } = config;
-    if (drafts && shape.join() !== [draft?.channels, draft?.size, draft?.size].join())
+    const channels = draft && draftChannels(draft, config.qformer.hidden);
+    if (drafts && shape.join() !== [channels, draft?.size, draft?.size].join())
       throw new InputError(`${c.where}: expected a draft of [${shape}] in model.json, as its unet reads it.`);
     const clip = await clipFeatures(c, opened, drafts ? ["tokens", "text"] : ["image", "text"]);
     const seen = await withLatents(c, opened, clip);
-    const features = drafts ? await draftFeatures(c, opened, await causalFeatures(c, opened, seen)) : seen;
+    const causal = drafts && (await causalFeatures(c, opened, seen, await tokenizerWeights(c)));
+    const features = causal ? await draftFeatures(c, opened, causal) : seen;
     const stage = diffusionStage({
       ...{ config, unet, textShare, pictureShare, maxWeight },
       features: await cachedPart(c, data.train, c.recipe.data.cached, features),
@@ -76,6 +79,12 @@ export const diffusion = defineStage({
     return { stage: { ...stage, evaluate } };
   },
 });
+
+/** Of stage 1, or of both where the Causal Q-Former learned on in the second. */
+async function tokenizerWeights(c: Pick<StageContext<unknown>, "weights">): Promise<Weights> {
+  const [first, second] = [await c.weights("causal-qformer"), await c.weights("codebook")];
+  return second.has("query_tokens") ? new Map([...first, ...second]) : first;
+}
 
 interface DiffusionStageOptions {
   readonly config: SeedlingConfig;

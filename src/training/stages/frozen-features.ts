@@ -13,7 +13,7 @@ import { evaVit, type VitConfig, vitTokens } from "../../models/eva-vit.ts";
 import {
   causalEmbeddings,
   decodeVectors,
-  draftLatents,
+  draftOf,
   QUERIES,
   quantize,
   reconstructEmbeddings,
@@ -27,7 +27,7 @@ import type { Picture } from "../data/pictures.ts";
 import { normalizedPixels, plainPixels } from "../data/pixels.ts";
 import { namedValue, pickValues } from "../loop/values.ts";
 import type { ModelSizes } from "../recipe/model-sizes.ts";
-import type { StageContext } from "./definition.ts";
+import type { StageContext, Weights } from "./definition.ts";
 
 export interface FrozenFeatures {
   /** Hash of everything the numbers depend on except the pictures. */
@@ -132,13 +132,16 @@ export async function withLatents(
   };
 }
 
-/** Of the Causal Q-Former: `y` f32 [B,32,D], beside the features of the CLIP pair, which have the tower's `tokens`. */
+/**
+ * Of a Causal Q-Former: `y` f32 [B,32,D], beside the features of the CLIP pair, which have the tower's `tokens`.
+ * @param weights of stage 1, or of both stages where the Causal Q-Former learned on in the second
+ */
 export async function causalFeatures(
   c: Context,
   { config }: Pick<Opened, "config">,
   clip: FrozenFeatures,
+  weights: Weights,
 ): Promise<FrozenFeatures> {
-  const weights = await c.weights("causal-qformer");
   const p = new Params();
   const seed = seedConfig(config);
   const tokens = input("tokens", ["B", vitTokens(seed.vision), seed.vision.width]);
@@ -178,7 +181,7 @@ export async function branchFeatures(
   };
 }
 
-/** Of the codebook: `draft` f32 [B,C,y,x], latents as the codes say them, beside the causal embeddings `y`. */
+/** Of the codebook: `draft` f32 [B,K,y,x], what the codes say to the diffusion model, beside the causal embeddings `y`. */
 export async function draftFeatures(
   c: Context,
   { config }: Pick<Opened, "config">,
@@ -188,7 +191,7 @@ export async function draftFeatures(
   const p = new Params();
   const seed = seedConfig(config);
   const { zq } = quantize(p, input("y", ["B", QUERIES, config.qformer.hidden]), seed);
-  const draft = draftLatents(p, reconstructEmbeddings(p, decodeVectors(p, zq, seed), seed), seed);
+  const draft = draftOf(p, reconstructEmbeddings(p, decodeVectors(p, zq, seed), seed), seed);
   const program = await c.runtime.compile({ draft }, mapWeights(weights));
   return derivedFeatures(codesKey(causal.key, config, weights), causal, (values) =>
     program.run(pickValues(values, ["y"])),
