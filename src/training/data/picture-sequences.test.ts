@@ -36,6 +36,17 @@ test("seeing learns the caption, drawing the picture; never what was given", asy
   expect(drawn).toBeLessThan(45);
 });
 
+test("questions follow the caption as often as they are to, and only answers are learned of them", async () => {
+  const said = async (questionShare: number): Promise<string[]> => {
+    const sequences = pictureTexts({ ...common, stage: "see", drawShare: 0, questionShare });
+    return Promise.all(Array.from({ length: 40 }, (_, i) => learned(sequences, i)));
+  };
+  expect(new Set(await said(1))).toEqual(new Set(["cat 3. 3..", "cat 7. 7.."])); // the last one is the end
+  const half = (await said(0.5)).filter((one) => one.length > "cat 3.".length).length;
+  expect(half).toBeGreaterThan(8);
+  expect(half).toBeLessThan(32);
+});
+
 test("conversations learn answers and pictures that were asked for, in either template", async () => {
   for (const template of [SEED_CHAT, CHATML]) {
     const talks = texts("instruct", 0.5, template);

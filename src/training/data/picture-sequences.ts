@@ -5,7 +5,8 @@
  */
 
 import { SeedlingError } from "../../base/errors.ts";
-import { hashText, Rng } from "../../base/rng.ts";
+import { item } from "../../base/item.ts";
+import { hashText, permutation, Rng } from "../../base/rng.ts";
 import type { DescribedCodes } from "../../data/described-codes.ts";
 import {
   type ChatTemplate,
@@ -51,6 +52,8 @@ export interface PictureTextsOptions {
   readonly drawShare: number;
   /** Share of conversations about a picture that begin with the request to describe it. Default 0.5. */
   readonly describeShare?: number | undefined;
+  /** Share of pictures in `see` and `see-and-draw` whose caption is followed by questions and answers. Default 0. */
+  readonly questionShare?: number | undefined;
   readonly seed: number;
   /** Rows from which this share of the sequences about pictures is drawn; the rest goes through all rows in turn. */
   readonly oftener?: { readonly indices: readonly number[]; readonly share: number };
@@ -79,20 +82,33 @@ export function pictureTexts(options: PictureTextsOptions): Sequences {
       const row = rows[chosen ? rng.pick(oftener.indices) : order.at(index)];
       if (!row) throw new SeedlingError(`pictureTexts: expected rows, got none at ${index}.`);
       if (stage === "instruct") return conversation(row, rng.pick(rows), rng, options);
-      return stage === "see-and-draw" && rng.next() < options.drawShare ? drawn(row, options) : seen(row, options);
+      return stage === "see-and-draw" && rng.next() < options.drawShare ? drawn(row, options) : seen(row, rng, options);
     },
   };
 }
 
-/** `<s>` picture "a picture of" caption `</s>` */
-function seen({ codes, caption }: DescribedCodes, { tokenizer, template }: PictureTextsOptions): EncodedChat {
+/** `<s>` picture "a picture of" caption `</s>`, or `<s>` picture "a picture of" caption. question answer. ... `</s>` */
+function seen(
+  { codes, caption, questions }: DescribedCodes,
+  rng: Rng,
+  { tokenizer, template, questionShare = 0 }: PictureTextsOptions,
+): EncodedChat {
+  const asked = questionShare > 0 && rng.next() < questionShare ? someOf(questions, rng) : [];
   return encodePieces(tokenizer, [
     ...begin(tokenizer),
     { codes },
     { text: "a picture of " },
-    { text: caption, learned: true },
+    { text: asked.length > 0 ? `${caption}.` : caption, learned: true },
+    ...asked.flatMap(({ question, answer }) => [{ text: ` ${question}` }, { text: ` ${answer}.`, learned: true }]),
     { token: template.stop, learned: true },
   ]);
+}
+
+/** At most so many questions on one picture. */
+const MOST_QUESTIONS = 4;
+
+function someOf<T>(list: readonly T[], rng: Rng): T[] {
+  return [...permutation(list.length, rng)].slice(0, MOST_QUESTIONS).map((i) => item(list, i));
 }
 
 /** `<s>` "generate a picture of" caption picture `</s>` */
@@ -143,7 +159,7 @@ function talk(
 ): ChatTurn[] {
   const about: { question: string; answer: string }[] = [{ question: phrase("describe", rng), answer: caption }];
   const left = [...questions];
-  const wanted = 1 + rng.int(4);
+  const wanted = 1 + rng.int(MOST_QUESTIONS);
   if (left.length > 0 && rng.next() < 1 - describeShare) about.pop();
   while (about.length < wanted && left.length > 0) about.push(...left.splice(rng.int(left.length), 1));
   return about.flatMap(({ question, answer }, i): ChatTurn[] => [

@@ -133,7 +133,7 @@ async function sequencesOf(
   tokenizer: LmTokenizer,
   pictures: DescribedPictures,
 ): Promise<{ train: Sequences; validation: Sequences; beside: Readonly<Record<string, Sequences>> }> {
-  const { drawShare, describeShare, manyShare, textShare: share, seed } = c.recipe;
+  const { drawShare, describeShare, questionShare, manyShare, textShare: share, seed } = c.recipe;
   const template = c.recipe.template === "seed" ? SEED_CHAT : CHATML;
   const plain = share > 0 ? await plainTexts(c) : undefined;
   const common = { stage, tokenizer, template, drawShare, seed };
@@ -141,7 +141,7 @@ async function sequencesOf(
   const draws = stage !== "see" && drawShare > 0;
   return {
     train: pictureTexts({
-      ...{ ...common, describeShare, rows: pictures.train, identity: pictures.identity },
+      ...{ ...common, describeShare, questionShare, rows: pictures.train, identity: pictures.identity },
       ...(manyShare > 0 && { oftener: { indices: indicesOfMany(c.where, pictures), share: manyShare } }),
       ...(plain && { plain: { texts: plain.train, share } }),
     }),

@@ -45,6 +45,10 @@ export const tuningRecipe = z.strictObject({
     share.optional(),
     "`instruct`: share of conversations about a picture that begin with the request to describe it; default 0.5",
   ),
+  questionShare: key(
+    share.default(0),
+    "`see` and `see-and-draw`, ours: share of sequences about a picture in which up to four questions and answers follow the caption, as in the texts of `lm-pretrain`",
+  ),
   manyShare: key(
     share.default(0),
     "share of the sequences about pictures that show three kinds of objects or more; the rest is as it comes; built-in scenes only",
