@@ -334,6 +334,19 @@ test(
   TIMEOUT_MS,
 );
 
+test.each(["codes", "embeddings"])(
+  "a probe looks for objects in the %s alone",
+  async (reads) => {
+    const { lines, weights } = await runs.variant("probe", { name: `probe-${reads}`, reads });
+    const [from] = [weights.get("probe.in.weight")!.length / 16];
+    expect(from).toBe(reads === "codes" ? 4 : 16);
+    expectSum(lines, { centers: 1, background: 1 });
+    for (const name of ["objectsFound", "countsRight", "backgroundRight", "recall"])
+      expect(logged(lines, `validation/${name}`), name).toHaveLength(1);
+  },
+  TIMEOUT_MS,
+);
+
 describe("the stages become a model folder", () => {
   const model = (head: string): string => join(runs.root, `model-${head}`);
   const open = async (head: "image" | "text" | "draft"): Promise<SeedTokenizer> => {

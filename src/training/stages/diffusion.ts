@@ -19,9 +19,9 @@ import type { Stage } from "../loop/loop.ts";
 import { floatsOf, namedValue } from "../loop/values.ts";
 import { cachedPictureData } from "../recipe/picture-keys.ts";
 import { key, share, trainingKeys } from "../recipe/training-keys.ts";
-import { defineStage, type StageContext, type Weights } from "./definition.ts";
+import { defineStage } from "./definition.ts";
 import { sampleSheets } from "./diffusion-samples.ts";
-import { causalFeatures, clipFeatures, draftFeatures, withLatents } from "./frozen-features.ts";
+import { causalFeatures, clipFeatures, draftFeatures, tokenizerWeights, withLatents } from "./frozen-features.ts";
 import { cachedPart, openCaptionedPictures } from "./picture-stage.ts";
 import { CLIP_SIZES } from "./sizes.ts";
 
@@ -79,12 +79,6 @@ export const diffusion = defineStage({
     return { stage: { ...stage, evaluate } };
   },
 });
-
-/** Of stage 1, or of both where the Causal Q-Former learned on in the second. */
-async function tokenizerWeights(c: Pick<StageContext<unknown>, "weights">): Promise<Weights> {
-  const [first, second] = [await c.weights("causal-qformer"), await c.weights("codebook")];
-  return second.has("query_tokens") ? new Map([...first, ...second]) : first;
-}
 
 interface DiffusionStageOptions {
   readonly config: SeedlingConfig;

@@ -132,9 +132,15 @@ export async function withLatents(
   };
 }
 
+/** Weights of stage 1, or of both stages where the Causal Q-Former learned on in the second. */
+export async function tokenizerWeights(c: Pick<Context, "weights">): Promise<Weights> {
+  const [first, second] = [await c.weights("causal-qformer"), await c.weights("codebook")];
+  return second.has("query_tokens") ? new Map([...first, ...second]) : first;
+}
+
 /**
  * Of a Causal Q-Former: `y` f32 [B,32,D], beside the features of the CLIP pair, which have the tower's `tokens`.
- * @param weights of stage 1, or of both stages where the Causal Q-Former learned on in the second
+ * @param weights of stage 1, or `tokenizerWeights`
  */
 export async function causalFeatures(
   c: Context,
@@ -194,6 +200,20 @@ export async function draftFeatures(
   const draft = draftOf(p, reconstructEmbeddings(p, decodeVectors(p, zq, seed), seed), seed);
   const program = await c.runtime.compile({ draft }, mapWeights(weights));
   return derivedFeatures(codesKey(causal.key, config, weights), causal, (values) =>
+    program.run(pickValues(values, ["y"])),
+  );
+}
+
+/** Vectors of the codes, `vectors` f32 [B,32,E], of causal embeddings `y`. */
+export async function codeVectorFeatures(
+  c: Context,
+  { config }: Pick<Opened, "config">,
+  causal: FrozenFeatures,
+): Promise<FrozenFeatures> {
+  const weights = await c.weights("codebook");
+  const { zq } = quantize(new Params(), input("y", ["B", QUERIES, config.qformer.hidden]), seedConfig(config));
+  const program = await c.runtime.compile({ vectors: zq }, mapWeights(weights));
+  return derivedFeatures(hashOf("vectors", codesKey(causal.key, config, weights)), causal, (values) =>
     program.run(pickValues(values, ["y"])),
   );
 }

@@ -7,20 +7,20 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../../base/errors.ts";
 import { BACKGROUND_NAMES } from "../../data/colors.ts";
-import { type SeenPicture, seenPicture } from "../../evaluation/metrics/centers.ts";
-import { judgedPicture, judgedScores, type ShownScene } from "../../evaluation/metrics/judged-scenes.ts";
+import { seenPicture } from "../../evaluation/metrics/centers.ts";
 import { input, Params } from "../../graph/index.ts";
 import { writeFileAtomic } from "../../io/files.ts";
 import { hashOf } from "../../io/hash.ts";
 import { JUDGE, JUDGE_CELL, JUDGE_FILE, type JudgeConfig, judge as judgeModel } from "../../models/judge.ts";
 import { mapWeights, type Runtime } from "../../runtime/index.ts";
-import { atMost, type Picture, type Pictures, take } from "../data/pictures.ts";
+import { atMost, type Pictures, take } from "../data/pictures.ts";
 import { plainPixels } from "../data/pixels.ts";
 import type { Stage } from "../loop/loop.ts";
 import { batches, floatsOf } from "../loop/values.ts";
 import { centerLabels, centersLoss, cornerLabels, cornersLoss } from "../losses/centers.ts";
 import { pictureData } from "../recipe/picture-keys.ts";
 import { count, key, trainingKeys, weight } from "../recipe/training-keys.ts";
+import { centerScores, type LookedAt, shownScene, THRESHOLDS } from "./center-scores.ts";
 import { defineStage, type Weights } from "./definition.ts";
 
 export const judge = defineStage({
@@ -103,9 +103,6 @@ function judgeStage(options: JudgeStageOptions): Stage {
   };
 }
 
-/** Thresholds that are tried; below the first, nothing is looked for. */
-const THRESHOLDS = Array.from({ length: 17 }, (_, i) => (i + 2) / 20);
-
 /** Percent each, at the threshold of the best F1 of objects, which is among them. */
 async function judgeScores(
   weights: Weights,
@@ -115,7 +112,7 @@ async function judgeScores(
   const outputs = judgeModel(new Params().at(JUDGE), input("pixels", ["B", 3, size, size]), config);
   const program = await runtime.compile({ ...outputs }, mapWeights(weights));
   const names = { nouns, backgrounds, cell: JUDGE_CELL, threshold: THRESHOLDS[0] ?? 0 };
-  const looked: { readonly seen: SeenPicture; readonly shown: ShownScene }[] = [];
+  const looked: LookedAt[] = [];
   for (const { start, size: count } of batches(validationCount, 50)) {
     const pictures = await take(validation, start, count);
     const values = await program.run({ pixels: plainPixels(pictures, size) });
@@ -124,45 +121,5 @@ async function judgeScores(
       looked.push({ seen: seenPicture(centers, background, size / JUDGE_CELL, names, b), shown: shownScene(picture) });
   }
   await program.close();
-  const tried = THRESHOLDS.map((threshold) => {
-    const likely = looked.map(({ seen, shown }) => ({
-      seen: { ...seen, objects: seen.objects.filter(({ probability }) => probability >= threshold) },
-      shown,
-    }));
-    return { threshold, likely, ...detection(likely) };
-  });
-  const best = tried.reduce((a, b) => (b.f1 > a.f1 ? b : a));
-  const { threshold, likely, precision, recall } = best;
-  const known = new Set(nouns);
-  const judged = judgedScores(
-    likely.map(({ seen, shown }) => judgedPicture(seen, shown, known)),
-    { resamples: 1 },
-  );
-  const means = Object.entries(judged).map(([name, { mean }]) => [name, mean] as const);
-  return { precision, recall, ...Object.fromEntries(means), threshold };
-}
-
-function shownScene({ objects = [], background }: Picture): ShownScene {
-  const boxes = objects.map(({ name: noun, ...box }) => ({ noun, ...box }));
-  return { objects: boxes, background: background ?? { from: "white", to: "white" } };
-}
-
-/** Each object seen belongs to one shown, of its noun, whose box holds its center. Percent. */
-function detection(looked: readonly { readonly seen: SeenPicture; readonly shown: ShownScene }[]): {
-  readonly precision: number;
-  readonly recall: number;
-  readonly f1: number;
-} {
-  let [right, found, wanted] = [0, 0, 0];
-  for (const { seen, shown } of looked) {
-    const left = new Set(shown.objects);
-    for (const { noun, x, y } of seen.objects) {
-      const own = [...left].find((o) => o.noun === noun && x >= o.x && x < o.x + o.w && y >= o.y && y < o.y + o.h);
-      if (own && left.delete(own)) right++;
-    }
-    found += seen.objects.length;
-    wanted += shown.objects.length;
-  }
-  const percent = (of: number): number => (100 * right) / Math.max(of, 1);
-  return { precision: percent(found), recall: percent(wanted), f1: percent((found + wanted) / 2) };
+  return centerScores(looked, nouns);
 }

@@ -7,6 +7,7 @@ import { diffusion } from "./diffusion.ts";
 import { instruct } from "./instruct.ts";
 import { judge } from "./judge.ts";
 import { lmPretrain } from "./lm-pretrain.ts";
+import { probe } from "./probe.ts";
 import { see } from "./see.ts";
 import { seeAndDraw } from "./see-and-draw.ts";
 import { vae } from "./vae.ts";
@@ -22,4 +23,5 @@ export const STAGES: readonly StageDefinition[] = [
   seeAndDraw,
   instruct,
   judge,
+  probe,
 ];
