@@ -72,6 +72,8 @@ const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<str
 
 /** Commands that describe the others. */
 const NEEDS_ALL = new Set(["completion"]);
+/** What is answered without any command. */
+const NEEDS_NONE = new Set(["-V", "--version"]);
 
 const EXIT_CODES = `Exit codes:
   0    done
@@ -98,7 +100,8 @@ export async function program(only?: string): Promise<Command> {
     Object.entries(commands).map((entry) => [heading, ...entry] as const),
   );
   const one = all.filter(([, name]) => name === only && !NEEDS_ALL.has(name));
-  for (const [heading, , load] of one.length > 0 ? one : all) root.addCommand((await load())().helpGroup(heading));
+  const needed = NEEDS_NONE.has(only ?? "") ? [] : one.length > 0 ? one : all;
+  for (const [heading, , load] of needed) root.addCommand((await load())().helpGroup(heading));
   withExamples(
     root,
     [
