@@ -25,16 +25,14 @@ export function paperCommand(): Command {
   return withExamples(command, [
     ["seedling paper", "docs/paper.md and docs/paper.html from docs/paper/"],
     ["seedling paper --arms results -o results/paper.md"],
-  ]).action(writePaper);
+  ]).action((options: Options) => writePaper(options));
 }
 
-async function writePaper({
-  arms: folder,
-  output,
-  html = `${output.replace(/\.md$/i, "")}.html`,
-  quiet,
-}: Options): Promise<void> {
-  const report = new Report({ quiet });
+/** Writes both files. */
+export async function writePaper(
+  { arms: folder, output, html = `${output.replace(/\.md$/i, "")}.html`, quiet }: Options,
+  report = new Report({ quiet }),
+): Promise<void> {
   await expectFilePlace(output);
   await expectFilePlace(html);
   const arms = await readArms(folder);

@@ -7,12 +7,12 @@ import { InputError } from "../base/errors.ts";
 import { fileError } from "../io/files.ts";
 import { jsonOption, withExamples } from "./command.ts";
 import { writeJson, writeStdout } from "./output.ts";
-import { Report } from "./report.ts";
+import { plural, Report } from "./report.ts";
 import { formatTable } from "./table.ts";
 
 const RECIPES = fileURLToPath(new URL("../../recipes", import.meta.url));
-/** The file of a folder that names its recipes in order. */
-const CHAIN = "chain.json";
+/** The files of a folder that name its recipes: in order, or as arms of the papers' tables. */
+const [CHAIN, TWINS] = ["chain.json", "twins.json"];
 
 export interface ListedRecipe {
   /** As `seedling recipes NAME` takes it: "mini/clip", or "mini" for a chain. */
@@ -71,8 +71,13 @@ export async function listRecipes(folder: string): Promise<ListedRecipe[]> {
   for (const name of names) files.set(join(folder, name), await readObject(join(folder, name)));
   const listed: ListedRecipe[] = [];
   for (const [file, json] of files) {
-    const isChain = file.endsWith(`${sep}${CHAIN}`);
-    const stages = isChain ? chainStages(json) : [stageOf(file, files)].filter((stage) => stage !== undefined);
+    const isTwins = file.endsWith(`${sep}${TWINS}`);
+    const isChain = isTwins || file.endsWith(`${sep}${CHAIN}`);
+    const stages = isTwins
+      ? [plural(Object.keys(json.arms ?? {}).length, "arm")]
+      : isChain
+        ? chainStages(json)
+        : [stageOf(file, files)].filter((stage) => stage !== undefined);
     if (stages.length === 0) continue;
     const path = isChain ? dirname(file) : file.replace(/\.json$/, "");
     listed.push({ name: relative(folder, path).split(sep).join("/"), stages, about: textOf(json.about), file });

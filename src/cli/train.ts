@@ -22,6 +22,7 @@ import {
   type StageRecipe,
   scaledRecipe,
   shortenedRecipe,
+  TWINS,
   triedChain,
 } from "../training/index.ts";
 import { chainEvaluation } from "./chain-evaluation.ts";
@@ -31,10 +32,14 @@ import { planOwn } from "./own-plan.ts";
 import { positive, whole } from "./parsers.ts";
 import { duration } from "./progress.ts";
 import { plural, Report } from "./report.ts";
+import { trainTwins } from "./train-twins.ts";
 import { type Drawings, ownData, Problems, trainingSources } from "./training-sources.ts";
 
 interface TrainOptions {
   readonly run?: string;
+  readonly source?: string;
+  readonly arms?: string[];
+  readonly judgeRun?: string;
   readonly data?: string[];
   readonly hours?: number;
   readonly until?: string;
@@ -68,6 +73,9 @@ export function trainCommand(drawings?: Drawings): Command {
     .option("--hours <n>", "recipes/own: how long it may take (default: 2)", positive())
     .option("--until <stage>", "chain: end after this stage")
     .option("--from <stage>", "chain: begin with this stage and use earlier ones as they are")
+    .option("--source <run>", "recipes/paper: the run folder with the frozen stages of all arms (default: runs/mini)")
+    .option("--arms <names...>", "recipes/paper: only these arms, and those that they build on")
+    .option("--judge-run <folder>", "recipes/paper: what stage judge left in a run folder (default: runs/judge/judge)")
     .option("--scale <share>", "a share of all steps, cached pictures and scenes, to try it out", positive({ most: 1 }))
     .option("--steps <n>", "steps in every phase, to try it out", whole(1))
     .option("--resume", "recipe files: continue a run that was stopped, bit for bit (a chain always does)")
@@ -92,13 +100,19 @@ export function trainCommand(drawings?: Drawings): Command {
       ["seedling train recipes/mini --until codebook", "the first stages"],
       ["seedling train recipes/mini/clip.json --resume", "one stage"],
       ["seedling train recipes/own --data photos/ --hours 2", "your own captioned pictures, 50 or more"],
+      [
+        "seedling train recipes/paper --run runs/paper",
+        "the papers' tables: trains and measures the arms that are missing",
+      ],
     ],
     "The built-in data needs the icon sets once: npm run icons. Language models need WordNet too: npm run texts",
   ).action(async (paths: string[], options: TrainOptions) => {
     const report = new Report(options);
     const problems = new Problems(report);
     const [first = ""] = paths;
-    const isChain = await exists(join(await findRecipe(first), "chain.json"));
+    const found = await findRecipe(first);
+    const isTwins = await exists(join(found, TWINS));
+    const isChain = isTwins || (await exists(join(found, "chain.json")));
     await interruptible(async (signal) => {
       const own = options.data && ownData(options.data, problems);
       const common: RunOptions = {
@@ -109,7 +123,11 @@ export function trainCommand(drawings?: Drawings): Command {
         signal,
         ...listener(report, options.json ?? false),
       };
-      if (isChain) {
+      const { source, arms, judgeRun } = options;
+      if (!isTwins && (source ?? arms ?? judgeRun) !== undefined)
+        throw new UsageError("--source, --arms, --judge-run: expected recipes/paper with them, got other recipes.");
+      if (isTwins) await trainTwins(paths, { ...options, drawings }, common, report);
+      else if (isChain) {
         const read = await readChain(first);
         const chain = read.plan ? await planOwn(read, own, options, report) : read;
         if (options.hours !== undefined && !read.plan)

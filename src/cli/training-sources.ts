@@ -40,14 +40,15 @@ export function trainingSources(options: SourceOptions, own?: OwnPictures, drawi
     texts: (texts, work) => languageTexts(texts, work, drawings),
     pictures: (recipe, size, pictures, work) =>
       own ? own(size) : sceneData({ ...recipe, size, pictures, drawings, ...work }),
-    async describedPictures(recipe, { root, model: made }, work) {
+    async describedPictures(recipe, { root, model: made, features }, work) {
       const model = options.model ?? made ?? BUNDLED_MODEL;
       const known = coded.get(model);
       if (known) return known;
       work.onProgress?.(`opening ${model}`);
       const tokenizer = await SeedTokenizer.fromPretrained(model, { threads });
       try {
-        if (!data) return await sceneCodes(tokenizer, recipe, root, work, drawings);
+        if (!data) return await sceneCodes(tokenizer, recipe, root, work, drawings, features);
+        if (features !== undefined) throw new UsageError('inputs: expected "codes" with --data, got "features".');
         // A chain that made the model was given pictures; a single recipe is given codes.
         if (own && model === made) {
           const codes = await pictureCodes(tokenizer, await own(tokenizer.config.vision.imageSize), work);

@@ -23,13 +23,13 @@ export type Codes = readonly number[];
 /**
  * Exactly 32 whole numbers in [0, size), as they came.
  * @param size entries of the codebook
+ * @param count of a model with another number of codes
  * @throws InputError that names the first wrong code and its position, counted from 0.
  */
-export function checkCodes(codes: unknown, where: string, size = MAX_CODES): Codes {
-  if (!isList(codes))
-    throw new InputError(`${where}: expected a list of ${CODES_PER_IMAGE} codes, got ${show(codes)}.`);
-  if (codes.length !== CODES_PER_IMAGE) {
-    throw new InputError(`${where}: expected ${CODES_PER_IMAGE} codes, got ${codes.length}.`);
+export function checkCodes(codes: unknown, where: string, size = MAX_CODES, count = CODES_PER_IMAGE): Codes {
+  if (!isList(codes)) throw new InputError(`${where}: expected a list of ${count} codes, got ${show(codes)}.`);
+  if (codes.length !== count) {
+    throw new InputError(`${where}: expected ${count} codes, got ${codes.length}.`);
   }
   for (const [position, code] of codes.entries()) {
     if (!Number.isInteger(code)) {

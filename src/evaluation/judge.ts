@@ -6,8 +6,8 @@ import { type RgbImage, resize, toTensor } from "../image/index.ts";
 import { isMissing } from "../io/files.ts";
 import { readJsonFile } from "../io/json-file.ts";
 import { JUDGE, JUDGE_CELL, JUDGE_FILE, judge, parseJudge } from "../models/judge.ts";
-import { type BatchOptions, inBatches } from "../runtime/batches.ts";
-import { mapWeights, type Program, Runtime, type RuntimeOptions } from "../runtime/index.ts";
+import { type BatchOptions, inBatches, rows } from "../runtime/batches.ts";
+import { mapWeights, type Program, Runtime, type RuntimeOptions, type Value, type Values } from "../runtime/index.ts";
 import { openSafetensors } from "../weights/index.ts";
 import { type CenterNames, type SeenPicture, seenPicture } from "./metrics/centers.ts";
 
@@ -61,17 +61,28 @@ export class Judge {
   async look(images: readonly RgbImage[], options: BatchOptions = {}): Promise<SeenPicture[]> {
     const size = this.#size;
     const seen = await inBatches(images, { batch: 50, ...options }, async (chunk) => {
-      const data = toTensor(
-        chunk.map((image) => resize(image, size, size)),
-        PLAIN,
-      );
-      const { centers, background } = await this.#program.run({
-        pixels: { shape: [chunk.length, 3, size, size], data },
-      });
+      const { centers, background } = await this.#run(chunk);
       const [cells, colors] = [centers?.data as Float32Array, background?.data as Float32Array];
       return chunk.map((_, b) => seenPicture(cells, colors, size / JUDGE_CELL, this.#names, b));
     });
     return seen.flat();
+  }
+
+  /** Features by which pictures are compared, f32 [C] each, the mean over the picture. */
+  async embed(images: readonly RgbImage[], options: BatchOptions = {}): Promise<Float32Array[]> {
+    const parts = await inBatches(images, { batch: 50, ...options }, async (chunk) => {
+      return (await this.#run(chunk)).features as Value;
+    });
+    return rows<Float32Array>(parts);
+  }
+
+  #run(images: readonly RgbImage[]): Promise<Values> {
+    const size = this.#size;
+    const data = toTensor(
+      images.map((image) => resize(image, size, size)),
+      PLAIN,
+    );
+    return this.#program.run({ pixels: { shape: [images.length, 3, size, size], data } });
   }
 
   /** Ends the worker thread. */

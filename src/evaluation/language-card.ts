@@ -173,10 +173,10 @@ export function speakerOf(model: SeedLanguageModel): Speaker {
       const options = { images: "force", maxTokens: CODES_PER_IMAGE + 2, onReply } as const;
       return (await model.respond(prompts.map(request), options)).map(({ pictures }) => pictures[0]!);
     },
-    async drawsWellFormed(prompts, onReply) {
+    async drawFreely(prompts, onReply) {
       const options = { images: "free", maxTokens: 60, onReply } as const;
       const replies = await model.respond(prompts.map(request), options);
-      return replies.map(({ pictures, broken }) => pictures.length > 0 && !broken);
+      return replies.map(({ pictures, broken }) => (broken ? undefined : pictures[0]));
     },
   };
 }

@@ -41,7 +41,7 @@ const speaker = (sees: boolean): Speaker => ({
       return scenes[codes[0]!]!.scene.questions.find((own) => own.question === question)!.answer.toUpperCase();
     }),
   draw: async (prompts) => prompts.map(() => scenes[0]!.codes),
-  drawsWellFormed: async (prompts) => prompts.map((prompt) => prompt !== "nonsense"),
+  drawFreely: async (prompts) => prompts.map((prompt) => (prompt === "nonsense" ? undefined : [])),
 });
 
 test("captions of a model that looks, and of one that does not, beside what was said of the next picture", async () => {

@@ -23,8 +23,8 @@ export interface Speaker {
   ask(asked: readonly Asked[], progress?: Progress): Promise<readonly string[]>;
   /** The codes of the picture that each prompt asks for. */
   draw(prompts: readonly string[], progress?: Progress): Promise<readonly Codes[]>;
-  /** Whether each drawing without any rule is `<img>`, 32 codes, `</img>`. */
-  drawsWellFormed(prompts: readonly string[], progress?: Progress): Promise<readonly boolean[]>;
+  /** The codes of a drawing without any rule; undefined if it is not `<img>`, 32 codes, `</img>`. */
+  drawFreely(prompts: readonly string[], progress?: Progress): Promise<readonly (Codes | undefined)[]>;
 }
 
 export interface Asked {
@@ -228,6 +228,6 @@ export async function spanScores(
   prompts: readonly string[],
   progress?: Progress,
 ): Promise<SpanScores> {
-  const right = (await speaker.drawsWellFormed(prompts, progress)).filter(Boolean).length;
+  const right = (await speaker.drawFreely(prompts, progress)).filter((codes) => codes !== undefined).length;
   return { spans: prompts.length, wellFormed: (100 * right) / Math.max(prompts.length, 1) };
 }

@@ -20,10 +20,15 @@ export class CodeVectors {
   readonly #width: number;
   readonly #mean: Float32Array;
   readonly #missing: Float32Array | undefined;
+  readonly #count: number;
 
-  /** table: f32 [K,width], missing: f32 [32,width], what is read in place of codes that are left out. */
-  constructor(table: Float32Array, width: number, missing?: Float32Array) {
+  /**
+   * table: f32 [K,width], missing: f32 [count,width], what is read in place of codes that are left out.
+   * @param count codes of a picture
+   */
+  constructor(table: Float32Array, width: number, missing?: Float32Array, count = CODES_PER_IMAGE) {
     this.#missing = missing;
+    this.#count = count;
     const K = table.length / width;
     this.table = table;
     this.#width = width;
@@ -32,28 +37,29 @@ export class CodeVectors {
   }
 
   /**
-   * B lists of 32 valid codes -> f32 [B,32,width].
-   * @throws UsageError if `keep` is not in 1..32, or for learned vectors where there are none
+   * B lists of as many valid codes as a picture has -> f32 [B,count,width].
+   * @throws UsageError if `keep` is not in 1..count, or for learned vectors where there are none
    */
-  lookUp(images: readonly Codes[], { keep = CODES_PER_IMAGE, rest }: KeepOptions = {}): Value {
+  lookUp(images: readonly Codes[], { keep = this.#count, rest }: KeepOptions = {}): Value {
+    const count = this.#count;
     const missing = this.#missing;
     if (rest === "learned" && !missing)
       throw new UsageError(
         'rest: expected "mean" or "repeat", got "learned": this model has no vectors for missing codes.',
       );
-    if (!Number.isInteger(keep) || keep < 1 || keep > CODES_PER_IMAGE)
-      throw new UsageError(`keep: expected a number of codes from 1 to ${CODES_PER_IMAGE}, got ${keep}.`);
+    if (!Number.isInteger(keep) || keep < 1 || keep > count)
+      throw new UsageError(`keep: expected a number of codes from 1 to ${count}, got ${keep}.`);
     const E = this.#width;
     const row = (code: number): Float32Array => this.table.subarray(code * E, (code + 1) * E);
     const filler = (codes: Codes, t: number): Float32Array => {
       if (rest === "repeat") return row(codes[keep - 1]!);
       return missing && rest !== "mean" ? missing.subarray(t * E, (t + 1) * E) : this.#mean;
     };
-    const data = new Float32Array(images.length * CODES_PER_IMAGE * E);
+    const data = new Float32Array(images.length * count * E);
     for (const [b, codes] of images.entries())
-      for (let t = 0; t < CODES_PER_IMAGE; t++) {
-        data.set(t < keep ? row(codes[t]!) : filler(codes, t), (b * CODES_PER_IMAGE + t) * E);
+      for (let t = 0; t < count; t++) {
+        data.set(t < keep ? row(codes[t]!) : filler(codes, t), (b * count + t) * E);
       }
-    return { shape: [images.length, CODES_PER_IMAGE, E], data };
+    return { shape: [images.length, count, E], data };
   }
 }

@@ -9,8 +9,8 @@ import {
   decodeVectors,
   draftOf,
   imageEmbedding,
-  QUERIES,
   quantize,
+  queriesOf,
   reconstructEmbeddings,
   textFeatures,
   visionFeatures,
@@ -18,17 +18,19 @@ import {
 import { normalize } from "../nn/index.ts";
 
 /**
- * B is symbolic everywhere. F: width of the contrastive space, Fc: of the CLIP pair's, E: of a code, W: of a causal
+ * B is symbolic everywhere. Q: queries, 32 as published; F: width of the contrastive space, Fc: of the CLIP pair's, E: of a code, W: of a causal
  * embedding, D: of a text feature; L: tokens of a text.
  */
 export interface SeedGraphs {
-  /** pixels f32 [B,3,Y,X] -> ids i32 [B,32] and embedding f32 [B,F] (unit), or else embeddings f32 [B,32,W]. */
+  /** pixels f32 [B,3,Y,X] -> ids i32 [B,Q] and embedding f32 [B,F] (unit), or else embeddings f32 [B,Q,W]. */
   readonly encodeImage: Outputs;
+  /** pixels -> embeddings f32 [B,Q,W], not quantized. */
+  readonly causalEmbeddings: Outputs;
   /** ids, mask i32 [B,L] -> embedding f32 [B,F] (unit). */
   readonly encodeText?: Outputs;
-  /** vectors f32 [B,32,E] -> embedding f32 [B,F] (unit) of the rebuilt causal embeddings, or else those, f32 [B,32,W]. */
+  /** vectors f32 [B,Q,E] -> embedding f32 [B,F] (unit) of the rebuilt causal embeddings, or else those, f32 [B,Q,W]. */
   readonly embedCodes?: Outputs;
-  /** vectors f32 [B,32,E] -> image f32 [B,Fc] (v2), text f32 [B,tokens,D] (v1), draft f32 [B,C,Y,X] (ours). */
+  /** vectors f32 [B,Q,E] -> image f32 [B,Fc] (v2), text f32 [B,tokens,D] (v1), draft f32 [B,C,Y,X] (ours). */
   readonly generationEmbedding?: Outputs;
   /** pixels -> embedding f32 [B,Fc]. */
   readonly clipImage?: Outputs;
@@ -49,19 +51,20 @@ export function textLength({ textEncoder, qformer }: Pick<ModelConfig, "textEnco
 export function seedGraphs(config: ModelConfig, p: Params = new Params()): SeedGraphs {
   const seed = seedConfig(config);
   const { vision, qformer, contrastiveWidth, codebook, reconstructs = codebook !== undefined, textEncoder } = config;
-  const L = textLength(config);
+  const [L, Q] = [textLength(config), queriesOf(config)];
   const pixels = (): Tensor => input("pixels", ["B", 3, vision.imageSize, vision.imageSize]);
   const ids = (): Tensor => input("ids", ["B", L], "i32");
   const mask = (): Tensor => input("mask", ["B", L], "i32");
-  const decoded = (): Tensor => decodeVectors(p, input("vectors", ["B", QUERIES, seed.codebook.width]), seed);
+  const decoded = (): Tensor => decodeVectors(p, input("vectors", ["B", Q, seed.codebook.width]), seed);
 
   const y = causalEmbeddings(p, visionFeatures(p, pixels(), seed), seed);
   const codes: Outputs = codebook ? { ids: quantize(p, y, seed).ids } : {};
   const embedding: Outputs = contrastiveWidth ? { embedding: imageFeature(p, y, seed) } : {};
   const encoded = { ...codes, ...embedding };
-  if (codebook?.missing) missingCodes(p.at("quantize"), QUERIES, codebook.width); // no graph reads it, see code-vectors.ts
+  if (codebook?.missing) missingCodes(p.at("quantize"), Q, codebook.width); // no graph reads it, see code-vectors.ts
   const graphs: { -readonly [Name in keyof SeedGraphs]: SeedGraphs[Name] } = {
     encodeImage: Object.keys(encoded).length > 0 ? encoded : { embeddings: y },
+    causalEmbeddings: { embeddings: y },
   };
   if (config.contrastiveText === "clip" && config.clipWidth && textEncoder) {
     const end = mask().cast("f32").sum(1).sub(1).cast("i32"); // the last token that is no padding

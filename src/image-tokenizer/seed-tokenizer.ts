@@ -12,6 +12,7 @@ import { DiffusionDecoder, type DiffusionOptions } from "../image-decoder/diffus
 import { modelFolder } from "../io/hub/index.ts";
 import { packagePath } from "../io/paths.ts";
 import type { ModelConfig } from "../models/config.ts";
+import { queriesOf } from "../models/seed-tokenizer.ts";
 import { type BatchOptions, inBatches, rows } from "../runtime/batches.ts";
 import type { Value, Values } from "../runtime/index.ts";
 import { Programs } from "../runtime/programs.ts";
@@ -73,7 +74,7 @@ export class SeedTokenizer {
     const { codebook } = opened.config;
     const table = codebook ? await opened.weights.read("quantize.embedding.weight") : new Float32Array(0);
     const missing = codebook?.missing ? await opened.weights.read("quantize.missing") : undefined;
-    const vectors = new CodeVectors(table, codebook?.width ?? 1, missing);
+    const vectors = new CodeVectors(table, codebook?.width ?? 1, missing, queriesOf(opened.config));
     if (dtype === "int8") options.onProgress?.("rounding weights to 8 bits");
     const weights = await weightsAs(dtype, opened.weights, Object.values(opened.graphs));
     const folder = { ...opened, weights };
@@ -119,6 +120,11 @@ export class SeedTokenizer {
   /** Number of codes in the codebook; a code is in 0..codebookSize-1. 0 if there is no codebook, as in BLIP-2. */
   get codebookSize(): number {
     return this.config.codebook?.codes ?? 0;
+  }
+
+  /** Codes of a picture: 32, unless the model is an ablation, for which there are neither files of codes nor language models. */
+  get codesPerImage(): number {
+    return queriesOf(this.config);
   }
 
   /** Rows and columns of decoded pictures, px; 0 without an image decoder. */
@@ -181,6 +187,11 @@ export class SeedTokenizer {
     return rows(parts);
   }
 
+  /** Pictures -> all causal embeddings, f32 [Q W] each: what the codebook quantizes, for models that read them as they are. */
+  async causalEmbeddings(images: readonly ImageSource[], options: EncodeOptions = {}): Promise<Float32Array[]> {
+    return rows(await this.#see(images, options, "causalEmbeddings", "embeddings"));
+  }
+
   /** Codes -> unit vectors f32 [F] of the same space, from the rebuilt causal embeddings: search with codes alone. */
   async embedCodes(
     codes: readonly ArrayLike<number>[],
@@ -233,7 +244,7 @@ export class SeedTokenizer {
 
   /**
    * Codes -> pictures. The same codes, seed and settings give the same picture, whatever else is in the batch.
-   * @throws InputError for a code outside the codebook or another number of codes than 32.
+   * @throws InputError for a code outside the codebook or another number of codes than the model has.
    */
   async decode(codes: readonly ArrayLike<number>[], options: DecodeCodesOptions = {}): Promise<RgbImage[]> {
     const decoder = this.#expectDecoder("decode");
@@ -265,6 +276,11 @@ export class SeedTokenizer {
     return decoder.decode(await features(captions, { batch: options.batch ?? 8, signal: options.signal }), options);
   }
 
+  /** Text features that another model made of captions -> pictures, as `decodeText` decodes those of its own encoder. */
+  decodeFeatures(features: readonly GenerationEmbedding[], options: DiffusionOptions = {}): Promise<RgbImage[]> {
+    return this.#expectDecoder("decodeText").decode(features, options);
+  }
+
   /** Ends the worker threads. Calls that are under way fail. */
   async close(): Promise<void> {
     await this.#decoder?.close();
@@ -280,7 +296,7 @@ export class SeedTokenizer {
   async #see(
     images: readonly ImageSource[],
     options: EncodeOptions,
-    program: "encodeImage" | "clipImage",
+    program: "encodeImage" | "clipImage" | "causalEmbeddings",
     output: string,
   ): Promise<Value[]> {
     return (await this.#run(images, options, program, [output])).map((values) => values[output] as Value);
@@ -289,7 +305,7 @@ export class SeedTokenizer {
   #run(
     images: readonly ImageSource[],
     { filter, ...options }: EncodeOptions,
-    program: "encodeImage" | "clipImage",
+    program: "encodeImage" | "clipImage" | "causalEmbeddings",
     outputs: readonly string[],
   ): Promise<Values[]> {
     const size = this.config.vision.imageSize;
@@ -307,6 +323,6 @@ export class SeedTokenizer {
   }
 
   #check(codes: readonly ArrayLike<number>[]): Codes[] {
-    return codes.map((list, i) => checkCodes(Array.from(list), `picture ${i}`, this.codebookSize));
+    return codes.map((list, i) => checkCodes(Array.from(list), `picture ${i}`, this.codebookSize, this.codesPerImage));
   }
 }

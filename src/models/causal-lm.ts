@@ -50,10 +50,13 @@ export interface VocabularyConfig {
 /** Makes the rows of the added tokens of one table, f32 [N,D]; `p` is the scope of that table. */
 export type MakeRows = (p: Params, config: VocabularyConfig) => Tensor;
 
-/** How the added rows of both tables are made. Tied models have one table, the embeddings. */
+/**
+ * How the added rows of both tables are made. Tied models have one table, the embeddings. With "none" as head the model
+ * cannot say the added tokens.
+ */
 export interface VocabularyRows {
   readonly embeddings: MakeRows;
-  readonly head: MakeRows;
+  readonly head: MakeRows | "none";
 }
 
 /** As checkpoints store them: key `added` [N,D]. */
@@ -120,7 +123,7 @@ export function tokenLogits(
 ): Tensor {
   const { vocabulary, addedTokens = 0, width, tied } = config;
   const old = addLowRank(head, x, x.linear(table.get("weight", [vocabulary, width], normal(0.02))));
-  if (addedTokens === 0) return old;
+  if (addedTokens === 0 || rows.head === "none") return old;
   const makeRows = tied ? rows.embeddings : rows.head;
   return concat([old, x.linear(makeRows(table, config))], -1);
 }

@@ -43,6 +43,8 @@ const qformer = z.strictObject({
   intermediate: count,
   crossAttentionFrequency: count.optional(),
   causal: z.boolean(),
+  /** Codes of a picture. Default 32, which language models and files of codes need. */
+  queries: z.int().min(1).max(256).optional(),
   vocabulary: count.optional(),
   maxPositions: count.optional(),
   eps: z.number().optional(),
@@ -54,7 +56,7 @@ const imageHead = z.discriminatedUnion("kind", [
 ]);
 
 const codebook = z.strictObject({
-  codes: z.int().min(2).max(8192),
+  codes: z.int().min(2).max(16_384),
   width: count,
   beta: z.number().optional(),
   /** There are learned vectors in place of codes that are left out. */

@@ -22,6 +22,7 @@ export {
   imageEmbedding,
   QUERIES,
   quantize,
+  queriesOf,
   reconstructEmbeddings,
   type SeedConfig,
   textFeatures,

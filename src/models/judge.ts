@@ -52,6 +52,8 @@ export interface JudgeOutput {
   readonly centers: Tensor;
   /** f32 [B,2,K], logits of the colors at the top left and at the bottom right. */
   readonly background: Tensor;
+  /** f32 [B,C], the mean of the deepest features: what pictures are compared by. */
+  readonly features: Tensor;
 }
 
 const EPS = 1e-6;
@@ -83,7 +85,8 @@ export function judge(
   x = x.add(conv2d(p.at("up"), deep, quarter, { kernel: 1 }).upsample(2));
   x = active("norm4", residual("block4", x));
   const centers = conv2d(p.at("centers"), x, nouns.length, { kernel: 1 }).sub(RARE);
-  return { centers, background: corners(p.at("background"), deep, backgrounds.length) };
+  const background = corners(p.at("background"), deep, backgrounds.length);
+  return { centers, background, features: deep.mean([2, 3]) };
 }
 
 /** Colors of both corners from means of 2 x 2 cells. deep: f32 [B,C,Y,X] -> [B,2,K]. */

@@ -24,13 +24,13 @@ export function vocabularyPaths(config: LmConfig): { readonly embeddings: string
 /**
  * The graph of one decoding step, with symbolic lengths: inputs of `lmInput` and `rows` i32 [N], the indices among the B T
  * tokens (row-major) whose logits are wanted; outputs `logits` f32 [N,V] and `present.i.key`, `present.i.value`
- * f32 [B,G,P+T,Dh].
+ * f32 [B,G,P+T,Dh]. `made`: how rows of added tokens are made.
  */
-export function decodingGraph(p: Params, config: LmConfig): Record<string, Tensor> {
+export function decodingGraph(p: Params, config: LmConfig, made?: VocabularyRows): Record<string, Tensor> {
   const feeds = lmInput(config, { batch: "B", tokens: "T", cached: "P" });
-  const { hidden, present } = languageModel(p, feeds, config);
+  const { hidden, present } = languageModel(p, feeds, config, made);
   const rows = hidden.reshape([-1, config.width]).gather(input("rows", ["N"], "i32"));
-  const outputs: Record<string, Tensor> = { logits: languageModelLogits(p, rows, config) };
+  const outputs: Record<string, Tensor> = { logits: languageModelLogits(p, rows, config, made) };
   for (const [i, { key, value }] of present.entries()) {
     outputs[`present.${i}.key`] = key;
     outputs[`present.${i}.value`] = value;

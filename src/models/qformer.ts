@@ -16,6 +16,8 @@ export interface QFormerConfig {
   readonly crossAttentionFrequency?: number;
   /** Query k sees queries 0..k only. */
   readonly causal: boolean;
+  /** Learned queries of the Causal Q-Former. Default 32. */
+  readonly queries?: number | undefined;
   /** Text path: number of words and positions. */
   readonly vocabulary?: number;
   readonly maxPositions?: number;

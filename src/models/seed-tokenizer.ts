@@ -11,7 +11,13 @@ import { evaVit, type VitConfig } from "./eva-vit.ts";
 import { type QFormerConfig, qformer } from "./qformer.ts";
 import { type CodebookConfig, codebook, decodeTask, encodeTask, type Quantized, vectorQuantize } from "./quantizer.ts";
 
+/** Queries of the published model, and so codes of a picture. */
 export const QUERIES = 32;
+
+/** Queries of a model: as published, unless its config says otherwise (an ablation). */
+export function queriesOf({ qformer }: { readonly qformer: QFormerConfig }): number {
+  return qformer.queries ?? QUERIES;
+}
 
 /** How the decoded vectors become an image embedding (v2). */
 export type ImageHead =
@@ -58,7 +64,7 @@ export function visionContext(p: Params, tokens: Tensor, { contextPositions }: S
  * 0..k only.
  */
 export function causalEmbeddings(p: Params, features: Tensor, config: SeedConfig, only?: number): Tensor {
-  const queries = p.get("query_tokens", [1, QUERIES, config.qformer.hidden], normal(0.02));
+  const queries = p.get("query_tokens", [1, queriesOf(config), config.qformer.hidden], normal(0.02));
   return qformer(p.at("Qformer", "bert"), config.qformer, { queries, features, only });
 }
 
@@ -87,7 +93,7 @@ export function decodeVectors(p: Params, zq: Tensor, config: SeedConfig): Tensor
 /** A transformer over u with its own positions. Keys `pos_embed<kind>`, `blocks<kind>.i`. u: [B,32,D] -> same. */
 function decoder(p: Params, u: Tensor, config: SeedConfig, kind: "" | "_image" | "_text", name: string): Tensor {
   const D = config.qformer.hidden;
-  let x = u.add(p.get(`pos_embed${kind}`, [1, QUERIES, D], zeros));
+  let x = u.add(p.get(`pos_embed${kind}`, [1, u.size(1), D], zeros));
   for (let i = 0; i < config.decoderDepth; i++) {
     x = block(p.at(`blocks${kind}`, i), x, { heads: config.decoderHeads, hidden: 4 * D, eps: 1e-6, qkvBias: "all" });
     p.tap(`${name}.${i}`, x);
@@ -113,7 +119,7 @@ export function imageEmbedding(p: Params, u: Tensor, config: SeedConfig): Tensor
       if (i < 2) h = h.relu();
     }
     p.tap("detok.image_down.out", h);
-    return linear(p.at("distill_image_proj"), h.reshape([B, QUERIES * head.dims[2]]), width);
+    return linear(p.at("distill_image_proj"), h.reshape([B, h.size(1) * head.dims[2]]), width);
   }
   const out = reverseQFormer(p, x, config, { tokens: 1, layers: head.layers, kind: "" }, "detok.reverse");
   return linear(p.at("distill_image_proj"), out.reshape([B, config.qformer.hidden]), width);

@@ -34,9 +34,11 @@ const schema = z.strictObject({
   format: z.literal("seedling-lm-1"),
   /** How turns are written. */
   template: z.enum(["seed", "chatml"]),
-  /** Size of the codebook. */
+  /** What the model sees of pictures: their codes, vectors that are not quantized, or nothing. */
+  inputs: z.enum(["codes", "features", "none"]).default("codes"),
+  /** Size of the codebook; with features how many vectors a picture has. */
   codes: z.int().min(2).max(8192),
-  /** Hash of the codebook's vectors: the codes of another codebook mean something else. */
+  /** Hash of the codebook's vectors, or of some features: those of another one mean something else. */
   codebook: z.string().regex(/^[0-9a-f]{16}$/),
   /** What a user says, word for word as in training. `{prompt}` stands for the caption of the picture. */
   requests: z.strictObject({
@@ -46,7 +48,8 @@ const schema = z.strictObject({
   describing: describing.default(DESCRIBING),
 });
 
-export type LmManifest = z.infer<typeof schema>;
+/** As it is written: what has a default may be left out. */
+export type LmManifest = Omit<z.infer<typeof schema>, "inputs"> & { readonly inputs?: "codes" | "features" | "none" };
 
 const parse = parseWith(schema);
 
@@ -83,6 +86,10 @@ export function expectSameCodes(
   images: { readonly codes: number; readonly codebook: string },
   where: string,
 ): void {
+  if (manifest.inputs === "features")
+    throw new InputError(
+      `${where}: expected an adapter that sees codes, got one that sees features, which only seedling eval arm opens.`,
+    );
   const image = words.expectImageTokens();
   const rows: [string, string | number, string | number][] = [
     ["image tokens in tokenizer.json", manifest.codes, image.codes],

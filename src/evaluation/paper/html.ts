@@ -107,7 +107,9 @@ const heads = (names: readonly string[]): string =>
   names.map((name) => `<th scope="col">${escapeHtml(name)}</th>`).join("");
 
 async function tableSection({ table, sets, runs, sheets }: TableView, bars: Bars[]): Promise<string> {
-  const parts = sets.map((set) => `<h3>${escapeHtml(set.set)}</h3>${setTable(set)}${setBars(set, table.ratio, bars)}`);
+  const parts = sets.map(
+    (set) => `<h3>${escapeHtml(set.set)}</h3>${setTable(set, table.ratio)}${setBars(set, table.ratio, bars)}`,
+  );
   const figures = await Promise.all(sheets.map(figure));
   const commands = runs.map(
     ({ arm, losses, seed, command }) =>
@@ -121,12 +123,13 @@ async function tableSection({ table, sets, runs, sheets }: TableView, bars: Bars
 ${parts.join("\n")}${figures.length > 0 ? `<div class="sheets">${figures.join("")}</div>` : ""}${how}</section>`;
 }
 
-function setTable({ metrics, rows }: SetView): string {
+/** @param measure the metric of the ratio, whose seeds are shown */
+function setTable({ metrics, rows }: SetView, measure: string): string {
   const lines = rows.map(({ row, scores, ratio }) => {
     const ran = Object.keys(scores).length > 0;
     const cells = metrics.map((metric) => numberCell(ran && !scores[metric] ? "" : scoreText(scores[metric])));
     const papers = Object.entries(row.papers ?? {}).map(([metric, figures]) => `${metric} ${figures}`);
-    const last = Object.values(scores).at(-1);
+    const last = scores[measure] ?? Object.values(scores).at(-1);
     const twin = numberCell(ran ? (ratio ? ratioText(ratio) : "") : NOT_RUN);
     const rest = [last ? seedsText(last) : "", papers.join("; ")];
     return `<tr><th scope="row" class="${row.floor ? "floor" : ""}">${escapeHtml(row.label)}</th>${cells.join("")}${twin}${rest.map((text) => `<td>${escapeHtml(text)}</td>`).join("")}</tr>`;

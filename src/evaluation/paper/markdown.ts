@@ -56,7 +56,7 @@ function tableLines(view: TableView, { folder }: MarkdownOptions): string[] {
     "",
     ...sets.flatMap((set) => [
       ...(sets.length > 1 || runs.length > 0 ? [`### ${definition.title}: ${set.set}`, ""] : []),
-      ...setLines(set),
+      ...setLines(set, definition.ratio),
       "",
     ]),
     ...sheets.flatMap(({ arm, path, caption }) => [
@@ -78,17 +78,18 @@ function tableLines(view: TableView, { folder }: MarkdownOptions): string[] {
   ];
 }
 
-function setLines({ metrics, rows }: SetView): string[] {
+/** @param ratio the metric of the ratio, whose seeds are shown */
+function setLines({ metrics, rows }: SetView, ratio: string): string[] {
   const used = metrics.filter((metric) => rows.some(({ row, scores }) => scores[metric] || row.papers?.[metric]));
   const shown = used.length > 0 ? used : metrics.slice(0, 1);
-  const cells = ({ row, scores, ratio }: RowView): string[] => {
+  const cells = ({ row, scores, ratio: own }: RowView): string[] => {
     const spread = Object.values(scores)[0];
     const ran = spread !== undefined;
     return [
       row.floor ? `_${row.label}_` : row.label,
       ...shown.map((metric) => (ran && !scores[metric] ? "" : scoreText(scores[metric]))),
-      ran ? (ratio ? ratioText(ratio) : "") : NOT_RUN,
-      ran ? seedsText(scores[shown.at(-1) ?? ""] ?? spread) : "",
+      ran ? (own ? ratioText(own) : "") : NOT_RUN,
+      ran ? seedsText(scores[ratio] ?? spread) : "",
       Object.entries(row.papers ?? {})
         .map(([metric, figures]) => `${metric} ${figures}`)
         .join("; "),

@@ -36,7 +36,7 @@ export const TABLES: readonly PaperTable[] = [
     title: "Retrieval",
     source: "arXiv 2307.08041 table 1",
     sets: ["test, 1,000 candidates", "test, 5,000 candidates", ...HELD_OUT],
-    metrics: ["i2t R@1", "i2t R@5", "i2t R@10", "t2i R@1", "t2i R@5", "t2i R@10", "R@mean"],
+    metrics: ["i2t R@1", "i2t R@5", "i2t R@10", "t2i R@1", "t2i R@5", "t2i R@10", "R@mean", "codes in use"],
     twin: "bilateral-embeddings",
     ratio: "R@mean",
     arms: [
@@ -103,7 +103,10 @@ export const TABLES: readonly PaperTable[] = [
     title: "Captions and answers",
     source: "arXiv 2307.08041 table 3 and its pilot",
     sets: ["test", ...HELD_OUT],
-    metrics: ["CIDEr-D", "CIDEr-D, 5 beams", "BLEU-4", "METEOR", "ROUGE-L", "object F1", "VQA accuracy", "exact match"],
+    metrics: [
+      ...["CIDEr-D", "CIDEr-D, 5 beams", "BLEU-4", "METEOR", "ROUGE-L", "object F1"],
+      ...["VQA accuracy", "VQA accuracy, 5 beams", "exact match"],
+    ],
     twin: "continuous",
     ratio: "CIDEr-D",
     arms: [
@@ -158,7 +161,7 @@ export const TABLES: readonly PaperTable[] = [
     id: "ablations",
     title: "Ablations",
     sets: ["test, 1,000 candidates"],
-    metrics: ["R@mean", "judge similarity", "codes in use"],
+    metrics: ["R@mean", "codes in use", "judge similarity", "objects found"],
     twin: "codes-32",
     ratio: "R@mean",
     arms: [
@@ -167,9 +170,13 @@ export const TABLES: readonly PaperTable[] = [
         id: `book-${n}`,
         label: `codebook of ${n.toLocaleString("en")}`,
       })),
-      { id: "without-word-classification", label: "without word classification" },
-      { id: "without-patch-labels", label: "without patch labels" },
-      { id: "without-reconstruction", label: "without feature reconstruction" },
+      { id: "without-pairs", label: "without changed captions" },
+      { id: "without-pair-embedding", label: "stage 1 without the pair's embedding" },
+      { id: "without-drafts", label: "without drafts" },
+      { id: "without-contrast", label: "codes without contrast" },
+      { id: "without-feature", label: "codes without the last embedding's feature" },
+      { id: "without-prefixes", label: "codes without nested dropout" },
+      { id: "without-tuned-queries", label: "codes on a frozen Causal Q-Former" },
     ],
   },
 ];

@@ -12,8 +12,10 @@ import { CaptionTokenizer } from "../../text/index.ts";
 import { readJsonFile, type TensorToWrite, writeSafetensors } from "../../weights/index.ts";
 import { loadWeights, weightsFile } from "../loop/weights-file.ts";
 import type { ModelSizes } from "../recipe/model-sizes.ts";
+import type { StageDefinition } from "../stages/definition.ts";
 import { STAGES } from "../stages/registry.ts";
 import { readModelSizes } from "./read-recipe.ts";
+import { folderOf } from "./run-stage.ts";
 
 export interface AssembleOptions {
   /** Run folder. */
@@ -22,8 +24,12 @@ export interface AssembleOptions {
   readonly out: string;
   /** Default: those of the run folder. */
   readonly sizes?: ModelSizes;
-  /** The head that turns codes into what the image decoder reads; only that one is stored. */
-  readonly head: "image" | "text" | "draft";
+  /** The head that turns codes into what the image decoder reads; only that one is stored. "none": no decoder either. */
+  readonly head: "image" | "text" | "draft" | "none";
+  /** Folders of finished stages that are not in the run folder, by stage. */
+  readonly earlier?: Readonly<Record<string, string>>;
+  /** The stages whose weights it has; a later one replaces what an earlier one has too. Default: all that a model needs. */
+  readonly stages?: readonly string[];
   readonly dtype: "F32" | "F16";
   /** Random weights of this seed instead of trained ones: the baseline of every score. */
   readonly untrainedSeed?: number;
@@ -37,13 +43,13 @@ export async function assemble(options: AssembleOptions): Promise<void> {
   const tokenizer = new CaptionTokenizer(tokenizerJson as Record<string, unknown>);
   const sizes = options.sizes ?? (await sizesOf(root));
   const { image, text, draft, ...rest } = sizes.config(tokenizer.size);
-  const head = { image: { image }, text: { text }, draft: { draft } }[options.head];
+  const head = { image: { image }, text: { text }, draft: { draft }, none: {} }[options.head];
   const config: ModelConfig = { ...rest, ...head };
   const contextLength = rest.textEncoder.maxPositions;
-  const trained = untrainedSeed === undefined ? await trainedWeights(root) : undefined;
+  const trained = untrainedSeed === undefined ? await trainedWeights(options) : undefined;
   const model = new Params();
   seedGraphs(config, model);
-  const decoder = decoderParams(sizes.decoder, contextLength, root);
+  const decoder = options.head === "none" ? new Params() : decoderParams(sizes.decoder, contextLength, root);
   /** Trained numbers, or random ones; undefined if they are missing. */
   const weight = (path: string): Float32Array | undefined => {
     const t = model.declared().get(path) ?? decoder.declared().get(path);
@@ -62,7 +68,7 @@ export async function assemble(options: AssembleOptions): Promise<void> {
   }
   await makeFolder(out);
   await writeSafetensors(join(out, "model.safetensors"), tensors, { format: "pt" });
-  await writeDecoder(out, sizes.decoder, { contextLength, dtype, weight });
+  if (options.head !== "none") await writeDecoder(out, sizes.decoder, { contextLength, dtype, weight });
   const json = (name: string, value: unknown): Promise<void> =>
     writeFileAtomic(join(out, name), `${JSON.stringify(value, null, 2)}\n`);
   await json("config.json", config);
@@ -91,9 +97,15 @@ async function sizesOf(root: string): Promise<ModelSizes> {
   return readModelSizes(path);
 }
 
-async function trainedWeights(root: string): Promise<Map<string, Float32Array>> {
+async function trainedWeights(options: AssembleOptions): Promise<Map<string, Float32Array>> {
+  const { stages = STAGES.filter(isOwner).map(({ name }) => name) } = options;
   const all = new Map<string, Float32Array>();
-  for (const { name } of STAGES.filter(({ owns }) => owns.length > 0))
-    for (const [path, data] of await loadWeights(weightsFile(join(root, name)))) all.set(path, data);
+  for (const name of stages)
+    for (const [path, data] of await loadWeights(weightsFile(folderOf(name, options)))) all.set(path, data);
   return all;
+}
+
+/** Whether a stage trains a part of every model folder. */
+export function isOwner({ owns, replaces }: StageDefinition): boolean {
+  return owns.length > 0 && !replaces;
 }

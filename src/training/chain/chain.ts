@@ -22,10 +22,10 @@ const plan = z.strictObject({
   about: z.string(),
   /** Names of stages, or of recipes beside this file. */
   stages: z.array(z.string()).min(1),
-  /** The model folder: which head conditions the diffusion model, and how weights are stored. Absent: none is made. */
+  /** The model folder: which head conditions the diffusion model ("none": no pictures), and how weights are stored. Absent: none is made. */
   assemble: z
     .strictObject({
-      head: z.enum(["image", "text", "draft"]).default("image"),
+      head: z.enum(["image", "text", "draft", "none"]).default("image"),
       dtype: z.enum(["F32", "F16"]).default("F16"),
     })
     .optional(),
@@ -88,7 +88,7 @@ export async function readChain(folder: string, stages: readonly StageDefinition
   const path = join(found, "chain.json");
   const { stages: names, ...rest } = parse(await readJsonFile(path), path);
   const recipes = await Promise.all(names.map((name) => readRecipe(join(found, `${name}.json`), stages)));
-  return { ...rest, recipes: inOrder(recipes, path), tryout: false, where: folder };
+  return { ...rest, recipes: recipesInOrder(recipes, path), tryout: false, where: folder };
 }
 
 export interface ChainJson {
@@ -112,7 +112,7 @@ export function chainOf(
     const at = `${where}: ${name}`;
     return stageRecipe(splitRecipe(recipes[name], at), at, { stages, sizes });
   });
-  return { ...rest, recipes: inOrder(read, where), tryout: false, where };
+  return { ...rest, recipes: recipesInOrder(read, where), tryout: false, where };
 }
 
 /** The chain with a share of its steps, caches and scenes, or with so many steps in every phase, to try it out. */
@@ -141,13 +141,20 @@ export function triedChain(
 /** Fewer scenes say nothing at all. */
 const LEAST = 16;
 
-/** @throws InputError if a stage comes before one that it needs, or twice */
-function inOrder(recipes: readonly StageRecipe[], where: string): readonly StageRecipe[] {
+/**
+ * @param earlier stages that are finished elsewhere
+ * @throws InputError if a stage comes before one that it needs, or twice
+ */
+export function recipesInOrder(
+  recipes: readonly StageRecipe[],
+  where: string,
+  earlier: readonly string[] = [],
+): readonly StageRecipe[] {
   const names = recipes.map(({ name }) => name);
   for (const [i, { name, definition, continues }] of recipes.entries()) {
     if (names.indexOf(name) < i) throw new InputError(`${where}: stages: expected each once, got ${name} twice.`);
     for (const needed of [...definition.needs, ...(continues === undefined ? [] : [continues])])
-      if (names.indexOf(needed) >= i)
+      if (!earlier.includes(needed) && names.indexOf(needed) >= i)
         throw new InputError(`${where}: stages: expected ${needed} before ${name}, which builds on it.`);
   }
   return recipes;

@@ -21,9 +21,10 @@ import {
 import { weightsFile } from "../loop/weights-file.ts";
 import { parseModelSizes } from "../recipe/model-sizes.ts";
 import { STAGES } from "../stages/registry.ts";
+import { isOwner } from "./assemble.ts";
 
 /** The stages that train parameters of a model folder. */
-const OWNERS = STAGES.filter(({ owns }) => owns.length > 0);
+const OWNERS = STAGES.filter(isOwner);
 /** Files with weights, and what the names in them lack in front. */
 const FILES = [
   ["model.safetensors", ""],

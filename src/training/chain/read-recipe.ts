@@ -34,7 +34,7 @@ export async function findRecipe(path: string): Promise<string> {
 /** @throws InputError naming each unknown or wrong key, or a file that is missing */
 export async function readRecipe(path: string, stages: readonly StageDefinition[] = STAGES): Promise<StageRecipe> {
   const file = await findRecipe(path);
-  const { written, model } = await readWritten(file, 0);
+  const { written, model } = await readWrittenRecipe(file);
   const sizes = (await exists(model)) ? await readModelSizes(model) : undefined;
   return stageRecipe(written, path, { stages, sizes });
 }
@@ -44,13 +44,13 @@ export async function readModelSizes(path: string): Promise<ModelSizes> {
 }
 
 /** A recipe merged with those that it extends, and the file with its sizes. */
-async function readWritten(path: string, depth: number): Promise<{ written: WrittenRecipe; model: string }> {
+export async function readWrittenRecipe(path: string, depth = 0): Promise<{ written: WrittenRecipe; model: string }> {
   if (depth === MAX_DEPTH)
     throw new InputError(`${path}: extends: expected a recipe that ends somewhere, got a circle.`);
   const written = splitRecipe(await readJsonFile(path, MAX_BYTES), path);
   const beside = (name: string): string => resolve(dirname(path), name);
   const { extends: parent, model } = written.own;
   if (parent === undefined) return { written, model: beside(model ?? "model.json") };
-  const below = await readWritten(beside(parent), depth + 1);
+  const below = await readWrittenRecipe(beside(parent), depth + 1);
   return { written: extendRecipe(below.written, written), model: model ? beside(model) : below.model };
 }

@@ -11,13 +11,14 @@ import { listCheckpoints } from "../loop/checkpoint.ts";
 import type { Work } from "../loop/loop.ts";
 import { weightsFile } from "../loop/weights-file.ts";
 import type { StageRecipe } from "../recipe/stage-recipe.ts";
+import { STAGES } from "../stages/registry.ts";
 import { assemble } from "./assemble.ts";
 import { assembleLanguage } from "./assemble-language.ts";
 import { type Comparison, compareScores } from "./bounds.ts";
 import type { Chain, EvaluationPlan } from "./chain.ts";
 import { Products } from "./products.ts";
 import { readRunRecord } from "./run-record.ts";
-import { hashOfFile, type RunOptions, runStage } from "./run-stage.ts";
+import { folderOf, hashOfFile, type RunOptions, runStage } from "./run-stage.ts";
 import { type Scores, type TrainingRecord, trainingRecord, writeTrainingRecord } from "./training-json.ts";
 
 export interface ChainOptions extends Omit<RunOptions, "resume" | "adapter" | "model"> {
@@ -81,13 +82,21 @@ function indexOf({ recipes, where }: Chain, name: string | undefined, otherwise:
 /** The part of a model folder that turns pictures into codes and back: what language models are tuned on. */
 async function imageTokenizer(chain: Chain, products: Products, options: ChainOptions): Promise<string | undefined> {
   if (!chain.assemble) return undefined;
-  const { root, onProgress } = options;
-  const owners = chain.recipes.filter(({ definition }) => definition.owns.length > 0);
-  const key = hashOf(JSON.stringify(chain.assemble), ...(await hashesOf(root, owners)));
+  const { root, earlier, onProgress } = options;
+  const stages = tokenizerStages(chain, options);
+  const hashes = await Promise.all(stages.map((name) => hashOfFile(weightsFile(folderOf(name, options)))));
+  const key = hashOf(JSON.stringify(chain.assemble), ...hashes);
   return products.folder(MODEL, key, async (out) => {
     onProgress?.("assembling the image tokenizer");
-    await assemble({ root, out, ...chain.assemble! });
+    await assemble({ root, out, earlier, stages, ...chain.assemble! });
   });
+}
+
+/** The stages of which a model folder is put together, later ones in place of earlier ones. */
+function tokenizerStages({ recipes }: Chain, { earlier = {} }: ChainOptions): string[] {
+  const own = recipes.filter(({ definition }) => definition.owns.length > 0);
+  const others = STAGES.filter(({ name, owns }) => earlier[name] !== undefined && owns.length > 0);
+  return [...others, ...own].map(({ name }) => name);
 }
 
 /** The frozen language model, quantized as it will be used. */
@@ -113,7 +122,9 @@ const MODEL = "model";
 /** The model folder with all its parts, or the adapter folder of a chain without one. */
 async function finishedFolder(chain: Chain, products: Products, options: ChainOptions): Promise<string> {
   const { root } = options;
-  const tuned = chain.recipes.findLast(({ definition }) => definition.uses?.includes("language model"));
+  const tuned = chain.recipes.findLast(({ definition: { uses = [] } }) =>
+    (["image tokenizer", "language model"] as const).every((part) => uses.includes(part)),
+  );
   const adapter = tuned && join(root, tuned.name, "adapter");
   const model = await imageTokenizer(chain, products, options);
   if (model === undefined) return adapter ?? root;

@@ -30,6 +30,10 @@ export interface RunOptions extends Work {
   /** Run folder: each stage has a folder in it and finds earlier stages there. */
   readonly root: string;
   readonly sources: Sources;
+  /** Folders of finished stages that are not in the run folder, by stage: several runs may share them. */
+  readonly earlier?: Readonly<Record<string, string>>;
+  /** Where features that depend on no stage of this run are kept. Default: the run folder. */
+  readonly shared?: string;
   /** Default "cpu". */
   readonly device?: Device;
   /** Threads of one operation. Default: as many as there are cores. */
@@ -90,6 +94,11 @@ export async function runStage(recipe: StageRecipe, options: RunOptions): Promis
   return { ...result, skipped: false };
 }
 
+/** The folder of a stage: that of an earlier one, or the one in the run folder. */
+export function folderOf(stage: string, { root, earlier }: Pick<RunOptions, "root" | "earlier">): string {
+  return earlier?.[stage] ?? join(root, stage);
+}
+
 async function runPhase(
   recipe: StageRecipe,
   index: number,
@@ -108,6 +117,7 @@ async function runPhase(
     if (start) reads[BEGUN_WITH] = start.hash;
     const context: StageContext<typeof settings> = {
       ...{ recipe: settings, where: recipe.where, runtime, root, stageFolder, folder, sources, start },
+      shared: options.shared ?? root,
       ...{ signal, onLine, onProgress, onNote },
       examples: settings.steps * settings.batch * settings.accumulate,
       adapter: index === 0 ? options.adapter : undefined,
@@ -117,7 +127,7 @@ async function runPhase(
         throw new SetupError(`${recipe.where}: expected a model.json beside it, found none. Name one with "model".`);
       },
       async weights(stage) {
-        const path = weightsFile(join(root, stage));
+        const path = weightsFile(folderOf(stage, options));
         const weights = await loadWeights(path);
         reads[weightsOf(stage)] = await hashOfFile(path);
         return weights;
@@ -177,11 +187,11 @@ function finishedWeights(recipe: StageRecipe, root: string, index: number): stri
   return weightsFile(last ? join(root, recipe.name) : phaseFolder(recipe, root, index));
 }
 
-function startFile(recipe: StageRecipe, index: number, { root, adapter }: RunOptions): string | undefined {
-  if (index > 0) return finishedWeights(recipe, root, index - 1);
-  return recipe.continues === undefined || adapter !== undefined
+function startFile(recipe: StageRecipe, index: number, options: RunOptions): string | undefined {
+  if (index > 0) return finishedWeights(recipe, options.root, index - 1);
+  return recipe.continues === undefined || options.adapter !== undefined
     ? undefined
-    : weightsFile(join(root, recipe.continues));
+    : weightsFile(folderOf(recipe.continues, options));
 }
 
 async function startOf(
@@ -191,7 +201,7 @@ async function startOf(
 ): Promise<{ readonly folder: string; readonly weights: Weights; readonly hash: string } | undefined> {
   const path = startFile(recipe, index, options);
   if (path === undefined) return undefined;
-  const folder = join(options.root, index > 0 ? recipe.name : (recipe.continues ?? recipe.name));
+  const folder = folderOf(index > 0 ? recipe.name : (recipe.continues ?? recipe.name), options);
   return { folder, weights: await loadWeights(path), hash: await hashOfFile(path) };
 }
 
@@ -215,8 +225,7 @@ async function expectSameFinished(recipe: StageRecipe, record: RunRecord, option
     const now: Record<string, string> = { ...identity, ...knownIdentity(recipe, i, options.sources) };
     for (const name of Object.keys(identity)) {
       const stage = /^weights of (.+)$/.exec(name)?.[1];
-      const path =
-        name === BEGUN_WITH ? startFile(recipe, i, options) : stage && weightsFile(join(options.root, stage));
+      const path = name === BEGUN_WITH ? startFile(recipe, i, options) : stage && weightsFile(folderOf(stage, options));
       if (path && (await exists(path))) now[name] = await hashOfFile(path);
     }
     expectSameRun(folder, identity, now);

@@ -10,6 +10,7 @@ import type { Work } from "../loop/loop.ts";
 import { batches } from "../loop/values.ts";
 import type { DescribedData } from "../recipe/described-keys.ts";
 import { iconDrawings } from "./drawings.ts";
+import { type PictureFeatures, sceneFeatures } from "./picture-features.ts";
 import { atMost, type Pictures, type TrainingData, take } from "./pictures.ts";
 
 export interface DescribedPictures {
@@ -25,6 +26,8 @@ export interface DescribedPictures {
   readonly vectors: Float32Array;
   /** Hash of the codebook's vectors. */
   readonly codebook: string;
+  /** The causal embeddings of the pictures of the rows, if they were asked for. */
+  readonly features?: PictureFeatures;
 }
 
 /** Kinds of objects in a picture that has many. */
@@ -37,14 +40,17 @@ export async function sceneCodes(
   root: string,
   work: Work = {},
   drawings = iconDrawings,
+  features?: string,
 ): Promise<DescribedPictures> {
   const atlas = await drawings(work);
   const list = nouns === 0 ? [...nounTable().keys()] : everydayNouns(nouns);
   const size = tokenizer.config.vision.imageSize;
   const { codebookSize, codebookHash } = tokenizer;
   const asked = questions === "balanced" ? "balanced" : true;
+  const sourceOf = (split: "train" | "validation"): SceneSource =>
+    createSceneSource(atlas, { size, nouns: list, split, questions: asked });
   const rows = async (split: "train" | "validation", count: number): Promise<DescribedCodes[]> => {
-    const source = createSceneSource(atlas, { size, nouns: list, split, questions: asked });
+    const source = sourceOf(split);
     const what = `coding ${split} pictures`;
     return codeShards({
       folder: join(root, "codes", hashOf("codes-2", codebookHash, split, String(size), source.nouns.join(), questions)),
@@ -73,6 +79,12 @@ export async function sceneCodes(
     codes: codebookSize,
     vectors: tokenizer.codebook,
     codebook: codebookHash,
+    ...(features !== undefined && {
+      features: await sceneFeatures(tokenizer, features, work, {
+        train: { source: sourceOf("train"), count: scenes },
+        validation: { source: sourceOf("validation"), count: validation },
+      }),
+    }),
   };
 }
 

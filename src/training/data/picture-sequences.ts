@@ -48,6 +48,10 @@ export interface PictureTextsOptions {
   readonly identity: string;
   readonly tokenizer: LmTokenizer;
   readonly template: ChatTemplate;
+  /** Leaves out the pictures themselves: a model that sees nothing. Default false. */
+  readonly blind?: boolean;
+  /** Vectors of the rows' pictures, if these are what the model sees; their codes only hold their places. */
+  readonly features?: Sequences["features"];
   /** Share of sequences in which the model draws; none in stage `see`. */
   readonly drawShare: number;
   /** Share of conversations about a picture that begin with the request to describe it. Default 0.5. */
@@ -67,22 +71,29 @@ export interface PictureTextsOptions {
 }
 
 export function pictureTexts(options: PictureTextsOptions): Sequences {
-  const { stage, identity, seed, plain, oftener, wrongPictures = false } = options;
+  const { stage, identity, seed, plain, oftener, features, wrongPictures = false } = options;
   const rows = wrongPictures
     ? options.rows.map((row, i) => ({ ...row, codes: (options.rows[i + 1] ?? options.rows[0] ?? row).codes }))
     : options.rows;
   const order = new Shuffle(rows.length, seed);
   return {
     identity: `${stage} ${identity} ${options.drawShare}${plain ? ` ${hashText(plain.texts.join("\n"))}` : ""}`,
+    features,
     get(index) {
       const rng = new Rng(hashText(`${seed}/${stage}/${index}`));
       if (plain && rng.next() < plain.share)
         return encodePieces(options.tokenizer, [{ text: rng.pick(plain.texts), learned: true }]);
       const chosen = oftener && rng.next() < oftener.share;
-      const row = rows[chosen ? rng.pick(oftener.indices) : order.at(index)];
+      const at = chosen ? rng.pick(oftener.indices) : order.at(index);
+      const row = rows[at];
       if (!row) throw new SeedlingError(`pictureTexts: expected rows, got none at ${index}.`);
-      if (stage === "instruct") return conversation(row, rng.pick(rows), rng, options);
-      return stage === "see-and-draw" && rng.next() < options.drawShare ? drawn(row, options) : seen(row, rng, options);
+      const encoded = (): EncodedChat => {
+        if (stage === "instruct") return conversation(row, rng.pick(rows), rng, options);
+        return stage === "see-and-draw" && rng.next() < options.drawShare
+          ? drawn(row, options)
+          : seen(row, rng, options);
+      };
+      return features ? { ...encoded(), picture: wrongPictures ? (at + 1) % rows.length : at } : encoded();
     },
   };
 }
@@ -91,12 +102,12 @@ export function pictureTexts(options: PictureTextsOptions): Sequences {
 function seen(
   { codes, caption, questions }: DescribedCodes,
   rng: Rng,
-  { tokenizer, template, questionShare = 0 }: PictureTextsOptions,
+  { tokenizer, template, blind, questionShare = 0 }: PictureTextsOptions,
 ): EncodedChat {
   const asked = questionShare > 0 && rng.next() < questionShare ? someOf(questions, rng) : [];
   return encodePieces(tokenizer, [
     ...begin(tokenizer),
-    { codes },
+    ...(blind ? [] : [{ codes }]),
     { text: "a picture of " },
     { text: asked.length > 0 ? `${caption}.` : caption, learned: true },
     ...asked.flatMap(({ question, answer }) => [{ text: ` ${question}` }, { text: ` ${answer}.`, learned: true }]),
@@ -135,7 +146,7 @@ function conversation(row: DescribedCodes, other: DescribedCodes, rng: Rng, opti
   if (draws) turns.push(...request(row, rng));
   if (!draws || rng.next() < 0.25) {
     const same = draws && rng.next() < 0.5;
-    turns.push(...talk(draws && !same ? other : row, rng, same, options.describeShare));
+    turns.push(...talk(draws && !same ? other : row, rng, same || (options.blind ?? false), options.describeShare));
   }
   return encodeChat(tokenizer, template, turns, { reply: false });
 }
@@ -150,11 +161,11 @@ function request({ codes, caption }: DescribedCodes, rng: Rng): ChatTurn[] {
   ];
 }
 
-/** Up to four questions; the picture precedes the first, unless it was drawn just before. */
+/** Up to four questions; the picture precedes the first, unless it was drawn just before or is not shown. */
 function talk(
   { codes, caption, questions }: DescribedCodes,
   rng: Rng,
-  drawnBefore: boolean,
+  without: boolean,
   describeShare = 0.5,
 ): ChatTurn[] {
   const about: { question: string; answer: string }[] = [{ question: phrase("describe", rng), answer: caption }];
@@ -163,7 +174,7 @@ function talk(
   if (left.length > 0 && rng.next() < 1 - describeShare) about.pop();
   while (about.length < wanted && left.length > 0) about.push(...left.splice(rng.int(left.length), 1));
   return about.flatMap(({ question, answer }, i): ChatTurn[] => [
-    { role: "user", parts: i === 0 && !drawnBefore ? [{ codes }, question] : [question] },
+    { role: "user", parts: i === 0 && !without ? [{ codes }, question] : [question] },
     { role: "assistant", parts: [answer] },
   ]);
 }

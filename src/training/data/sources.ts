@@ -12,6 +12,8 @@ export interface CodesFrom {
   readonly root: string;
   /** The model folder that the chain made, if it made one. */
   readonly model?: string;
+  /** A run folder for the causal embeddings of the pictures, where these are wanted too. */
+  readonly features?: string | undefined;
 }
 
 export interface Sources {

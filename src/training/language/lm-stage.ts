@@ -8,6 +8,7 @@ import type { Rng } from "../../base/rng.ts";
 import { concat, constant, input, Params, type Tensor } from "../../graph/index.ts";
 import { HIDDEN_KEY, lmInput, type VocabularyRows } from "../../models/causal-lm.ts";
 import { PICTURE_MARKS } from "../../models/code-rows.ts";
+import { FEATURES, featureIds, featureRows } from "../../models/feature-rows.ts";
 import { languageModel, languageModelLogits, languageModelWeights } from "../../models/language-model.ts";
 import type { LmConfig } from "../../models/lm-config.ts";
 import { isLoraPath, type LoraConfig, LoraParams } from "../../models/lora.ts";
@@ -21,7 +22,22 @@ import { numberOf } from "../loop/values.ts";
 export interface Sequences {
   /** Names them: part of the identity of a run. */
   readonly identity: string;
-  get(index: number): EncodedChat | Promise<EncodedChat>;
+  get(index: number): TextSequence | Promise<TextSequence>;
+  /** Vectors of pictures, if these are what the model sees: f32 [rows.length Q W], zeros for undefined. */
+  features?(pictures: readonly (number | undefined)[]): Promise<Float32Array>;
+}
+
+export interface TextSequence extends EncodedChat {
+  /** The picture whose vectors it has, where pictures are vectors. */
+  readonly picture?: number;
+}
+
+/** Sizes of pictures that are seen as vectors. */
+export interface FeatureSizes {
+  /** Vectors of a picture, Q. */
+  readonly queries: number;
+  /** W */
+  readonly width: number;
 }
 
 export interface LmStageOptions {
@@ -29,6 +45,8 @@ export interface LmStageOptions {
   readonly config: LmConfig;
   /** How rows of added tokens are made while they are learned. Default: as they are stored. */
   readonly rows?: VocabularyRows;
+  /** Pictures are vectors in place of added tokens with rows of their own, and no sequence has more than one. */
+  readonly features?: FeatureSizes | undefined;
   /** Tokens of a sequence; longer ones lose their end, shorter ones are padded. */
   readonly length: number;
   readonly train: Sequences;
@@ -63,31 +81,56 @@ const [MEASURED_BATCHES, SPARE_ROOM] = [40, 1.1];
 
 /** What learns on a frozen base: low-rank matrices, added rows, norms. */
 export function adapterPaths(config: LmConfig, lora: LoraConfig, rows?: VocabularyRows): string[] {
-  const beside = /(norm\.(weight|bias)|\.added|\.shared|\.marks|\.code_projection\.(weight|bias))$/;
+  const beside = /(norm\.(weight|bias)|\.added|\.shared|\.marks|\.(code|feature)_projection\.(weight|bias))$/;
   const paths = languageModelWeights(config, new LoraParams(lora), rows).map(([path]) => path);
   return paths.filter((path) => isLoraPath(path) || beside.test(path));
 }
 
 export function lmStage(options: LmStageOptions): Stage {
-  const { name, config, rows, length: T, train, adapter, start, rowsRate = 1, room = T, kindMargin = 0 } = options;
+  const { name, config, length: T, train, adapter, start, rowsRate = 1, room = T, kindMargin = 0 } = options;
   const noiseWidth = Math.max(config.width, config.intermediate);
   const drops = (adapter?.lora.dropout ?? 0) > 0;
   const noise = (B: number): Tensor => input("noise", [B, T, noiseWidth]);
   return {
     name,
-    learns: adapter ? adapterPaths(config, adapter.lora, rows) : topNames(config),
+    learns: adapter ? adapterPaths(config, adapter.lora, rowsOf(options, 1)) : topNames(config),
     frozen: adapter?.base,
     start,
     rateScale: (path) => (path.endsWith(".added") ? rowsRate : 1),
     params: (B) => (adapter ? new LoraParams(adapter.lora, drops ? { noise: noise(B) } : {}) : new Params()),
-    build: (p, B) => ({ loss: nextTokenLoss(p, config, [B, T, B * room], { rows, margin: kindMargin }).loss }),
+    build: (p, B) => ({
+      loss: nextTokenLoss(p, config, [B, T, B * room], { rows: rowsOf(options, B), margin: kindMargin }).loss,
+    }),
     async batch(micro, B, rng) {
-      const sequences = await Promise.all(Array.from({ length: B }, (_, b) => train.get(micro * B + b)));
-      const feeds = feedsOf(sequences, T, B * room);
+      const feeds = await batchOf(train, micro * B, B, options, B * room);
       return drops ? { ...feeds, noise: noiseValue([B, T, noiseWidth], rng) } : feeds;
     },
     evaluate: (weights) => perplexity(weights, options),
   };
+}
+
+/** How rows of added tokens are made in a batch of B sequences. */
+function rowsOf({ rows, features }: LmStageOptions, B: number): VocabularyRows | undefined {
+  return features ? featureRows(B * features.queries, features.width) : rows;
+}
+
+/** Feeds of sequences start..start+B. */
+async function batchOf(
+  from: Sequences,
+  start: number,
+  B: number,
+  { length: T, features, config: { vocabulary } }: LmStageOptions,
+  M = B * T,
+): Promise<Values> {
+  const sequences = await Promise.all(Array.from({ length: B }, (_, b) => from.get(start + b)));
+  if (!features || !from.features) return feedsOf(sequences, T, M);
+  const { queries, width } = features;
+  const placed = sequences.map(({ ids, learned }, b) => ({
+    ids: featureIds(ids, b, { vocabulary, queries }),
+    learned,
+  }));
+  const data = await from.features(sequences.map(({ picture }) => picture));
+  return { ...feedsOf(placed, T, M), [FEATURES]: { shape: [B * queries, width], data } };
 }
 
 function topNames(config: LmConfig): string[] {
@@ -169,18 +212,19 @@ function noiseValue(shape: readonly number[], rng: Rng): Values[string] {
 /** Mean loss of the learned tokens of the validation texts, its exp, and the mean losses of the other sequences. */
 async function perplexity(
   weights: ReadonlyMap<string, Float32Array>,
-  { config, rows, length, validation, validationCount, beside = {}, runtime, adapter }: LmStageOptions,
+  options: LmStageOptions,
 ): Promise<Record<string, number>> {
+  const { config, length, validation, validationCount, beside = {}, runtime, adapter } = options;
   const B = Math.min(8, validationCount);
   const p = adapter ? new LoraParams({ ...adapter.lora, dropout: 0 }) : new Params();
   const own = mapWeights(weights);
   const source = adapter ? { ...adapter.base, get: (path: string) => own.get(path) ?? adapter.base.get(path) } : own;
-  const program = await runtime.compile({ ...nextTokenLoss(p, config, [B, length, B * length], { rows }) }, source);
+  const loss = nextTokenLoss(p, config, [B, length, B * length], { rows: rowsOf(options, B) });
+  const program = await runtime.compile({ ...loss }, source);
   const mean = async (from: Sequences): Promise<{ nats: number; tokens: number }> => {
     let [sum, tokens] = [0, 0];
     for (let at = 0; at + B <= validationCount; at += B) {
-      const sequences = await Promise.all(Array.from({ length: B }, (_, b) => from.get(at + b)));
-      const outputs = await program.run(feedsOf(sequences, length));
+      const outputs = await program.run(await batchOf(from, at, B, options));
       sum += numberOf(outputs, "loss") * numberOf(outputs, "count");
       tokens += numberOf(outputs, "count");
     }

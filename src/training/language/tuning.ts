@@ -50,8 +50,7 @@ export async function tuningStage(name: PictureStage, c: Context): Promise<Built
     throw new InputError(`${where}: length: expected at most ${base.config.context}, got ${recipe.length}.`);
   if (!c.sources.describedPictures)
     throw new UsageError(`${where}: expected codes of pictures to learn from, got none.`);
-  const pictures = await c.sources.describedPictures(recipe.data, { root: c.root, model: c.model }, c);
-  c.dependsOn("codebook", pictures.codebook);
+  const pictures = await seenPictures(c, c.sources.describedPictures);
 
   const json = withImageTokens(base.tokenizer.json, { codes: pictures.codes, firstId: base.config.vocabulary });
   const tokenizer = new LmTokenizer(json, base.tokenizer.config);
@@ -66,6 +65,7 @@ export async function tuningStage(name: PictureStage, c: Context): Promise<Built
   const codebooks = [embeddings, head].map((table) => [`${table}.codebook`, pictures.vectors] as const);
   const stage = lmStage({
     ...{ name, config, rows, start, ...sequences },
+    features: pictures.features,
     length: recipe.length,
     room: await roomFor(sequences.train, recipe.batch, recipe.length),
     validationCount: Math.min(recipe.data.validation, pictures.validation.length),
@@ -77,6 +77,7 @@ export async function tuningStage(name: PictureStage, c: Context): Promise<Built
   const manifest: LmManifest = {
     format: "seedling-lm-1",
     template: recipe.template,
+    inputs: recipe.inputs,
     codes: pictures.codes,
     codebook: pictures.codebook,
     requests: REQUESTS,
@@ -87,8 +88,40 @@ export async function tuningStage(name: PictureStage, c: Context): Promise<Built
     finish: ({ weights }) =>
       writeAdapterFolder(join(c.stageFolder, "adapter"), {
         ...{ base, config, lora, manifest, tokenizer },
-        weights: storedRows(weights, pictures),
+        weights: pictures.features ? weights : storedRows(weights, pictures),
       }),
+  };
+}
+
+/**
+ * The pictures as the model sees them. Where these are features, codes 0..Q-1 hold their places in each sequence.
+ * @throws InputError for a recipe that draws without codes
+ */
+async function seenPictures(
+  c: Context,
+  described: NonNullable<Context["sources"]["describedPictures"]>,
+): Promise<DescribedPictures> {
+  const { inputs, drawShare, kindMargin, data } = c.recipe;
+  if (inputs !== "codes" && drawShare + kindMargin > 0)
+    throw new InputError(
+      `${c.where}: inputs: expected codes where the model draws, got ${inputs}. Set drawShare and kindMargin to 0.`,
+    );
+  // Codes are named by their codebook, so that runs can share them; features are large and are this run's alone.
+  const from = { root: c.shared, model: c.model, features: inputs === "features" ? c.root : undefined };
+  const pictures = await described(data, from, c);
+  const { features } = pictures;
+  if (!features) {
+    c.dependsOn("codebook", pictures.codebook);
+    return pictures;
+  }
+  c.closing(features);
+  c.dependsOn("features", features.identity);
+  const codes = Array.from({ length: features.queries }, (_, i) => i);
+  const placed = (rows: DescribedPictures["train"]) => rows.map((row) => ({ ...row, codes }));
+  const { train, validation } = pictures;
+  return {
+    ...{ ...pictures, train: placed(train), validation: placed(validation) },
+    ...{ codes: features.queries, codebook: features.identity, vectors: new Float32Array(features.queries) },
   };
 }
 
@@ -121,6 +154,8 @@ function startOf(c: Context, { base, config, lora, pictures, earlier }: Made): R
   const { codeWords } = c.recipe;
   const rows = rowsOf(c.recipe, pictures);
   if (earlier) return adapterValues(c, earlier, { config, lora, rows });
+  if (pictures.features)
+    return c.start?.weights ?? baseValues({ ...c.recipe, rowsStart: "noise" }, base, { config, lora, pictures });
   if (!c.start) return baseValues(c.recipe, base, { config, lora, pictures });
   // What was learned as a shared vector or a projection goes on as plain rows.
   return codeWords === "projection" ? c.start.weights : storedRows(c.start.weights, pictures);
@@ -136,12 +171,16 @@ async function sequencesOf(
   const { drawShare, describeShare, questionShare, manyShare, textShare: share, seed } = c.recipe;
   const template = c.recipe.template === "seed" ? SEED_CHAT : CHATML;
   const plain = share > 0 ? await plainTexts(c) : undefined;
-  const common = { stage, tokenizer, template, drawShare, seed };
-  const measured = { ...common, rows: pictures.validation, identity: "validation" };
+  const { features } = pictures;
+  const of = (split: "train" | "validation") =>
+    features && { features: (rows: readonly (number | undefined)[]) => features.of(split, rows) };
+  const common = { stage, tokenizer, template, drawShare, seed, blind: c.recipe.inputs === "none" };
+  const measured = { ...common, rows: pictures.validation, identity: "validation", ...of("validation") };
   const draws = stage !== "see" && drawShare > 0;
   return {
     train: pictureTexts({
-      ...{ ...common, describeShare, questionShare, rows: pictures.train, identity: pictures.identity },
+      ...{ ...common, ...of("train"), describeShare, questionShare },
+      ...{ rows: pictures.train, identity: pictures.identity },
       ...(manyShare > 0 && { oftener: { indices: indicesOfMany(c.where, pictures), share: manyShare } }),
       ...(plain && { plain: { texts: plain.train, share } }),
     }),

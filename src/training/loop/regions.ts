@@ -11,9 +11,10 @@ export type Region = readonly number[];
 
 /**
  * 32 regions of a grid of `side` x `side` cells: the middle, 4 quarters, 16 sixteenths, 9 between the sixteenths, and the
- * middle of the upper and of the lower edge. @param side a multiple of 8
+ * middle of the upper and of the lower edge; the first `count` of them, which are the largest, or for more all again.
+ * @param side a multiple of 8
  */
-export function pyramid(side: number): readonly Region[] {
+export function pyramid(side: number, count = 32): readonly Region[] {
   const unit = side / 8;
   const square = (row: number, column: number, size: number): Region =>
     Array.from({ length: (size * unit) ** 2 }, (_, i) => {
@@ -22,7 +23,7 @@ export function pyramid(side: number): readonly Region[] {
     });
   const grid = (starts: readonly number[], size: number): Region[] =>
     starts.flatMap((row) => starts.map((column) => square(row, column, size)));
-  return [
+  const all = [
     square(2, 2, 4),
     ...grid([0, 4], 4),
     ...grid([0, 2, 4, 6], 2),
@@ -30,6 +31,7 @@ export function pyramid(side: number): readonly Region[] {
     square(0, 3, 2),
     square(6, 3, 2),
   ];
+  return Array.from({ length: count }, (_, k) => all[k % all.length] as Region);
 }
 
 /**

@@ -5,7 +5,7 @@
 import type { Params, Tensor } from "../../graph/index.ts";
 import { imageFeature, TEMPERATURE, textFeature, textHidden } from "../../models/contrastive.ts";
 import { evaVit } from "../../models/eva-vit.ts";
-import { causalEmbeddings, QUERIES, type SeedConfig, visionContext } from "../../models/seed-tokenizer.ts";
+import { causalEmbeddings, queriesOf, type SeedConfig, visionContext } from "../../models/seed-tokenizer.ts";
 import { scalar } from "../../nn/index.ts";
 import { type ContrastOptions, type ContrastOutput, contrast } from "./contrast.ts";
 
@@ -34,7 +34,7 @@ export interface Stage1Loss extends ContrastOutput {
  * each side, so the last layers compute only these, unless the options ask for all.
  */
 export function stage1Loss(p: Params, batch: Stage1Batch, config: SeedConfig, options: Stage1Options = {}): Stage1Loss {
-  const last = options.all ? undefined : QUERIES - 1;
+  const last = options.all ? undefined : queriesOf(config) - 1;
   const first = options.allWords ? undefined : 0;
   const tokens = "tokens" in batch ? batch.tokens : evaVit(p.at("visual_encoder"), batch.pixels, config.vision);
   const y = causalEmbeddings(p, visionContext(p, tokens, config), config, last);

@@ -6,7 +6,6 @@ import { type Params, stopGradient, type Tensor } from "../../graph/index.ts";
 import {
   decodeVectors,
   imageEmbedding,
-  QUERIES,
   quantize,
   reconstructEmbeddings,
   type SeedConfig,
@@ -60,7 +59,7 @@ export function stage2Loss(
   const rebuilt = reconstructEmbeddings(p, read, config);
   const parts: Partial<Record<Stage2Term, Tensor>> = {
     codebook: codebook.mul(weights.codebook),
-    reconstruction: cosineLoss(rebuilt, stopGradient(y), keep?.reshape([keep.dim(0), QUERIES])).mul(
+    reconstruction: cosineLoss(rebuilt, stopGradient(y), keep?.reshape([keep.dim(0), keep.size(1)])).mul(
       weights.reconstruction,
     ),
   };

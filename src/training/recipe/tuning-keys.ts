@@ -24,6 +24,10 @@ export const tuningRecipe = z.strictObject({
   lora: key(lora.prefault({}), "low-rank matrices at every projection"),
   length: key(count, "tokens of a sequence; a longer one loses its end"),
   data: describedData,
+  inputs: key(
+    z.enum(["codes", "features", "none"]).default("codes"),
+    "what the model sees of a picture: its `codes`; the causal embeddings as they are, `features` through a linear layer, as BLIP-2 does; or, as a baseline, `none`; without codes it does not draw",
+  ),
   codeWords: key(
     z.enum(["rows", "projection", "both"]).default("rows"),
     "what codes are to the model while it learns: new `rows` of its vocabulary (SEED-LLaMA), a `projection` of the codebook's vectors (SEED-OPT), or, ours, the sum of `both`; stored as rows",

@@ -13,7 +13,7 @@ import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
 import { imageFeature, TEMPERATURE, textFeature, textHidden } from "../../models/contrastive.ts";
 import { draftCells, draftVectors } from "../../models/draft.ts";
 import { vitTokens } from "../../models/eva-vit.ts";
-import { causalEmbeddings, QUERIES, visionContext } from "../../models/seed-tokenizer.ts";
+import { causalEmbeddings, queriesOf, visionContext } from "../../models/seed-tokenizer.ts";
 import { normalize, scalar } from "../../nn/index.ts";
 import type { Runtime, Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
@@ -34,7 +34,10 @@ import { pairTerm } from "./teachable-terms.ts";
 
 const weights = z.strictObject({
   contrast: key(weight.default(1), "of the contrast of the last embedding and the caption"),
-  pairs: key(weight.default(0), "ours: of each caption against its changed one alone; needs `data.hardNegatives`"),
+  pairs: key(
+    weight.default(0),
+    "ours: of each caption against its changed one alone; needs `data.hardNegatives`; without it changed captions are not read",
+  ),
   pairEmbedding: key(
     weight.default(0),
     "ours: of 1 - cosine of the last embedding's feature and the frozen CLIP pair's embedding of the picture, which have to be of one width",
@@ -90,7 +93,7 @@ export const causalQformer = defineStage({
     const clip = await clipFeatures(c, opened, wanted);
     const features = recipe.weights.draft > 0 ? await withLatents(c, opened, clip) : clip;
     const options: QFormerStageOptions = {
-      ...{ config, tokenizer, hard, runtime: c.runtime },
+      ...{ config, tokenizer, hard: hard && recipe.weights.pairs > 0, runtime: c.runtime },
       ...(await cachedFeatures(c, data, features)),
       pairs: await pairFeatures(data, features),
       smoothing: recipe.smoothing,
@@ -146,7 +149,7 @@ function qformerStage(options: QFormerStageOptions): Stage {
     ],
     build(p, B) {
       const tokens = input("tokens", [B, S, seed.vision.width]);
-      const y = causalEmbeddings(p, visionContext(p, tokens, seed), seed, drafts ? undefined : QUERIES - 1);
+      const y = causalEmbeddings(p, visionContext(p, tokens, seed), seed, drafts ? undefined : queriesOf(config) - 1);
       const image = imageFeature(p, y, seed);
       const temperature = scalar(p, "temp", TEMPERATURE);
       const contrast = textContrast({ image, ...captions(p, B) }, temperature, weights, smoothing);

@@ -15,8 +15,8 @@ import {
   causalEmbeddings,
   decodeVectors,
   draftLatents,
-  QUERIES,
   quantize,
+  queriesOf,
   reconstructEmbeddings,
   visionContext,
 } from "../../models/seed-tokenizer.ts";
@@ -41,8 +41,10 @@ export interface CodebookScoreOptions {
 const BATCH = 100;
 /** Learned where prefixes of the codes were trained with. */
 const MISSING = "quantize.missing";
-/** Numbers of codes whose drafts are measured, and validation pictures on a sheet of drafts. */
-const [KEPT, SHOWN] = [[32, 16, 8, 4], 12];
+/** Validation pictures on a sheet of drafts. */
+const SHOWN = 12;
+/** Numbers of codes whose drafts are measured: all, half of them, ... */
+const kept = (all: number): readonly number[] => [1, 2, 4, 8].map((part) => Math.ceil(all / part));
 
 /** Where the causal embeddings come from: cached, or of a Causal Q-Former that learned on with the codes. */
 function sourceOf(weights: Weights): "y" | "tokens" {
@@ -51,7 +53,7 @@ function sourceOf(weights: Weights): "y" | "tokens" {
 
 function embeddingsFrom(p: Params, source: "y" | "tokens", config: SeedlingConfig): Tensor {
   const seed = seedConfig(config);
-  if (source === "y") return input("y", ["B", QUERIES, config.qformer.hidden]);
+  if (source === "y") return input("y", ["B", queriesOf(config), config.qformer.hidden]);
   const tokens = input("tokens", ["B", vitTokens(seed.vision), seed.vision.width]);
   return causalEmbeddings(p, visionContext(p, tokens, seed), seed);
 }
@@ -65,15 +67,15 @@ function rebuilt(
 ): { readonly ids: Tensor; readonly embeddings: Tensor } {
   const seed = seedConfig(config);
   const { zq, ids } = quantize(p, y, seed);
-  const read = prefixes ? keepPrefix(p.at("quantize"), zq, input("keep", ["B", QUERIES, 1])) : zq;
+  const read = prefixes ? keepPrefix(p.at("quantize"), zq, input("keep", ["B", zq.size(1), 1])) : zq;
   return { ids, embeddings: reconstructEmbeddings(p, decodeVectors(p, read, seed), seed) };
 }
 
 /** `keep` for the graphs above, if the model has vectors for what is left out. */
-function keeping(count: number, codes: number, prefixes: boolean): Values {
+function keeping(count: number, [codes, all]: readonly [number, number], prefixes: boolean): Values {
   if (!prefixes) return {};
-  const data = Float32Array.from({ length: count * QUERIES }, (_, i) => (i % QUERIES < codes ? 1 : 0));
-  return { keep: { shape: [count, QUERIES, 1], data } };
+  const data = Float32Array.from({ length: count * all }, (_, i) => (i % all < codes ? 1 : 0));
+  return { keep: { shape: [count, all, 1], data } };
 }
 
 export async function codebookScores(
@@ -83,7 +85,7 @@ export async function codebookScores(
   const seed = seedConfig(config);
   const prefixes = weights.has(MISSING);
   const p = new Params();
-  const source = sourceOf(weights);
+  const [source, all] = [sourceOf(weights), queriesOf(config)];
   const y = embeddingsFrom(p, source, config);
   const { ids, embeddings } = rebuilt(p, y, config, prefixes);
   const draft = weights.has("draft.queries") && config.draft;
@@ -92,9 +94,9 @@ export async function codebookScores(
     ...(draft && { draft: draftLatents(p, embeddings, seed) }),
   };
   const program = await runtime.compile(outputs, mapWeights(new Map([...frozen, ...weights])));
-  const run = (cached: Values, codes = QUERIES): Promise<Values> => {
+  const run = (cached: Values, codes = all): Promise<Values> => {
     const seen = namedValue(cached, source);
-    return program.run({ [source]: seen, ...keeping(seen.shape[0] ?? 0, codes, prefixes) });
+    return program.run({ [source]: seen, ...keeping(seen.shape[0] ?? 0, [codes, all], prefixes) });
   };
   const parts: Values[] = [];
   const names: string[] = [];
@@ -107,8 +109,8 @@ export async function codebookScores(
       parts.push({ ...out, caption: namedValue(values, "caption") });
       names.push(...captions);
       if (!draft) continue;
-      for (const codes of prefixes ? KEPT : [QUERIES]) {
-        const of = codes === QUERIES ? out : await run(values, codes);
+      for (const codes of prefixes ? kept(all) : [all]) {
+        const of = codes === all ? out : await run(values, codes);
         const error = squaredError(floatsOf(of, "draft"), floatsOf(values, "latents"));
         errors.set(codes, (errors.get(codes) ?? 0) + (error * size) / validation.count);
       }
@@ -158,7 +160,7 @@ export async function draftSheet(
   const { config, validation, runtime, frozen, vae, pictures, folder } = options;
   const originals = await take(pictures, 0, Math.min(SHOWN, validation.count));
   const { values } = await validation.range(0, originals.length, ["y", "tokens"]);
-  const size = config.vision.imageSize;
+  const [size, all] = [config.vision.imageSize, queriesOf(config)];
   const graph = (p: Params, source: "y" | "tokens", prefixes: boolean): Outputs => {
     const { embeddings } = rebuilt(p, embeddingsFrom(p, source, config), config, prefixes);
     return { pixels: latentsToPixels(p, draftLatents(p, embeddings, seedConfig(config)), vae.config) };
@@ -166,12 +168,12 @@ export async function draftSheet(
   return async (weights, step) => {
     const prefixes = weights.has(MISSING);
     const source = sourceOf(weights);
-    const all = mapWeights(new Map([...vae.weights, ...frozen, ...weights]));
-    const program: Program = await runtime.compile(graph(new Params(), source, prefixes), all);
+    const numbers = mapWeights(new Map([...vae.weights, ...frozen, ...weights]));
+    const program: Program = await runtime.compile(graph(new Params(), source, prefixes), numbers);
     const rows = originals.map((picture) => ({ ...picture }));
-    for (const codes of prefixes ? KEPT : [QUERIES]) {
+    for (const codes of prefixes ? kept(all) : [all]) {
       const pixels = floatsOf(
-        await program.run({ ...pickValues(values, [source]), ...keeping(originals.length, codes, prefixes) }),
+        await program.run({ ...pickValues(values, [source]), ...keeping(originals.length, [codes, all], prefixes) }),
         "pixels",
       );
       const caption = `${codes} codes`;

@@ -9,21 +9,20 @@
  */
 import { z } from "zod";
 import { InputError } from "../../base/errors.ts";
-import { Rng } from "../../base/rng.ts";
+import type { Rng } from "../../base/rng.ts";
 import { constant, input, stopGradient, type Tensor } from "../../graph/index.ts";
 import { type SeedlingConfig, seedConfig } from "../../models/config.ts";
 import { imageFeature, TEMPERATURE } from "../../models/contrastive.ts";
 import { draftCells, draftShape, draftVectors } from "../../models/draft.ts";
 import { vitTokens } from "../../models/eva-vit.ts";
-import { causalEmbeddings, QUERIES, visionContext } from "../../models/seed-tokenizer.ts";
+import { causalEmbeddings, queriesOf, visionContext } from "../../models/seed-tokenizer.ts";
 import { scalar } from "../../nn/index.ts";
-import { mapWeights, type Runtime, type Training, type Value, type Values } from "../../runtime/index.ts";
+import { mapWeights, type Runtime, type Values } from "../../runtime/index.ts";
 import { CODEBOOK, CodebookKeeper } from "../codebook/keeper.ts";
-import { kmeans } from "../codebook/kmeans.ts";
+import { startAtMeans } from "../codebook/start-at-means.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import { matchesPrefix } from "../loop/learn.ts";
-import type { Stage, Work } from "../loop/loop.ts";
-import { joinRows, namedValue } from "../loop/values.ts";
+import type { Stage } from "../loop/loop.ts";
 import { draftLoss, tokensLoss } from "../losses/draft.ts";
 import { drawPrefixes } from "../losses/nested-dropout.ts";
 import { STAGE2_WEIGHTS, stage2Loss } from "../losses/stage2.ts";
@@ -50,7 +49,10 @@ const weights = z.strictObject({
     weight.default(0),
     "ours: the reconstructed last embedding has to find its caption among those of the batch",
   ),
-  pairs: key(weight.default(0), "ours: of each caption against its changed one alone; needs `data.hardNegatives`"),
+  pairs: key(
+    weight.default(0),
+    "ours: of each caption against its changed one alone; needs `data.hardNegatives`; without it changed captions are not read",
+  ),
   feature: key(
     weight.default(0),
     "ours: of 1 - cosine of the last embedding's feature before and after the codes, and of stage 1's and that of a Causal Q-Former that learns on",
@@ -157,7 +159,7 @@ export const codebook = defineStage({
     const frozen = await c.weights("causal-qformer");
     const features = await causalFeatures(c, opened, captions, frozen);
     const options: CodebookStageOptions = {
-      ...{ config, recipe, hard, runtime },
+      ...{ config, recipe, hard: hard && recipe.weights.pairs > 0, runtime },
       ...(await cachedFeatures(c, data, features)),
       pairs: await pairFeatures(data, features),
       weights: pairTerm(c, recipe.weights, hard),
@@ -206,7 +208,7 @@ function codebookStage(options: CodebookStageOptions): Stage {
   const { targets } = recipe;
   const seed = seedConfig(config);
   const [K, E, D] = [config.codebook.codes, config.codebook.width, config.qformer.hidden];
-  const F = config.contrastiveWidth;
+  const [F, QUERIES] = [config.contrastiveWidth, queriesOf(config)];
   const contrasts = weights.contrast + weights.pairs > 0;
   const draft = weights.draft > 0 ? config.draft : undefined;
   const tuned = recipe.qformerRate > 0 ? [...QFORMER, ...(config.contextPositions ? [POSITIONS] : [])] : [];
@@ -281,27 +283,17 @@ function codebookStage(options: CodebookStageOptions): Stage {
     },
     batch: (micro, count, rng) => feeds(micro * count, count, rng),
     async prepare(training, batch, work) {
-      if (options.start === "kmeans") await startAtMeans(training, batch, work);
-      if (recipe.learn === "ema") keeper.begin(await training.readOne("param", CODEBOOK), (batch * QUERIES) / K);
+      const vectors = batch * QUERIES;
+      const means = { codes: K, width: E, vectors, seed: recipe.seed };
+      if (options.start === "kmeans")
+        await startAtMeans(training, { ...means, feeds: (i, rng) => feeds(i * batch, batch, rng) }, work);
+      if (recipe.learn === "ema") keeper.begin(await training.readOne("param", CODEBOOK), vectors / K);
     },
     afterStep: (step, outputs, training, rng) => keeper.afterStep(step, outputs, training, rng),
     state: () => keeper.state(),
     restore: (state) => keeper.restore(state),
     evaluate: (weights) => codebookScores(weights, options),
   };
-
-  /** k-means on two vectors a code. */
-  async function startAtMeans(training: Training, batch: number, work: Work): Promise<void> {
-    const vectors: Value[] = [];
-    const rng = new Rng(recipe.seed);
-    for (let i = 0; i * batch * QUERIES < 2 * K; i++) {
-      work.signal?.throwIfAborted();
-      work.onProgress?.("collecting vectors", i * batch * QUERIES, 2 * K, "vectors");
-      vectors.push(namedValue(await training.forward(await feeds(i * batch, batch, rng)), "z"));
-    }
-    const settings = { width: E, centers: K, rounds: 8, rng: new Rng(recipe.seed) };
-    await training.writeOne("param", CODEBOOK, await kmeans(joinRows(vectors), settings, work));
-  }
 }
 
 function hasCellForEachPatch({ draft, vision }: SeedlingConfig): boolean {

@@ -28,6 +28,8 @@ export interface StageDefinition<S extends RecipeSchema = RecipeSchema> {
   readonly uses?: readonly ("image tokenizer" | "language model")[];
   /** Name prefixes of the parameters of a model folder that it trains. */
   readonly owns: readonly string[];
+  /** Stages whose parts of a model folder it trains in their place: an alternative, in chains of its own. */
+  readonly replaces?: readonly string[];
   /** Keys of model.json that its numbers depend on. Default none. */
   readonly sizes?: readonly SizeKey[];
   build(context: StageContext<z.output<S>>): Promise<BuiltStage>;
@@ -51,6 +53,8 @@ export interface StageContext<R> extends Work {
   readonly runtime: Runtime;
   /** Folder of the whole run. Each stage has a folder in it. */
   readonly root: string;
+  /** Where features that depend on no stage of this run are kept: the run folder, or one that several runs share. */
+  readonly shared: string;
   /** Folder of this stage. */
   readonly stageFolder: string;
   /** Folder of this phase: log, checkpoints, sample sheets. The stage's folder if it has one phase. */

@@ -14,8 +14,8 @@ import {
   causalEmbeddings,
   decodeVectors,
   draftOf,
-  QUERIES,
   quantize,
+  queriesOf,
   reconstructEmbeddings,
   visionContext,
 } from "../../models/seed-tokenizer.ts";
@@ -196,7 +196,7 @@ export async function draftFeatures(
   const weights = await c.weights("codebook");
   const p = new Params();
   const seed = seedConfig(config);
-  const { zq } = quantize(p, input("y", ["B", QUERIES, config.qformer.hidden]), seed);
+  const { zq } = quantize(p, input("y", ["B", queriesOf(config), config.qformer.hidden]), seed);
   const draft = draftOf(p, reconstructEmbeddings(p, decodeVectors(p, zq, seed), seed), seed);
   const program = await c.runtime.compile({ draft }, mapWeights(weights));
   return derivedFeatures(codesKey(causal.key, config, weights), causal, (values) =>
@@ -211,7 +211,11 @@ export async function codeVectorFeatures(
   causal: FrozenFeatures,
 ): Promise<FrozenFeatures> {
   const weights = await c.weights("codebook");
-  const { zq } = quantize(new Params(), input("y", ["B", QUERIES, config.qformer.hidden]), seedConfig(config));
+  const { zq } = quantize(
+    new Params(),
+    input("y", ["B", queriesOf(config), config.qformer.hidden]),
+    seedConfig(config),
+  );
   const program = await c.runtime.compile({ vectors: zq }, mapWeights(weights));
   return derivedFeatures(hashOf("vectors", codesKey(causal.key, config, weights)), causal, (values) =>
     program.run(pickValues(values, ["y"])),

@@ -103,7 +103,7 @@ async function cached(
   { key, compute, derived }: FrozenFeatures,
 ): Promise<FeatureCache> {
   const { signal, onProgress } = c;
-  const folder = join(c.root, "features");
+  const folder = join(derived ? c.root : c.shared, "features");
   const from = derived && (await cached(c, pictures, count, derived.from));
   return cacheFeatures({
     ...{ folder, pictures, count, key, compute, signal, onProgress },

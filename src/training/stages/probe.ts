@@ -11,7 +11,7 @@ import { input, normal, Params, type Tensor } from "../../graph/index.ts";
 import { hashOf } from "../../io/hash.ts";
 import type { SeedlingConfig } from "../../models/config.ts";
 import { cellsToLatents, draftCells, draftVectors } from "../../models/draft.ts";
-import { QUERIES } from "../../models/seed-tokenizer.ts";
+import { queriesOf } from "../../models/seed-tokenizer.ts";
 import { linear } from "../../nn/index.ts";
 import { mapWeights, type Runtime } from "../../runtime/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
@@ -137,7 +137,7 @@ function finder(
   const width = vectors === "y" ? config.qformer.hidden : config.codebook.width;
   const D = config.qformer.hidden;
   const grid = { channels: names.length, size: GRID, cell: 2, layers };
-  const x = linear(p.at("in"), input(vectors, [B, QUERIES, width]), D, { init: normal(width ** -0.5) });
+  const x = linear(p.at("in"), input(vectors, [B, queriesOf(config), width]), D, { init: normal(width ** -0.5) });
   const cells = draftVectors(p, x, grid, config.qformer);
   const colors = linear(p.at("background"), cells.mean(1), 2 * BACKGROUND_NAMES.length, { init: normal(D ** -0.5) });
   return {

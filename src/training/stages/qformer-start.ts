@@ -4,7 +4,7 @@ import { normal, Params } from "../../graph/index.ts";
 import type { SeedlingConfig } from "../../models/config.ts";
 import { draftShape } from "../../models/draft.ts";
 import { vitTokens } from "../../models/eva-vit.ts";
-import { QUERIES } from "../../models/seed-tokenizer.ts";
+import { queriesOf } from "../../models/seed-tokenizer.ts";
 import { initialValues } from "../../nn/index.ts";
 import type { Stage } from "../loop/loop.ts";
 import { cellQueries, pyramid, regionQueries } from "../loop/regions.ts";
@@ -36,7 +36,7 @@ export function firstQueries(
     throw new InputError(
       `${where}: regions: expected contextPositions, a tower as wide as the Q-Former and a multiple of 8 patches a side in model.json. Leave regions out.`,
     );
-  const places = pyramid(side);
+  const places = pyramid(side, queriesOf(config));
   const positions = initialValues("vision_positions", [1, patches + 1, width], normal(1), seed);
   values.set("vision_positions", positions);
   values.set("query_tokens", regionQueries(places, positions.subarray(width), width, { seed }));
@@ -44,7 +44,7 @@ export function firstQueries(
   const { cells } = draftShape(config.draft);
   if (cells !== patches)
     throw new InputError(`${where}: regions: expected as many cells in draft as patches, ${patches}, got ${cells}.`);
-  const spoken = initialValues("draft.positions", [1, QUERIES, D], normal(1), seed);
+  const spoken = initialValues("draft.positions", [1, places.length, D], normal(1), seed);
   values.set("draft.positions", spoken);
   values.set("draft.queries", cellQueries(places, spoken, D, cells));
   return values;

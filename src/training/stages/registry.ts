@@ -4,9 +4,11 @@ import { clip } from "./clip.ts";
 import { codebook } from "./codebook.ts";
 import type { StageDefinition } from "./definition.ts";
 import { diffusion } from "./diffusion.ts";
+import { gill } from "./gill.ts";
 import { instruct } from "./instruct.ts";
 import { judge } from "./judge.ts";
 import { lmPretrain } from "./lm-pretrain.ts";
+import { pixelCodes } from "./pixel-codes.ts";
 import { probe } from "./probe.ts";
 import { see } from "./see.ts";
 import { seeAndDraw } from "./see-and-draw.ts";
@@ -24,4 +26,6 @@ export const STAGES: readonly StageDefinition[] = [
   instruct,
   judge,
   probe,
+  pixelCodes,
+  gill,
 ];

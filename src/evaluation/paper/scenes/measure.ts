@@ -1,15 +1,15 @@
 /** Scores of one arm on one set, in the forms that arms store: with what paired comparisons need. */
-import { dot } from "../../base/vectors.ts";
-import type { Scene } from "../../data/index.ts";
-import { bleuRows } from "../metrics/bleu.ts";
-import { ciderD } from "../metrics/cider-d.ts";
-import { clipSimilarities } from "../metrics/clip-similarity.ts";
-import { meteor, type SynonymTest } from "../metrics/meteor.ts";
-import { ptbTokenize } from "../metrics/ptb-tokenizer.ts";
-import { objectRows } from "../metrics/read-caption.ts";
-import { rougeL } from "../metrics/rouge-l.ts";
-import { gqaExactMatch, normalizeVqaAnswer } from "../metrics/vqa-accuracy.ts";
-import type { StoredValue } from "./arms.ts";
+import { dot } from "../../../base/vectors.ts";
+import type { Scene } from "../../../data/index.ts";
+import { bleuRows } from "../../metrics/bleu.ts";
+import { ciderD } from "../../metrics/cider-d.ts";
+import { clipSimilarities } from "../../metrics/clip-similarity.ts";
+import { meteor, type SynonymTest } from "../../metrics/meteor.ts";
+import { ptbTokenize } from "../../metrics/ptb-tokenizer.ts";
+import { objectRows } from "../../metrics/read-caption.ts";
+import { rougeL } from "../../metrics/rouge-l.ts";
+import { gqaExactMatch, normalizeVqaAnswer } from "../../metrics/vqa-accuracy.ts";
+import type { StoredValue } from "../arms.ts";
 
 export type Metrics = Record<string, StoredValue>;
 
@@ -75,4 +75,9 @@ export function answerMetrics(said: readonly string[], answers: readonly string[
 /** Similarity of pictures to their originals by a judge's image embeddings. */
 export function similarityMetric(made: readonly Float32Array[], originals: readonly Float32Array[]): StoredValue {
   return { each: clipSimilarities(made, originals).map(short) };
+}
+
+/** Percent of the codebook that these pictures use. */
+export function codesInUse(pictures: readonly (readonly number[])[], codebook: number): StoredValue {
+  return { mean: short((100 * new Set(pictures.flat()).size) / codebook), count: pictures.length };
 }

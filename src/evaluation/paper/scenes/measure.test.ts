@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { Rng } from "../../base/rng.ts";
-import { dot } from "../../base/vectors.ts";
-import { captionScores } from "../metrics/read-caption.ts";
-import { rankedRetrieval, unitRows } from "../metrics/retrieval.ts";
-import type { Arm } from "./arms.ts";
+import { Rng } from "../../../base/rng.ts";
+import { dot } from "../../../base/vectors.ts";
+import { captionScores } from "../../metrics/read-caption.ts";
+import { rankedRetrieval, unitRows } from "../../metrics/retrieval.ts";
+import type { Arm } from "../arms.ts";
+import { scoreOf } from "../scores.ts";
 import { answerMetrics, captionMetricsOf, recallMetrics, similarityMetric } from "./measure.ts";
-import { scoreOf } from "./scores.ts";
 
 const armOf = (metrics: Arm["results"][string]): Arm => ({
   ...{ format: "seedling-arm-1", table: "retrieval", arm: "x", losses: "ours", seed: 1, command: "x", path: "x.json" },
