@@ -322,6 +322,8 @@ test(
     for (const name of ["decibelsOfDraft", "decibelsFromPicture", "decibelsFromText"])
       expect(logged(lines, `validation/${name}`)[0], name).toBeGreaterThan(0);
     expect(paths(weights, "conditioner")).toEqual([]);
+    const whole = await runs.variant("diffusion", { name: "whole-drafts", prefixes: 0 });
+    expect(logged(whole.lines, "squaredError")).not.toEqual(errors); // a quarter of the drafts is that of fewer codes
     const sheet = await decodeImage(await readFile(join(runs.root, "diffusion", "samples-000004.png")), "sheet");
     expect(sheet.width).toBe(6 + 12 * (64 + 6)); // originals, drafts, and samples from drafts and captions
     const sizes = await loadJson(recipeFile("model"));

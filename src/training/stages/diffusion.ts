@@ -39,6 +39,10 @@ export const diffusion = defineStage({
       share.default(0.45),
       "share of examples with the image embedding or the draft only; the rest has neither",
     ),
+    prefixes: key(
+      share.default(0),
+      "ours: share of pictures whose draft is that of their first codes, a random number of them, so that a few codes are decoded as well as they can be; needs `missing` of the codebook in model.json",
+    ),
     maxWeight: key(z.number().positive().default(5), "largest weight of an example, as in min-SNR (Hang et al. 2023)"),
   }),
   needs: ["clip", "vae"],
@@ -48,7 +52,7 @@ export const diffusion = defineStage({
     const opened = await openCaptionedPictures(c);
     const { data, sizes, config } = opened;
     const { unet, vae, decoder: files } = sizes;
-    const { textShare, pictureShare, maxWeight } = c.recipe;
+    const { textShare, pictureShare, prefixes, maxWeight } = c.recipe;
     const shape = pictureShape(unet);
     const drafts = shape.length === 3;
     const { draft } = config;
@@ -58,10 +62,15 @@ export const diffusion = defineStage({
     const clip = await clipFeatures(c, opened, drafts ? ["tokens", "text"] : ["image", "text"]);
     const seen = await withLatents(c, opened, clip);
     const causal = drafts && (await causalFeatures(c, opened, seen, await tokenizerWeights(c)));
+    if (prefixes > 0 && !(drafts && config.codebook.missing))
+      throw new InputError(
+        `${c.where}: prefixes: expected drafts and codebook.missing in model.json, found none. Leave them out.`,
+      );
     const features = causal ? await draftFeatures(c, opened, causal) : seen;
+    const learned = causal && prefixes > 0 ? await draftFeatures(c, opened, causal, prefixes) : features;
     const stage = diffusionStage({
       ...{ config, unet, textShare, pictureShare, maxWeight },
-      features: await cachedPart(c, data.train, c.recipe.data.cached, features),
+      features: await cachedPart(c, data.train, c.recipe.data.cached, learned),
       picture: drafts ? "draft" : "image",
       schedule: readNoiseSchedule(files.scheduler, "scheduler"),
       emptyText: floatsOf(await clip.text([""]), "text"),

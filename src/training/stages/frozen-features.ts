@@ -3,6 +3,7 @@
  * with a key that names everything the numbers depend on except the pictures, so that cached features are never stale.
  */
 
+import { hashText, Rng } from "../../base/rng.ts";
 import { input, type Outputs, Params, type Tensor } from "../../graph/index.ts";
 import { vaeEncoderGraph } from "../../image-decoder/training-graphs.ts";
 import { hashOf } from "../../io/hash.ts";
@@ -20,12 +21,13 @@ import {
   visionContext,
 } from "../../models/seed-tokenizer.ts";
 import { normalize } from "../../nn/index.ts";
-import { mapWeights, type Values } from "../../runtime/index.ts";
+import { mapWeights, type Value, type Values } from "../../runtime/index.ts";
 import type { CaptionTokenizer } from "../../text/index.ts";
 import { clipKey, codesKey, latentsKey, seedKey } from "../data/feature-keys.ts";
 import type { Picture } from "../data/pictures.ts";
 import { normalizedPixels, plainPixels } from "../data/pixels.ts";
 import { namedValue, pickValues } from "../loop/values.ts";
+import { drawPrefixes, keepPrefix } from "../losses/nested-dropout.ts";
 import type { ModelSizes } from "../recipe/model-sizes.ts";
 import type { StageContext, Weights } from "./definition.ts";
 
@@ -187,21 +189,41 @@ export async function branchFeatures(
   };
 }
 
-/** Of the codebook: `draft` f32 [B,K,y,x], what the codes say to the diffusion model, beside the causal embeddings `y`. */
+/**
+ * Of the codebook: `draft` f32 [B,K,y,x], what the codes say to the diffusion model, beside the causal embeddings `y`.
+ * @param prefixes share of pictures of which only the first codes are read, a random number of them that follows from `y`
+ */
 export async function draftFeatures(
   c: Context,
   { config }: Pick<Opened, "config">,
   causal: FrozenFeatures,
+  prefixes = 0,
 ): Promise<FrozenFeatures> {
   const weights = await c.weights("codebook");
   const p = new Params();
   const seed = seedConfig(config);
-  const { zq } = quantize(p, input("y", ["B", queriesOf(config), config.qformer.hidden]), seed);
-  const draft = draftOf(p, reconstructEmbeddings(p, decodeVectors(p, zq, seed), seed), seed);
+  const N = queriesOf(config);
+  const { zq } = quantize(p, input("y", ["B", N, config.qformer.hidden]), seed);
+  const read = prefixes > 0 ? keepPrefix(p.at("quantize"), zq, input("keep", ["B", N, 1])) : zq;
+  const draft = draftOf(p, reconstructEmbeddings(p, decodeVectors(p, read, seed), seed), seed);
   const program = await c.runtime.compile({ draft }, mapWeights(weights));
-  return derivedFeatures(codesKey(causal.key, config, weights), causal, (values) =>
-    program.run(pickValues(values, ["y"])),
-  );
+  const key = codesKey(causal.key, config, weights);
+  return derivedFeatures(prefixes > 0 ? hashOf("prefixes", key, String(prefixes)) : key, causal, (values) => {
+    const y = pickValues(values, ["y"]);
+    return program.run(prefixes > 0 ? { ...y, keep: prefixesOf(namedValue(y, "y"), prefixes) } : y);
+  });
+}
+
+/** For each row of `y` which codes are read, f32 [B,32,1]: the same for the same row. */
+function prefixesOf({ shape, data }: Value, share: number): Value {
+  const [B = 0, N = 0] = shape;
+  const length = data.length / B;
+  const keep = new Float32Array(B * N).fill(1);
+  for (let b = 0; b < B; b++) {
+    const rng = new Rng(hashText(data.subarray(b * length, b * length + 16).join()));
+    if (rng.next() < share) keep.set(drawPrefixes(1, N, 0, rng), b * N);
+  }
+  return { shape: [B, N, 1], data: keep };
 }
 
 /** Vectors of the codes, `vectors` f32 [B,32,E], of causal embeddings `y`. */
