@@ -13,17 +13,11 @@ import type { LmConfig } from "./lm-config.ts";
 export const GILL = "gill";
 
 /**
- * input: a caption and then N image tokens a row, ids from `config.vocabulary` on; places: i32 [B N], where the image
+ * input: a caption and then N image tokens a row, ids from `config.vocabulary` on; places: i32 [B,N], where the image
  * tokens are among the B T ones -> text features f32 [B,N,D]. Keys `gill.*` and those of the language model.
  */
-export function gillFeatures(
-  p: Params,
-  input: LmInput,
-  places: Tensor,
-  config: LmConfig & { readonly addedTokens: number },
-  width: number,
-): Tensor {
+export function gillFeatures(p: Params, input: LmInput, places: Tensor, config: LmConfig, width: number): Tensor {
   const { hidden } = languageModel(p, input, config);
-  const said = hidden.reshape([-1, config.width]).gather(places).reshape([-1, config.addedTokens, config.width]);
+  const said = hidden.reshape([-1, config.width]).gather(places); // [B,N,W]
   return linear(p.at(GILL), said, width, { init: normal(config.width ** -0.5) });
 }

@@ -41,7 +41,7 @@ export function writeGill(folder: string, sizes: GillSizes): Promise<void> {
 }
 
 /**
- * Captions cut so that all image tokens fit behind them, padded to T tokens: ids, positions i32 [B,T], `places` i32 [B N]
+ * Captions cut so that all image tokens fit behind them, padded to T tokens: ids, positions i32 [B,T], `places` i32 [B,N]
  * of the image tokens.
  */
 export function gillFeeds(
@@ -71,7 +71,7 @@ export function gillFeeds(
     ids: value(ids),
     positions: value(positions),
     keyPositions: value(keys),
-    places: { shape: [B * N], data: places },
+    places: { shape: [B, N], data: places },
   };
 }
 
@@ -89,7 +89,7 @@ export class GillModel {
     const config = { ...base.config, addedTokens: sizes.tokens };
     const weights = new Map([...(await allNumbers(base)), ...(await loadWeights(weightsFile(folder)))]);
     const feeds = lmInput(config, { batch: "B", tokens: sizes.length });
-    const text = gillFeatures(new Params(), feeds, input("places", ["N"], "i32"), config, sizes.width);
+    const text = gillFeatures(new Params(), feeds, input("places", ["B", sizes.tokens], "i32"), config, sizes.width);
     const runtime = new Runtime(options);
     try {
       const program = await runtime.compile({ text }, mapWeights(weights));

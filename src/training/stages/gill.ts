@@ -55,7 +55,7 @@ export const gill = defineStage({
     const frozen = mapWeights(await allNumbers(base));
     const lossOf = (p: Params, B: number) => {
       const feeds = lmInput(config, { batch: B, tokens: T });
-      const features = gillFeatures(p, feeds, input("places", [B * N], "i32"), config, D);
+      const features = gillFeatures(p, feeds, input("places", [B, N], "i32"), config, D);
       return mse(features, input("text", [B, N, D]));
     };
     return {
