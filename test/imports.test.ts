@@ -13,6 +13,7 @@ const SRC = fileURLToPath(new URL("../src", import.meta.url));
 const MAY: Readonly<Record<string, readonly string[]>> = {
   base: [],
   io: ["base"],
+  distributed: ["base"],
   graph: ["base"],
   autodiff: ["base", "graph"],
   onnx: ["base", "graph"],
@@ -36,7 +37,21 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   ],
   "evaluation/metrics": ["base", "io", "image", "data", "language"],
   training: [
-    ...["base", "io", "graph", "nn", "image", "codes", "text", "models", "runtime", "weights", "diffusion", "data"],
+    ...[
+      "base",
+      "io",
+      "distributed",
+      "graph",
+      "nn",
+      "image",
+      "codes",
+      "text",
+      "models",
+      "runtime",
+      "weights",
+      "diffusion",
+      "data",
+    ],
     ...["image-decoder", "image-tokenizer", "language", "evaluation/metrics"],
   ],
   evaluation: [
@@ -47,7 +62,19 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   search: ["base", "io", "codes", "image", "image-tokenizer"],
   server: ["base", "io", "image", "codes", "language", "image-tokenizer", "weights", "search"],
   cli: [
-    ...["base", "io", "image", "codes", "text", "runtime", "weights", "data", "image-decoder", "image-tokenizer"],
+    ...[
+      "base",
+      "io",
+      "distributed",
+      "image",
+      "codes",
+      "text",
+      "runtime",
+      "weights",
+      "data",
+      "image-decoder",
+      "image-tokenizer",
+    ],
     ...["language", "training", "evaluation", "report", "search", "server"],
   ],
   "core.ts": ["base", "graph", "autodiff", "onnx", "nn", "models"],
@@ -60,7 +87,16 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
 const EXCEPTIONS: readonly string[] = [];
 
 /** Rooms that run in Node only. Everything else builds for a browser. */
-const IN_NODE = new Set(["data", "training", "evaluation", "evaluation/metrics", "report", "server", "cli"]);
+const IN_NODE = new Set([
+  "distributed",
+  "data",
+  "training",
+  "evaluation",
+  "evaluation/metrics",
+  "report",
+  "server",
+  "cli",
+]);
 
 /** The platform's own modules are behind these, in files of these rooms that end with -node.ts and -web.ts. */
 const LEAVES: Readonly<Record<string, string>> = {

@@ -6,6 +6,8 @@ import { isLoraPath } from "../../dist/models/lora.js";
 import { mapWeights, Runtime } from "../../dist/runtime/index.js";
 import { lmStage } from "../../dist/training/language/lm-stage.js";
 import { learnables } from "../../dist/training/loop/learn.js";
+import { partOf } from "../../dist/training/loop/shares.js";
+import { inOnePiece } from "../../dist/training/loop/whole-batch.js";
 import { openSafetensors } from "../../dist/weights/index.js";
 import { serve } from "../lib/side.mjs";
 import { timed } from "../lib/stats.mjs";
@@ -21,7 +23,7 @@ let rate = 0;
 let steps = 0;
 
 async function step() {
-  const out = await training.forward(await stage.batch(steps, batch, new Rng(steps)));
+  const out = await training.forward(await stage.batch(partOf(steps, batch), new Rng(steps)));
   const norm = await training.update(++steps, rate);
   return { loss: out.loss.data[0], norm };
 }
@@ -48,7 +50,7 @@ await serve({
     });
     [batch, rate] = [B, optimizer.rate];
     const params = stage.params(B);
-    const { loss } = stage.build(params, B);
+    const { loss } = stage.build(params, B, inOnePiece);
     const stored = await openSafetensors(adapter);
     const start = new Map();
     for (const name of stored.tensors.keys()) start.set(name, await stored.readFloat32(name));

@@ -35,21 +35,23 @@ type SignalName = keyof typeof SIGNALS;
 const PATIENCE = 1000;
 
 /**
- * Runs `work` with a signal that aborts on Ctrl-C. `stopping` is printed if that takes a while.
+ * Runs `work` with a signal that aborts on Ctrl-C. `stopping` is printed if that takes longer than `patience` ms, unless it
+ * is empty.
  * @throws Interrupted if the work ended because of it.
  */
 export async function interruptible<T>(
   work: (signal: AbortSignal) => Promise<T>,
   stopping = "stopping; Ctrl-C again ends at once",
+  patience = PATIENCE,
 ): Promise<T> {
   const stop = new AbortController();
   running.add(stop);
-  let patience: NodeJS.Timeout | undefined;
+  let timer: NodeJS.Timeout | undefined;
   const handlers = (Object.keys(SIGNALS) as SignalName[]).map((name) => {
     const handler = (): void => {
       if (stop.signal.aborted) endNow(name);
       statusLine.clear(); // what the terminal shows of Ctrl-C is on that line
-      patience = setTimeout(() => statusLine.print(stopping), PATIENCE).unref();
+      if (stopping) timer = setTimeout(() => statusLine.print(stopping), patience).unref();
       stop.abort(new Interrupted(SIGNALS[name]));
     };
     process.on(name, handler);
@@ -60,7 +62,7 @@ export async function interruptible<T>(
   } catch (error) {
     throw stop.signal.aborted ? stop.signal.reason : error;
   } finally {
-    clearTimeout(patience);
+    clearTimeout(timer);
     running.delete(stop);
     for (const remove of handlers) remove();
   }

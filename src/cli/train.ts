@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { Command } from "commander";
 import { SeedlingError, UsageError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
+import type { Communicator } from "../distributed/communicator.ts";
 import { BUNDLED_MODEL } from "../image-tokenizer/seed-tokenizer.ts";
 import { exists, writeFileAtomic } from "../io/files.ts";
 import { reportPage } from "../report/page.ts";
@@ -27,11 +28,12 @@ import {
 } from "../training/index.ts";
 import { chainEvaluation } from "./chain-evaluation.ts";
 import { deviceOption, jsonOption, quietOption, threadsOption, withExamples } from "./command.ts";
-import { interruptible } from "./interrupt.ts";
+import { Interrupted, interruptible } from "./interrupt.ts";
 import { planOwn } from "./own-plan.ts";
 import { positive, whole } from "./parsers.ts";
 import { duration } from "./progress.ts";
-import { plural, Report } from "./report.ts";
+import { asRank, type Rank } from "./ranks.ts";
+import { plural, type Report } from "./report.ts";
 import { trainTwins } from "./train-twins.ts";
 import { type Drawings, ownData, Problems, trainingSources } from "./training-sources.ts";
 
@@ -59,6 +61,7 @@ interface TrainOptions {
 /** The frozen language model for own pictures: that of seedling-mini. */
 const BUNDLED_LM = join(BUNDLED_MODEL, "lm");
 const STOPPING = "stopping after this step; a checkpoint is saved; Ctrl-C again ends at once";
+const RANKS_STOPPING = "stopping after this step, if no rank has died; the last checkpoint is kept";
 
 /** The command. `drawings` is what built-in scenes are made of. */
 export function trainCommand(drawings?: Drawings): Command {
@@ -104,24 +107,39 @@ export function trainCommand(drawings?: Drawings): Command {
         "seedling train recipes/paper --run runs/paper",
         "the papers' tables: trains and measures the arms that are missing",
       ],
+      ["mpirun -n 4 seedling train recipes/mini", "on 4 processes, each with a quarter of every batch"],
     ],
     "The built-in data needs the icon sets once: npm run icons. Language models need WordNet too: npm run texts",
-  ).action(async (paths: string[], options: TrainOptions) => {
-    const report = new Report(options);
-    const problems = new Problems(report);
-    const [first = ""] = paths;
-    const found = await findRecipe(first);
-    const isTwins = await exists(join(found, TWINS));
-    const isChain = isTwins || (await exists(join(found, "chain.json")));
-    await interruptible(async (signal) => {
+  ).action((paths: string[], options: TrainOptions) => asRank((rank) => train(paths, options, rank, drawings)));
+}
+
+async function train(
+  paths: readonly string[],
+  options: TrainOptions,
+  { ranks, threads, ...rank }: Rank,
+  drawings: Drawings | undefined,
+): Promise<void> {
+  const report = rank.report(options);
+  const problems = new Problems(report);
+  const [first = ""] = paths;
+  const found = await findRecipe(first);
+  const isTwins = await exists(join(found, TWINS));
+  if (isTwins && ranks.size > 1)
+    throw new UsageError(
+      `${first}: expected one process, which trains one arm after another, got ${ranks.size} ranks.`,
+    );
+  const isChain = isTwins || (await exists(join(found, "chain.json")));
+  await interruptible(
+    async (signal) => {
       const own = options.data && ownData(options.data, problems);
       const common: RunOptions = {
         root: options.run ?? defaultRun(first, isChain),
         sources: trainingSources(options, own, drawings),
         device: options.device,
-        threads: options.threads,
+        threads: options.threads || threads,
+        ranks,
         signal,
-        ...listener(report, options.json ?? false),
+        ...(ranks.rank === 0 && listener(report, options.json ?? false)),
       };
       const { source, arms, judgeRun } = options;
       if (!isTwins && (source ?? arms ?? judgeRun) !== undefined)
@@ -136,11 +154,17 @@ export function trainCommand(drawings?: Drawings): Command {
         const sources = base === undefined ? common.sources : { ...common.sources, base };
         await trainChain(chain, paths, { ...options, drawings }, { ...common, sources }, report);
       } else await trainRecipes(paths, options, common, report);
-    }, STOPPING).finally(() => {
-      report.clear();
-      problems.sum();
-    });
+    },
+    ...stopping(ranks),
+  ).finally(() => {
+    report.clear();
+    problems.sum();
   });
+}
+
+/** A launcher whose rank has died gives the others a second. */
+function stopping({ rank, size }: Communicator): [text: string, patience?: number] {
+  return size === 1 ? [STOPPING] : [rank === 0 ? RANKS_STOPPING : "", 0];
 }
 
 async function trainChain(
@@ -160,13 +184,15 @@ async function trainChain(
     ...{ until, from },
     evaluate: chainEvaluation(options, chain.assemble !== undefined),
     onSkip: ({ name }) => report.note(`${name} is finished`),
-    onStage: () => writeReport(common.root, report),
+    onStage: async () => {
+      if (!common.ranks?.rank) await writeReport(common.root, report);
+    },
   });
   if (!result.finished) {
     report.note("run the same command again to continue");
-    throw common.signal?.reason;
+    throw common.signal?.reason ?? new Interrupted(143); // another rank got the signal
   }
-  if (result.folder === undefined) return;
+  if (result.folder === undefined) return; // not finished, or not the first rank
   await writeReport(common.root, report);
   report.wrote(result.folder);
   for (const one of result.comparisons) if (one.reached) report.note(`reached ${comparisonText(one)}`);
@@ -210,7 +236,7 @@ async function trainRecipes(
     if (skipped) report.note(`${recipe.name} is finished`);
     if (finished) continue;
     report.note("run the same command with --resume to continue");
-    throw common.signal?.reason;
+    throw common.signal?.reason ?? new Interrupted(143); // another rank got the signal
   }
 }
 

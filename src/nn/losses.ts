@@ -6,13 +6,16 @@ export function mse(a: Tensor, b: Tensor): Tensor {
   return a.sub(b).square().mean();
 }
 
-/** Mean over tokens of 1 - cos(a, b); no epsilon in the norms, as published (docs/published-system.md). */
-export function cosineLoss(a: Tensor, b: Tensor, weights?: Tensor): Tensor {
+/**
+ * Mean over tokens of 1 - cos(a, b); no epsilon in the norms, as published (docs/published-system.md).
+ * @param meanOf the sum of weights to divide by, from that of these tokens; for a batch that is computed in shares
+ */
+export function cosineLoss(a: Tensor, b: Tensor, weights?: Tensor, meanOf = (sum: Tensor): Tensor => sum): Tensor {
   const dot = a.mul(b).sum(-1);
   const norms = a.square().sum(-1).mul(b.square().sum(-1)).sqrt();
   const cosines = dot.div(norms);
   if (!weights) return constant(1).sub(cosines.mean());
-  return constant(1).sub(cosines.mul(weights).sum().div(weights.sum()));
+  return constant(1).sub(cosines.mul(weights).sum().div(meanOf(weights.sum())));
 }
 
 /**
@@ -31,11 +34,16 @@ export function crossEntropy(logits: Tensor, target: Tensor, smoothing = 0): Ten
 /**
  * Mean cross entropy over the labels that count. logits: f32 [N,V], labels: i32 [N], a negative one does not count
  * (-100 by habit). Without any that counts it is 0.
+ * @param divisor what the sum is divided by, from the number of labels that count; for a batch that is computed in shares
  */
-export function labeledCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
+export function labeledCrossEntropy(
+  logits: Tensor,
+  labels: Tensor,
+  divisor = (count: Tensor): Tensor => count.maximum(1),
+): Tensor {
   const counts = labels.less(0).cast("f32").neg().add(1);
   const logp = logits.logSoftmax().pick(labels.maximum(0));
-  return logp.mul(counts).sum().neg().div(counts.sum().maximum(1));
+  return logp.mul(counts).sum().neg().div(divisor(counts.sum()));
 }
 
 /** log(1 + e^x) without overflow: -softplus(-x) is the log of a sigmoid. */

@@ -111,6 +111,11 @@ export class Arena {
     this.#kernels.accumulate(this.#bases.sum, this.#bases.grad, this.#stride);
   }
 
+  /** The sums of gradients, in place: all tensors, each padded with zeros. */
+  sums(): Float32Array<ArrayBuffer> {
+    return new Float32Array(this.#memory.buffer, this.#bases.sum, this.#stride);
+  }
+
   /** Global norm of the gradient, of `parts` accumulated micro-batches averaged. */
   norm(parts: number): number {
     return Math.sqrt(this.#kernels.sumSquares(this.#bases.sum, this.#stride)) / parts;

@@ -7,6 +7,7 @@
  */
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { ort } from "#ort";
+import { SetupError } from "../base/errors.ts";
 import type { Values } from "../base/value.ts";
 import { input } from "../graph/index.ts";
 import { emit } from "../onnx/index.ts";
@@ -34,6 +35,7 @@ export class GpuTrainer implements TrainingState {
   }
 
   static async create(spec: TrainSpec): Promise<GpuTrainer> {
+    if (spec.preview) throw notInShares();
     const { slots, optimizer, update, ...session } = spec;
     const gradients = slots.map((_, i) => GRADIENT + i);
     const next = kindsOf(optimizer).flatMap((kind) => slots.map((_, i) => NEXT + stateName(kind, i)));
@@ -56,6 +58,14 @@ export class GpuTrainer implements TrainingState {
       if (name.startsWith(GRADIENT)) this.#replace(stateName("sum", Number(name.slice(GRADIENT.length))), tensor);
       else rest[name] = fromOrt(tensor);
     return rest;
+  }
+
+  async preview(): Promise<Values> {
+    throw notInShares();
+  }
+
+  gradients(): Float32Array {
+    throw notInShares();
   }
 
   async update(step: number, rate: number): Promise<number> {
@@ -117,6 +127,10 @@ export class GpuTrainer implements TrainingState {
     const { y } = await reader.run({ x: tensor });
     return y!.data as Float32Array;
   }
+}
+
+function notInShares(): SetupError {
+  return new SetupError("train: expected one process and one piece on a GPU, got several. Train with the device cpu.");
 }
 
 function scalar(value: number): Tensor {

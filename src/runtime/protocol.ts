@@ -36,14 +36,23 @@ export interface TrainSpec extends SessionSpec {
   readonly initial: readonly Float32Array[];
   /** The optimizer as a model, for a device that holds the state. */
   readonly update?: Uint8Array;
+  /** A model of what is computed before a step, from the same parameters. */
+  readonly preview?: Uint8Array;
 }
 
 /** A training state in the worker. */
 export interface TrainingState {
   /** Loss and other outputs of one micro-batch; its gradients are added to those of the step, or begin them. */
   forward(feeds: Values, first: boolean): Promise<Values>;
-  /** Optimizer step number `step`, from 1. Returns the norm of the gradient; if it is not finite, nothing changes. */
-  update(step: number, rate: number): number | Promise<number>;
+  /** Outputs of `TrainSpec.preview`. */
+  preview(feeds: Values): Promise<Values>;
+  /** The sums of gradients of this step, one tensor after the other, as `update` takes them back. */
+  gradients(): Float32Array;
+  /**
+   * Optimizer step number `step`, from 1. Returns the norm of the gradient; if it is not finite, nothing changes.
+   * @param gradients in place of the sums
+   */
+  update(step: number, rate: number, gradients?: Float32Array): number | Promise<number>;
   /** Copies of all tensors, or of `only` one. */
   read(what: Kind, only?: number): Float32Array[] | Promise<Float32Array[]>;
   /** Replaces the values of tensors; undefined leaves one as it is. */
@@ -66,7 +75,15 @@ export type Request =
   | { readonly kind: "drop"; readonly kept: readonly number[] }
   | { readonly kind: "train"; readonly spec: TrainSpec }
   | { readonly kind: "forward"; readonly session: number; readonly feeds: Values; readonly first: boolean }
-  | { readonly kind: "update"; readonly session: number; readonly step: number; readonly rate: number }
+  | { readonly kind: "preview"; readonly session: number; readonly feeds: Values }
+  | { readonly kind: "gradients"; readonly session: number }
+  | {
+      readonly kind: "update";
+      readonly session: number;
+      readonly step: number;
+      readonly rate: number;
+      readonly gradients?: Float32Array | undefined;
+    }
   | { readonly kind: "read"; readonly session: number; readonly what: Kind; readonly only?: number | undefined }
   | {
       readonly kind: "write";

@@ -34,6 +34,8 @@ export interface TrainOptions {
   readonly weights?: WeightSource;
   readonly optimizer: AdamW;
   readonly accumulate?: number;
+  /** What `Training.preview` computes. */
+  readonly preview?: Readonly<Record<string, Tensor>>;
   readonly profile?: string;
 }
 
@@ -60,7 +62,7 @@ export class Runtime {
 
   /** A loss, its gradients and the optimizer that follows them. */
   async train(options: TrainOptions): Promise<Training> {
-    const { loss, metrics = {}, learn, weights = noWeights, optimizer, accumulate = 1, profile } = options;
+    const { loss, metrics = {}, learn, weights = noWeights, optimizer, accumulate = 1, preview, profile } = options;
     const onDevice = this.device === "webgpu";
     const names = ["loss", ...Object.keys(metrics)];
     const forward = keepForDerivative([loss, ...Object.values(metrics)]);
@@ -76,6 +78,7 @@ export class Runtime {
       optimizer,
       accumulate,
       initial: learn.map(({ initial }) => initial),
+      preview: preview && emit(preview, { target: this.device, weight: frozenWeights(options) }).bytes,
       update: onDevice ? emit(updateOutputs(slots, optimizer, accumulate), fed).bytes : undefined,
     };
     return new Training(this.#channel, (await this.#channel.request({ kind: "train", spec })) as number, slots);

@@ -62,7 +62,11 @@ class Held {
       case "forward":
         return open(this.#trainings, request.session).forward(request.feeds, request.first);
       case "update":
-        return open(this.#trainings, request.session).update(request.step, request.rate);
+        return open(this.#trainings, request.session).update(request.step, request.rate, request.gradients);
+      case "preview":
+        return open(this.#trainings, request.session).preview(request.feeds);
+      case "gradients":
+        return open(this.#trainings, request.session).gradients();
       case "read":
         return open(this.#trainings, request.session).read(request.what, request.only);
       case "write":

@@ -10,13 +10,15 @@ import { GRADIENT } from "./step-graphs.ts";
 export class Trainer implements TrainingState {
   readonly #spec: TrainSpec;
   readonly #session: InferenceSession;
+  readonly #preview: InferenceSession | undefined;
   readonly #arena: Arena;
   readonly #params: Record<string, Tensor> = {};
   readonly #outputs: Record<string, Tensor | null> = {};
 
-  private constructor(spec: TrainSpec, session: InferenceSession) {
+  private constructor(spec: TrainSpec, session: InferenceSession, preview: InferenceSession | undefined) {
     this.#spec = spec;
     this.#session = session;
+    this.#preview = preview;
     this.#arena = new Arena(spec.slots, {
       averages: spec.optimizer.averageDecay > 0,
       accumulates: spec.accumulate > 1,
@@ -31,7 +33,8 @@ export class Trainer implements TrainingState {
   }
 
   static async create(spec: TrainSpec): Promise<Trainer> {
-    return new Trainer(spec, await createSession(spec));
+    const { preview } = spec;
+    return new Trainer(spec, await createSession(spec), preview && (await createSession({ ...spec, model: preview })));
   }
 
   async forward(feeds: Values, first: boolean): Promise<Values> {
@@ -42,7 +45,21 @@ export class Trainer implements TrainingState {
     return Object.fromEntries(rest.map(([name, t]) => [name, fromOrt(t)]));
   }
 
-  update(step: number, rate: number): number {
+  async preview(feeds: Values): Promise<Values> {
+    const session = this.#preview;
+    if (!session) return {};
+    const wanted = new Set(session.inputNames);
+    const tensors = Object.entries({ ...this.#params, ...toOrt(session, feeds) }).filter(([name]) => wanted.has(name));
+    const out = await session.run(Object.fromEntries(tensors));
+    return Object.fromEntries(Object.entries(out).map(([name, t]) => [name, fromOrt(t)]));
+  }
+
+  gradients(): Float32Array {
+    return this.#arena.sums().slice();
+  }
+
+  update(step: number, rate: number, gradients?: Float32Array): number {
+    if (gradients) this.#arena.sums().set(gradients);
     return this.#arena.update(step, rate, this.#spec.accumulate, this.#spec.optimizer);
   }
 
@@ -62,5 +79,6 @@ export class Trainer implements TrainingState {
 
   async release(): Promise<void> {
     await this.#session.release();
+    await this.#preview?.release();
   }
 }

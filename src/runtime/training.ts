@@ -20,9 +20,22 @@ export class Training {
     return this.#channel.request({ kind: "forward", session: this.#session, feeds, first }) as Promise<Values>;
   }
 
-  /** Optimizer step number `step`, from 1. Returns the gradient norm before clipping; not finite means no step was taken. */
-  update(step: number, rate: number): Promise<number> {
-    return this.#channel.request({ kind: "update", session: this.#session, step, rate }) as Promise<number>;
+  /** What `TrainOptions.preview` asks for, of a micro-batch, with the parameters as they are. */
+  preview(feeds: Values): Promise<Values> {
+    return this.#channel.request({ kind: "preview", session: this.#session, feeds }) as Promise<Values>;
+  }
+
+  /** The sum of the gradients of this step's micro-batches, all parameters in one array, for `update`. */
+  gradients(): Promise<Float32Array<ArrayBuffer>> {
+    return this.#channel.request({ kind: "gradients", session: this.#session }) as Promise<Float32Array<ArrayBuffer>>;
+  }
+
+  /**
+   * Optimizer step number `step`, from 1. Returns the gradient norm before clipping; not finite means no step was taken.
+   * @param gradients in place of the sum that `gradients` returns: that of several processes
+   */
+  update(step: number, rate: number, gradients?: Float32Array): Promise<number> {
+    return this.#channel.request({ kind: "update", session: this.#session, step, rate, gradients }) as Promise<number>;
   }
 
   read(what: Kind): Promise<Float32Array[]> {

@@ -11,6 +11,6 @@ quietPipes();
 try {
   await trainCommand(() => loadAtlas(SPRITES)).parseAsync(process.argv.slice(2), { from: "user" });
 } catch (error) {
-  process.stderr.write(`seedling: ${error.message}\n`);
+  if (error.message !== "reported") process.stderr.write(`seedling: ${error.message}\n`);
   process.exitCode = error.exitCode ?? 1;
 }

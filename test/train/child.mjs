@@ -26,14 +26,17 @@ const stage = {
     const logits = linear(p.at("head"), x, V).reshape([B * T, V]);
     return { loss: crossEntropy(logits, input("next", [B * T], "i32")) };
   },
-  batch(_, B, rng) {
-    const starts = Array.from({ length: B }, () => rng.int(V));
+  batch({ rows, of }, rng) {
+    const all = Array.from({ length: of }, () => rng.int(V));
+    const starts = rows.map((row) => all[row]);
+    const B = rows.length;
     const from = (offset) =>
       Int32Array.from({ length: B * T }, (_, i) => (starts[Math.floor(i / T)] + (i % T) + offset) % V);
     return { ids: { shape: [B, T], data: from(0) }, next: { shape: [B * T], data: from(1) } };
   },
   async afterStep() {
     seen[0]++;
+    return {};
   },
   state: () =>
     new Map([

@@ -59,11 +59,12 @@ function regression(of: (place: number) => number = (place) => place): Stage {
       const y = linear(p.at("out"), linear(p.at("in"), input("x", [B, D]), H, { init: normal(0.5) }).gelu(), 1);
       return { loss: mse(y, input("target", [B, 1])) };
     },
-    batch(micro, B) {
+    batch({ examples }) {
+      const B = examples.length;
       const x = new Float32Array(B * D);
       const target = new Float32Array(B);
-      for (let b = 0; b < B; b++) {
-        const row = new Rng(of(micro * B + b)).fillNormal(x.subarray(b * D, (b + 1) * D));
+      for (const [b, example] of examples.entries()) {
+        const row = new Rng(of(example)).fillNormal(x.subarray(b * D, (b + 1) * D));
         target[b] = Math.sin(row[0]! + row[1]! * row[2]!);
       }
       return { x: { shape: [B, D], data: x }, target: { shape: [B, 1], data: target } };
@@ -82,7 +83,9 @@ function slope(x: (micro: number) => number = () => 1): Stage {
         .mul(input("x", [B]))
         .mean(),
     }),
-    batch: (micro, B) => ({ x: { shape: [B], data: new Float32Array(B).fill(x(micro)) } }),
+    batch: ({ examples: { length: B, 0: first = 0 }, of }) => ({
+      x: { shape: [B], data: new Float32Array(B).fill(x(Math.floor(first / of))) },
+    }),
   };
 }
 

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { filled, input } from "../../src/graph/index.ts";
 import { mse } from "../../src/nn/index.ts";
+import { rowsOfPart } from "../../src/training/loop/shares.ts";
 import { count, key, trainingKeys } from "../../src/training/recipe/training-keys.ts";
 import { defineStage } from "../../src/training/stages/definition.ts";
 
@@ -30,9 +31,9 @@ export const toy = defineStage({
           const center = p.get("center", [1, width], filled(0)).expand([B, width]);
           return { loss: mse(center, input("points", [B, width])) };
         },
-        batch(_, B, rng) {
-          const data = Float32Array.from({ length: B * width }, () => at + 0.1 * rng.normal());
-          return { points: { shape: [B, width], data } };
+        batch(part, rng) {
+          const data = Float32Array.from({ length: part.of * width }, () => at + 0.1 * rng.normal());
+          return { points: { shape: [part.rows.length, width], data: rowsOfPart(data, part) } };
         },
         evaluate: async (weights) => ({ center: weights.get("center")?.[0] ?? Number.NaN }),
       },

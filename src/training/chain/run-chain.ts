@@ -4,6 +4,7 @@
  */
 import { basename, join } from "node:path";
 import { InputError, UsageError } from "../../base/errors.ts";
+import { alone, firstThenOthers } from "../../distributed/communicator.ts";
 import { quantizeFolder } from "../../image-tokenizer/quantize.ts";
 import { exists } from "../../io/files.ts";
 import { hashOf } from "../../io/hash.ts";
@@ -46,7 +47,7 @@ export interface ChainResult {
 
 /** @throws UsageError for a stage that the chain lacks; the errors of `runStage` */
 export async function runChain(chain: Chain, options: ChainOptions): Promise<ChainResult> {
-  const { root, sources } = options;
+  const { root, sources, ranks = alone } = options;
   const last = indexOf(chain, options.until, chain.recipes.length - 1);
   const first = indexOf(chain, options.from, 0);
   const products = new Products(root);
@@ -54,8 +55,10 @@ export async function runChain(chain: Chain, options: ChainOptions): Promise<Cha
   let [model, base] = [undefined as string | undefined, sources.base];
   for (const recipe of chain.recipes.slice(first, last + 1)) {
     const uses = recipe.definition.uses ?? [];
-    if (uses.includes("image tokenizer")) model ??= await imageTokenizer(chain, products, options);
-    if (uses.includes("language model")) base ??= await languageModel(chain, products, options);
+    if (uses.includes("image tokenizer"))
+      model ??= await firstThenOthers(ranks, () => imageTokenizer(chain, products, options));
+    if (uses.includes("language model"))
+      base ??= await firstThenOthers(ranks, () => languageModel(chain, products, options));
     await expectTrainedHere(root, recipe);
     const { finished, skipped } = await runStage(recipe, {
       ...options,
@@ -68,8 +71,14 @@ export async function runChain(chain: Chain, options: ChainOptions): Promise<Cha
     if (!finished) return { finished: false, comparisons: [] };
   }
   if (last < chain.recipes.length - 1) return { finished: true, comparisons: [] };
+  if (ranks.rank > 0) {
+    await ranks.barrier();
+    return { finished: true, comparisons: [] };
+  }
   const folder = await finishedFolder(chain, products, { ...options, sources: { ...sources, base } });
-  return { finished: true, ...(await evaluated(chain, folder, products, options)) };
+  const result = await evaluated(chain, folder, products, options);
+  await ranks.barrier();
+  return { finished: true, ...result };
 }
 
 function indexOf({ recipes, where }: Chain, name: string | undefined, otherwise: number): number {

@@ -2,6 +2,8 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { InputError, SetupError } from "../../base/errors.ts";
+import { alone, type Communicator, firstThenOthers } from "../../distributed/communicator.ts";
+import { expectSameOnRanks } from "../../distributed/same.ts";
 import { exists, makeFolder, writeFileAtomic } from "../../io/files.ts";
 import { fileSha256, hashOf } from "../../io/hash.ts";
 import { readJsonFile } from "../../io/json-file.ts";
@@ -38,6 +40,8 @@ export interface RunOptions extends Work {
   readonly device?: Device;
   /** Threads of one operation. Default: as many as there are cores. */
   readonly threads?: number;
+  /** Processes that train together, in a run folder that they share; the first of them writes. Default: this one alone. */
+  readonly ranks?: Communicator;
   /** Continues a run that was stopped, and leaves a finished one as it is. Default false: such a run is refused. */
   readonly resume?: boolean;
   /** An adapter folder that the first phase begins with, in place of the stage that it continues. */
@@ -61,20 +65,27 @@ export interface StageResult {
 
 /**
  * @throws InputError if the folder holds a run and `resume` is not set, or if that run depends on something that has changed
- * since: the recipe, the data, the tokenizer, frozen weights; SetupError if an earlier stage is missing
+ * since: the recipe, the data, the tokenizer, frozen weights, or if that differs between ranks; SetupError if an earlier
+ * stage is missing
  */
 export async function runStage(recipe: StageRecipe, options: RunOptions): Promise<StageResult> {
   const stageFolder = join(options.root, recipe.name);
+  const { ranks = alone } = options;
   const count = recipe.phases.length;
   await makeFolder(options.root);
   let record = await readRunRecord(stageFolder);
+  const recipes = hashOf(JSON.stringify(recipe.phases.map(learnedFrom)));
+  await expectSameOnRanks(ranks, recipe.where, { recipe: recipes, [RUN_FOLDER]: hashOf(JSON.stringify(record ?? {})) });
   if (!options.resume) await expectNew(stageFolder, recipe, record);
   if (record) await expectSameFinished(recipe, record, options);
   if (isFinished(record))
     return { weights: await loadWeights(weightsFile(stageFolder)), step: 0, finished: true, skipped: true };
-  await makeFolder(stageFolder);
-  if (recipe.sizes) await shareSizes(options.root, recipe.sizes, recipe.definition);
-  await writeFileAtomic(join(stageFolder, "recipe.json"), `${JSON.stringify(written(recipe), null, 2)}\n`);
+  await firstThenOthers(ranks, async () => {
+    await makeFolder(stageFolder);
+    if (recipe.sizes) await shareSizes(options.root, recipe.sizes, recipe.definition);
+    if (ranks.rank > 0) return;
+    await writeFileAtomic(join(stageFolder, "recipe.json"), `${JSON.stringify(written(recipe), null, 2)}\n`);
+  });
   record ??= { format: "seedling-run-1", stage: recipe.definition.name, phases: count, finished: [] };
   let result: LoopResult | undefined;
   for (let i = record.finished.length; i < count; i++) {
@@ -88,7 +99,8 @@ export async function runStage(recipe: StageRecipe, options: RunOptions): Promis
       ...record,
       finished: [...record.finished, { identity: trained.identity, steps, seconds, scores, ...now }],
     };
-    await writeRunRecord(stageFolder, record);
+    if (ranks.rank === 0) await writeRunRecord(stageFolder, record);
+    await ranks.barrier();
   }
   if (!result) throw new InputError(`${recipe.where}: expected at least one phase, got none.`);
   return { ...result, skipped: false };
@@ -104,7 +116,7 @@ async function runPhase(
   index: number,
   options: RunOptions,
 ): Promise<{ readonly result: LoopResult; readonly identity: Identity }> {
-  const { root, sources, device, threads, signal, onLine, onProgress, onNote, resume = false } = options;
+  const { root, sources, device, threads, signal, onLine, onProgress, onNote, resume = false, ranks = alone } = options;
   const settings = phaseOf(recipe, index);
   const stageFolder = join(root, recipe.name);
   const folder = phaseFolder(recipe, root, index);
@@ -120,6 +132,7 @@ async function runPhase(
       shared: options.shared ?? root,
       ...{ signal, onLine, onProgress, onNote },
       examples: settings.steps * settings.batch * settings.accumulate,
+      shares: ranks.size * (settings.pieces ?? 1),
       adapter: index === 0 ? options.adapter : undefined,
       model: options.model,
       sizes() {
@@ -141,15 +154,15 @@ async function runPhase(
       },
     };
     onProgress?.(`preparing ${title(recipe, index)}`);
-    const { stage, baseline, finish } = await recipe.definition.build(context);
-    if (baseline) onLine?.(baseline);
+    const { stage, baseline, finish } = await firstThenOthers(ranks, () => recipe.definition.build(context));
+    if (baseline && ranks.rank === 0) onLine?.(baseline);
     const identity: Identity = reads;
     onProgress?.(`compiling ${title(recipe, index)}`);
     const result = await trainLoop(
       { ...stage, start: stage.start ?? start?.weights },
-      { run: folder, runtime, identity, ...loopSettings(settings), resume, signal, onLine, onProgress, onNote },
+      { run: folder, runtime, identity, ranks, ...loopSettings(settings), resume, signal, onLine, onProgress, onNote },
     );
-    if (result.finished) {
+    if (result.finished && ranks.rank === 0) {
       await finish?.(result);
       await saveWeights(finishedWeights(recipe, root, index), result);
     }
@@ -160,6 +173,7 @@ async function runPhase(
   }
 }
 
+const RUN_FOLDER = "run folder";
 const BEGUN_WITH = "weights to begin with";
 const weightsOf = (stage: string): string => `weights of ${stage}`;
 /** SHA-256 of a file, 16 hexadecimal digits. */

@@ -140,13 +140,12 @@ export class FeatureCache {
     return (this.#order.indices[Math.floor(place / block)] ?? 0) * block + (place % block);
   }
 
-  /** Which examples are at start..start+count of the endless shuffled sequence. */
-  shuffledIndices(start: number, count: number): number[] {
-    return Array.from({ length: count }, (_, i) => this.#shuffled(start + i));
-  }
-
-  shuffledBatch(start: number, count: number, names?: readonly string[]): Promise<CachedBatch> {
-    return this.batch(this.shuffledIndices(start, count), names);
+  /** The examples at some positions of the endless shuffled sequence. */
+  shuffledBatch(positions: readonly number[], names?: readonly string[]): Promise<CachedBatch> {
+    return this.batch(
+      positions.map((position) => this.#shuffled(position)),
+      names,
+    );
   }
 
   /** Examples start..start+count in their order. */

@@ -59,6 +59,11 @@ export function atMost(pictures: Pictures, wanted: number): number {
   return Math.min(wanted, pictures.count ?? wanted);
 }
 
+/** Pictures by number. */
+export function takeThose(pictures: Pictures, indices: readonly number[]): Promise<Picture[]> {
+  return Promise.all(indices.map((index) => pictures.get(index)));
+}
+
 export function take(pictures: Pictures, start: number, count: number): Promise<Picture[]> {
   return Promise.all(Array.from({ length: count }, (_, i) => pictures.get(start + i)));
 }

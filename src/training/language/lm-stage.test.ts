@@ -9,6 +9,8 @@ import { SHARED_ROWS } from "../../models/code-rows.ts";
 import type { LlamaConfig } from "../../models/llama.ts";
 import { mapWeights, Runtime } from "../../runtime/index.ts";
 import { type LoopResult, trainLoop } from "../loop/loop.ts";
+import { partOf } from "../loop/shares.ts";
+import { inOnePiece } from "../loop/whole-batch.ts";
 import { adapterPaths, feedsOf, type LmStageOptions, lmStage, roomFor, type Sequences } from "./lm-stage.ts";
 
 const config: LlamaConfig = {
@@ -150,7 +152,7 @@ test("a margin makes what is not of the label's kind count for more, in training
       kindMargin,
     });
     const p = new Params();
-    const { loss } = stage.build(p, 1);
+    const { loss } = stage.build(p, 1, inOnePiece);
     // All weights are 0 but for norms, so all tokens are equally likely.
     const zero = new Map(
       [...p.declared()].map(([path, t]) => [
@@ -159,7 +161,7 @@ test("a margin makes what is not of the label's kind count for more, in training
       ]),
     );
     const program = await runtime.compile({ loss: loss! }, mapWeights(zero));
-    losses.set(kindMargin, (await program.run(await stage.batch(0, 1, new Rng(1)))).loss!.data[0]!);
+    losses.set(kindMargin, (await program.run(await stage.batch(partOf(0, 1), new Rng(1)))).loss!.data[0]!);
     await program.close();
     measured.set(kindMargin, (await stage.evaluate!(zero, 1)).nats!);
   }

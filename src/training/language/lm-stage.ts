@@ -16,7 +16,9 @@ import { labeledCrossEntropy } from "../../nn/index.ts";
 import { mapWeights, type Runtime, type Values, type WeightSource } from "../../runtime/index.ts";
 import type { EncodedChat } from "../../text/index.ts";
 import type { Stage } from "../loop/loop.ts";
+import { type Part, partOf, rowsOfPart } from "../loop/shares.ts";
 import { numberOf } from "../loop/values.ts";
+import type { WholeBatch } from "../loop/whole-batch.ts";
 
 /** Texts as ids, indexed by an unbounded counter; `learned` marks the ids that the model has to predict. */
 export interface Sequences {
@@ -98,12 +100,12 @@ export function lmStage(options: LmStageOptions): Stage {
     start,
     rateScale: (path) => (path.endsWith(".added") ? rowsRate : 1),
     params: (B) => (adapter ? new LoraParams(adapter.lora, drops ? { noise: noise(B) } : {}) : new Params()),
-    build: (p, B) => ({
-      loss: nextTokenLoss(p, config, [B, T, B * room], { rows: rowsOf(options, B), margin: kindMargin }).loss,
+    build: (p, B, { divisor }) => ({
+      loss: nextTokenLoss(p, config, [B, T, B * room], { rows: rowsOf(options, B), margin: kindMargin, divisor }).loss,
     }),
-    async batch(micro, B, rng) {
-      const feeds = await batchOf(train, micro * B, B, options, B * room);
-      return drops ? { ...feeds, noise: noiseValue([B, T, noiseWidth], rng) } : feeds;
+    async batch(part, rng) {
+      const feeds = await batchOf(train, part.examples, options, part.examples.length * room);
+      return drops ? { ...feeds, noise: noiseValue(part, [T, noiseWidth], rng) } : feeds;
     },
     evaluate: (weights) => perplexity(weights, options),
   };
@@ -114,15 +116,15 @@ function rowsOf({ rows, features }: LmStageOptions, B: number): VocabularyRows |
   return features ? featureRows(B * features.queries, features.width) : rows;
 }
 
-/** Feeds of sequences start..start+B. */
+/** Feeds of sequences by number. */
 async function batchOf(
   from: Sequences,
-  start: number,
-  B: number,
+  indices: readonly number[],
   { length: T, features, config: { vocabulary } }: LmStageOptions,
-  M = B * T,
+  M = indices.length * T,
 ): Promise<Values> {
-  const sequences = await Promise.all(Array.from({ length: B }, (_, b) => from.get(start + b)));
+  const B = indices.length;
+  const sequences = await Promise.all(indices.map((index) => from.get(index)));
   if (!features || !from.features) return feedsOf(sequences, T, M);
   const { queries, width } = features;
   const placed = sequences.map(({ ids, learned }, b) => ({
@@ -142,14 +144,22 @@ function nextTokenLoss(
   p: Params,
   config: LmConfig,
   [B, T, M]: readonly [number, number, number],
-  { rows, margin = 0 }: { readonly rows: VocabularyRows | undefined; readonly margin?: number },
+  {
+    rows,
+    margin = 0,
+    divisor,
+  }: {
+    readonly rows: VocabularyRows | undefined;
+    readonly margin?: number;
+    readonly divisor?: WholeBatch["divisor"];
+  },
 ): { loss: Tensor; count: Tensor } {
   const { hidden } = languageModel(p, lmInput(config, { batch: B, tokens: T }), config, rows);
   const labels = input("labels", [M], "i32");
   const learned = hidden.reshape([B * T, config.width]).gather(input("places", [M], "i32"));
   const logits = languageModelLogits(p, learned, config, rows);
   const raised = margin > 0 ? logits.add(otherKind(labels, config).mul(margin)) : logits;
-  return { loss: labeledCrossEntropy(raised, labels), count: labels.less(0).cast("f32").neg().add(1).sum() };
+  return { loss: labeledCrossEntropy(raised, labels, divisor), count: labels.less(0).cast("f32").neg().add(1).sum() };
 }
 
 /** 1 for codes where the label is none, and for all that is no code where it is one. labels: i32 [M] -> f32 [M,V]. */
@@ -161,15 +171,17 @@ function otherKind(labels: Tensor, { vocabulary, addedTokens = 0 }: LmConfig): T
   return concat([isCode.neg().add(1), isCode], 1).matmul(constant(kinds).reshape([2, V]));
 }
 
-/** Room of a batch, in learned positions a sequence: the most among the first batches, and some more. */
-export async function roomFor(sequences: Sequences, batch: number, length: number): Promise<number> {
+/** Room of a share of a batch, in learned positions a sequence: the most among the first batches, and some more. */
+export async function roomFor(sequences: Sequences, batch: number, length: number, shares = 1): Promise<number> {
   let most = 0;
-  for (let at = 0; at < MEASURED_BATCHES * batch; at += batch) {
-    const all = await Promise.all(Array.from({ length: batch }, (_, b) => sequences.get(at + b)));
-    const count = all.reduce((sum, { learned }) => sum + learned.slice(1, length + 1).filter(Boolean).length, 0);
-    most = Math.max(most, count);
-  }
-  return Math.min(length, Math.ceil((SPARE_ROOM * most) / batch));
+  for (let micro = 0; micro < MEASURED_BATCHES; micro++)
+    for (let share = 0; share < shares; share++) {
+      const { examples } = partOf(micro, batch, share, shares);
+      const all = await Promise.all(examples.map((index) => sequences.get(index)));
+      const count = all.reduce((sum, { learned }) => sum + learned.slice(1, length + 1).filter(Boolean).length, 0);
+      most = Math.max(most, count);
+    }
+  return Math.min(length, Math.ceil((SPARE_ROOM * most * shares) / batch));
 }
 
 /**
@@ -203,10 +215,10 @@ export function feedsOf(sequences: readonly EncodedChat[], T: number, M = sequen
   };
 }
 
-function noiseValue(shape: readonly number[], rng: Rng): Values[string] {
-  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+function noiseValue(part: Part, row: readonly number[], rng: Rng): Values[string] {
+  const data = new Float32Array(row.reduce((a, b) => a * b, part.of));
   for (let i = 0; i < data.length; i++) data[i] = rng.next();
-  return { shape, data };
+  return { shape: [part.rows.length, ...row], data: rowsOfPart(data, part) };
 }
 
 /** Mean loss of the learned tokens of the validation texts, its exp, and the mean losses of the other sequences. */
@@ -224,7 +236,8 @@ async function perplexity(
   const mean = async (from: Sequences): Promise<{ nats: number; tokens: number }> => {
     let [sum, tokens] = [0, 0];
     for (let at = 0; at + B <= validationCount; at += B) {
-      const outputs = await program.run(await batchOf(from, at, B, options));
+      const indices = Array.from({ length: B }, (_, b) => at + b);
+      const outputs = await program.run(await batchOf(from, indices, options));
       sum += numberOf(outputs, "loss") * numberOf(outputs, "count");
       tokens += numberOf(outputs, "count");
     }

@@ -67,7 +67,7 @@ export async function tuningStage(name: PictureStage, c: Context): Promise<Built
     ...{ name, config, rows, start, ...sequences },
     features: pictures.features,
     length: recipe.length,
-    room: await roomFor(sequences.train, recipe.batch, recipe.length),
+    room: await roomFor(sequences.train, recipe.batch, recipe.length, c.shares),
     validationCount: Math.min(recipe.data.validation, pictures.validation.length),
     runtime: c.runtime,
     adapter: { lora, base: mapWeights(new Map([...base.weights, ...codebooks])) },

@@ -6,14 +6,21 @@ import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../../base/errors.ts";
 import { hashText, Rng } from "../../base/rng.ts";
+import { alone, type Communicator } from "../../distributed/communicator.ts";
+import { expectSameOnRanks } from "../../distributed/same.ts";
 import { Params, type Tensor } from "../../graph/index.ts";
 import { exists, makeFolder, placeError, writeFileAtomic } from "../../io/files.ts";
 import type { AdamW, Runtime, Training, Values, WeightSource } from "../../runtime/index.ts";
+import { Averages } from "./averages.ts";
 import { resumeCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import type { Identity } from "./identity.ts";
 import { learnables } from "./learn.ts";
+import { MicroBatches } from "./micro-batches.ts";
 import { rateAt, type Schedule } from "./schedule.ts";
+import { gatherShares, type Part, wholeRows } from "./shares.ts";
+import { expectSameWeights, onAnyRank, prepareOnFirst, sumOfGradients } from "./together.ts";
 import { numberOf } from "./values.ts";
+import type { WholeBatch } from "./whole-batch.ts";
 
 /** What a stage reports after a step: numbers, averaged until the next log line, and a warning that is logged at once. */
 export interface StepNews {
@@ -26,8 +33,12 @@ export interface Stage {
   readonly name: string;
   /** The root of names, if it is a special one (LoRA). */
   params?(batch: number): Params;
-  /** Builds loss and metrics for micro-batches of `batch` examples. */
-  build(p: Params, batch: number): { readonly loss: Tensor; readonly metrics?: Readonly<Record<string, Tensor>> };
+  /** Builds loss and metrics for `batch` examples: a micro-batch, or a share of it that sees the rest as `whole`. */
+  build(
+    p: Params,
+    batch: number,
+    whole: WholeBatch,
+  ): { readonly loss: Tensor; readonly metrics?: Readonly<Record<string, Tensor>> };
   /** Name prefixes that learn. */
   readonly learns: readonly string[];
   /** Factor on the rate of a parameter; 0 for one that `afterStep` moves. */
@@ -36,11 +47,17 @@ export interface Stage {
   readonly frozen?: WeightSource;
   /** First values from an earlier stage. */
   readonly start?: ReadonlyMap<string, Float32Array>;
-  /** Feeds of one micro-batch. All randomness comes from `rng`, whose seed is that of the run and the number `micro`. */
-  batch(micro: number, size: number, rng: Rng): Values | Promise<Values>;
-  /** Called before the first step of a new run (k-means start of a codebook). Long work reports progress and stops on `signal`. */
-  prepare?(training: Training, batch: number, work: Work): Promise<void>;
-  /** Called after each step with the outputs of its last micro-batch (revival of dead codes). */
+  /**
+   * Feeds of the examples of a part. All randomness comes from `rng`, whose seed is that of the run and the number of the
+   * micro-batch, and is drawn for the whole micro-batch (`rowsOfPart`).
+   */
+  batch(part: Part, rng: Rng): Values | Promise<Values>;
+  /**
+   * Called before the first step of a new run (k-means start of a codebook), of several ranks on the first. Long work
+   * reports progress and stops on `signal`.
+   */
+  prepare?(training: Training, batch: PreparedBatch, work: Work): Promise<void>;
+  /** Called after each step with the outputs of its last micro-batch, all rows of it (revival of dead codes). */
   afterStep?(step: number, outputs: Values, training: Training, rng: Rng): Promise<StepNews>;
   /** State that the stage keeps from step to step, saved with every checkpoint. */
   state?(): ReadonlyMap<string, Float32Array>;
@@ -49,6 +66,15 @@ export interface Stage {
   measured?(): ReadonlyMap<string, Float32Array>;
   /** Scores on validation data with the weights as they are. */
   evaluate?(weights: ReadonlyMap<string, Float32Array>, step: number): Promise<Readonly<Record<string, number>>>;
+}
+
+/** Batches as a stage prepares itself with them. */
+export interface PreparedBatch {
+  /** Examples of a micro-batch, and of the part of it that `forward` takes. */
+  readonly of: number;
+  readonly size: number;
+  /** Outputs of the graph for a part by itself; what depends on the rest of its batch is without meaning. */
+  forward(feeds: Values): Promise<Values>;
 }
 
 /** What a caller may listen to. */
@@ -71,9 +97,13 @@ export interface LoopOptions extends Work {
   readonly run: string;
   readonly runtime: Runtime;
   readonly seed: number;
+  /** Processes that train together; each computes its share of every micro-batch. Default: this one alone. */
+  readonly ranks?: Communicator;
   /** Examples of one micro-batch, and micro-batches of one step. */
   readonly batch: number;
   readonly accumulate: number;
+  /** Pieces in which a rank computes its share, one after the other. Default 1. */
+  readonly pieces?: number | undefined;
   readonly schedule: Schedule;
   readonly weightDecay: number;
   readonly optimizer: AdamW;
@@ -104,10 +134,13 @@ export interface LoopResult {
 }
 
 export async function trainLoop(stage: Stage, options: LoopOptions): Promise<LoopResult> {
-  const { run, runtime, batch, accumulate, schedule, optimizer, signal } = options;
-  await makeFolder(run);
-  const params = stage.params?.(batch) ?? new Params();
-  const { loss, metrics } = stage.build(params, batch);
+  const { run, runtime, batch, accumulate, schedule, optimizer, signal, ranks = alone } = options;
+  const first = ranks.rank === 0; // it alone writes, and measures
+  if (first) await makeFolder(run);
+  const batches = new MicroBatches(stage, options);
+  const { shares, size } = batches;
+  const params = stage.params?.(size) ?? new Params();
+  const { loss, metrics } = stage.build(params, size, batches.whole);
   const learn = learnables(params, {
     prefixes: stage.learns,
     seed: options.seed,
@@ -115,7 +148,10 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
     start: stage.start,
     rateScale: stage.rateScale?.bind(stage),
   });
-  const training = await runtime.train({ loss, metrics, learn, weights: stage.frozen, optimizer, accumulate });
+  const training = await runtime.train({
+    ...{ loss, metrics, learn, weights: stage.frozen, optimizer },
+    ...{ accumulate: accumulate * shares, preview: batches.asked },
+  });
   const averages = optimizer.averageDecay > 0;
   const weights = async (): Promise<Map<string, Float32Array>> => {
     const data = await training.read(averages ? "average" : "param");
@@ -123,6 +159,7 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
     return new Map([...learned, ...(stage.measured?.() ?? [])]);
   };
   const log = async (line: LogLine): Promise<void> => {
+    if (!first) return;
     const path = join(run, LOG);
     await appendFile(path, `${JSON.stringify(line)}\n`).catch((error: unknown) => {
       throw placeError(error, path);
@@ -132,57 +169,67 @@ export async function trainLoop(stage: Stage, options: LoopOptions): Promise<Loo
 
   try {
     const resumed = options.resume ? await resumeCheckpoint(run, training, averages, options.identity) : undefined;
-    if (options.resume) await forgetAfter(join(run, LOG), resumed?.step ?? 0);
-    else if (await exists(join(run, LOG))) await writeFileAtomic(join(run, LOG), "");
+    const now = { ...options.identity, "checkpoint to resume from": String(resumed?.step ?? 0) };
+    await expectSameOnRanks(ranks, stage.name, now);
+    if (first && options.resume) await forgetAfter(join(run, LOG), resumed?.step ?? 0);
+    else if (first && (await exists(join(run, LOG)))) await writeFileAtomic(join(run, LOG), "");
     if (resumed) stage.restore?.(resumed.extra);
-    else await stage.prepare?.(training, batch, options);
+    else if (stage.prepare) await prepareOnFirst(stage, training, batches, ranks, options);
     let step = resumed?.step ?? 0;
     let saved = resumed?.step;
     const begun = performance.now() / 1000 - (resumed?.elapsedSeconds ?? 0);
     const elapsed = (): number => performance.now() / 1000 - begun;
     const save = async (): Promise<void> => {
       if (saved === step) return;
+      await expectSameWeights(ranks, `${stage.name}, step ${step}`, training);
       const state = { step, identity: options.identity, elapsedSeconds: elapsed() };
-      await saveCheckpoint(run, training, averages, state, stage.state?.());
+      if (first) await saveCheckpoint(run, training, averages, state, stage.state?.());
+      await ranks.barrier();
       saved = step;
     };
     let scores: Readonly<Record<string, number>> = {};
     let evaluated: number | undefined;
     const evaluate = async (): Promise<void> => {
       options.onProgress?.(`evaluating ${stage.name}`);
-      scores = (await stage.evaluate?.(await weights(), step)) ?? {};
+      if (first) scores = (await stage.evaluate?.(await weights(), step)) ?? {};
       evaluated = step;
       await log({ step, ...prefixed("validation/", scores) });
+      await ranks.barrier();
     };
+    await expectSameWeights(ranks, stage.name, training);
 
     // The next batch is made while the worker computes with this one.
-    const micro = (index: number): Promise<Values> =>
-      Promise.resolve(stage.batch(index, batch, new Rng(hashText(`${options.seed}/batch/${index}`))));
-    let next = micro(step * accumulate);
+    let next = batches.feeds(step * accumulate);
     const window = new Averages();
-    while (step < schedule.steps && !signal?.aborted) {
-      let outputs: Values = {};
+    while (step < schedule.steps && !(await onAnyRank(ranks, signal?.aborted === true))) {
+      let outputs: Values[] = [];
       for (let part = 0; part < accumulate; part++) {
         const feeds = await next;
-        const running = training.forward(feeds, part === 0);
-        next = micro(step * accumulate + part + 1);
+        const running = batches.forward(training, feeds, part === 0);
+        next = batches.feeds(step * accumulate + part + 1);
         next.catch(() => {}); // reported when awaited
         outputs = await running;
-        window.add(outputs);
-        const loss = numberOf(outputs, "loss");
-        if (!Number.isFinite(loss)) throw diverged(stage.name, loss, step + 1, saved);
+        for (const one of outputs) {
+          window.add(one);
+          const loss = numberOf(one, "loss");
+          if (!Number.isFinite(loss)) throw diverged(stage.name, loss, step + 1, saved);
+        }
       }
       step++;
       const rate = rateAt(step, schedule);
-      const norm = await training.update(step, rate);
+      const norm = await training.update(step, rate, await sumOfGradients(ranks, training));
       if (!Number.isFinite(norm)) await log({ step, warning: `gradient norm ${norm}: the step was skipped` });
-      const news = await stage.afterStep?.(step, outputs, training, new Rng(hashText(`${options.seed}/after/${step}`)));
-      if (news?.metrics) window.addNumbers(news.metrics);
-      if (news?.warning) await log({ step, warning: news.warning });
+      if (stage.afterStep) {
+        const rows = wholeRows(await gatherShares(ranks, outputs));
+        const rng = new Rng(hashText(`${options.seed}/after/${step}`));
+        const news = await stage.afterStep(step, rows, training, rng);
+        if (news.metrics) window.addNumbers(news.metrics);
+        if (news.warning) await log({ step, warning: news.warning });
+      }
       window.addNumbers({ gradientNorm: norm });
       const last = step === schedule.steps;
       if (step % options.logEvery === 0 || last) {
-        const { examplesPerSecond = 0, ...means } = window.take(batch * accumulate);
+        const { examplesPerSecond = 0, ...means } = await window.take(batch * accumulate, ranks);
         const left = (schedule.steps - step) * ((batch * accumulate) / examplesPerSecond);
         await log({
           step,
@@ -240,39 +287,4 @@ function diverged(stage: string, loss: number, step: number, saved: number | und
 
 function prefixed(prefix: string, scores: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(scores).map(([key, value]) => [prefix + key, value]));
-}
-
-/** Means of the scalars of several steps, and their speed. */
-class Averages {
-  readonly #sums = new Map<string, { sum: number; count: number }>();
-  #steps = 0;
-  #since = performance.now();
-
-  add(outputs: Values): void {
-    for (const [name, { data, shape }] of Object.entries(outputs))
-      if (shape.length === 0) this.addNumbers({ [name]: data[0] ?? Number.NaN });
-  }
-
-  addNumbers(numbers: Readonly<Record<string, number>>): void {
-    for (const [name, value] of Object.entries(numbers)) {
-      const entry = this.#sums.get(name) ?? { sum: 0, count: 0 };
-      this.#sums.set(name, { sum: entry.sum + value, count: entry.count + 1 });
-      if (name === "gradientNorm") this.#steps++;
-    }
-  }
-
-  /** Leaves an evaluation out of the speed. */
-  restart(): void {
-    this.#since = performance.now();
-    this.#steps = 0;
-  }
-
-  take(examplesPerStep: number): Record<string, number> {
-    const seconds = (performance.now() - this.#since) / 1000;
-    const means = Object.fromEntries([...this.#sums].map(([name, { sum, count }]) => [name, sum / count]));
-    const examplesPerSecond = (this.#steps * examplesPerStep) / Math.max(seconds, 1e-9);
-    this.#sums.clear();
-    this.restart();
-    return { ...means, examplesPerSecond };
-  }
 }

@@ -4,6 +4,8 @@
  * alike and a diffusion model's small errors do not show.
  */
 import { stopGradient, type Tensor } from "../../graph/index.ts";
+import { inOnePiece, type WholeBatch } from "../loop/whole-batch.ts";
+import { batchMoments } from "./batch-moments.ts";
 
 export interface AutoencoderTerms {
   /** Mean absolute and mean squared error of pixels within -1..1. */
@@ -40,8 +42,7 @@ export function autoencoderLoss({ absolute, squared, gradient }: AutoencoderTerm
  * Latents with noise in units of each channel's deviation over the batch, which no gradient flows through.
  * latents, noise: f32 [B,C,y,x]; the caller scales the noise of each picture by a share drawn from 0..0.3.
  */
-export function noisyForDecoder(latents: Tensor, noise: Tensor): Tensor {
-  const mean = latents.mean([0, 2, 3], true);
-  const deviation = stopGradient(latents.sub(mean).square().mean([0, 2, 3], true).sqrt());
-  return latents.add(noise.mul(deviation));
+export function noisyForDecoder(latents: Tensor, noise: Tensor, whole: WholeBatch = inOnePiece): Tensor {
+  const { variance } = batchMoments(latents, [0, 2, 3], whole);
+  return latents.add(noise.mul(stopGradient(variance.sqrt())));
 }

@@ -8,6 +8,7 @@ import type { Tensor } from "../../graph/index.ts";
 import { crossEntropy, softplus } from "../../nn/index.ts";
 import type { Value } from "../../runtime/index.ts";
 import type { Picture } from "../data/pictures.ts";
+import { inOnePiece, type WholeBatch } from "../loop/whole-batch.ts";
 
 /** Labels of a cell beside the probability that it should get. */
 const NOT_COUNTED = -1;
@@ -56,13 +57,13 @@ export function cornerLabels(pictures: readonly Picture[]): Value {
  * Focal loss of exponent 2, summed over cells and divided by the number of objects (at least one).
  * logits, labels: f32 [B,N,Y,X] -> f32 []
  */
-export function centersLoss(logits: Tensor, labels: Tensor): Tensor {
+export function centersLoss(logits: Tensor, labels: Tensor, whole: WholeBatch = inOnePiece): Tensor {
   const isCenter = labels.maximum(0);
   const isEmpty = labels.abs().sub(1).neg(); // 0 at centers and next to them
   const probability = logits.sigmoid();
   const center = probability.sub(1).square().mul(softplus(logits.neg())).mul(isCenter);
   const empty = probability.square().mul(softplus(logits)).mul(isEmpty);
-  return center.add(empty).sum().div(isCenter.sum().maximum(1));
+  return center.add(empty).sum().div(whole.divisor(isCenter.sum()));
 }
 
 /** Mean cross entropy, nats. logits: f32 [B,2,K], labels: i32 [B,2] -> f32 [] */

@@ -5,6 +5,8 @@
 import { normal, type Params, stopGradient, type Tensor } from "../../graph/index.ts";
 import { latentsToCells } from "../../models/draft.ts";
 import { layerNorm, linear, mse } from "../../nn/index.ts";
+import { inOnePiece, type WholeBatch } from "../loop/whole-batch.ts";
+import { batchMoments } from "./batch-moments.ts";
 
 /**
  * The tower's patch tokens as cells of latents; only trained with. tokens: f32 [B,1+P,W], class token first ->
@@ -25,9 +27,9 @@ export function draftLoss(cells: Tensor, latents: Tensor, cell: number): Tensor 
  * 1 in each of their numbers, so that 1 is the error of the mean token. vectors: f32 [B,P,D], tokens: f32 [B,1+P,W], class
  * token first. Keys of a linear layer.
  */
-export function tokensLoss(p: Params, vectors: Tensor, tokens: Tensor): Tensor {
+export function tokensLoss(p: Params, vectors: Tensor, tokens: Tensor, whole: WholeBatch = inOnePiece): Tensor {
   const patches = tokens.slice(1, 1, tokens.size(1));
-  const centered = patches.sub(patches.mean([0, 1], true));
-  const goal = centered.div(centered.square().mean([0, 1], true).add(1e-6).sqrt());
+  const { mean, variance } = batchMoments(patches, [0, 1], whole);
+  const goal = patches.sub(mean).div(variance.add(1e-6).sqrt());
   return mse(linear(p, vectors, goal.size(2), { init: normal(vectors.size(2) ** -0.5) }), stopGradient(goal));
 }

@@ -9,6 +9,7 @@ import { normal, type Params, type Tensor } from "../../graph/index.ts";
 import { crossEntropy, labeledCrossEntropy, linear } from "../../nn/index.ts";
 import type { Value } from "../../runtime/index.ts";
 import type { Picture } from "../data/pictures.ts";
+import { inOnePiece, type WholeBatch } from "../loop/whole-batch.ts";
 
 /** Name prefix of the parameters that only this loss and word locations have. */
 export const LAYOUT = "layout";
@@ -64,6 +65,7 @@ export function layoutLoss(
   embedding: Tensor,
   labels: LayoutLabels,
   { objects, colors }: LayoutSizes,
+  whole: WholeBatch = inOnePiece,
 ): LayoutTerms {
   const x = deviationOne(embedding);
   const logits = (name: string, targets: Tensor, classes: number): Tensor => {
@@ -73,7 +75,8 @@ export function layoutLoss(
   const [object, color] = [labels.objects, labels.colors].map((t) => t.reshape([t.size(0) * t.size(1)]));
   const named = logits("objects", labels.objects, objects + 1);
   return {
-    covered: labeledCrossEntropy(named, object!.sub(object!.less(1).cast("i32"))), // 0, "none", becomes -1: not counted
+    // 0, "none", becomes -1: not counted.
+    covered: labeledCrossEntropy(named, object!.sub(object!.less(1).cast("i32")), whole.divisor),
     patches: crossEntropy(named, object!),
     colors: crossEntropy(logits("colors", labels.colors, colors), color!),
   };

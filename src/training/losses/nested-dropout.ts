@@ -10,7 +10,7 @@ import { missingCodes } from "../../models/quantizer.ts";
  * Which codes are read, 1 or 0, f32 [count,codes,1]: all of the first `whole` rows, of the others the first k, k uniform
  * from 1 to codes - 1.
  */
-export function drawPrefixes(count: number, codes: number, whole: number, rng: Rng): Float32Array {
+export function drawPrefixes(count: number, codes: number, whole: number, rng: Rng): Float32Array<ArrayBuffer> {
   const keep = new Float32Array(count * codes).fill(1);
   for (let b = whole; b < count; b++) keep.fill(0, b * codes + 1 + rng.int(codes - 1), (b + 1) * codes);
   return keep;

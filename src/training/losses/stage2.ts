@@ -12,6 +12,7 @@ import {
   textFeatures,
 } from "../../models/seed-tokenizer.ts";
 import { cosineLoss, mse } from "../../nn/index.ts";
+import { inOnePiece, type WholeBatch } from "../loop/whole-batch.ts";
 import { keepPrefix } from "./nested-dropout.ts";
 
 /** Targets from the frozen teachers, for the same pictures and captions; a term without its target is left out. */
@@ -52,6 +53,7 @@ export function stage2Loss(
   config: SeedConfig,
   weights: Readonly<Record<Stage2Term, number>> = STAGE2_WEIGHTS,
   keep?: Tensor,
+  whole: WholeBatch = inOnePiece,
 ): Stage2Output {
   const { z, zq, ids, loss: codebook } = quantize(p, y, config);
   const u = decodeVectors(p, zq, config);
@@ -59,7 +61,7 @@ export function stage2Loss(
   const rebuilt = reconstructEmbeddings(p, read, config);
   const parts: Partial<Record<Stage2Term, Tensor>> = {
     codebook: codebook.mul(weights.codebook),
-    reconstruction: cosineLoss(rebuilt, stopGradient(y), keep?.reshape([keep.dim(0), keep.size(1)])).mul(
+    reconstruction: cosineLoss(rebuilt, stopGradient(y), keep?.reshape([keep.dim(0), keep.size(1)]), whole.mean).mul(
       weights.reconstruction,
     ),
   };

@@ -1,5 +1,6 @@
 /** The contrast of pictures with captions, and with changed captions where there are any, as stage `clip` and stages 1 and 2 use it. */
 import { constant, type Tensor } from "../../graph/index.ts";
+import { inOnePiece, type WholeBatch } from "../loop/whole-batch.ts";
 import { contrast } from "./contrast.ts";
 import { hardContrast } from "./hard-negatives.ts";
 import type { LossTerm } from "./terms.ts";
@@ -12,15 +13,17 @@ export interface TextContrast {
 
 /**
  * image, caption, changed: f32 [B,F], unit vectors; temperature: f32 []. Terms `contrast` and, with changed captions,
- * `pairs`.
+ * `pairs`. Candidates are those of the whole batch.
  */
 export function textContrast(
   features: { readonly image: Tensor; readonly caption: Tensor; readonly changed?: Tensor | undefined },
   temperature: Tensor,
   weights: { readonly contrast: number; readonly pairs: number },
   smoothing: number,
+  whole: WholeBatch = inOnePiece,
 ): TextContrast {
-  const { image, caption, changed } = features;
+  const [image, caption] = [whole.rows(features.image), whole.rows(features.caption)];
+  const changed = features.changed && whole.rows(features.changed);
   if (!changed) {
     const { loss } = contrast({ image, text: caption }, temperature, { smoothing });
     return { terms: [["contrast", loss, weights.contrast]], metrics: {} };

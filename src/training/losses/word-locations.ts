@@ -5,15 +5,21 @@
  */
 import { normal, type Params, type Tensor } from "../../graph/index.ts";
 import { linear } from "../../nn/index.ts";
+import { inOnePiece, type WholeBatch } from "../loop/whole-batch.ts";
 
 /**
  * Mean cross entropy over the tokens that have a location. features: f32 [B,L,D]; locations: f32 [B,L,P], a distribution
  * over cells for such tokens and zeros for all others. Keys `weight`, `bias`.
  */
-export function wordLocationsLoss(p: Params, features: Tensor, locations: Tensor): Tensor {
+export function wordLocationsLoss(
+  p: Params,
+  features: Tensor,
+  locations: Tensor,
+  whole: WholeBatch = inOnePiece,
+): Tensor {
   const cells = locations.size(2);
   const logp = linear(p, features, cells, { init: normal(features.size(2) ** -0.5) }).logSoftmax();
-  return logp.mul(locations.neg()).sum().div(locations.sum().maximum(1));
+  return logp.mul(locations.neg()).sum().div(whole.divisor(locations.sum()));
 }
 
 /** A phrase of a caption and the cells it is about, row by row. */

@@ -18,6 +18,10 @@ export const trainingKeys = {
   steps: key(count, "optimizer steps", "count"),
   batch: key(count, "examples of a micro-batch"),
   accumulate: key(count.default(1), "micro-batches of a step"),
+  pieces: key(
+    count.optional(),
+    "pieces in which a micro-batch is computed, so that a contrast over a large one fits into memory (GradCache, Gao et al. 2021); results differ by rounding; default 1",
+  ),
   peakRate: key(z.number().positive(), "largest learning rate"),
   floorRate: key(z.number().min(0).default(0), "last learning rate: after the warm-up it falls by half a cosine"),
   warmup: key(z.int().min(0), "steps in which the learning rate rises linearly", "count"),
@@ -43,7 +47,7 @@ export type TrainingKeys = typeof trainingKeys;
 export type TrainingRecipe = z.output<z.ZodObject<TrainingKeys>>;
 
 /** Keys that change nothing that is learned: a run is resumed when they change. */
-const NOT_LEARNED = new Set(["about", "expected", "logEvery", "saveEvery", "evaluateEvery", "describing"]);
+const NOT_LEARNED = new Set(["about", "expected", "logEvery", "saveEvery", "evaluateEvery", "describing", "pieces"]);
 
 /** The keys of a recipe that change what is learned. */
 export function learnedFrom(recipe: object): Readonly<Record<string, unknown>> {
@@ -58,6 +62,7 @@ export function loopSettings(
   | "seed"
   | "batch"
   | "accumulate"
+  | "pieces"
   | "schedule"
   | "weightDecay"
   | "optimizer"
@@ -65,7 +70,8 @@ export function loopSettings(
   | "saveEvery"
   | "evaluateEvery"
 > {
-  const { seed, steps, batch, accumulate, weightDecay, logEvery, saveEvery, evaluateEvery } = recipe;
+  const { seed, steps, batch, accumulate, pieces, weightDecay, logEvery, saveEvery, evaluateEvery } = recipe;
   const schedule = { steps, warmup: Math.min(recipe.warmup, steps), peak: recipe.peakRate, floor: recipe.floorRate };
-  return { seed, batch, accumulate, schedule, weightDecay, optimizer: recipe, logEvery, saveEvery, evaluateEvery };
+  const often = { logEvery, saveEvery, evaluateEvery };
+  return { seed, batch, accumulate, pieces, schedule, weightDecay, optimizer: recipe, ...often };
 }

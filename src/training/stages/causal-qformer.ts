@@ -147,12 +147,12 @@ function qformerStage(options: QFormerStageOptions): Stage {
       ...(ownText ? [TEXT] : []),
       ...(drafts ? [DRAFT] : []),
     ],
-    build(p, B) {
+    build(p, B, whole) {
       const tokens = input("tokens", [B, S, seed.vision.width]);
       const y = causalEmbeddings(p, visionContext(p, tokens, seed), seed, drafts ? undefined : queriesOf(config) - 1);
       const image = imageFeature(p, y, seed);
       const temperature = scalar(p, "temp", TEMPERATURE);
-      const contrast = textContrast({ image, ...captions(p, B) }, temperature, weights, smoothing);
+      const contrast = textContrast({ image, ...captions(p, B) }, temperature, weights, smoothing, whole);
       const terms: LossTerm[] = [...contrast.terms];
       if (weights.pairEmbedding > 0) {
         const goal = normalize(input("image", [B, config.clipWidth]));
@@ -167,11 +167,12 @@ function qformerStage(options: QFormerStageOptions): Stage {
       }
       return { loss: weightedSum(terms), metrics: { ...contrast.metrics, ...termMetrics(terms) } };
     },
-    async batch(micro, count): Promise<Values> {
-      const { values, captions } = await train.shuffledBatch(micro * count, count, cached);
+    async batch({ examples }): Promise<Values> {
+      const { values, captions } = await train.shuffledBatch(examples, cached);
       if (!ownText) return values;
       const { ids, mask } = tokenizer.encode(captions, L);
-      return { ...values, ids: { shape: [count, L], data: ids }, mask: { shape: [count, L], data: mask } };
+      const shape = [examples.length, L];
+      return { ...values, ids: { shape, data: ids }, mask: { shape, data: mask } };
     },
     evaluate: (weights) => qformerScores(weights, options),
   };

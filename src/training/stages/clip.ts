@@ -19,9 +19,10 @@ import type { VaeConfig } from "../../models/vae.ts";
 import { normalize } from "../../nn/index.ts";
 import { mapWeights, type Values } from "../../runtime/index.ts";
 import { captionLocations } from "../data/located-phrases.ts";
-import { take } from "../data/pictures.ts";
+import { take, takeThose } from "../data/pictures.ts";
 import { normalizedPixels } from "../data/pixels.ts";
 import type { Stage } from "../loop/loop.ts";
+import type { WholeBatch } from "../loop/whole-batch.ts";
 import { draftLoss, latentHead } from "../losses/draft.ts";
 import {
   BACKGROUND_COLORS,
@@ -136,16 +137,18 @@ function clipStage(options: ClipStageOptions): Stage {
       ...(weights.latents > 0 ? [LATENT_HEAD] : []),
     ],
     frozen: frozen && mapWeights(frozen),
-    build: (p, B) => (looks ? pairLoss(p, B, options) : textLoss(p, B, options)),
-    async batch(micro, count): Promise<Values> {
-      const pictures = await take(train, micro * count, count);
+    build: (p, B, whole) => (looks ? pairLoss(p, B, whole, options) : textLoss(p, B, whole, options)),
+    async batch({ examples }): Promise<Values> {
+      const pictures = await takeThose(train, examples);
       const captions = pictures.map(({ caption }) => caption);
       const changed = hard && looks ? pictures.map((picture) => picture.changed ?? picture.caption) : [];
       const texts = captionFeeds([...captions, ...changed], options);
       return {
         ...texts,
         ...(looks && { pixels: normalizedPixels(pictures, config) }),
-        ...(weights.wordClassification > 0 && { words: await words.shares(texts.ids.data, count) }),
+        ...(weights.wordClassification > 0 && {
+          words: await words.shares(texts.ids.data.subarray(0, examples.length * L), examples.length),
+        }),
         ...(labels && { patches: patchLabels(pictures, names, grid) }),
         ...(weights.layout > 0 && { background: backgroundLabels(pictures) }),
         ...(weights.wordLocations > 0 && { locations: captionLocations(pictures, names, grid, L) }),
@@ -156,14 +159,15 @@ function clipStage(options: ClipStageOptions): Stage {
 }
 
 /** The text encoder alone: it learns to read order. */
-function textLoss(p: Params, B: number, options: ClipStageOptions): ReturnType<Stage["build"]> {
+function textLoss(p: Params, B: number, whole: WholeBatch, options: ClipStageOptions): ReturnType<Stage["build"]> {
   const L = options.config.textEncoder.maxPositions;
   const text = clipText(p, input("ids", [B, L], "i32"), input("end", [B], "i32"), options.config);
-  const terms = textTerms(p, B, { features: text.features, text: normalize(text.embedding) }, options);
+  const own = { features: text.features, text: normalize(text.embedding) };
+  const terms = textTerms(p, B, own, whole, options);
   return { loss: weightedSum(terms), metrics: termMetrics(terms) };
 }
 
-function pairLoss(p: Params, B: number, options: ClipStageOptions): ReturnType<Stage["build"]> {
+function pairLoss(p: Params, B: number, whole: WholeBatch, options: ClipStageOptions): ReturnType<Stage["build"]> {
   const { config, weights, hard, tokenizer, names, vae } = options;
   const L = config.textEncoder.maxPositions;
   const size = config.vision.imageSize;
@@ -176,7 +180,7 @@ function pairLoss(p: Params, B: number, options: ClipStageOptions): ReturnType<S
   const logScale = logitScale(p.at("clip"));
   const temperature = logScale.minimum(Math.log(100)).neg().exp();
   const captions = { caption: texts.slice(0, 0, B), changed: hard ? texts.slice(0, B, count) : undefined };
-  const contrast = textContrast({ image, ...captions }, temperature, weights, 0);
+  const contrast = textContrast({ image, ...captions }, temperature, weights, 0, whole);
   const terms: LossTerm[] = [...contrast.terms];
   const metrics = { logitScale: logScale, ...contrast.metrics };
   if (weights.wordClassification > 0) {
@@ -196,7 +200,7 @@ function pairLoss(p: Params, B: number, options: ClipStageOptions): ReturnType<S
     terms.push(["latents", draftLoss(head, latents, cell), weights.latents]);
   }
   const own = { features: features.slice(0, 0, B), text: texts.slice(0, 0, B), image };
-  terms.push(...textTerms(p, B, own, options));
+  terms.push(...textTerms(p, B, own, whole, options));
   return { loss: weightedSum(terms), metrics: { ...metrics, ...termMetrics(terms) } };
 }
 
@@ -205,6 +209,7 @@ function textTerms(
   p: Params,
   B: number,
   { features, text, image }: { features: Tensor; text: Tensor; image?: Tensor },
+  whole: WholeBatch,
   { config, weights, names }: ClipStageOptions,
 ): LossTerm[] {
   const P = (config.vision.imageSize / config.vision.patchSize) ** 2;
@@ -215,13 +220,14 @@ function textTerms(
       colors: input("background", [B, BACKGROUND_GRID ** 2], "i32"),
     };
     const sizes = { objects: names.length, colors: BACKGROUND_COLORS };
-    const of = (embedding: Tensor): Tensor => layoutSum(layoutLoss(p.at(LAYOUT), embedding, labels, sizes));
+    const of = (embedding: Tensor): Tensor => layoutSum(layoutLoss(p.at(LAYOUT), embedding, labels, sizes, whole));
     terms.push(["captionLayout", of(text), weights.layout]);
     if (image) terms.push(["pictureLayout", of(image), weights.layout]);
   }
   if (weights.wordLocations > 0) {
     const locations = input("locations", [B, features.size(1), P]);
-    terms.push(["wordLocations", wordLocationsLoss(p.at(LAYOUT, "where"), features, locations), weights.wordLocations]);
+    const located = wordLocationsLoss(p.at(LAYOUT, "where"), features, locations, whole);
+    terms.push(["wordLocations", located, weights.wordLocations]);
   }
   return terms;
 }

@@ -23,6 +23,7 @@ import { startAtMeans } from "../codebook/start-at-means.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import { matchesPrefix } from "../loop/learn.ts";
 import type { Stage } from "../loop/loop.ts";
+import { type Part, rowsOfPart } from "../loop/shares.ts";
 import { draftLoss, tokensLoss } from "../losses/draft.ts";
 import { drawPrefixes } from "../losses/nested-dropout.ts";
 import { STAGE2_WEIGHTS, stage2Loss } from "../losses/stage2.ts";
@@ -222,11 +223,11 @@ function codebookStage(options: CodebookStageOptions): Stage {
   ];
   /** Pictures of a batch all of whose codes are read. */
   const wholeOf = (batch: number): number => batch - Math.round(batch * recipe.prefixes);
-  const feeds = async (start: number, count: number, rng: Rng): Promise<Values> => {
-    const { values } = await train.shuffledBatch(start, count, cached);
+  const feeds = async (part: Part, rng: Rng): Promise<Values> => {
+    const { values } = await train.shuffledBatch(part.examples, cached);
     if (recipe.prefixes === 0) return values;
-    const keep = drawPrefixes(count, QUERIES, wholeOf(count), rng);
-    return { ...values, keep: { shape: [count, QUERIES, 1], data: keep } };
+    const keep = rowsOfPart(drawPrefixes(part.of, QUERIES, wholeOf(part.of), rng), part);
+    return { ...values, keep: { shape: [part.rows.length, QUERIES, 1], data: keep } };
   };
   return {
     name: "codebook",
@@ -240,7 +241,11 @@ function codebookStage(options: CodebookStageOptions): Stage {
       if (path === CODEBOOK && recipe.learn === "ema") return 0;
       return matchesPrefix(path, tuned) ? recipe.qformerRate : 1;
     },
-    build(p, B) {
+    build(p, B, batch) {
+      if (wholeOf(B) * batch.shares !== wholeOf(B * batch.shares))
+        throw new InputError(
+          `codebook: prefixes: expected as many whole examples in each of ${batch.shares} shares, got ${wholeOf(B * batch.shares)} in a batch of ${B * batch.shares}. Change batch, prefixes or the number of ranks.`,
+        );
       const teachers = {
         ...(targets.includes("image") && { imageEmbedding: input("image", [B, config.image.width]) }),
         ...(targets.includes("text") && { textFeatures: input("text", [B, config.text.tokens, config.text.width]) }),
@@ -249,7 +254,7 @@ function codebookStage(options: CodebookStageOptions): Stage {
       const tokens = input("tokens", [B, S, seed.vision.width]);
       const y = tunes ? causalEmbeddings(p, visionContext(p, tokens, seed), seed) : frozenY;
       const keep = recipe.prefixes > 0 ? input("keep", [B, QUERIES, 1]) : undefined;
-      const { parts, ids, z, rebuilt } = stage2Loss(p, y, teachers, seed, weights, keep);
+      const { parts, ids, z, rebuilt } = stage2Loss(p, y, teachers, seed, weights, keep, batch);
       const terms: Record<string, Tensor> = { ...parts };
       const whole = (x: Tensor): Tensor => (keep ? x.slice(0, 0, wholeOf(B)) : x);
       const image = imageFeature(p, whole(rebuilt), seed);
@@ -259,7 +264,8 @@ function codebookStage(options: CodebookStageOptions): Stage {
           caption: whole(input("caption", [B, F])),
           changed: hard ? whole(input("changed", [B, F])) : undefined,
         };
-        const contrast = textContrast({ image, ...texts }, scalar(p, "temp", TEMPERATURE), weights, 0);
+        const temperature = scalar(p, "temp", TEMPERATURE);
+        const contrast = textContrast({ image, ...texts }, temperature, weights, 0, batch);
         for (const [name, term, weight] of contrast.terms) terms[name] = term.mul(weight);
         metrics = contrast.metrics;
       }
@@ -275,19 +281,17 @@ function codebookStage(options: CodebookStageOptions): Stage {
         const latents = input("latents", [B, draft.channels, draft.size, draft.size]);
         terms.draft = draftLoss(cells, latents, draft.cell).mul(weights.draft);
         metrics = { ...metrics, wholeDraftError: draftLoss(whole(cells), whole(latents), draft.cell) };
-        if (weights.tokens > 0) terms.tokens = tokensLoss(p.at(TOKENS), vectors, tokens).mul(weights.tokens);
+        if (weights.tokens > 0) terms.tokens = tokensLoss(p.at(TOKENS), vectors, tokens, batch).mul(weights.tokens);
       }
       const loss = Object.values(terms).reduce((a, b) => a.add(b));
       const logged = Object.fromEntries(Object.entries(terms).map(([term, part]) => [`${term}Loss`, part]));
       return { loss, metrics: { ...logged, ...metrics, ids, z } };
     },
-    batch: (micro, count, rng) => feeds(micro * count, count, rng),
+    batch: feeds,
     async prepare(training, batch, work) {
-      const vectors = batch * QUERIES;
-      const means = { codes: K, width: E, vectors, seed: recipe.seed };
-      if (options.start === "kmeans")
-        await startAtMeans(training, { ...means, feeds: (i, rng) => feeds(i * batch, batch, rng) }, work);
-      if (recipe.learn === "ema") keeper.begin(await training.readOne("param", CODEBOOK), vectors / K);
+      const means = { codes: K, width: E, vectors: QUERIES, seed: recipe.seed, feeds };
+      if (options.start === "kmeans") await startAtMeans(training, batch, means, work);
+      if (recipe.learn === "ema") keeper.begin(await training.readOne("param", CODEBOOK), (batch.of * QUERIES) / K);
     },
     afterStep: (step, outputs, training, rng) => keeper.afterStep(step, outputs, training, rng),
     state: () => keeper.state(),

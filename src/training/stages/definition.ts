@@ -61,6 +61,8 @@ export interface StageContext<R> extends Work {
   readonly folder: string;
   /** Examples that this phase sees. */
   readonly examples: number;
+  /** Shares in which a batch is computed. */
+  readonly shares: number;
   readonly sources: Sources;
   /** What this phase begins with: the weights of the phase before, or of the stage that it continues, and that stage's folder. */
   readonly start?: { readonly folder: string; readonly weights: Weights };

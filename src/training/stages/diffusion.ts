@@ -16,6 +16,7 @@ import type { UnetConfig } from "../../models/unet.ts";
 import type { Value } from "../../runtime/index.ts";
 import type { FeatureCache } from "../data/feature-cache.ts";
 import type { Stage } from "../loop/loop.ts";
+import { rowsOfPart } from "../loop/shares.ts";
 import { floatsOf, namedValue } from "../loop/values.ts";
 import { cachedPictureData } from "../recipe/picture-keys.ts";
 import { key, share, trainingKeys } from "../recipe/training-keys.ts";
@@ -125,32 +126,40 @@ function diffusionStage(options: DiffusionStageOptions): Stage {
       const errors = answer.sub(clean).square().mean([1, 2, 3]); // [B]
       return { loss: errors.mul(input("weight", [B])).mean(), metrics: { squaredError: errors.mean() } };
     },
-    async batch(micro, B, rng) {
-      const { values } = await features.shuffledBatch(micro * B, B, ["latents", "text", options.picture]);
+    async batch(part, rng) {
+      const { values } = await features.shuffledBatch(part.examples, ["latents", "text", options.picture]);
       const [text, picture] = [floatsOf(values, "text"), floatsOf(values, options.picture)];
-      const noise = new Float32Array(B * latentLength);
+      const noise = new Float32Array(part.of * latentLength);
       rng.fillNormal(noise);
-      const columns = () => new Float32Array(B);
+      const columns = () => new Float32Array(part.of);
       const [t, signal, sigma, weight] = [columns(), columns(), columns(), columns()];
-      for (let b = 0; b < B; b++) {
+      const modes = new Float64Array(part.of);
+      for (let b = 0; b < part.of; b++) {
         const step = rng.int(schedule.steps);
         t[b] = step;
         signal[b] = schedule.signal(step);
         sigma[b] = schedule.noise(step);
         weight[b] = Math.min(schedule.at(step) / (1 - schedule.at(step)) + 1, options.maxWeight);
-        const mode = rng.next();
+        modes[b] = rng.next();
+      }
+      for (const [b, row] of part.rows.entries()) {
+        const mode = modes[row]!;
         if (mode >= textShare) text.set(emptyText, b * L * D);
         if (mode < textShare || mode >= textShare + pictureShare)
           picture.fill(0, b * pictureLength, (b + 1) * pictureLength);
       }
-      const column = (data: Float32Array): Value => ({ shape: [B, 1, 1, 1], data });
+      const B = part.rows.length;
+      const rows = (data: Float32Array<ArrayBuffer>, shape: readonly number[]): Value => ({
+        shape: [B, ...shape],
+        data: rowsOfPart(data, part),
+      });
       return {
         clean: namedValue(values, "latents"),
-        noise: { shape: [B, C, side, side], data: noise },
-        signalLevel: column(signal),
-        noiseLevel: column(sigma),
-        t: { shape: [B], data: t },
-        weight: { shape: [B], data: weight },
+        noise: rows(noise, [C, side, side]),
+        signalLevel: rows(signal, [1, 1, 1]),
+        noiseLevel: rows(sigma, [1, 1, 1]),
+        t: rows(t, []),
+        weight: rows(weight, []),
         text: namedValue(values, "text"),
         picture: namedValue(values, options.picture),
       };

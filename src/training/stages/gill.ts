@@ -64,8 +64,8 @@ export const gill = defineStage({
         learns: [`${vocabularyPaths(config).embeddings}.added`, GILL],
         frozen,
         build: (p, B) => ({ loss: lossOf(p, B) }),
-        async batch(micro, B) {
-          const { values, captions } = await train.shuffledBatch(micro * B, B, ["text"]);
+        async batch({ examples }) {
+          const { values, captions } = await train.shuffledBatch(examples, ["text"]);
           return { ...pickValues(values, ["text"]), ...gillFeeds(captions, tokenizer, config, sizes) };
         },
         async evaluate(weights) {

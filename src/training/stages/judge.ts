@@ -13,7 +13,7 @@ import { writeFileAtomic } from "../../io/files.ts";
 import { hashOf } from "../../io/hash.ts";
 import { JUDGE, JUDGE_CELL, JUDGE_FILE, type JudgeConfig, judge as judgeModel } from "../../models/judge.ts";
 import { mapWeights, type Runtime } from "../../runtime/index.ts";
-import { atMost, type Pictures, take } from "../data/pictures.ts";
+import { atMost, type Pictures, take, takeThose } from "../data/pictures.ts";
 import { plainPixels } from "../data/pixels.ts";
 import type { Stage } from "../loop/loop.ts";
 import { batches, floatsOf } from "../loop/values.ts";
@@ -81,18 +81,18 @@ function judgeStage(options: JudgeStageOptions): Stage {
   return {
     name: "judge",
     learns: [JUDGE],
-    build(root, B) {
+    build(root, B, whole) {
       const { centers, background } = judgeModel(root.at(JUDGE), input("pixels", [B, 3, size, size]), config);
       const labels = input("centers", [B, nouns.length, cells.grid, cells.grid]);
-      const centersTerm = centersLoss(centers, labels);
+      const centersTerm = centersLoss(centers, labels, whole);
       const backgroundTerm = cornersLoss(background, input("corners", [B, 2], "i32"));
       return {
         loss: centersTerm.add(backgroundTerm.mul(backgroundWeight)),
         metrics: { centersLoss: centersTerm, backgroundLoss: backgroundTerm },
       };
     },
-    async batch(micro, B) {
-      const pictures = await take(train, micro * B, B);
+    async batch({ examples }) {
+      const pictures = await takeThose(train, examples);
       return {
         pixels: plainPixels(pictures, size),
         centers: centerLabels(pictures, nouns, cells),

@@ -57,7 +57,7 @@ export const lmPretrain = defineStage({
       config,
       length,
       train,
-      room: await roomFor(train, batch, length),
+      room: await roomFor(train, batch, length, c.shares),
       validation,
       validationCount: Math.min(recipe.validation, validation.count),
       beside,

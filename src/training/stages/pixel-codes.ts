@@ -22,8 +22,9 @@ import {
 import { mapWeights, type Values } from "../../runtime/index.ts";
 import { CODEBOOK, CodebookKeeper } from "../codebook/keeper.ts";
 import { startAtMeans } from "../codebook/start-at-means.ts";
-import { take } from "../data/pictures.ts";
+import { type Picture, take, takeThose } from "../data/pictures.ts";
 import { normalizedPixels, plainPixels } from "../data/pixels.ts";
+import type { Part } from "../loop/shares.ts";
 import { batches, namedValue, numberOf } from "../loop/values.ts";
 import { draftLoss } from "../losses/draft.ts";
 import { pictureData } from "../recipe/picture-keys.ts";
@@ -72,10 +73,10 @@ export const pixelCodes = defineStage({
       const latents = stopGradient(pixelsToLatents(p, input("plain", [B, 3, size, size]), sizes.vae));
       return { ids, z, codebook, draft: draftLoss(cells, latents, draft.cell) };
     };
-    const feeds = async (from: typeof data.train, start: number, count: number): Promise<Values> => {
-      const pictures = await take(from, start, count);
+    const feeds = (pictures: readonly Picture[]): Values => {
       return { pixels: normalizedPixels(pictures, config), plain: plainPixels(pictures, size) };
     };
+    const batch = async ({ examples }: Part): Promise<Values> => feeds(await takeThose(data.train, examples));
     const build = (p: Params, B: number): { loss: Tensor; metrics: Record<string, Tensor> } => {
       const { ids, z, codebook, draft: error } = lossesOf(p, B);
       const loss = error.add(codebook.mul(recipe.commitment));
@@ -89,11 +90,11 @@ export const pixelCodes = defineStage({
         start: recipe.sharpness > 0 ? firstQueries({ build }, config, recipe, c.where) : undefined,
         rateScale: (path) => (path === CODEBOOK ? 0 : 1),
         build,
-        batch: (micro, count) => feeds(data.train, micro * count, count),
-        async prepare(training, batch, work) {
-          const means = { codes: K, width: E, vectors: batch * Q, seed: recipe.seed };
-          await startAtMeans(training, { ...means, feeds: (i) => feeds(data.train, i * batch, batch) }, work);
-          keeper.begin(await training.readOne("param", CODEBOOK), (batch * Q) / K);
+        batch,
+        async prepare(training, prepared, work) {
+          const means = { codes: K, width: E, vectors: Q, seed: recipe.seed, feeds: batch };
+          await startAtMeans(training, prepared, means, work);
+          keeper.begin(await training.readOne("param", CODEBOOK), (prepared.of * Q) / K);
         },
         afterStep: (step, outputs, training, rng) => keeper.afterStep(step, outputs, training, rng),
         state: () => keeper.state(),
@@ -108,7 +109,7 @@ export const pixelCodes = defineStage({
           let [sum, parts] = [0, 0];
           for (const { start, size: some } of batches(count, B)) {
             if (some < B) continue;
-            const out = await program.run(await feeds(data.validation, start, some));
+            const out = await program.run(feeds(await take(data.validation, start, some)));
             codes.push(...namedValue(out, "ids").data);
             sum += numberOf(out, "error");
             parts++;

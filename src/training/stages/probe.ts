@@ -19,6 +19,7 @@ import { type Pictures, take } from "../data/pictures.ts";
 import type { Stage } from "../loop/loop.ts";
 import { sharpStart } from "../loop/sharp-start.ts";
 import { batches, floatsOf, pickValues } from "../loop/values.ts";
+import { inOnePiece } from "../loop/whole-batch.ts";
 import { centerLabels, centersLoss, cornerLabels, cornersLoss } from "../losses/centers.ts";
 import { cachedPictureData } from "../recipe/picture-keys.ts";
 import { count, key, trainingKeys } from "../recipe/training-keys.ts";
@@ -68,7 +69,7 @@ export const probe = defineStage({
       ...{ config, layers, names, cell, vectors, pictures: data.validation, runtime: c.runtime },
     });
     const p = new Params();
-    stage.build(p, 1);
+    stage.build(p, 1, inOnePiece);
     return { stage: { ...stage, start: sharpStart(p, seed, SHARPNESS) } };
   },
 });
@@ -111,15 +112,15 @@ function probeStage(options: ProbeStageOptions): Stage {
   return {
     name: "probe",
     learns: [PROBE],
-    build(root, B) {
+    build(root, B, whole) {
       const { centers, background } = finder(root.at(PROBE), B, options);
-      const centersTerm = centersLoss(centers, input("centers", [B, names.length, GRID, GRID]));
+      const centersTerm = centersLoss(centers, input("centers", [B, names.length, GRID, GRID]), whole);
       const backgroundTerm = cornersLoss(background, input("corners", [B, 2]).cast("i32"));
       const metrics = { centersLoss: centersTerm, backgroundLoss: backgroundTerm };
       return { loss: centersTerm.add(backgroundTerm), metrics };
     },
-    async batch(micro, B) {
-      return (await train.shuffledBatch(micro * B, B, [vectors, "centers", "corners"])).values;
+    async batch({ examples }) {
+      return (await train.shuffledBatch(examples, [vectors, "centers", "corners"])).values;
     },
     evaluate: (weights) => probeScores(weights, options),
   };

@@ -9,6 +9,7 @@ import { initialValues } from "../../nn/index.ts";
 import type { Stage } from "../loop/loop.ts";
 import { cellQueries, pyramid, regionQueries } from "../loop/regions.ts";
 import { sharpStart } from "../loop/sharp-start.ts";
+import { inOnePiece } from "../loop/whole-batch.ts";
 
 export interface StartSettings {
   readonly seed: number;
@@ -25,7 +26,7 @@ export function firstQueries(
   where: string,
 ): ReadonlyMap<string, Float32Array> {
   const p = new Params();
-  stage.build(p, 2);
+  stage.build(p, 2, inOnePiece);
   const values = sharpStart(p, seed, sharpness);
   if (!regions) return values;
   const { width } = config.vision;

@@ -15,9 +15,10 @@ import { writeFileAtomic } from "../../io/files.ts";
 import { LatentStats } from "../../models/latent-stats.ts";
 import { type VaeConfig, vaeDecode, vaeEncode, vaeFactor } from "../../models/vae.ts";
 import { mapWeights, type Runtime } from "../../runtime/index.ts";
-import { atMost, type Picture, type Pictures, take } from "../data/pictures.ts";
+import { atMost, type Picture, type Pictures, take, takeThose } from "../data/pictures.ts";
 import { plainPixels } from "../data/pixels.ts";
 import type { Stage } from "../loop/loop.ts";
+import { rowsOfPart } from "../loop/shares.ts";
 import { batches, floatsOf, namedValue } from "../loop/values.ts";
 import { autoencoderLoss, autoencoderTerms, noisyForDecoder } from "../losses/autoencoder.ts";
 import { pictureData } from "../recipe/picture-keys.ts";
@@ -78,25 +79,25 @@ function vaeStage(options: VaeStageOptions): Stage {
   return {
     name: "vae",
     learns: [PREFIX],
-    build(root, B) {
+    build(root, B, whole) {
       const p = root.at(PREFIX);
       const pixels = input("pixels", [B, 3, size, size]).mul(2).sub(1);
       const { mean } = vaeEncode(p, pixels, vae);
-      const decoded = vaeDecode(p, noisyForDecoder(mean, input("noise", [B, C, side, side])), vae);
+      const decoded = vaeDecode(p, noisyForDecoder(mean, input("noise", [B, C, side, side]), whole), vae);
       const terms = autoencoderTerms(decoded, pixels);
       return { loss: autoencoderLoss(terms, mean), metrics: { ...terms } };
     },
-    async batch(micro, B, rng) {
-      const noise = new Float32Array(B * C * side * side);
+    async batch(part, rng) {
+      const noise = new Float32Array(part.of * C * side * side);
       rng.fillNormal(noise);
-      const each = noise.length / B;
-      for (let b = 0; b < B; b++) {
+      const each = noise.length / part.of;
+      for (let b = 0; b < part.of; b++) {
         const scale = latentNoise * rng.next();
         for (let i = b * each; i < (b + 1) * each; i++) noise[i] = (noise[i] ?? 0) * scale;
       }
       return {
-        pixels: plainPixels(await take(train, micro * B, B), size),
-        noise: { shape: [B, C, side, side], data: noise },
+        pixels: plainPixels(await takeThose(train, part.examples), size),
+        noise: { shape: [part.rows.length, C, side, side], data: rowsOfPart(noise, part) },
       };
     },
     measured: () => stats,
