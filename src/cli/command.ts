@@ -24,6 +24,13 @@ export const threadsOption = (): Option =>
     .argParser(whole(0))
     .default(0);
 
+/** Of what scores pictures. */
+export const judgeRunOption = (): Option =>
+  new Option(
+    "--judge-run <folder>",
+    "what stage judge left in a run folder, such as runs/judge/judge: says what pictures show",
+  );
+
 /** Of the commands that sample. */
 export const seedOption = (): Option =>
   new Option("--seed <n>", "seed of all randomness; the same seed gives the same result")

@@ -2,7 +2,7 @@
 import { Argument, Command, Option } from "commander";
 import type { Atlas } from "../data/index.ts";
 import { SCENE_TABLES } from "../evaluation/paper/index.ts";
-import { nounsOption, withExamples } from "./command.ts";
+import { judgeRunOption, nounsOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { addLanguageOptions, type LanguageOptions } from "./language-options.ts";
 import { type MeasuringOptions, measureArm } from "./measure-arm.ts";
@@ -45,10 +45,7 @@ export function evalArmCommand(drawings: () => Promise<Atlas>): Command {
     .addOption(nounsOption())
     .option("--offset <seed>", "first seed of the scenes: publish scores of seeds that no choice has seen", whole(0), 0)
     .option("--judge <folder>", "the model whose CLIP pair compares pictures (default: the model itself)")
-    .option(
-      "--judge-run <folder>",
-      "what stage judge left in a run folder: compares pictures instead, and says which objects they show",
-    )
+    .addOption(judgeRunOption())
     .option("--gill <folder>", "for the arm gill: what stage gill left in a run folder");
   return withExamples(addLanguageOptions(command), [
     [

@@ -8,7 +8,7 @@ import { languageCard } from "../evaluation/language-card.ts";
 import { type CardProgress, SECTIONS, type Section, scorecard } from "../evaluation/scorecard.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { writeFileAtomic } from "../io/files.ts";
-import { jsonOption, nounsOption, withExamples } from "./command.ts";
+import { jsonOption, judgeRunOption, nounsOption, withExamples } from "./command.ts";
 import { evalArmCommand } from "./eval-arm.ts";
 import { evalPaperCommand } from "./eval-paper.ts";
 import { interruptible } from "./interrupt.ts";
@@ -118,7 +118,7 @@ function languageCommand(drawings: () => Promise<Atlas>): Command {
 function addScoreOptions(command: Command): Command {
   return command
     .option("--offset <seed>", "first seed of the scenes: publish scores of seeds that no choice has seen", whole(0), 0)
-    .option("--judge-run <folder>", "what stage judge left in a run folder: says which objects decoded pictures show")
+    .addOption(judgeRunOption())
     .option("-o, --output <file>", "also write the scores as JSON, whole or not at all")
     .addOption(jsonOption("all scores, in place of tables"));
 }

@@ -52,7 +52,7 @@ const resultOf = async (name: string): Promise<Result> =>
 test(
   "arms of pictures: each in a run of its own on one tower, measured as rows of the tables, once",
   async () => {
-    await twins("--arms", "bilateral-ours", "codes-text", "gill", "codes-4");
+    await twins("--twins", "bilateral-ours", "codes-text", "gill", "codes-4");
     const files = (await readdir(join(root, "paper", "results"))).sort();
     expect(files).toContain("generation-gill-ours-1.png");
     expect(files.filter((name) => name.endsWith(".json"))).toEqual([
@@ -85,9 +85,11 @@ test(
 
     const result = join(root, "paper", "results", "generation-gill-ours-1.json");
     const before = (await stat(result)).mtimeMs;
-    await twins("--arms", "gill");
+    await twins("--twins", "gill");
     expect((await stat(result)).mtimeMs).toBe(before);
-    await expect(twins("--arms", "gil")).rejects.toThrow(/paper: expected arms among causal-published, .*, got gil\.$/);
+    await expect(twins("--twins", "gil")).rejects.toThrow(
+      /paper: expected arms among causal-published, .*, got gil\.$/,
+    );
     await expect(twins("--until", "clip")).rejects.toThrow(
       "--until: expected a chain or recipe files with it, got twins",
     );
@@ -98,7 +100,7 @@ test(
 test.skipIf(noWordNet)(
   "arms of language models: codes, vectors, codes of pixels, nothing; and drawings without a rule",
   async () => {
-    await twins("--arms", "see-continuous", "see-pixels", "see-nothing", "draw-causal");
+    await twins("--twins", "see-continuous", "see-pixels", "see-nothing", "draw-causal");
     for (const arm of ["codes", "continuous", "pixel-codes", "blind"]) {
       const { results } = await resultOf(`understanding-${arm}-ours-1`);
       expect(Object.keys(results.test!)).toEqual([

@@ -23,7 +23,7 @@ import { plural, type Report } from "./report.ts";
 
 export interface TwinsTrainOptions {
   readonly source?: string;
-  readonly arms?: string[];
+  readonly twins?: string[];
   readonly judgeRun?: string;
   readonly until?: string;
   readonly from?: string;
@@ -46,7 +46,7 @@ export async function trainTwins(
   common: RunOptions,
   report: Report,
 ): Promise<void> {
-  const { source, arms: only, scale, steps, device, threads, drawings = iconDrawings } = options;
+  const { source, twins: only, scale, steps, device, threads, drawings = iconDrawings } = options;
   expectFitting(paths, options);
   const [folder = ""] = paths;
   const twins = triedTwins(await readTwins(folder), { scale, steps });
@@ -94,5 +94,5 @@ function expectFitting(paths: readonly string[], options: TwinsTrainOptions): vo
   if (paths.length > 1) throw new UsageError(`train: expected one folder of twins, got ${paths.length} paths.`);
   for (const name of ["until", "from", "data", "adapter", "model"] as const)
     if (options[name] !== undefined)
-      throw new UsageError(`--${name}: expected a chain or recipe files with it, got twins. Choose arms with --arms.`);
+      throw new UsageError(`--${name}: expected a chain or recipe files with it, got twins. Choose arms with --twins.`);
 }

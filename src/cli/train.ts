@@ -27,7 +27,7 @@ import {
   triedChain,
 } from "../training/index.ts";
 import { chainEvaluation } from "./chain-evaluation.ts";
-import { deviceOption, jsonOption, quietOption, threadsOption, withExamples } from "./command.ts";
+import { deviceOption, jsonOption, judgeRunOption, quietOption, threadsOption, withExamples } from "./command.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { planOwn } from "./own-plan.ts";
 import { positive, whole } from "./parsers.ts";
@@ -40,7 +40,7 @@ import { type Drawings, ownData, Problems, trainingSources } from "./training-so
 interface TrainOptions {
   readonly run?: string;
   readonly source?: string;
-  readonly arms?: string[];
+  readonly twins?: string[];
   readonly judgeRun?: string;
   readonly data?: string[];
   readonly hours?: number;
@@ -77,8 +77,8 @@ export function trainCommand(drawings?: Drawings): Command {
     .option("--until <stage>", "chain: end after this stage")
     .option("--from <stage>", "chain: begin with this stage and use earlier ones as they are")
     .option("--source <run>", "recipes/paper: the run folder with the frozen stages of all arms (default: runs/mini)")
-    .option("--arms <names...>", "recipes/paper: only these arms, and those that they build on")
-    .option("--judge-run <folder>", "recipes/paper: what stage judge left in a run folder (default: runs/judge/judge)")
+    .option("--twins <arms...>", "recipes/paper: these arms, and those that they build on (default: all)")
+    .addOption(judgeRunOption())
     .option("--scale <share>", "a share of all steps, cached pictures and scenes, to try it out", positive({ most: 1 }))
     .option("--steps <n>", "steps in every phase, to try it out", whole(1))
     .option("--resume", "recipe files: continue a run that was stopped, bit for bit (a chain always does)")
@@ -141,9 +141,9 @@ async function train(
         signal,
         ...(ranks.rank === 0 && listener(report, options.json ?? false)),
       };
-      const { source, arms, judgeRun } = options;
-      if (!isTwins && (source ?? arms ?? judgeRun) !== undefined)
-        throw new UsageError("--source, --arms, --judge-run: expected recipes/paper with them, got other recipes.");
+      const { source, twins, judgeRun } = options;
+      if (!isTwins && (source ?? twins ?? judgeRun) !== undefined)
+        throw new UsageError("--source, --twins, --judge-run: expected recipes/paper with them, got other recipes.");
       if (isTwins) await trainTwins(paths, { ...options, drawings }, common, report);
       else if (isChain) {
         const read = await readChain(first);

@@ -34,8 +34,8 @@ const schema = z.strictObject({
   format: z.literal("seedling-lm-1"),
   /** How turns are written. */
   template: z.enum(["seed", "chatml"]),
-  /** What the model sees of pictures: their codes, vectors that are not quantized, or nothing. */
-  inputs: z.enum(["codes", "features", "none"]).default("codes"),
+  /** What the model sees of pictures: their codes (default), vectors that are not quantized, or nothing. */
+  inputs: z.enum(["codes", "features", "none"]).optional(),
   /** Size of the codebook; with features how many vectors a picture has. */
   codes: z.int().min(2).max(8192),
   /** Hash of the codebook's vectors, or of some features: those of another one mean something else. */
@@ -48,8 +48,7 @@ const schema = z.strictObject({
   describing: describing.default(DESCRIBING),
 });
 
-/** As it is written: what has a default may be left out. */
-export type LmManifest = Omit<z.infer<typeof schema>, "inputs"> & { readonly inputs?: "codes" | "features" | "none" };
+export type LmManifest = z.infer<typeof schema>;
 
 const parse = parseWith(schema);
 

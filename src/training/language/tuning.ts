@@ -77,7 +77,7 @@ export async function tuningStage(name: PictureStage, c: Context): Promise<Built
   const manifest: LmManifest = {
     format: "seedling-lm-1",
     template: recipe.template,
-    inputs: recipe.inputs,
+    inputs: recipe.inputs === "codes" ? undefined : recipe.inputs,
     codes: pictures.codes,
     codebook: pictures.codebook,
     requests: REQUESTS,

@@ -43,5 +43,5 @@ test("a file takes what another one says under some keys, and keeps the rest", (
   const { draft: _, ...without } = model;
   const none = parseModelSizes(withSizes(sizes, parsed({ model: without }), ["model.draft"]), "none");
   expect(none.config(1).draft).toBeUndefined();
-  expect(sizes.config(1).draft).toEqual({ channels: 6, size: 8, cell: 4, layers: 1 }); // as it was
+  expect(sizes.config(1).draft).toEqual({ channels: 6, size: 8, cell: 4, layers: 1, hidden: true }); // as it was
 });
