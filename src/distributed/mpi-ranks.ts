@@ -91,4 +91,3 @@ async function polled(done: () => boolean, most: number): Promise<boolean> {
     else await sleep(waited < 1000 ? SOON : LATER);
   }
 }
-

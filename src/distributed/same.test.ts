@@ -20,7 +20,9 @@ test("a difference is named on every rank, and one that another rank lacks is on
 });
 
 test("texts of any length and the values of the first rank reach all", async () => {
-  expect(await onRanks(3, (ranks) => gatherTexts(ranks, "é".repeat(ranks.rank)))).toEqual(Array(3).fill(["", "é", "éé"]));
+  expect(await onRanks(3, (ranks) => gatherTexts(ranks, "é".repeat(ranks.rank)))).toEqual(
+    Array(3).fill(["", "é", "éé"]),
+  );
   const given = await onRanks(2, (ranks) => fromFirst(ranks, Float32Array.of(ranks.rank + 0.1)));
   expect(given).toEqual([Float32Array.of(0.1), Float32Array.of(0.1)]);
 });
