@@ -50,7 +50,7 @@ for (const count of [1_000, 1_000_000, 5_500_000]) {
   console.log(`${ranks.size} ranks, ${count} floats: ${columns.join(", ")} ms`);
 }
 await runtime.close();
-if (launch) await ranks.leave();
+if (ranks instanceof MpiRanks) await ranks.leave();
 
 async function timed(work) {
   const begun = performance.now();
