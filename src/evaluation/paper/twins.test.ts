@@ -80,7 +80,7 @@ test("what is wrong is named", async () => {
   expect(await wrong({ a: { about, stages: [qformer], changes: { codebook: {} } } })).toBe(
     "/twins.json: a: changes: expected causal-qformer, got codebook.",
   );
-  expect(await wrong({ a: { about, stages: [join(recipes, "mini", "codebook")] } })).toContain(
+  expect(await wrong({ a: { about, stages: [join(recipes, "mini", "codebook"), qformer] } })).toContain(
     "/twins.json: a: stages: expected causal-qformer before codebook",
   );
   expect(await wrong({ a: { about, stages: [qformer], changes: { "causal-qformer": { step: 1 } } } })).toContain(
