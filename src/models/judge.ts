@@ -58,7 +58,7 @@ export interface JudgeOutput {
 
 const EPS = 1e-6;
 /** Few cells hold a center: what a new network says is 1.8 %, as in RetinaNet (Lin et al. 2017, 4.1). */
-const RARE = 4;
+export const RARE_CENTER = 4;
 
 /**
  * pixels: f32 [B,3,size,size] within 0..1. 0.34 GFLOP for 48 nouns at 64 px with widths 48, 96, 160.
@@ -84,7 +84,7 @@ export function judge(
   deep = active("norm3", deep);
   x = x.add(conv2d(p.at("up"), deep, quarter, { kernel: 1 }).upsample(2));
   x = active("norm4", residual("block4", x));
-  const centers = conv2d(p.at("centers"), x, nouns.length, { kernel: 1 }).sub(RARE);
+  const centers = conv2d(p.at("centers"), x, nouns.length, { kernel: 1 }).sub(RARE_CENTER);
   const background = corners(p.at("background"), deep, backgrounds.length);
   return { centers, background, features: deep.mean([2, 3]) };
 }

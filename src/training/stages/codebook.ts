@@ -56,7 +56,7 @@ const weights = z.strictObject({
   ),
   feature: key(
     weight.default(0),
-    "ours: of 1 - cosine of the last embedding's feature before and after the codes, and of stage 1's and that of a Causal Q-Former that learns on",
+    "ours: of 1 - cosine between the last embedding's feature as stage 1 has it and as the codes rebuild it; where the Causal Q-Former learns on, its own feature is held to stage 1's too",
   ),
   draft: key(
     weight.default(0),
@@ -209,7 +209,7 @@ function codebookStage(options: CodebookStageOptions): Stage {
   const { targets } = recipe;
   const seed = seedConfig(config);
   const [K, E, D] = [config.codebook.codes, config.codebook.width, config.qformer.hidden];
-  const [F, QUERIES] = [config.contrastiveWidth, queriesOf(config)];
+  const [F, N] = [config.contrastiveWidth, queriesOf(config)];
   const contrasts = weights.contrast + weights.pairs > 0;
   const draft = weights.draft > 0 ? config.draft : undefined;
   const tuned = recipe.qformerRate > 0 ? [...QFORMER, ...(config.contextPositions ? [POSITIONS] : [])] : [];
@@ -226,8 +226,8 @@ function codebookStage(options: CodebookStageOptions): Stage {
   const feeds = async (part: Part, rng: Rng): Promise<Values> => {
     const { values } = await train.shuffledBatch(part.examples, cached);
     if (recipe.prefixes === 0) return values;
-    const keep = rowsOfPart(drawPrefixes(part.of, QUERIES, wholeOf(part.of), rng), part);
-    return { ...values, keep: { shape: [part.rows.length, QUERIES, 1], data: keep } };
+    const keep = rowsOfPart(drawPrefixes(part.of, N, wholeOf(part.of), rng), part);
+    return { ...values, keep: { shape: [part.rows.length, N, 1], data: keep } };
   };
   return {
     name: "codebook",
@@ -250,10 +250,10 @@ function codebookStage(options: CodebookStageOptions): Stage {
         ...(targets.includes("image") && { imageEmbedding: input("image", [B, config.image.width]) }),
         ...(targets.includes("text") && { textFeatures: input("text", [B, config.text.tokens, config.text.width]) }),
       };
-      const frozenY = input("y", [B, QUERIES, D]);
+      const frozenY = input("y", [B, N, D]);
       const tokens = input("tokens", [B, S, seed.vision.width]);
       const y = tunes ? causalEmbeddings(p, visionContext(p, tokens, seed), seed) : frozenY;
-      const keep = recipe.prefixes > 0 ? input("keep", [B, QUERIES, 1]) : undefined;
+      const keep = recipe.prefixes > 0 ? input("keep", [B, N, 1]) : undefined;
       const { parts, ids, z, rebuilt } = stage2Loss(p, y, teachers, seed, weights, keep, batch);
       const terms: Record<string, Tensor> = { ...parts };
       const whole = (x: Tensor): Tensor => (keep ? x.slice(0, 0, wholeOf(B)) : x);
@@ -289,9 +289,9 @@ function codebookStage(options: CodebookStageOptions): Stage {
     },
     batch: feeds,
     async prepare(training, batch, work) {
-      const means = { codes: K, width: E, vectors: QUERIES, seed: recipe.seed, feeds };
+      const means = { codes: K, width: E, vectors: N, seed: recipe.seed, feeds };
       if (options.start === "kmeans") await startAtMeans(training, batch, means, work);
-      if (recipe.learn === "ema") keeper.begin(await training.readOne("param", CODEBOOK), (batch.of * QUERIES) / K);
+      if (recipe.learn === "ema") keeper.begin(await training.readOne("param", CODEBOOK), (batch.of * N) / K);
     },
     afterStep: (step, outputs, training, rng) => keeper.afterStep(step, outputs, training, rng),
     state: () => keeper.state(),

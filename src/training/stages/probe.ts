@@ -11,6 +11,7 @@ import { input, normal, Params, type Tensor } from "../../graph/index.ts";
 import { hashOf } from "../../io/hash.ts";
 import type { SeedlingConfig } from "../../models/config.ts";
 import { cellsToLatents, draftCells, draftVectors } from "../../models/draft.ts";
+import { RARE_CENTER } from "../../models/judge.ts";
 import { queriesOf } from "../../models/seed-tokenizer.ts";
 import { linear } from "../../nn/index.ts";
 import { mapWeights, type Runtime } from "../../runtime/index.ts";
@@ -126,9 +127,6 @@ function probeStage(options: ProbeStageOptions): Stage {
   };
 }
 
-/** Few cells hold a center, as in the judge. */
-const RARE = 4;
-
 /** Logits of centers f32 [B,N,G,G] and of the colors at both corners f32 [B,2,K], from vectors alone. Keys as of drafts. */
 function finder(
   p: Params,
@@ -142,7 +140,7 @@ function finder(
   const cells = draftVectors(p, x, grid, config.qformer);
   const colors = linear(p.at("background"), cells.mean(1), 2 * BACKGROUND_NAMES.length, { init: normal(D ** -0.5) });
   return {
-    centers: cellsToLatents(draftCells(p, cells, grid), grid).sub(RARE),
+    centers: cellsToLatents(draftCells(p, cells, grid), grid).sub(RARE_CENTER),
     background: colors.reshape([-1, 2, BACKGROUND_NAMES.length]),
   };
 }
