@@ -27,10 +27,10 @@ export function ask(url, agent, path, body) {
 
 /**
  * `clients` that each ask again as soon as they have their answer, for so many seconds.
- * @param {{ url: string, path: string, body: (i: number) => object, clients: number, seconds: number }} load
+ * @param {{ url: string, path: string, body: (i: number) => object, clients: number, seconds: number, onAnswer?: (text: string) => void }} load
  * @returns {Promise<{ times: number[], seconds: number, failed: number }>} times of good answers, ms
  */
-export async function askFor({ url, path, body, clients, seconds }) {
+export async function askFor({ url, path, body, clients, seconds, onAnswer }) {
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
   const begun = performance.now();
   const end = begun + seconds * 1000;
@@ -38,9 +38,11 @@ export async function askFor({ url, path, body, clients, seconds }) {
   let [failed, next] = [0, 0];
   const client = async () => {
     do {
-      const { status, ms } = await ask(url, agent, path, JSON.stringify(body(next++)));
-      if (status === 200) times.push(ms);
-      else failed++;
+      const { status, ms, text } = await ask(url, agent, path, JSON.stringify(body(next++)));
+      if (status === 200) {
+        times.push(ms);
+        onAnswer?.(text);
+      } else failed++;
     } while (performance.now() < end);
   };
   await Promise.all(Array.from({ length: clients }, client));

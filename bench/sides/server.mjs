@@ -2,7 +2,7 @@
  * The server as a child process: `seedling serve` with or without batching. Prints its address, then one JSON line with its
  * memory (bytes) and the delay of its event loop (ms, 99th percentile since the last line) for every line on standard input.
  *
- *   node bench/sides/server.mjs <model folder> batched|single <threads>
+ *   node bench/sides/server.mjs <model folder> batched|single <threads> [<options of the language model, JSON>]
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { createInterface } from "node:readline";
@@ -13,9 +13,9 @@ import { listen } from "../../dist/server/listen.js";
 import { ModelPool } from "../../dist/server/model-pool.js";
 import { openServedModel } from "../../dist/server/open-model.js";
 
-const [folder = "", mode = "batched", threads = "0"] = process.argv.slice(2);
+const [folder = "", mode = "batched", threads = "0", language = "{}"] = process.argv.slice(2);
 const open = async () => {
-  const model = await openServedModel(folder, { id: "model", threads: Number(threads) });
+  const model = await openServedModel(folder, { id: "model", threads: Number(threads), ...JSON.parse(language) });
   return mode === "single" ? oneByOne(model) : model;
 };
 const pool = new ModelPool([{ id: "model", open }], { maxWaiting: 100_000, keepAliveMs: 0 });
