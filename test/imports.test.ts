@@ -59,7 +59,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     ...["data", "image-tokenizer", "language", "training", "evaluation/metrics", "report"],
   ],
   report: ["base", "io"],
-  search: ["base", "io", "codes", "image", "image-tokenizer"],
+  search: ["base", "io", "codes", "image", "data"],
   server: ["base", "io", "image", "codes", "language", "image-tokenizer", "weights", "search"],
   cli: [
     ...[

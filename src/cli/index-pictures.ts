@@ -2,15 +2,22 @@
 import { stat } from "node:fs/promises";
 import { Command, Option } from "commander";
 import { InputError } from "../base/errors.ts";
-import { exists } from "../io/files.ts";
-import { replaceFolder } from "../io/replace-folder-node.ts";
-import { IndexBuilder } from "../search/build-index.ts";
-import { type IndexedPicture, readIndex, writeIndex } from "../search/picture-index.ts";
+import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
+import { openIndexWriter } from "../search/open-index.ts";
+import type { IndexedPicture } from "../search/picture-index.ts";
+import { holderOf } from "../search/read-picture.ts";
+import type { IndexWriter } from "../search/search-index.ts";
 import { withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { addModelOptions, type ModelOptions, withModel } from "./options.ts";
+import { addModelOptions, closing, type ModelOptions, shownModel, withModel } from "./options.ts";
 import { whole } from "./parsers.ts";
-import { findPictures, type PictureFile, preparedBatches } from "./picture-inputs.ts";
+import {
+  findPictures,
+  type PictureFile,
+  type PictureList,
+  type PreparedPicture,
+  preparedBatches,
+} from "./picture-inputs.ts";
 import { expectFolderPlace } from "./places.ts";
 import { plural, Report } from "./report.ts";
 
@@ -20,71 +27,111 @@ interface Options extends ModelOptions {
   readonly rebuild?: boolean;
 }
 
+interface Found extends PictureFile {
+  readonly picture: IndexedPicture;
+}
+
+/** Between two times at which what has been computed is put on disk, ms. */
+const SAVE_EVERY = 5 * 60_000;
+
 export function indexCommand(): Command {
   const command = new Command("index")
-    .description("index pictures for search: 32 codes and an embedding each, some 300 bytes")
+    .description("index pictures for search: 32 codes and an embedding each, some 400 bytes")
     .argument("<pictures...>", "files, folders, globs, tar shards")
     .addOption(
-      new Option("-o, --output <folder>", "the index; one that is there is brought up to date").makeOptionMandatory(),
+      new Option(
+        "-o, --output <folder>",
+        "the index; one that is there is brought up to date; LanceDB keeps it if its name ends in .lance",
+      ).makeOptionMandatory(),
     )
     .option("--rebuild", "compute all pictures again")
     .option("--batch <n>", "pictures computed at a time", whole(1, 4096), 32);
   return withExamples(addModelOptions(command), [
     ["seedling index photos/ -o photos.index"],
     ["seedling index photos/ -o photos.index", "again: only what is new or has changed is computed"],
+    ["seedling index photos/ -o photos.lance", "many millions; needs: npm install @lancedb/lancedb"],
     ['seedling search photos.index "two red apples"'],
   ]).action(indexPictures);
 }
 
 async function indexPictures(inputs: string[], options: Options): Promise<void> {
-  const { output, batch } = options;
+  const { output, rebuild } = options;
   await expectFolderPlace(output);
   const report = new Report(options);
-  const old = !options.rebuild && (await exists(output)) ? await readIndex(output) : undefined;
   await interruptible(async (signal) => {
-    const { total, files } = await findPictures(inputs, report, signal);
+    const found = await findPictures(inputs, report, signal);
     await withModel(options, "embed", async (tokenizer) => {
-      if (old && old.codebook !== tokenizer.codebookHash)
-        throw new InputError(
-          `${output}: expected an index of this model, got one of ${old.model}. Name that model, or use --rebuild.`,
-        );
-      const builder = new IndexBuilder(tokenizer, options.model, old);
-      const known = new Map<string, IndexedPicture>();
-      report.progress("indexing", 0, total, "pictures");
-      const unknown = (async function* (): AsyncGenerator<PictureFile> {
-        for await (const file of files) {
-          const picture = await describeFile(file.name);
-          if (builder.keep(picture)) continue;
-          known.set(file.name, picture);
-          yield file;
-        }
-      })();
-      for await (const pictures of preparedBatches(unknown, batch, { tokenizer, report, signal })) {
-        await builder.add(
-          pictures.map(({ name, image }) => ({
-            picture: known.get(name) ?? { path: name, sizeBytes: 0, changedMs: 0 },
-            image,
-          })),
-          signal,
-        );
-        report.progress("indexing", builder.size, total, "pictures");
-      }
-      report.finish(builder.size);
-      const index = builder.finish();
-      await replaceFolder(output, (folder) => writeIndex(folder, index));
-      const gone = (old?.pictures.length ?? 0) - builder.kept;
-      const parts = [
-        `${builder.size - builder.kept} computed`,
-        `${builder.kept} unchanged`,
-        ...(old ? [`${Math.max(gone, 0)} replaced or gone`] : []),
-      ];
-      report.wrote(output, undefined, `${plural(builder.size, "picture")} (${parts.join(", ")})`);
+      tokenizer.expect("encode");
+      const about = { codebook: tokenizer.codebookHash, model: shownModel(options) };
+      await closing(await openIndexWriter(output, about, rebuild), async (writer) => {
+        if (writer.before && writer.before.codebook !== about.codebook)
+          throw new InputError(
+            `${output}: expected an index of this model, got one of ${writer.before.model}. Name that model, or use --rebuild.`,
+          );
+        const indexed = await indexAll(found, tokenizer, writer, { ...options, report, signal });
+        report.finish(indexed);
+        report.doing("writing the index");
+        const { size, added, replaced, kept, removed } = await writer.finish();
+        const parts = [
+          `${added} new`,
+          ...(writer.before ? [`${replaced} changed`, `${kept} unchanged`, `${removed} removed`] : []),
+        ];
+        report.wrote(output, undefined, `${plural(size, "picture")} (${parts.join(", ")})`);
+      });
     });
   });
 }
 
-/** A picture within a tar has no size of its own here and is computed each time. */
+/** Keeps and adds pictures; what was computed until an interruption is saved. @returns how many */
+async function indexAll(
+  { total, files }: PictureList,
+  tokenizer: SeedTokenizer,
+  writer: IndexWriter,
+  { batch, report, signal }: Options & { readonly report: Report; readonly signal: AbortSignal },
+): Promise<number> {
+  let [done, computed] = [0, 0];
+  const progress = (): void => report.progress("indexing", done, total, "pictures");
+  const unknown = (async function* (): AsyncGenerator<Found> {
+    for await (const file of files) {
+      const picture = await describeFile(file.name);
+      if (!writer.keep(picture)) yield { ...file, picture };
+      else if (++done % 1000 === 0) progress();
+    }
+  })();
+  let saved = performance.now();
+  progress();
+  try {
+    for await (const pictures of preparedBatches(unknown, batch, { tokenizer, report, signal })) {
+      await writer.add(await entriesOf(pictures, tokenizer, signal));
+      done += pictures.length;
+      computed += pictures.length;
+      progress();
+      if (performance.now() - saved < SAVE_EVERY) continue;
+      await writer.save();
+      saved = performance.now();
+    }
+  } catch (error) {
+    if (!signal.aborted || computed === 0) throw error;
+    await writer.save();
+    report.clear();
+    report.note(`saved ${plural(computed, "new picture")}; run the same command again to continue`);
+    throw error;
+  }
+  return done;
+}
+
+async function entriesOf(pictures: readonly PreparedPicture<Found>[], tokenizer: SeedTokenizer, signal: AbortSignal) {
+  const images = pictures.map(({ image }) => image);
+  const computed = await tokenizer.encodeAndEmbed(images, { batch: images.length, signal });
+  return pictures.map(({ file: { picture } }, i) => {
+    const { codes = [], embedding: vector = new Float32Array(0) } = computed[i] ?? {};
+    return { picture, codes: Array.from(codes), vector };
+  });
+}
+
+/** A picture within a tar has size and time of the tar. */
 async function describeFile(path: string): Promise<IndexedPicture> {
-  const found = await stat(path).catch(() => undefined);
+  const holder = await holderOf(path);
+  const found = holder === undefined ? undefined : await stat(holder).catch(() => undefined);
   return { path, sizeBytes: found?.size ?? 0, changedMs: found ? Math.round(found.mtimeMs) : -1 };
 }

@@ -32,8 +32,12 @@ export interface PictureIndex {
   readonly scales: Float32Array;
 }
 
+/** What is in the folder. */
+export const FLAT_NAMES: readonly string[] = ["index.json", "pictures.jsonl", "codes.bin", "embeddings.bin"];
 const FORMAT = "seedling-index-1";
-const [MAX_PICTURES, MAX_WIDTH, MAX_LINE] = [5_000_000, 4096, 8192];
+/** Numbers of an embedding. */
+export const MAX_WIDTH = 4096;
+const [MAX_PICTURES, MAX_LINE] = [5_000_000, 8192];
 const parseHeader = parseWith(
   z.strictObject({
     format: z.literal(FORMAT),

@@ -1,37 +1,27 @@
 /** An index of pictures that is searched, and small pictures of what is found. */
 import { UsageError } from "../base/errors.ts";
-import type { Codes } from "../codes/index.ts";
-import { decodeImage, encodePng, MAX_PICTURE_BYTES, resize } from "../image/index.ts";
-import { readFileBounded } from "../io/files.ts";
-import { nearest } from "../search/flat-search.ts";
-import { codesOf, type PictureIndex, readIndex } from "../search/picture-index.ts";
-
-export interface FoundPicture {
-  /** Number of the picture in the index. */
-  readonly id: number;
-  readonly path: string;
-  /** Cosine of query and picture, at most 1. */
-  readonly score: number;
-  readonly codes: Codes;
-}
+import { decodeImage, encodePng, resize } from "../image/index.ts";
+import { openIndex } from "../search/open-index.ts";
+import { readIndexed } from "../search/read-picture.ts";
+import type { FoundPicture, SearchIndex } from "../search/search-index.ts";
 
 /** Longer side, px. */
 const THUMBNAIL = 192;
 
 export class PictureSearch {
-  readonly #index: PictureIndex;
+  readonly #index: SearchIndex;
 
-  constructor(index: PictureIndex) {
+  constructor(index: SearchIndex) {
     this.#index = index;
   }
 
-  /** @throws as `readIndex` */
+  /** @throws as `openIndex` */
   static async open(folder: string): Promise<PictureSearch> {
-    return new PictureSearch(await readIndex(folder));
+    return new PictureSearch(await openIndex(folder));
   }
 
   get size(): number {
-    return this.#index.pictures.length;
+    return this.#index.size;
   }
 
   /** @throws UsageError if the index was made with other codes than those of the model */
@@ -41,20 +31,15 @@ export class PictureSearch {
   }
 
   /** @param query a unit vector of the space that texts and pictures share */
-  find(query: Float32Array, count: number): FoundPicture[] {
-    return nearest(this.#index, query, count).map(({ at, score }) => ({
-      id: at,
-      path: this.#index.pictures[at]?.path ?? "",
-      score: Math.round(Math.min(score, 1) * 1e4) / 1e4, // int8 rows can be a little longer than 1
-      codes: codesOf(this.#index, at),
-    }));
+  find(query: Float32Array, count: number): Promise<FoundPicture[]> {
+    return this.#index.nearest(query, count);
   }
 
   /** A small PNG file. @throws InputError if the picture is not there any more; undefined for a number that is none */
   async thumbnail(id: number): Promise<Uint8Array | undefined> {
-    const path = this.#index.pictures[id]?.path;
+    const path = await this.#index.pathOf(id);
     if (path === undefined) return undefined;
-    const image = await decodeImage(await readFileBounded(path, MAX_PICTURE_BYTES), path);
+    const image = await decodeImage(await readIndexed(path), path);
     const scale = Math.min(1, THUMBNAIL / Math.max(image.width, image.height));
     const side = (length: number): number => Math.max(1, Math.round(length * scale));
     return encodePng(resize(image, side(image.width), side(image.height)));

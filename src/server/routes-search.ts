@@ -20,7 +20,7 @@ const thumbnail = createRoute({
   method: "get",
   path: "/v1/search/pictures/{id}",
   summary: "A small PNG of a picture of the index",
-  request: { params: z.object({ id: z.string().regex(/^\d{1,9}$/) }) },
+  request: { params: z.object({ id: z.string().regex(/^\d{1,15}$/) }) },
   responses: {
     200: {
       description: "The picture.",
@@ -41,7 +41,8 @@ export function searchRoutes(app: OpenAPIHono, services: Services, index: Pictur
           ...(text === undefined ? [] : [model.embedText(text, signal)]),
           ...(picture ? [model.embedImage(picture, signal)] : []),
         ]);
-        const data = index.find(between(query), n).map(({ codes, ...found }) => ({ ...found, codes: [...codes] }));
+        const found = await index.find(between(query), n);
+        const data = found.map(({ id, path, score, codes }) => ({ id, path, score, codes: [...codes] }));
         return { model: model.model.id, data };
       }),
     );

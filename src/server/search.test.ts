@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { decodeImage, encodePng } from "../image/index.ts";
+import { FlatIndex } from "../search/flat-index.ts";
 import { makeIndex, toInt8 } from "../search/picture-index.ts";
 import { createApp } from "./app.ts";
 import { fakeModel } from "./fake-model.ts";
@@ -31,7 +32,7 @@ async function start(codebook = "fake codes"): Promise<Listening> {
       ...{ version: "0", hosts: ["127.0.0.1"], origins: [], maxBodyBytes: 9000, deadlineMs: 1000 },
       pictures: { maxBytes: 9000, allowUrls: false },
       png: encodePng,
-      search: new PictureSearch(makeIndex({ codebook, model: "fake", width: 2 }, entries)),
+      search: new PictureSearch(new FlatIndex(makeIndex({ codebook, model: "fake", width: 2 }, entries))),
     }),
     { host: "127.0.0.1", port: 0, graceMs: 100 },
   );
