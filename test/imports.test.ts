@@ -94,6 +94,7 @@ const IN_NODE = new Set([
   "evaluation",
   "evaluation/metrics",
   "report",
+  "search",
   "server",
   "cli",
 ]);
