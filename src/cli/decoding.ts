@@ -6,13 +6,14 @@ import type { RgbImage } from "../image/index.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { readFileBounded } from "../io/files.ts";
 import { guidanceOption, seedOption, stepsOption } from "./command.ts";
-import { keepList, whole } from "./parsers.ts";
+import { keepList, positive, whole } from "./parsers.ts";
 import type { Report } from "./report.ts";
 
 export interface DecodingOptions {
   readonly seed: number;
   readonly steps?: number;
   readonly guidance?: number;
+  readonly noiseScale?: number;
   readonly rest?: "learned" | "mean" | "repeat";
   /** Numbers of codes to decode from. */
   readonly keep: readonly number[];
@@ -24,7 +25,7 @@ export interface DecodingOptions {
   readonly noiseLevel?: number;
 }
 
-/** Adds --keep, --rest, --seed, --steps, --guidance and --decode-batch. */
+/** Adds --keep, --rest, --seed, --steps, --guidance, --noise-scale and --decode-batch. */
 export function addDecodingOptions(command: Command, keep: readonly number[] = [CODES_PER_IMAGE]): Command {
   return command
     .addOption(
@@ -41,6 +42,11 @@ export function addDecodingOptions(command: Command, keep: readonly number[] = [
     .addOption(seedOption())
     .addOption(stepsOption())
     .addOption(guidanceOption())
+    .option(
+      "--noise-scale <x>",
+      "factor on the noise that decoding starts from: less invents less detail (default: that of the model)",
+      positive({ zero: true, most: 1 }),
+    )
     .option("--decode-batch <n>", "pictures decoded at a time (default: 8, with --diffusion 1)", whole(1, 1024));
 }
 
@@ -61,7 +67,8 @@ export async function* decodings(
   const { seed, rest, steps, guidance: guidanceScale, keep, diffusion, noiseLevel, negativeCodes } = options;
   const { decodeBatch: batch = diffusion ? 1 : 8 } = options;
   const negative = negativeCodes === undefined ? undefined : await readNegative(negativeCodes, model.codebookSize);
-  const settings = { seed, rest, batch, signal, steps, guidanceScale, noiseLevel, negative };
+  const { noiseScale } = options;
+  const settings = { seed, rest, batch, signal, steps, guidanceScale, noiseScale, noiseLevel, negative };
   const total = codes.length * keep.length;
   let decoded = 0;
   report.progress("decoding", 0, total, "pictures");

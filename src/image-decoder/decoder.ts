@@ -26,6 +26,11 @@ export interface DecoderOptions {
   readonly steps?: number;
   /** 1 is no guidance; more follows the embedding more closely, with less variety. Default: that of the model. */
   readonly guidanceScale?: number;
+  /**
+   * Factor on the noise that sampling starts from, 0 to 1: less invents less detail and varies less from seed to seed (the
+   * truncation of Brock et al. 2019). Default: that of the model, 1 for Stable Diffusion.
+   */
+  readonly noiseScale?: number;
   /** Pictures computed at a time. Default 8; 1 for Stable Diffusion. */
   readonly batch?: number;
   /** Stops before the next evaluation; the promise rejects with the signal's reason. */

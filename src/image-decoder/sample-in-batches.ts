@@ -12,6 +12,7 @@ export interface SamplingJob {
   /** Defaults of the options. */
   readonly steps: number;
   readonly guidanceScale: number;
+  readonly noiseScale: number;
   readonly batch: number;
   /** Of one picture: channels, rows, columns. */
   readonly latentShape: readonly number[];
@@ -26,6 +27,9 @@ export interface SamplingJob {
 /** @throws UsageError for a batch or a number of seeds that makes no sense. */
 export async function sampleInBatches(count: number, job: SamplingJob, options: DecoderOptions): Promise<RgbImage[]> {
   const { steps = job.steps, guidanceScale = job.guidanceScale, batch = job.batch, signal, onStep } = options;
+  const { noiseScale = job.noiseScale } = options;
+  if (!(noiseScale >= 0 && noiseScale <= 1))
+    throw new UsageError(`noiseScale: expected a number from 0 to 1, got ${noiseScale}.`);
   if (!Number.isInteger(batch) || batch < 1)
     throw new UsageError(`batch: expected a whole number from 1, got ${batch}.`);
   const seeds = seedsOf(options.seed ?? 0, count);
@@ -40,7 +44,7 @@ export async function sampleInBatches(count: number, job: SamplingJob, options: 
       unet: job.unet,
       scheduler: job.scheduler,
       steps,
-      latents: job.latents?.(start, size) ?? noiseLatents(own, job.latentShape),
+      latents: scaled(job.latents?.(start, size) ?? noiseLatents(own, job.latentShape), noiseScale),
       context: await job.context(start, size, own),
       negativeContext: guidanceScale === 1 ? undefined : await job.negativeContext(start, size, own),
       guidanceScale,
@@ -50,6 +54,10 @@ export async function sampleInBatches(count: number, job: SamplingJob, options: 
     pictures.push(...(await job.pictures(latents)));
   }
   return pictures;
+}
+
+function scaled({ shape, data }: Value, factor: number): Value {
+  return { shape, data: factor === 1 ? data : data.map((x) => x * factor) };
 }
 
 function seedsOf(seed: number | readonly number[], count: number): readonly number[] {

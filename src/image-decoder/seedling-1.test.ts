@@ -45,7 +45,7 @@ test("the decoder says what it reads", async () => {
   const { decoder, config } = await openSeedFolder(MODEL);
   expect(decoder).toMatchObject({
     accepts: ["image", "text"],
-    defaults: { steps: 25, guidanceScale: 3, batch: 8 },
+    defaults: { steps: 25, guidanceScale: 3, noiseScale: 1, batch: 8 },
     imageSize: 64,
     latentShape: [16, 8, 8],
     textShape: [28, 192],

@@ -182,7 +182,7 @@ export async function openSeedling1Decoder(
   return {
     path,
     accepts: ["image", "text"],
-    defaults: { steps, guidanceScale, batch: 8 },
+    defaults: { steps, guidanceScale, noiseScale: 1, batch: 8 },
     imageSize: sizes.sampleSize * vaeFactor(vae),
     latentShape: [vae.latentChannels, sizes.sampleSize, sizes.sampleSize],
     textShape,

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { InputError, SetupError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
 import { parseWith } from "../base/parse-with.ts";
+import { withDefaults } from "../base/with-defaults.ts";
 import {
   type NoiseSchedule,
   readNoiseSchedule,
@@ -39,16 +40,17 @@ import {
 export interface SamplingDefaults {
   readonly steps: number;
   readonly guidanceScale: number;
+  readonly noiseScale: number;
   readonly batch: number;
 }
 
 const PIPELINES = {
   /** Stable Diffusion 1.x. Defaults: the demo of SEED v1. */
-  StableDiffusionPipeline: { accepts: ["text"], steps: 50, guidanceScale: 7.5, batch: 1 },
+  StableDiffusionPipeline: { accepts: ["text"], steps: 50, guidanceScale: 7.5, noiseScale: 1, batch: 1 },
   /** Stable Diffusion 2.1 unCLIP. Defaults: the code of SEED v2. */
-  StableUnCLIPImg2ImgPipeline: { accepts: ["image"], steps: 20, guidanceScale: 10, batch: 1 },
+  StableUnCLIPImg2ImgPipeline: { accepts: ["image"], steps: 20, guidanceScale: 10, noiseScale: 1, batch: 1 },
   /** The decoder of a model that was trained here; its text encoder is that of the model. */
-  SeedlingPipeline: { accepts: ["image", "draft", "text"], steps: 25, guidanceScale: 3, batch: 8 },
+  SeedlingPipeline: { accepts: ["image", "draft", "text"], steps: 25, guidanceScale: 3, noiseScale: 1, batch: 8 },
 } as const satisfies Record<string, SamplingDefaults & { readonly accepts: readonly EmbeddingKind[] }>;
 
 export type PipelineName = keyof typeof PIPELINES;
@@ -88,6 +90,7 @@ const parseIndex = parseWith(
     context_length: count.max(4096).optional(),
     num_inference_steps: count.optional(),
     guidance_scale: z.number().optional(),
+    noise_scale: z.number().min(0).max(1).optional(),
   }),
 );
 
@@ -153,14 +156,17 @@ export async function readDiffusersSettings(path: string): Promise<DiffusersSett
 
   const own = await schedulerSettings(at("scheduler/scheduler_config.json"));
   const { accepts, ...defaults } = PIPELINES[pipeline];
-  const { num_inference_steps: steps = defaults.steps, guidance_scale: guidanceScale = defaults.guidanceScale } = index;
   return {
     path,
     pipeline,
     accepts: (accepts as readonly EmbeddingKind[]).filter(
       (kind) => !ours || kind !== (classWidth > 0 ? "draft" : "image"),
     ),
-    defaults: { ...defaults, steps, guidanceScale },
+    defaults: withDefaults(defaults, {
+      steps: index.num_inference_steps,
+      guidanceScale: index.guidance_scale,
+      noiseScale: index.noise_scale,
+    }),
     imageSize: unet.sampleSize * vaeFactor(vae),
     latentShape,
     textShape: [contextLength, unet.crossAttentionDim],

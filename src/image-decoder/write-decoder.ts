@@ -15,7 +15,11 @@ export interface DecoderFiles {
   readonly unet: Readonly<Record<string, unknown>>;
   readonly vae: Readonly<Record<string, unknown>>;
   readonly scheduler: Readonly<Record<string, unknown>>;
-  readonly pipeline: { readonly num_inference_steps: number; readonly guidance_scale: number };
+  readonly pipeline: {
+    readonly num_inference_steps: number;
+    readonly guidance_scale: number;
+    readonly noise_scale?: number;
+  };
 }
 
 /** The sizes that the files state. `where` names them in messages. @throws InputError for wrong or unsupported ones. */

@@ -140,11 +140,27 @@ describe("codes to pictures", () => {
     expect(await tokenizer.decode(someCodes, { seed: [8, 7], batch: 1 })).toEqual([expect.not.objectContaining(a!), b]);
   });
 
-  test("steps, guidance and the number of codes kept matter", async () => {
+  test("steps, guidance, noise and the number of codes kept matter", async () => {
     const decode = async (options: object): Promise<string> =>
       Buffer.from((await tokenizer.decode([someCodes[0]!], options))[0]!.data).toString("base64");
-    const results = [{}, { steps: 2 }, { guidanceScale: 1 }, { keep: 4 }, { keep: 4, rest: "repeat" }].map(decode);
-    expect(new Set(await Promise.all(results)).size).toBe(5);
+    const settings = [
+      {},
+      { steps: 2 },
+      { guidanceScale: 1 },
+      { noiseScale: 0.5 },
+      { keep: 4 },
+      { keep: 4, rest: "repeat" },
+    ];
+    expect(new Set(await Promise.all(settings.map(decode))).size).toBe(6);
+    expect(await decode({ noiseScale: 1 })).toBe(await decode({}));
+  });
+
+  test("without noise every seed gives the same picture", async () => {
+    const [a, b] = await tokenizer.decode([someCodes[0]!, someCodes[0]!], { seed: [1, 2], noiseScale: 0 });
+    expect(a).toEqual(b);
+    await expect(tokenizer.decode(someCodes, { noiseScale: 1.5 })).rejects.toThrow(
+      "noiseScale: expected a number from 0 to 1, got 1.5.",
+    );
   });
 
   test("progress counts every evaluation of every batch", async () => {

@@ -125,7 +125,7 @@ async function sizesOf(model: string, first: boolean): Promise<{ sizes: unknown;
         unet: await read("unet/config.json"),
         vae,
         scheduler: await read("scheduler/scheduler_config.json"),
-        pipeline: pick(await read("model_index.json"), ["num_inference_steps", "guidance_scale"]),
+        pipeline: pick(await read("model_index.json"), ["num_inference_steps", "guidance_scale", "noise_scale"]),
       };
   const sizes = {
     about: `Sizes of ${model}.`,

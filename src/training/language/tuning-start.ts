@@ -6,7 +6,7 @@ import { normal } from "../../graph/index.ts";
 import { hashOf } from "../../io/hash.ts";
 import type { VocabularyRows } from "../../models/causal-lm.ts";
 import { PICTURE_MARKS } from "../../models/code-rows.ts";
-import { vocabularyPaths } from "../../models/language-model.ts";
+import { languageModelWeights, vocabularyPaths } from "../../models/language-model.ts";
 import type { LmConfig } from "../../models/lm-config.ts";
 import type { LoraConfig } from "../../models/lora.ts";
 import { initialValues } from "../../nn/index.ts";
@@ -16,6 +16,7 @@ import { type Adapter, expectBase, readPeftFolder } from "../../weights/index.ts
 import type { DescribedPictures } from "../data/described-pictures.ts";
 import type { TuningRecipe } from "../recipe/tuning-keys.ts";
 import type { StageContext, Weights } from "../stages/definition.ts";
+import type { FloatWeights } from "./float-weights.ts";
 import { adapterPaths } from "./lm-stage.ts";
 import { wordRows } from "./word-rows.ts";
 
@@ -82,19 +83,17 @@ export function adapterValues(
 }
 
 /** The norms of the base; new rows as `rowsStart` says, those that are left out as noise. */
-export function baseValues(
+export async function baseValues(
   { codeWords, rowsStart, seed }: TuningRecipe,
-  { weights, tokenizer }: { readonly weights: Weights; readonly tokenizer: LmTokenizer },
+  { weights, tokenizer }: { readonly weights: FloatWeights; readonly tokenizer: LmTokenizer },
   { config, lora, pictures }: Learned & { readonly pictures: DescribedPictures },
-): Weights {
+): Promise<Weights> {
   const start = new Map<string, Float32Array>();
-  for (const path of adapterPaths(config, lora)) {
-    const known = weights.get(path);
-    if (known) start.set(path, known);
-  }
+  const stored = new Set(languageModelWeights({ ...config, addedTokens: undefined }).map(([path]) => path));
+  for (const path of adapterPaths(config, lora)) if (stored.has(path)) start.set(path, await weights.read(path));
   const table = vocabularyPaths(config).embeddings;
-  const embeddings = weights.get(`${table}.weight`);
-  if (codeWords !== "projection" && rowsStart === "words" && embeddings) {
+  if (codeWords !== "projection" && rowsStart === "words") {
+    const embeddings = await weights.read(`${table}.weight`);
     const { width } = config;
     const encode = (caption: string): number[] => tokenizer.encode(` ${caption}`);
     const rows = wordRows({ rows: pictures.train, encode, embeddings, width, codes: pictures.codes });

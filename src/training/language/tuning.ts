@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { InputError, UsageError } from "../../base/errors.ts";
 import { hashOf } from "../../io/hash.ts";
 import { localFile } from "../../io/hub/index.ts";
-import { allNumbers, openBaseModel } from "../../language/generation/base-model.ts";
+import { openBaseModel } from "../../language/generation/base-model.ts";
 import type { VocabularyRows } from "../../models/causal-lm.ts";
 import { alikeRows, PICTURE_MARKS, projectedRows, SHARED_ROWS } from "../../models/code-rows.ts";
 import { vocabularyPaths } from "../../models/language-model.ts";
@@ -20,8 +20,9 @@ import type { DescribedPictures } from "../data/described-pictures.ts";
 import { type PictureStage, pictureTexts, REQUESTS } from "../data/picture-sequences.ts";
 import type { LanguageText } from "../data/text-sequences.ts";
 import type { TuningRecipe } from "../recipe/tuning-keys.ts";
-import type { BuiltStage, StageContext } from "../stages/definition.ts";
+import type { BuiltStage, StageContext, Weights } from "../stages/definition.ts";
 import { writeAdapterFolder } from "./adapter-folder.ts";
+import { type FloatWeights, floatWeights } from "./float-weights.ts";
 import { lmStage, roomFor, type Sequences } from "./lm-stage.ts";
 import { storedRows } from "./stored-rows.ts";
 import { adapterValues, baseValues, type EarlierAdapter, openEarlierAdapter } from "./tuning-start.ts";
@@ -37,7 +38,7 @@ interface Base {
   readonly hash: string;
   readonly config: LmConfig;
   readonly tokenizer: LmTokenizer;
-  readonly weights: ReadonlyMap<string, Float32Array>;
+  readonly weights: FloatWeights;
 }
 
 export async function tuningStage(name: PictureStage, c: Context): Promise<BuiltStage> {
@@ -57,12 +58,13 @@ export async function tuningStage(name: PictureStage, c: Context): Promise<Built
   const config: LmConfig = { ...base.config, addedTokens: pictures.codes + PICTURE_MARKS };
   const rows = rowsOf(recipe, pictures);
   if (earlier) expectSameCodes(earlier.manifest, tokenizer, pictures, earlier.folder);
-  const start = startOf(c, { base, config, lora, pictures, earlier });
+  const start = await startOf(c, { base, config, lora, pictures, earlier });
 
   const sequences = await sequencesOf(name, c, tokenizer, pictures);
   c.dependsOn("data", hashOf(sequences.train.identity));
   const { embeddings, head } = vocabularyPaths(config);
-  const codebooks = [embeddings, head].map((table) => [`${table}.codebook`, pictures.vectors] as const);
+  const codebooks = mapWeights(new Map([embeddings, head].map((table) => [`${table}.codebook`, pictures.vectors])));
+  const frozen = { ...base.weights, get: (path: string) => codebooks.get(path) ?? base.weights.get(path) };
   const stage = lmStage({
     ...{ name, config, rows, start, ...sequences },
     features: pictures.features,
@@ -70,7 +72,7 @@ export async function tuningStage(name: PictureStage, c: Context): Promise<Built
     room: await roomFor(sequences.train, recipe.batch, recipe.length, c.shares),
     validationCount: Math.min(recipe.data.validation, pictures.validation.length),
     runtime: c.runtime,
-    adapter: { lora, base: mapWeights(new Map([...base.weights, ...codebooks])) },
+    adapter: { lora, base: frozen },
     rowsRate: recipe.rowsRate,
     kindMargin: recipe.kindMargin,
   });
@@ -133,7 +135,8 @@ async function openBase(c: Context): Promise<Base> {
   const hash = await baseHash(path);
   c.dependsOn("language model", hash);
   const { config } = opened;
-  return { name, path, hash, config, tokenizer: await opened.tokenizer(), weights: await allNumbers(opened) };
+  const weights = await floatWeights(opened, join(c.shared, "floats", `${hash}.safetensors`), c.onProgress);
+  return { name, path, hash, config, tokenizer: await opened.tokenizer(), weights };
 }
 
 interface Made {
@@ -150,12 +153,14 @@ function rowsOf({ codeWords }: TuningRecipe, { vectors, codes }: DescribedPictur
 }
 
 /** First values: of an earlier adapter, of the stage or phase that this one continues, or of the base. */
-function startOf(c: Context, { base, config, lora, pictures, earlier }: Made): ReadonlyMap<string, Float32Array> {
+async function startOf(c: Context, { base, config, lora, pictures, earlier }: Made): Promise<Weights> {
   const { codeWords } = c.recipe;
   const rows = rowsOf(c.recipe, pictures);
   if (earlier) return adapterValues(c, earlier, { config, lora, rows });
   if (pictures.features)
-    return c.start?.weights ?? baseValues({ ...c.recipe, rowsStart: "noise" }, base, { config, lora, pictures });
+    return (
+      c.start?.weights ?? (await baseValues({ ...c.recipe, rowsStart: "noise" }, base, { config, lora, pictures }))
+    );
   if (!c.start) return baseValues(c.recipe, base, { config, lora, pictures });
   // What was learned as a shared vector or a projection goes on as plain rows.
   return codeWords === "projection" ? c.start.weights : storedRows(c.start.weights, pictures);

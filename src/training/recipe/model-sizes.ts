@@ -20,7 +20,11 @@ const parseFile = parseWith(
     vae: part,
     scheduler: part,
     /** Defaults of sampling, which model_index.json states. */
-    pipeline: z.strictObject({ num_inference_steps: z.int().min(1), guidance_scale: z.number() }),
+    pipeline: z.strictObject({
+      num_inference_steps: z.int().min(1),
+      guidance_scale: z.number(),
+      noise_scale: z.number().min(0).max(1).optional(),
+    }),
   }),
 );
 

@@ -47,7 +47,7 @@ export interface SampleOptions {
 export async function sampleSheets(options: SampleOptions): Promise<NonNullable<Stage["evaluate"]>> {
   const { folder, runtime, config, unet, vae } = options;
   const scheduler = readScheduler(options.files.scheduler, "scheduler");
-  const { guidance_scale: guidanceScale } = options.files.pipeline;
+  const { guidance_scale: guidanceScale, noise_scale: noiseScale = 1 } = options.files.pipeline;
   const originals = await take(options.validation, 0, COUNT);
   const captions = originals.map(({ caption }) => caption);
   const picture = namedValue(await options.pictures.compute(originals), options.picture);
@@ -64,6 +64,7 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
   const count = originals.length;
   const seeds = Array.from({ length: 2 * count }, (_, i) => i % count);
   const { outChannels: C, sampleSize: side } = unet;
+  const noise = noiseLatents(seeds, [C, side, side]);
   const size = side * vaeFactor(vae);
   const pixels = plainPixels(originals, size).data as Float32Array;
 
@@ -73,7 +74,7 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
       unet: async (x, t, condition) => floatsOf(await program.run({ ...condition, x, t }), "clean"),
       scheduler,
       steps: STEPS,
-      latents: noiseLatents(seeds, [C, side, side]),
+      latents: { shape: noise.shape, data: noise.data.map((x) => x * noiseScale) },
       context,
       negativeContext,
       guidanceScale,

@@ -6,13 +6,14 @@ import { join } from "node:path";
 import { z } from "zod";
 import { InputError } from "../../base/errors.ts";
 import { input, Params } from "../../graph/index.ts";
-import { allNumbers, openBaseModel } from "../../language/generation/base-model.ts";
+import { openBaseModel } from "../../language/generation/base-model.ts";
 import { lmInput } from "../../models/causal-lm.ts";
 import { GILL, gillFeatures } from "../../models/gill.ts";
 import { vocabularyPaths } from "../../models/language-model.ts";
 import { mse } from "../../nn/index.ts";
 import { mapWeights } from "../../runtime/index.ts";
 import { baseHash } from "../../weights/index.ts";
+import { floatWeights } from "../language/float-weights.ts";
 import { gillFeeds, writeGill } from "../language/gill-model.ts";
 import { batches, numberOf, pickValues } from "../loop/values.ts";
 import { cachedPictureData } from "../recipe/picture-keys.ts";
@@ -40,7 +41,8 @@ export const gill = defineStage({
     const { recipe, runtime } = c;
     const path = c.sources.base ?? join(c.root, "lm-pretrain/model");
     const base = await openBaseModel(path);
-    c.dependsOn("language model", await baseHash(path));
+    const hash = await baseHash(path);
+    c.dependsOn("language model", hash);
     const tokenizer = await base.tokenizer();
     const { maxPositions: N, width: D } = opened.config.textEncoder;
     const T = recipe.length;
@@ -52,7 +54,7 @@ export const gill = defineStage({
     const sizes = { base: path, tokens: N, width: D, length: T };
     const clip = await clipFeatures(c, opened, ["text"]);
     const { train, validation } = await cachedFeatures(c, opened.data, clip);
-    const frozen = mapWeights(await allNumbers(base));
+    const frozen = await floatWeights(base, join(c.shared, "floats", `${hash}.safetensors`), c.onProgress);
     const lossOf = (p: Params, B: number) => {
       const feeds = lmInput(config, { batch: B, tokens: T });
       const features = gillFeatures(p, feeds, input("places", [B, N], "i32"), config, D);
