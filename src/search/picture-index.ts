@@ -37,7 +37,7 @@ export const FLAT_NAMES: readonly string[] = ["index.json", "pictures.jsonl", "c
 const FORMAT = "seedling-index-1";
 /** Numbers of an embedding. */
 export const MAX_WIDTH = 4096;
-const [MAX_PICTURES, MAX_LINE] = [5_000_000, 8192];
+const [MAX_PICTURES, MAX_PATH, MAX_LINE] = [5_000_000, 4096, 8192];
 const parseHeader = parseWith(
   z.strictObject({
     format: z.literal(FORMAT),
@@ -48,7 +48,7 @@ const parseHeader = parseWith(
   }),
 );
 const parsePicture = parseWith(
-  z.strictObject({ path: z.string().max(4096), sizeBytes: z.number().min(0), changedMs: z.number() }),
+  z.strictObject({ path: z.string().max(MAX_PATH), sizeBytes: z.number(), changedMs: z.number() }),
 );
 
 /** A unit vector as int8 with one scale. The largest number becomes 127, so dot products are off by some 0.3 %. */
@@ -122,7 +122,7 @@ export async function readIndex(folder: string): Promise<PictureIndex> {
   const lines = new TextDecoder().decode(await readFileBounded(at("pictures.jsonl"), count * MAX_LINE + 1)).split("\n");
   const pictures = lines
     .filter(Boolean)
-    .map((line, i) => parsePicture(parseLine(line, at("pictures.jsonl"), i), `${at("pictures.jsonl")} line ${i + 1}`));
+    .map((line, i) => pictureOf(parseLine(line, at("pictures.jsonl"), i), at("pictures.jsonl"), i));
   const codes = await exactly(at("codes.bin"), count * PACKED_BYTES);
   const rows = await exactly(at("embeddings.bin"), count * (width + 4));
   if (pictures.length !== count)
@@ -137,6 +137,16 @@ export async function readIndex(folder: string): Promise<PictureIndex> {
     embeddings.set(new Int8Array(rows.buffer, rows.byteOffset + i * (width + 4) + 4, width), i * width);
   }
   return { codebook, model, width, pictures, codes: Uint8Array.from(codes), embeddings, scales };
+}
+
+/** A million schema checks would take longer than everything else, so the schema only says what is wrong. */
+function pictureOf(json: unknown, file: string, i: number): IndexedPicture {
+  const { path, sizeBytes, changedMs, ...others } = (json ?? {}) as Partial<IndexedPicture>;
+  const isPicture = typeof path === "string" && typeof sizeBytes === "number" && typeof changedMs === "number";
+  for (const _ in others) return parsePicture(json, `${file} line ${i + 1}`);
+  return isPicture && path.length <= MAX_PATH
+    ? { path, sizeBytes, changedMs }
+    : parsePicture(json, `${file} line ${i + 1}`);
 }
 
 function parseLine(line: string, path: string, i: number): unknown {

@@ -99,6 +99,18 @@ describe("on disk", () => {
     await expect(readIndex(folder)).rejects.toThrow(message);
   });
 
+  test.each([
+    ['{"path":"a.png","sizeBytes":1}', "line 2: changedMs"],
+    ['{"path":3,"sizeBytes":1,"changedMs":1}', "line 2: path"],
+    ['{"path":"a","sizeBytes":1,"changedMs":1,"x":1}', 'line 2: unknown key "x"'],
+    ["null", "line 2: "],
+  ])("a line that is no picture is named: %s", async (line, message) => {
+    const path = join(folder, "pictures.jsonl");
+    const lines = (await readFile(path, "utf8")).split("\n");
+    await writeFile(path, lines.with(1, line).join("\n"));
+    await expect(readIndex(folder)).rejects.toThrow(message);
+  });
+
   test("a folder without an index, and none at all, are named", async () => {
     const message = `${folder}: expected an index of pictures, found none. Make one with seedling index.`;
     await rm(join(folder, "index.json"));

@@ -74,6 +74,7 @@ describe.skipIf(!LAUNCHERS["Open MPI"])("training on two ranks", () => {
     async () => {
       const together = await finished(onTwo("together"));
       expect(together).toMatchObject({ code: 0 });
+      expect(together.stderr.match(/^rank 0 prepares vae; the other 1 wait$/gm)).toHaveLength(1);
       expect(steps(together)).toEqual([1, 2, 3, 4, 5, 6]);
       const alone = await finished(spawn(process.execPath, args("alone"), { env: childEnv() }));
       const [loss, other] = [alone, together].map(({ stdout }) => JSON.parse(stdout.toString().split("\n")[0]!).loss);
@@ -127,6 +128,43 @@ describe.skipIf(!LAUNCHERS["Open MPI"])("training on two ranks", () => {
       const { code, stderr } = await finished(spawn(LAUNCHERS["Open MPI"]!, both, { env: childEnv() }));
       expect(code).toBe(2);
       expect(stderr).toMatch(/^seedling: rank 1 of 2: --until: expected the folder of a chain, got recipe files\.$/m);
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "own pictures: planned once, and trained by both ranks",
+    async () => {
+      const own = ["--data", here("../../data/own-pictures"), "--steps", "1", "--until", "clip"];
+      const { code, stdout, stderr } = await finished(
+        ranks("Open MPI", 2, [...args("own", here("../../recipes/own")), ...own]),
+      );
+      expect(code, stderr).toBe(0);
+      expect(stderr.match(/^42 pictures to learn from, 8 held out/gm)).toHaveLength(1);
+      const losses = stdout
+        .toString()
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line))
+        .filter(({ loss }) => loss);
+      expect(losses).toHaveLength(2);
+      expect(await readdir(join(root, "own"))).toEqual(expect.arrayContaining(["vae", "clip"]));
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "twins are trained by one process: several are refused in one line, before anything is made",
+    async () => {
+      const { code, stderr } = await finished(ranks("Open MPI", 2, args("twins", here("../../recipes/paper"))));
+      const problems = stderr.split("\n").filter((line) => line.startsWith("seedling:"));
+      expect({ code, problems }).toEqual({
+        code: 2,
+        problems: [
+          expect.stringMatching(/paper: expected one process, which trains one arm after another, got 2 ranks\.$/),
+        ],
+      });
+      expect(await readdir(root)).not.toContain("twins");
     },
     TIMEOUT,
   );

@@ -154,6 +154,7 @@ async function runPhase(
       },
     };
     onProgress?.(`preparing ${title(recipe, index)}`);
+    if (ranks.size > 1) onNote?.(`rank 0 prepares ${title(recipe, index)}; the other ${ranks.size - 1} wait`);
     const { stage, baseline, finish } = await firstThenOthers(ranks, () => recipe.definition.build(context));
     if (baseline && ranks.rank === 0) onLine?.(baseline);
     const identity: Identity = reads;
