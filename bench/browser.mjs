@@ -77,7 +77,7 @@ const server = createServer((request, response) => {
   const path = decodeURIComponent(new URL(request.url, "http://x").pathname);
   const headers = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
   const made = files.get(path);
-  if (made) return response.writeHead(200, { ...headers, "content-type": made[1] }).end(made[0]);
+  if (made) return response.writeHead(200, { ...headers, "content-type": String(made[1]) }).end(made[0]);
   const [prefix, folder] = Object.entries(FOLDERS).find(([start]) => path.startsWith(start));
   const file = resolve(folder, path.slice(prefix.length));
   if (!file.startsWith(folder + sep) || !existsSync(file) || !statSync(file).isFile())
@@ -96,8 +96,8 @@ const server = createServer((request, response) => {
   if (request.method === "HEAD") response.end();
   else createReadStream(file, { start, end }).pipe(response);
 });
-await new Promise((done) => server.listen(0, "127.0.0.1", done));
-const url = `http://127.0.0.1:${server.address().port}`;
+await new Promise((done) => server.listen(0, "127.0.0.1", () => done(undefined)));
+const url = `http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}`;
 
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
 const rows = [];

@@ -11,7 +11,7 @@ const pictures = (count) =>
   Array.from({ length: count }, (_, k) => ({
     width: SIDE,
     height: SIDE,
-    data: Uint8ClampedArray.from({ length: 3 * SIDE * SIDE }, (_, i) => (i * (2 * k + 3)) % 256),
+    data: Uint8Array.from({ length: 3 * SIDE * SIDE }, (_, i) => (i * (2 * k + 3)) % 256),
   }));
 
 /**

@@ -2,6 +2,7 @@
 
 import { VERSION } from "../../dist/base/version.js";
 import { packCodes } from "../../dist/index.js";
+import { FlatIndex } from "../../dist/search/flat-index.js";
 import { createApp } from "../../dist/server/app.js";
 import { fakeModel } from "../../dist/server/fake-model.js";
 import { listen } from "../../dist/server/listen.js";
@@ -27,7 +28,7 @@ const app = createApp({
   pictures: { maxBytes: 1e6, allowUrls: false },
   deadlineMs: 5000,
   png: async () => new Uint8Array(4),
-  search: new PictureSearch(index),
+  search: new PictureSearch(new FlatIndex(index)),
   onError: (line) => process.stderr.write(`${line}\n`),
 });
 const { url } = await listen(app, { host: "127.0.0.1", port: 0, graceMs: 100 });
