@@ -1,7 +1,8 @@
 /**
  * How well and how fast are pictures found?
  *
- *   node bench/search.mjs [--scenes 10000] [--entries 1000000] [--model DIR] [--python PYTHON] [--threads N] [--dry]
+ *   node bench/search.mjs [--scenes 10000] [--entries 1000000] [--model DIR] [--python PYTHON] [--threads N]
+ *     [--only 'flat|usearch'] [--dry]
  *
  * 1. Held-out scenes: rank of the picture that a caption was written for, by embeddings, by embeddings rounded to int8, and
  *    by codes alone; rank of a picture that is looked for by a disturbed copy (JPEG 30, cropped, mirrored, ...).
@@ -31,6 +32,7 @@ const { values: options } = parseArgs({
     entries: { type: "string", default: "1000000" },
     queries: { type: "string", default: "200" },
     python: { type: "string" },
+    only: { type: "string", default: "." },
     atlas: { type: "string" },
     threads: { type: "string", default: "2" },
     dry: { type: "boolean", default: false },
@@ -79,7 +81,9 @@ async function manyEntries(base) {
     const queries = Array.from({ length: queryCount }, () => jittered(base[rng.int(base.length)], rng));
     const wanted = nearestByFloats(vectors, queries, width);
     const rows = [];
-    for (const [name, side, request] of sides(folder)) {
+    for (const [name, start, request] of sides(folder)) {
+      if (!new RegExp(options.only, "i").test(name)) continue;
+      const side = start();
       try {
         const built = await side.ask({ do: "build", vectors, count: entries, width, threads, ...request });
         const opened = request.folder ? await side.ask({ do: "open", ...request }) : undefined;
@@ -106,20 +110,20 @@ async function manyEntries(base) {
   }
 }
 
-/** @returns {[string, Side, Record<string, unknown> & { folder?: string }][]} */
+/** @returns {[string, () => Side, Record<string, unknown> & { folder?: string }][]} */
 function sides(folder) {
-  const ours = (name) => new Side(name, process.execPath, ["bench/sides/search.mjs"]);
-  const peer = (kind) => new Side(kind, options.python, ["bench/peers/search.py", kind]);
+  const ours = (name) => () => new Side(name, process.execPath, ["bench/sides/search.mjs"]);
+  const peer = (kind) => () => new Side(kind, options.python, ["bench/peers/search.py", kind]);
+  /** @type {[string, () => Side, Record<string, unknown> & { folder?: string }][]} */
+  const peers = [
+    ["FAISS, flat float32", peer("flat"), {}],
+    ["FAISS, IVF_PQ", peer("ivf"), { parts: PARTS, probes: PROBES }],
+    ["usearch, HNSW int8", peer("hnsw"), {}],
+  ];
   return [
     ["flat, int8 (ours)", ours("flat"), { folder: join(folder, "b.index") }],
     ["LanceDB, IVF_PQ (ours)", ours("LanceDB"), { folder: join(folder, "b.lance") }],
-    ...(options.python
-      ? [
-          ["FAISS, flat float32", peer("flat"), {}],
-          ["FAISS, IVF_PQ", peer("ivf"), { parts: PARTS, probes: PROBES }],
-          ["usearch, HNSW int8", peer("hnsw"), {}],
-        ]
-      : []),
+    ...(options.python ? peers : []),
   ];
 }
 
