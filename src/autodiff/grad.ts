@@ -36,7 +36,7 @@ export function gradients(
 
   for (const node of nodes.reverse()) {
     const rule = rules[node.op] as Rule<OpName> | typeof noGradient;
-    const dy = total.get(node.outputs[0]!);
+    const dy = total.get(node.outputs[0]);
     if (rule === noGradient || !leads.has(node)) continue;
     const extra = node.outputs.findIndex((t, i) => i > 0 && total.has(t));
     if (extra > 0) throw new ShapeError(`gradients: expected a loss that uses output 0 of ${node.op}, got ${extra}.`);

@@ -21,7 +21,7 @@ export const noGradient = "no gradient";
 const x0 = (node: Node): Tensor => item(node.inputs, 0);
 const x1 = (node: Node): Tensor => item(node.inputs, 1);
 const x2 = (node: Node): Tensor => item(node.inputs, 2);
-const y0 = (node: Node): Tensor => item(node.outputs, 0);
+const y0 = (node: Node): Tensor => node.outputs[0];
 
 /** Gradient of a reduction brought back to the shape of its input. */
 function spread(node: Node<"sum"> | Node<"mean"> | Node<"max">, t: Tensor): Tensor {
@@ -60,7 +60,7 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   gelu: (n, dy) => apply("geluGrad", [x0(n), dy], {}),
   erfGate: (n, dy) => {
     // y = u t with t = 1 + erf u, y' = t + u 2/√π exp(-u²); the factor is part of the exponent.
-    const [u, t] = [x0(n), item(n.outputs, 1)];
+    const [u, t] = [x0(n), n.outputs[1]];
     const bell = constant(Math.log(2 / Math.sqrt(Math.PI)))
       .sub(u.square())
       .exp();
@@ -127,7 +127,7 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   logSoftmax: (n, dy) => [dy.sub(y0(n).exp().mul(dy.sum(-1, true)))],
   layerNorm: (n, dy, needs) => {
     const [x, scale] = [x0(n), x1(n)];
-    const [, mean, inverse] = n.outputs as readonly [Tensor, Tensor, Tensor];
+    const [, mean, inverse] = n.outputs;
     const width = x.size(-1);
     const plain = isFilled(scale, 1) && isFilled(x2(n), 0);
     const xhat = plain ? y0(n) : x.sub(mean).mul(inverse);
@@ -146,7 +146,7 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
     // dx = (dy scale - mean(dy scale) - xhat mean(dy scale xhat)) inverse over each group. Sums by image and channel
     // give the means and the gradients of scale and bias.
     const [x, scale] = [x0(n), x1(n)];
-    const [, xhat, inverse] = n.outputs as readonly [Tensor, Tensor, Tensor];
+    const [, xhat, inverse] = n.outputs;
     const { groups } = n.attrs;
     const [B, C, pixels] = [x.dim(0), x.size(1), x.size(2) * x.size(3)];
     const sums = dy.sum([2, 3]); // [B,C]
@@ -161,8 +161,9 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
     const byChannel = (t: Tensor): Tensor => t.expand([B, groups, C / groups]).reshape([B, C, 1, 1]);
     const dx = (): Tensor => {
       const factor = byChannel(inverse).mul(scale.reshape([C, 1, 1]));
-      const [shift, slope] = [sums, hits].map((t) => byChannel(mean(t).mul(inverse)));
-      return dy.mul(factor).sub(xhat.mul(slope!)).sub(shift!);
+      const shared = (t: Tensor): Tensor => byChannel(mean(t).mul(inverse));
+      const [shift, slope] = [shared(sums), shared(hits)];
+      return dy.mul(factor).sub(xhat.mul(slope)).sub(shift);
     };
     return [needs[0] ? dx() : undefined, needs[1] ? hits.sum(0) : undefined, needs[2] ? sums.sum(0) : undefined];
   },
@@ -223,8 +224,8 @@ export const rules: { readonly [K in OpName]: Rule<K> | typeof noGradient } = {
   },
   upsample: (n, dy) => {
     const { factor } = n.attrs;
-    const [B, C, Y, X] = x0(n).shape;
-    return [dy.reshape([B!, C!, Y!, factor, X!, factor]).sum([3, 5])];
+    const x = x0(n);
+    return [dy.reshape([x.dim(0), x.dim(1), x.dim(2), factor, x.dim(3), factor]).sum([3, 5])];
   },
 };
 

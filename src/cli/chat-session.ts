@@ -2,6 +2,7 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError, UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import type { Codes } from "../codes/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import { fileError, readFileBounded, writeFileAtomic } from "../io/files.ts";
@@ -161,8 +162,7 @@ export class ChatSession {
     const { tokenizer } = this.#model;
     const bytes = await readFileBounded(path, MAX_PICTURE);
     const image = await tokenizer.prepare(bytes, { where: path, warn: (line) => this.#screen.note(line) });
-    const [one] = await tokenizer.encode([image], { signal });
-    return Array.from(one!.codes);
+    return Array.from(item(await tokenizer.encode([image], { signal }), 0).codes);
   }
 
   async #save(rest: string): Promise<void> {

@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Argument, Command } from "commander";
+import { item } from "../base/item.ts";
 import { CODES_PER_IMAGE, formatCodes } from "../codes/index.ts";
 import { comparisonSheet } from "../image/comparison.ts";
 import { blankImage, encodePng, type RgbImage } from "../image/index.ts";
@@ -67,9 +68,9 @@ async function demo(inputs: string[], options: Options): Promise<void> {
           signal.throwIfAborted();
           const began = performance.now();
           const image = await tokenizer.prepare(await read(), { where: name });
-          const [one] = await tokenizer.encode([image]);
+          const one = item(await tokenizer.encode([image]), 0);
           const ms = performance.now() - began;
-          const picture = Array.from(one!.codes);
+          const picture = Array.from(one.codes);
           codes.push(picture);
           rows.push([image]);
           await print(`\n${basename(name)}, ${ms.toFixed(0)} ms\n  ${formatCodes(picture)}`);
@@ -82,7 +83,7 @@ async function demo(inputs: string[], options: Options): Promise<void> {
 
       const decoding = performance.now();
       for await (const { index, image } of decodings(tokenizer, codes, options, { signal, report }))
-        rows[index]!.push(image);
+        item(rows, index).push(image);
       report.clear();
       await print(`\n${plural(rows.length, "picture")} again from ${keep.join(", ")} codes in ${seconds(decoding)}`);
       await writeSheet(output, ["original", ...keep.map(title)], rows, report);
@@ -119,9 +120,9 @@ async function withParts(
 
 /** What a picture shows, and the answer to one question. */
 async function talk(language: SeedLanguageModel, codes: readonly number[], signal: AbortSignal): Promise<void> {
-  const [text] = await language.describe([{ codes }], { signal });
+  const text = item(await language.describe([{ codes }], { signal }), 0);
   const answer = await language.ask({ codes }, QUESTION, { signal });
-  await print(`  it says: ${oneLine(text!)}\n  ${QUESTION} ${oneLine(answer)}`);
+  await print(`  it says: ${oneLine(text)}\n  ${QUESTION} ${oneLine(answer)}`);
 }
 
 async function draw(

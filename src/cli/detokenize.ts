@@ -1,6 +1,7 @@
 /** `seedling detokenize`: 32 codes -> a picture. */
 import { Command } from "commander";
 import { UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { codeFiles, readCodes } from "./code-inputs.ts";
 import { jsonOption, withExamples } from "./command.ts";
 import { addDecodingOptions, type DecodingOptions, decodings } from "./decoding.ts";
@@ -50,7 +51,7 @@ async function detokenize(inputs: string[], options: Options): Promise<void> {
       await saver.expect(all.length * keep.length);
       const codes = all.map((one) => one.codes);
       for await (const { index, keep: n, image } of decodings(model, codes, options, { signal, report })) {
-        const { stem, codes } = all[index]!;
+        const { stem, codes } = item(all, index);
         const file = await saver.save(keep.length > 1 ? `${stem}-${n}` : stem, await decodedPng(image, codes));
         if (json) await writeBeside(`${JSON.stringify({ file, keep: n, codes })}\n`);
       }

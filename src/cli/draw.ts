@@ -2,6 +2,7 @@
 import { basename, resolve } from "node:path";
 import { Command } from "commander";
 import { InputError, UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { VERSION } from "../base/version.ts";
 import { decodeImage } from "../image/index.ts";
 import type { DecoderOptions } from "../image-decoder/decoder.ts";
@@ -132,11 +133,11 @@ async function again(words: string[], options: Options, from: string): Promise<v
     const opened = await SeedTokenizer.fromPretrained(folder, { ...load, onProgress });
     await closing(opened, async (tokenizer) => {
       expectCodes(note, tokenizer.codebookSize, from);
-      const [image] = await tokenizer.decode([note.codes], { ...decodingOf(note), signal });
+      const image = item(await tokenizer.decode([note.codes], { ...decodingOf(note), signal }), 0);
       signal.throwIfAborted();
-      const png = await drawingPng(image!, note);
+      const png = await drawingPng(image, note);
       const file = await saver.save(`${basename(from).replace(/\.[^.]+$/, "")}-again`, png);
-      const different = differentPixels(image!, before);
+      const different = differentPixels(image, before);
       if (different > 0)
         throw new InputError(
           `${from}: decoded again${file ? ` as ${file}` : ""}, but ${different} pixels differ: another machine, or an edited file. It was drawn by seedling ${note.version}, this is ${VERSION}.`,

@@ -1,5 +1,6 @@
 /** `seedling inspect`: what a checkpoint holds. */
 import { Command } from "commander";
+import { item } from "../base/item.ts";
 import { quote } from "../base/one-line.ts";
 import { checkpointFiles, type InspectedFile, inspectFile } from "../weights/inspect.ts";
 import { checkpointPath } from "./checkpoint-inputs.ts";
@@ -56,7 +57,7 @@ async function inspect(paths: readonly string[], options: Options, signal: Abort
 export function formatInspection(inspected: InspectedFile): string[] {
   const { file, bytes, sha256, metadata, section, elsewhere, wrappers, tensors } = inspected;
   const rows = tensors.map((t) => [t.dtype, `[${t.shape.join(", ")}]`, formatBytes(t.bytes)]);
-  const widths = [0, 1, 2].map((i) => Math.max(...rows.map((row) => row[i]!.length), 0));
+  const widths = [0, 1, 2].map((i) => Math.max(...rows.map((row) => item(row, i).length), 0));
   const numbers = tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   return [
     `${file}  ${formatBytes(bytes)}${sha256 ? `  sha256 ${sha256}` : ""}`,
@@ -65,8 +66,8 @@ export function formatInspection(inspected: InspectedFile): string[] {
     ...(elsewhere ? [`  not listed: ${elsewhere.join(", ")}`] : []),
     ...(wrappers ? [`  wrapped for training: ${wrappers.join(", ")} in the names is taken off by an import`] : []),
     ...tensors.map(({ name, notFinite }, i) => {
-      const [dtype, shape, size] = rows[i]! as [string, string, string];
-      return `  ${dtype.padEnd(widths[0]!)}  ${shape.padEnd(widths[1]!)}  ${size.padStart(widths[2]!)}  ${plain(name)}${notFinite ? `  ${notFinite} values are NaN or infinite` : ""}`;
+      const [dtype, shape, size] = item(rows, i) as [string, string, string];
+      return `  ${dtype.padEnd(item(widths, 0))}  ${shape.padEnd(item(widths, 1))}  ${size.padStart(item(widths, 2))}  ${plain(name)}${notFinite ? `  ${notFinite} values are NaN or infinite` : ""}`;
     }),
     `  ${tensors.length} tensors, ${formatCount(numbers)} numbers`,
   ];

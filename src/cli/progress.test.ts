@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { TestScreen } from "../../test/screen.ts";
-import { duration, Progress } from "./progress.ts";
+import { duration, Progress, plainText } from "./progress.ts";
 import { type Environment, StatusLine } from "./status-line.ts";
 
 beforeEach(() => {
@@ -100,6 +100,24 @@ test("a pipe learns what is being prepared within two seconds, although nothing 
   expect(screen.take()).toBe("opening models/mine, 2 s\n");
 });
 
+test("a pipe sees no line twice in a row: waiting shows how long, and equal lines of equal work are printed once", () => {
+  const { screen, at, progress } = progressOn({ isTTY: false });
+  for (let s = 0; s <= 20; s++) at(1000 * s, 0, 24, "pictures");
+  expect(screen.take().split("\n")).toEqual([
+    "decoding: 0/24 pictures, 2 s",
+    "decoding: 0/24 pictures, 7 s",
+    "decoding: 0/24 pictures, 12 s",
+    "decoding: 0/24 pictures, 17 s",
+    "",
+  ]);
+  for (const label of ["compiling", "compiling", "evaluating"]) {
+    progress.show(label);
+    vi.advanceTimersByTime(2000);
+    progress.show("between");
+  }
+  expect(screen.take()).toBe("compiling, 2 s\nevaluating, 2 s\n");
+});
+
 test("another piece of work has a rate of its own", () => {
   const { screen, progress } = progressOn({ columns: 100 });
   progress.show("tokenizing", { done: 0, total: 4 });
@@ -120,6 +138,12 @@ test("a part of a few pictures is told, of many it is not", () => {
     progress.show(`decoding ${done}`, { done, total: done < 1 ? 2 : 20 });
     expect(screen.take()).toContain(shown);
   }
+});
+
+test("what takes minutes each is told in minutes", () => {
+  expect(plainText("training", { done: 2, total: 4, unit: "steps" }, { seconds: 400, rate: 2 / 400, left: 400 })).toBe(
+    "training: 2/4 steps, 3 min 20 s each, 6 min 40 s left",
+  );
 });
 
 test("durations", () => {

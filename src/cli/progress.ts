@@ -35,6 +35,8 @@ export class Progress {
   readonly #line: StatusLine;
   readonly #now: () => number;
   #work: Work | undefined;
+  /** The last plain line. */
+  #printed = "";
   #ticks: NodeJS.Timeout | undefined;
 
   constructor(line: StatusLine = statusLine, now: () => number = Date.now) {
@@ -72,7 +74,9 @@ export class Progress {
     } else {
       const pause = Math.min(Math.max(elapsed / 10, LINE_EVERY), LINE_AT_LEAST);
       if (work.last === undefined ? elapsed < FIRST_LINE : now - work.last < pause) return;
-      this.#line.print(plainText(work.label, work.amount, this.#pace(work, elapsed)));
+      const text = plainText(work.label, work.amount, this.#pace(work, elapsed));
+      if (text !== this.#printed) this.#line.print(text);
+      this.#printed = text;
     }
     work.last = now;
   }
@@ -111,8 +115,8 @@ export function barText(
   if (amount?.total === undefined || space < SHORTEST_BAR) return `${label}  ${rest}`.slice(0, columns - 1);
   const width = Math.min(BAR, space);
   const full = Math.round(width * Math.min(Math.max(amount.done / Math.max(amount.total, 1e-9), 0), 1));
-  const [on, off] = blocks ? ["█", "░"] : ["#", "-"];
-  const bar = [on!.repeat(full), off!.repeat(width - full)];
+  const [on, off] = blocks ? (["█", "░"] as const) : (["#", "-"] as const);
+  const bar = [on.repeat(full), off.repeat(width - full)];
   return `${label}  ${colors ? `\x1b[36m${bar[0]}\x1b[2m${bar[1]}\x1b[0m` : bar.join("")}  ${rest}`;
 }
 
@@ -122,8 +126,10 @@ function measures(amount: Amount | undefined, { seconds, rate, left }: Pace): st
   const bytes = unit === "bytes";
   const number = (x: number): string => (bytes ? formatBytes(Math.round(x)) : formatDone(x));
   const count = total === undefined ? number(done) : `${number(done)}/${number(total)}`;
+  const waiting = rate === 0 && seconds >= 1;
   return [
     bytes || unit === "" ? count : `${count} ${unit}`,
+    ...(waiting ? [duration(seconds)] : []),
     ...(rate > 0 ? [bytes ? `${formatBytes(Math.round(rate))}/s` : formatRate(rate)] : []),
     ...(left === undefined ? [] : [`${duration(left)} left`]),
   ];
@@ -136,7 +142,8 @@ function formatDone(done: number): string {
 
 /** "12.3/s", "245/s"; below one a second, the time of each: "8.4 s each". */
 function formatRate(perSecond: number): string {
-  if (perSecond < 1) return `${(1 / perSecond).toPrecision(2)} s each`;
+  const each = 1 / perSecond;
+  if (each > 1) return each < 60 ? `${each.toPrecision(2)} s each` : `${duration(each)} each`;
   return `${perSecond < 100 ? perSecond.toPrecision(3) : Math.round(perSecond)}/s`;
 }
 

@@ -1,6 +1,7 @@
 /** `seedling reconstruct`: picture -> codes -> picture, side by side. */
 import { Command } from "commander";
 import { UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { comparisonSheet } from "../image/comparison.ts";
 import { encodePng, type RgbImage } from "../image/index.ts";
 import { writeFileAtomic } from "../io/files.ts";
@@ -64,7 +65,7 @@ async function reconstruct(inputs: string[], options: Options): Promise<void> {
       report.finish(pictures.length);
       const rows: RgbImage[][] = pictures.map(({ image }) => [image]);
       for await (const { index, image } of decodings(model, codes, options, { signal, report }))
-        rows[index]!.push(image);
+        item(rows, index).push(image);
       const sheet = await encodePng(comparisonSheet(["original", ...keep.map(title)], rows));
       await writeFileAtomic(output, sheet);
       if (json)

@@ -1,6 +1,7 @@
 /** `seedling tokenize`: pictures -> 32 codes each. */
 import { Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { formatCodes, formatCodesJson, packCodes } from "../codes/index.ts";
 import type { ResizeFilter } from "../image/index.ts";
 import { type Example, jsonOption, outputOption, withExamples } from "./command.ts";
@@ -112,7 +113,7 @@ async function tokenize(inputs: string[], options: Options): Promise<void> {
           const images = pictures.map(({ image }) => image);
           const codes = (await tokenizer.encode(images, { batch, signal })).map((c) => Array.from(c.codes));
           if (toTerminal) report.clear();
-          for (const [i, one] of codes.entries()) await write(format(pictures[i]!.name, one));
+          for (const [i, one] of codes.entries()) await write(format(item(pictures, i).name, one));
           done += pictures.length;
           if (!toTerminal) report.progress("tokenizing", done, total, "pictures");
         }

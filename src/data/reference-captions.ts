@@ -20,7 +20,7 @@ export function referenceCaptions({ seed, said }: Pick<ScenePlan, "seed" | "said
   const found = new Set([caption]);
   // Every arrangement once before one comes again with other words around it.
   for (let i = 0; found.size < count && i < MAX_TRIES; i++) {
-    const core = all[order[i % all.length]!]!;
+    const core = item(all, item(order, i % all.length));
     found.add(frame(core, plain.includes(core) && (i >= all.length || rng.next() < 0.4), said, rng));
   }
   return [...found];

@@ -1,4 +1,5 @@
 /** DDIM without noise (eta 0). Song et al. 2021, eq. 12; numbers as diffusers' `DDIMScheduler`. */
+import { item } from "../base/item.ts";
 import { mix } from "./mix.ts";
 import { cleanAndNoise, NoiseSchedule } from "./noise-schedule.ts";
 import { alphaOrFinal, type Scheduler, type SchedulerConfig } from "./scheduler.ts";
@@ -15,7 +16,7 @@ export function ddim(config: SchedulerConfig = {}): Scheduler {
       initSigma: 1,
       scaleInput: (sample) => sample,
       step(answer, i, sample) {
-        const t = timesteps[i]!;
+        const t = item(timesteps, i);
         const alpha = alphaOrFinal(schedule, t - stride, setAlphaToOne);
         const type = schedule.predictionType;
         const { clean, noise } = cleanAndNoise(type, answer, sample, schedule.signal(t), schedule.noise(t));

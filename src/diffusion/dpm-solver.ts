@@ -1,4 +1,5 @@
 /** DPM-Solver++(2M), midpoint. Lu et al. 2022, algorithm 2; numbers as diffusers' `DPMSolverMultistepScheduler`. */
+import { item } from "../base/item.ts";
 import { mix } from "./mix.ts";
 import { cleanAndNoise, NoiseSchedule } from "./noise-schedule.ts";
 import type { Scheduler, SchedulerConfig } from "./scheduler.ts";
@@ -25,7 +26,7 @@ export function dpmSolver(config: SchedulerConfig = {}): Scheduler {
       initSigma: 1,
       scaleInput: (sample) => sample,
       step(answer, i, sample) {
-        const [last, now, next] = [sigmas[i - 1], sigmas[i]!, sigmas[i + 1]!];
+        const [last, now, next] = [sigmas[i - 1], item(sigmas, i), item(sigmas, i + 1)];
         const signal = (sigma: number): number => 1 / Math.hypot(sigma, 1);
         const { clean } = cleanAndNoise(schedule.predictionType, answer, sample, signal(now), now * signal(now));
         const keep = (next * signal(next)) / (now * signal(now));

@@ -3,6 +3,7 @@
  * model answers with noise - clean. Lipman et al. 2023; numbers as diffusers' `FlowMatchEulerDiscreteScheduler`.
  */
 import { UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { mix } from "./mix.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -26,7 +27,7 @@ export function flowMatchEuler({ trainSteps = 1000, shift = 1 }: FlowMatchConfig
       timesteps: sigmas.slice(0, -1).map((sigma) => sigma * trainSteps),
       initSigma: 1,
       scaleInput: (sample) => sample,
-      step: (answer, i, sample) => mix([1, sample], [sigmas[i + 1]! - sigmas[i]!, answer]),
+      step: (answer, i, sample) => mix([1, sample], [item(sigmas, i + 1) - item(sigmas, i), answer]),
     };
   };
 }

@@ -4,6 +4,7 @@
  * `PNDMScheduler` with skip_prk_steps.
  */
 import { UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { mix } from "./mix.ts";
 import { cleanAndNoise, NoiseSchedule } from "./noise-schedule.ts";
 import { alphaOrFinal, type Scheduler, type SchedulerConfig } from "./scheduler.ts";
@@ -37,12 +38,12 @@ export function pndm(config: SchedulerConfig = {}): Scheduler {
       initSigma: 1,
       scaleInput: (sample) => sample,
       step(answer, i, sample) {
-        const t = timesteps[i]!;
-        if (i === 1) return transfer(first, mix([0.5, answer], [0.5, answers[0]!]), t + stride, t);
+        const t = item(timesteps, i);
+        if (i === 1) return transfer(first, mix([0.5, answer], [0.5, item(answers, 0)]), t + stride, t);
         if (i === 0) first = sample;
         answers = [answer, ...answers.slice(0, 3)];
-        const weights = MULTISTEP[answers.length - 1]!;
-        return transfer(sample, mix(...answers.map((a, j) => [weights[j]!, a] as const)), t, t - stride);
+        const weights = item(MULTISTEP, answers.length - 1);
+        return transfer(sample, mix(...answers.map((a, j) => [item(weights, j), a] as const)), t, t - stride);
       },
     };
   };

@@ -84,12 +84,12 @@ function pair(negative: Values, positive: Values, batch: number): Values {
   return Object.fromEntries(
     names.map((name) => {
       const [n, p] = [negative[name], positive[name]];
-      if (n?.shape.join() !== p?.shape.join() || p?.shape[0] !== batch)
+      if (!n || !p || n.shape.join() !== p.shape.join() || p.shape[0] !== batch)
         throw new UsageError(
           `sample: expected ${name} of batch ${batch} and one shape in both contexts, ` +
             `got [${p?.shape ?? "none"}] and negative [${n?.shape ?? "none"}].`,
         );
-      return [name, { shape: [2 * batch, ...p!.shape.slice(1)], data: join(floats(n!, name), floats(p!, name)) }];
+      return [name, { shape: [2 * batch, ...p.shape.slice(1)], data: join(floats(n, name), floats(p, name)) }];
     }),
   );
 }

@@ -5,6 +5,7 @@
 import { once } from "node:events";
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { item } from "../base/item.ts";
 import { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import type { SpeedRequest } from "./fresh-process.ts";
 import { peakMemory } from "./peak-memory.ts";
@@ -34,8 +35,11 @@ async function measure({ folder, load, images }: SpeedRequest): Promise<SpeedSco
   const memory = (): number => peakMemory(weights) / 2 ** 20;
   const firstMemoryMb = memory();
   const times: number[] = [];
-  for (let i = 0; i < 20; i++) times.push(await timed(() => encode([images[i % images.length]!])));
-  const latencyMs = times.sort((a, b) => a - b)[10]!;
+  for (let i = 0; i < 20; i++) times.push(await timed(() => encode([item(images, i % images.length)])));
+  const latencyMs = item(
+    times.sort((a, b) => a - b),
+    10,
+  );
   await encode(images.slice(0, BATCH)); // the first batch of a size finds its memory
   const ms = await timed(() => encode(images));
   const peakMemoryMb = memory();
@@ -50,4 +54,4 @@ async function timed(run: () => Promise<unknown>): Promise<number> {
 }
 
 const [request] = (await once(process, "message")) as [SpeedRequest];
-process.send!(await measure(request), () => process.disconnect());
+process.send?.(await measure(request), () => process.disconnect());

@@ -1,4 +1,5 @@
 /** What a judge of pictures finds in originals, in what is decoded of them, and, as floors, in pictures that say little. */
+import { item } from "../base/item.ts";
 import { drawBackground } from "../data/draw.ts";
 import type { Scene } from "../data/index.ts";
 import { blankImage, type RgbImage } from "../image/index.ts";
@@ -28,7 +29,7 @@ export async function judgedRoutes(
 ): Promise<JudgedRoutes> {
   const judged = async (pictures: readonly RgbImage[]): Promise<JudgedPicture[]> => {
     const seen = await judge.look(pictures);
-    return seen.map((one, i) => judgedPicture(one, scenes[i]!, judge.nouns));
+    return seen.map((one, i) => judgedPicture(one, item(scenes, i), judge.nouns));
   };
   const whole = await judged(originals);
   const scores: Record<string, JudgedScores> = {};

@@ -1,4 +1,5 @@
 /** The scorecard of a language model that sees and draws: test scenes, held-out style, held-out pairs. */
+import { item } from "../base/item.ts";
 import { CODES_PER_IMAGE } from "../codes/index.ts";
 import { sayCaption } from "../data/captions.ts";
 import { describedScenes } from "../data/described-codes.ts";
@@ -171,7 +172,7 @@ export function speakerOf(model: SeedLanguageModel): Speaker {
     },
     async draw(prompts, onReply) {
       const options = { images: "force", maxTokens: CODES_PER_IMAGE + 2, onReply } as const;
-      return (await model.respond(prompts.map(request), options)).map(({ pictures }) => pictures[0]!);
+      return (await model.respond(prompts.map(request), options)).map(({ pictures }) => item(pictures, 0));
     },
     async drawFreely(prompts, onReply) {
       const options = { images: "free", maxTokens: 60, onReply } as const;

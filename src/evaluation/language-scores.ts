@@ -3,6 +3,7 @@
  * answer: the question without the picture, the picture sampled from the caption itself.
  */
 
+import { entry, item } from "../base/item.ts";
 import { dot } from "../base/vectors.ts";
 import type { Codes } from "../codes/index.ts";
 import { onePhrase } from "../data/phrases.ts";
@@ -60,7 +61,7 @@ export async function describingScores(
   const shown = scenes.map(({ scene }) => scene);
   const scores = captionScores(said, shown, nouns);
   const ofOthers = captionScores([...said.slice(1), ...said.slice(0, 1)], shown, nouns);
-  const examples = scenes.slice(0, 8).map(({ scene }, i) => ({ said: said[i]!, caption: scene.caption }));
+  const examples = scenes.slice(0, 8).map(({ scene }, i) => ({ said: item(said, i), caption: scene.caption }));
   return { ...scores, once: captionScores(saidOnce, shown, nouns), ofOthers, examples };
 }
 
@@ -107,11 +108,11 @@ export async function questionScores(
   // Without a picture the same question has the same answer.
   const alone = [...new Set(asked.map(({ question }) => question))];
   const saidAlone = await speaker.ask(alone.map((question) => ({ question })));
-  const blind = new Map(alone.map((question, i) => [question, saidAlone[i]!]));
+  const blind = new Map(alone.map((question, i) => [question, item(saidAlone, i)]));
   const right = asked.map(({ kind, question, answer }, i) => ({
     kind,
-    seeing: isRight(seen[i]!, answer),
-    questionOnly: isRight(blind.get(question)!, answer),
+    seeing: isRight(item(seen, i), answer),
+    questionOnly: isRight(entry(blind, question), answer),
     likeliest: isRight(habit({ kind, question }), answer),
   }));
   const percents = (some: typeof right): Omit<QuestionScores, "kinds"> => {
@@ -156,12 +157,12 @@ export async function foundThings(
   scenes: readonly Pick<Scene, "objects">[],
   nouns: readonly string[],
 ): Promise<number> {
-  const unit = (rows: readonly Float32Array[]): Float32Array[] => rows.map((row) => unitRows(row, row.length)[0]!);
+  const unit = (rows: readonly Float32Array[]): Float32Array[] => rows.map((row) => item(unitRows(row, row.length), 0));
   const seen = unit(await tokenizer.clipImage(pictures));
   const names = unit(await tokenizer.clipText(nouns.map((noun) => onePhrase(noun))));
   let [found, wanted] = [0, 0];
   for (const [i, { objects }] of scenes.entries()) {
-    const nearness = names.map((name) => dot(name, seen[i]!));
+    const nearness = names.map((name) => dot(name, item(seen, i)));
     for (const noun of new Set(objects.map((object) => object.noun))) {
       const own = nearness[nouns.indexOf(noun)];
       if (own === undefined) continue;

@@ -1,4 +1,5 @@
 /** Minimal pairs: whether a model prefers a picture's caption to one with a single change that makes it false. */
+import { entry, item } from "../base/item.ts";
 import { type MinimalPair, minimalPairs, type Scene, type SceneSource } from "../data/index.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { captionCosine, minimalPairAccuracy, type ScoredPair } from "./metrics/minimal-pairs.ts";
@@ -31,7 +32,7 @@ export async function pairScores(
   const texts = byKey(captions, await tokenizer.embedText(captions, batch));
   const scored = (pictures: ReadonlyMap<Scene, Float32Array>): ScoredPair[] =>
     pairs.map(({ kind, scene, wrong }) => {
-      return { kind, image: pictures.get(scene)!, text: texts.get(scene.caption)!, wrong: texts.get(wrong)! };
+      return { kind, image: entry(pictures, scene), text: entry(texts, scene.caption), wrong: entry(texts, wrong) };
     });
   const [byEmbeddings, byCodes] = [scored(embedded), scored(recalled)];
   const [seeing, recalling] = [minimalPairAccuracy(byEmbeddings), minimalPairAccuracy(byCodes)];
@@ -39,13 +40,15 @@ export async function pairScores(
   const count = (kind: string): number => pairs.filter((pair: MinimalPair) => pair.kind === kind).length;
   return Object.fromEntries(
     Object.keys(seeing).map((kind) => {
-      const [embeddings, codes, cosine] = [seeing, recalling, cosines].map((scores) => scores[kind]!);
+      const [embeddings, codes, cosine] = [seeing, recalling, cosines].map((scores) => entry(scores, kind));
       return [kind, { pairs: count(kind), embeddings, codes, captionCosine: cosine } as PairScores];
     }),
   );
 }
 
+const unit = (row: Float32Array): Float32Array => item(unitRows(row, row.length), 0);
+
 /** Rows by their keys, as unit vectors. */
 function byKey<K>(keys: readonly K[], rows: readonly Float32Array[]): Map<K, Float32Array> {
-  return new Map(keys.map((key, i) => [key, unitRows(rows[i]!, rows[i]!.length)[0]!]));
+  return new Map(keys.map((key, i) => [key, unit(item(rows, i))]));
 }

@@ -1,4 +1,5 @@
 /** How alike pictures and what is decoded of them are to the frozen CLIP pair. arXiv 2307.08041 Table 2. */
+import { item } from "../base/item.ts";
 import type { Scene } from "../data/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
@@ -38,7 +39,7 @@ export async function reconstructionScores(
   const similarity = async (pictures: readonly RgbImage[], shift = 0): Promise<number> => {
     const seen = await judge.clipImage(pictures, { batch: 64 });
     const n = originals.length;
-    return seen.reduce((sum, vector, i) => sum + cosine(vector, originals[(i + shift) % n]!), 0) / n;
+    return seen.reduce((sum, vector, i) => sum + cosine(vector, item(originals, (i + shift) % n)), 0) / n;
   };
   const fromAll = await decoded.fromCodes();
   const fromFirst: Record<number, number> = {};
@@ -50,6 +51,6 @@ export async function reconstructionScores(
     fromCaption: await similarity(await decoded.fromCaptions()),
     fromShuffledCodes: await similarity(fromAll, 1),
     fromFirst,
-    nearestPixels: await similarity(nearestByPixels(images, known).map((i) => known[i]!)),
+    nearestPixels: await similarity(nearestByPixels(images, known).map((i) => item(known, i))),
   };
 }

@@ -1,4 +1,5 @@
 /** What is left of codes and retrieval when pictures are disturbed. */
+import { entry, item } from "../base/item.ts";
 import type { SceneSource } from "../data/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
@@ -40,9 +41,9 @@ export async function robustnessScores(
   const scores: Record<string, RobustnessScores> = { none: await score(images) };
   for (const [i, name] of names.entries()) {
     onProgress?.(name, i, names.length);
-    const change = DISTURBANCES[name]!;
+    const change = entry(DISTURBANCES, name);
     const changed: RgbImage[] = [];
-    for (const [n, image] of images.entries()) changed.push(await change(image, drawn[n]!));
+    for (const [n, image] of images.entries()) changed.push(await change(image, item(drawn, n)));
     scores[name] = await score(changed);
   }
   return scores;

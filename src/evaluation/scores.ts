@@ -3,6 +3,7 @@
  * trivial baseline. arXiv 2307.08041 Tables 1 and 2.
  */
 
+import { item } from "../base/item.ts";
 import { dot } from "../base/vectors.ts";
 import type { Scene, SceneSource, SpritePicture } from "../data/index.ts";
 import type { RgbImage } from "../image/index.ts";
@@ -63,7 +64,9 @@ export async function retrievalScores(tokenizer: SeedTokenizer, scenes: readonly
  */
 export function pixelRetrieval(scenes: readonly Scene[], gallery: readonly Scene[]): RetrievalScores {
   const words = (text: string): Set<string> => new Set(splitWords(text));
-  const guesses = nearestByPixels(scenes.map(imageOf), gallery.map(imageOf)).map((i) => words(gallery[i]!.caption));
+  const guesses = nearestByPixels(scenes.map(imageOf), gallery.map(imageOf)).map((i) =>
+    words(item(gallery, i).caption),
+  );
   const sets = scenes.map((s) => words(s.caption));
   const overlap = (a: Set<string>, b: Set<string>): number => {
     const common = [...a].filter((w) => b.has(w)).length;
@@ -71,7 +74,7 @@ export function pixelRetrieval(scenes: readonly Scene[], gallery: readonly Scene
   };
   return rankedRetrieval(
     scenes.map((s) => s.caption),
-    (i, j) => overlap(guesses[i]!, sets[j]!),
+    (i, j) => overlap(item(guesses, i), item(sets, j)),
   );
 }
 
@@ -103,7 +106,7 @@ export async function namingScores(
         );
   let [top1, top5] = [0, 0];
   for (const [i, sprite] of sprites.entries()) {
-    const ranked = nouns.map(({ noun }, j) => ({ noun, score: dot(vectors[i]!, texts[j]!) }));
+    const ranked = nouns.map(({ noun }, j) => ({ noun, score: dot(item(vectors, i), item(texts, j)) }));
     ranked.sort((a, b) => b.score - a.score);
     const place = ranked.findIndex(({ noun }) => noun === sprite.noun);
     top1 += Number(place === 0);

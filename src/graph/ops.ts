@@ -131,6 +131,26 @@ export interface OpAttrs {
 
 export type OpName = keyof OpAttrs;
 
+type Leaf = "input" | "param" | "constant";
+type Binary =
+  | ("add" | "sub" | "mul" | "div" | "maximum" | "minimum" | "equal" | "less" | "geluGrad")
+  | ("gather" | "scatterAdd" | "pick" | "conv2dInputGrad" | "conv2dWeightGrad");
+type Ternary = "where" | "layerNorm" | "groupNorm";
+type WithAddend = "matmul" | "linear" | "conv2d";
+
+/** How many inputs each operation has. Leaves have none; their type is that of a list, which any operation has. */
+export type OpInputs<K extends OpName, T> = (Record<Leaf, readonly T[]> &
+  Record<Binary, readonly [T, T]> &
+  Record<Ternary, readonly [T, T, T]> &
+  Record<WithAddend, readonly [T, T, ...T[]]> &
+  Record<"concat", readonly [T, ...T[]]> &
+  Record<Exclude<OpName, Leaf | Binary | Ternary | WithAddend | "concat">, readonly [T]>)[K];
+
+/** How many outputs each operation has: at least one. */
+export type OpOutputs<K extends OpName, T> = (Record<"erfGate", readonly [T, T]> &
+  Record<"layerNorm" | "groupNorm", readonly [T, T, T]> &
+  Record<Exclude<OpName, "erfGate" | "layerNorm" | "groupNorm">, readonly [T]>)[K];
+
 /** Thrown by a shape rule; the message is completed with the place by `apply`. */
 export class Mismatch extends Error {}
 
@@ -196,6 +216,18 @@ function rank(t: TensorType, n: number): void {
   if (t.shape.length !== n) expected(`rank ${n}`, printType(t));
 }
 
+/** The last two dims of a matrix, perhaps exchanged. */
+function lastTwo({ shape }: TensorType, swapped = false): readonly [Dim, Dim] {
+  const [rows, columns] = [item(shape, shape.length - 2), item(shape, shape.length - 1)];
+  return swapped ? [columns, rows] : [rows, columns];
+}
+
+/** Sizes of the weights of a convolution: [O,C,h,w]. */
+function kernel(w: TensorType): readonly [number, number, number, number] {
+  rank(w, 4);
+  return w.shape as readonly [number, number, number, number];
+}
+
 export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
   input: (_, { dtype, shape }) => [{ dtype, shape }],
   param: (_, { shape }) => [{ dtype: "f32", shape }],
@@ -250,8 +282,8 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
     const [a, b] = [at(inputs, 0), at(inputs, 1)];
     floats(a, b);
     if (a.shape.length < 2 || b.shape.length < 2) expected("two matrices", `${printType(a)} and ${printType(b)}`);
-    const [rows, innerA] = transA ? [a.shape.at(-1)!, a.shape.at(-2)!] : [a.shape.at(-2)!, a.shape.at(-1)!];
-    const [innerB, columns] = transB ? [b.shape.at(-1)!, b.shape.at(-2)!] : [b.shape.at(-2)!, b.shape.at(-1)!];
+    const [rows, innerA] = lastTwo(a, transA);
+    const [innerB, columns] = lastTwo(b, transB);
     if (innerA !== innerB) expected(`inner dim ${innerA}`, `${innerB} (a = ${printType(a)}, b = ${printType(b)})`);
     const lead = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
     if (!lead) return expected("leading axes that broadcast", `${printType(a)} and ${printType(b)}`);
@@ -265,11 +297,11 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
     const [x, w, b] = [at(inputs, 0), at(inputs, 1), inputs[2]];
     floats(x, w);
     rank(w, 2);
-    const [out, inner] = w.shape;
+    const [out, inner] = lastTwo(w);
     if (x.shape.length < 1 || x.shape.at(-1) !== inner)
       expected(`inner dim ${inner}`, `${x.shape.at(-1)} (x = ${printType(x)})`);
-    const shape = [...x.shape.slice(0, -1), out!];
-    if (b && !sameShape(b.shape, [out!]) && !sameShape(b.shape, shape)) expected(`bias f32 [${out}]`, printType(b));
+    const shape = [...x.shape.slice(0, -1), out];
+    if (b && !sameShape(b.shape, [out]) && !sameShape(b.shape, shape)) expected(`bias f32 [${out}]`, printType(b));
     return [{ dtype: "f32", shape }];
   },
   softmax: unary,
@@ -363,21 +395,20 @@ export const shapeRules: { readonly [K in OpName]: Rule<OpAttrs[K]> } = {
     const [x, w] = [at(inputs, 0), at(inputs, 1)];
     floats(x, w);
     rank(x, 4);
-    rank(w, 4);
-    const [o, c, h, width] = w.shape as readonly number[];
+    const [o, c, h, width] = kernel(w);
     if (x.shape[1] !== c) expected(`${c} channels`, printType(x));
-    const [rows, columns] = [windows(x.shape[2], h!, window), windows(x.shape[3], width!, window)];
+    const [rows, columns] = [windows(x.shape[2], h, window), windows(x.shape[3], width, window)];
     const b = inputs[2];
-    if (b && !sameShape(b.shape, [o!])) expected(`bias f32 [${o}]`, printType(b));
-    return [{ dtype: "f32", shape: [item(x.shape, 0), o!, rows, columns] }];
+    if (b && !sameShape(b.shape, [o])) expected(`bias f32 [${o}]`, printType(b));
+    return [{ dtype: "f32", shape: [item(x.shape, 0), o, rows, columns] }];
   },
   conv2dInputGrad: (inputs, { rows, columns, ...window }) => {
     const [w, dy] = [at(inputs, 0), at(inputs, 1)];
     floats(w, dy);
-    const [o, c, h, width] = w.shape as readonly number[];
-    const out: Shape = [item(dy.shape, 0), o!, windows(rows, h!, window), windows(columns, width!, window)];
+    const [o, c, h, width] = kernel(w);
+    const out: Shape = [item(dy.shape, 0), o, windows(rows, h, window), windows(columns, width, window)];
     if (!sameShape(out, dy.shape)) expected(`dy ${printShape(out)}`, printType(dy));
-    return [{ dtype: "f32", shape: [item(dy.shape, 0), c!, rows, columns] }];
+    return [{ dtype: "f32", shape: [item(dy.shape, 0), c, rows, columns] }];
   },
   conv2dWeightGrad: (inputs, { height, width, ...window }) => {
     const [x, dy] = [at(inputs, 0), at(inputs, 1)];

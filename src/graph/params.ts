@@ -33,7 +33,7 @@ export class Params {
         `${path}: expected the shape of its first use, ${printShape(known.shape)}, got ${printShape(shape)}.`,
       );
     }
-    const tensor = apply("param", [], { path, shape, init })[0]!;
+    const tensor = apply("param", [], { path, shape, init })[0];
     this.#declared.set(path, tensor);
     return tensor;
   }

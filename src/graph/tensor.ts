@@ -3,13 +3,16 @@
  * writes down and runtime executes. Shape and dtype errors surface here, while the graph is built.
  */
 import { ShapeError } from "../base/errors.ts";
+import { entry } from "../base/item.ts";
 import { type Dim, divDims, normalAxis, type Shape, sizeOf } from "./dims.ts";
 import {
   type DType,
   Mismatch,
   normalAxes,
   type OpAttrs,
+  type OpInputs,
   type OpName,
+  type OpOutputs,
   printType,
   shapeRules,
   type TensorType,
@@ -19,15 +22,15 @@ import {
 export interface Node<K extends OpName = OpName> {
   readonly id: number;
   readonly op: K;
-  readonly inputs: readonly Tensor[];
+  readonly inputs: OpInputs<K, Tensor>;
   readonly attrs: OpAttrs[K];
-  readonly outputs: readonly Tensor[];
+  readonly outputs: OpOutputs<K, Tensor>;
 }
 
 let nextId = 0;
 
 /** Adds a node. @throws ShapeError naming the nearest parameter, the operation, what it expected and what came. */
-export function apply<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: OpAttrs[K]): readonly Tensor[] {
+export function apply<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: OpAttrs[K]): OpOutputs<K, Tensor> {
   let types: readonly TensorType[];
   try {
     types = shapeRules[op](inputs, attrs);
@@ -36,13 +39,14 @@ export function apply<K extends OpName>(op: K, inputs: readonly Tensor[], attrs:
     throw new ShapeError(`${nearestParam(inputs)}${op}: ${error.message}.`, { cause: error });
   }
   const outputs: Tensor[] = [];
-  const node: Node<K> = { id: nextId++, op, inputs, attrs, outputs };
+  // The rule has counted the inputs, and there is an output for each type that it gives.
+  const node = { id: nextId++, op, inputs, attrs, outputs } as unknown as Node<K>;
   for (const [i, type] of types.entries()) outputs.push(new Tensor(node as unknown as Node, i, type.dtype, type.shape));
-  return outputs;
+  return node.outputs;
 }
 
 function only<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: OpAttrs[K]): Tensor {
-  return apply(op, inputs, attrs)[0]!;
+  return apply(op, inputs, attrs)[0];
 }
 
 /** Path of the parameter closest to these tensors, to say where in the model something is wrong. */
@@ -293,6 +297,11 @@ export function scatterAdd(ids: Tensor, rows: Tensor, count: number): Tensor {
   return only("scatterAdd", [ids, rows], { count });
 }
 
+/** The node that makes `t` as its first output, if it is this operation. */
+export function madeBy<K extends OpName>(t: Tensor | undefined, op: K): Node<K> | undefined {
+  return t && t.node.op === op && t.index === 0 ? (t.node as unknown as Node<K>) : undefined;
+}
+
 /** All nodes that `outputs` depend on, inputs before users. */
 export function sortNodes(outputs: readonly Tensor[]): Node[] {
   const order: Node[] = [];
@@ -321,7 +330,7 @@ export function sortNodes(outputs: readonly Tensor[]): Node[] {
 export function printGraph(outputs: readonly Tensor[]): string {
   const nodes = sortNodes(outputs);
   const names = new Map(nodes.map((node, i) => [node, `%${i}`]));
-  const ref = (t: Tensor): string => names.get(t.node)! + (t.index > 0 ? `.${t.index}` : "");
+  const ref = (t: Tensor): string => entry(names, t.node) + (t.index > 0 ? `.${t.index}` : "");
   const lines = nodes.map((node) => {
     const attrs = Object.entries(node.attrs).filter(([key]) => key !== "data" && key !== "init");
     const args = [...node.inputs.map(ref), ...attrs.map(([key, value]) => `${key}=${JSON.stringify(value)}`)];

@@ -3,6 +3,7 @@
  * 2.1 unCLIP from an image embedding (SEED v2), and the small models that are trained here from either.
  */
 import { UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { hashText } from "../base/rng.ts";
 import { emptyClassVectors, noiseLatents, type SamplerName, unclipClassVectors } from "../diffusion/index.ts";
 import { fromTensor, type RgbImage, resizeAndCrop, toTensor } from "../image/index.ts";
@@ -252,11 +253,11 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
   async #pictures(latents: Value): Promise<RgbImage[]> {
     const pixels = (await this.#programs.output("vae", { latents }, "pixels")).data as Float32Array;
     const side = this.imageSize;
-    return Array.from({ length: latents.shape[0]! }, (_, b) => fromTensor(pixels, side, side, b));
+    return Array.from({ length: item(latents.shape, 0) }, (_, b) => fromTensor(pixels, side, side, b));
   }
 
   #noText(): Promise<GenerationEmbedding> {
-    this.#emptyPrompt ??= this.#features([""]).then(([features]) => features!);
+    this.#emptyPrompt ??= this.#features([""]).then((rows) => item(rows, 0));
     return this.#emptyPrompt;
   }
 }

@@ -4,6 +4,7 @@
  * shows; then the tensors, one at a time.
  */
 import { CheckpointError, UsageError } from "../base/errors.ts";
+import { entry, item } from "../base/item.ts";
 import { copyFile, kindOf, makeFolder } from "../io/files.ts";
 import { expectFree, listFolder, writeFolder } from "../io/folder.ts";
 import { dirname, join } from "../io/paths.ts";
@@ -46,7 +47,7 @@ export async function importDiffusers(from: string, to: string, options: CopyOpt
   try {
     const parts: PlannedPart[] = [];
     for (const [name, stored] of storedParts(settings)) {
-      const file = await openCheckpoint(join(from, places.get(name)!));
+      const file = await openCheckpoint(join(from, entry(places, name)));
       files.push(file);
       parts.push(planPart(name, stored, file));
     }
@@ -112,9 +113,9 @@ function planPart(part: string, { shapes, rename, other }: StoredPart, file: Ten
     return wanted.has(ours(name)) ? "a later tensor goes by the same name" : "not part of the model";
   };
   const ignored = [...file.tensors.keys()].filter((name) => !kept.has(name)).map((name) => ({ name, why: why(name) }));
-  const infos = new Map([...found].map(([name, stored]) => [name, file.tensors.get(stored)!] as const));
+  const infos = new Map([...found].map(([name, stored]) => [name, entry(file.tensors, stored)] as const));
   const { missing, misshaped } = matchTensors(infos, shapes);
-  const wrong = [...wanted].filter((name) => infos.has(name) && !isFloat(infos.get(name)!.dtype));
+  const wrong = [...wanted].filter((name) => infos.has(name) && !isFloat(entry(infos, name).dtype));
   return {
     name: part,
     file,
@@ -122,7 +123,7 @@ function planPart(part: string, { shapes, rename, other }: StoredPart, file: Ten
     missing: missing.map((name) => `${part}/${name}`),
     misshaped: [
       ...misshaped.map(({ name, expected, found }) => `${part}/${name}: expected [${expected}], got [${found}]`),
-      ...wrong.map((name) => `${part}/${name}: expected floats, got ${infos.get(name)!.dtype}`),
+      ...wrong.map((name) => `${part}/${name}: expected floats, got ${entry(infos, name).dtype}`),
     ],
     parameters: shapes.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0),
   };
@@ -155,7 +156,7 @@ async function write(
   { dtype, onProgress, signal }: CopyOptions,
 ): Promise<DiffusersReport> {
   const size = ({ file, report }: PlannedPart): number =>
-    report.used.reduce((sum, name) => sum + file.tensors.get(name)!.byteLength, 0);
+    report.used.reduce((sum, name) => sum + entry(file.tensors, name).byteLength, 0);
   const total = parts.reduce((sum, part) => sum + size(part), 0);
   const notFinite: { name: string; count: number }[] = [];
   let done = 0;
@@ -200,7 +201,7 @@ function weightsName(part: string): string {
 }
 
 async function leftFolders(from: string, taken: readonly string[]): Promise<string[]> {
-  const used = new Set(taken.map((name) => name.split("/")[0]!));
+  const used = new Set(taken.map((name) => item(name.split("/"), 0)));
   const left: string[] = [];
   for (const name of await listFolder(from))
     if (!used.has(name) && !name.startsWith(".") && (await kindOf(join(from, name))) === "folder") left.push(name);

@@ -1,4 +1,5 @@
 /** The graphs of a diffusers folder, one a part: each has its own weights and is compiled when it is first needed. */
+import { entry } from "../base/item.ts";
 import { concat, input, type Outputs, Params, shapesOf } from "../graph/index.ts";
 import { type TextEncoderConfig, textEncoder } from "../models/clip.ts";
 import { type ClipVisionConfig, clipVision } from "../models/clip-vision.ts";
@@ -55,7 +56,7 @@ export function vaePart(config: VaeConfig, side: number): BuiltPart {
   const p = new Params();
   const pixels = latentsToPixels(p, input("latents", ["B", config.latentChannels, side, side]), config);
   const rename = (name: string): string =>
-    name.replace(/(?<=\.attentions\.\d+\.)(query|key|value|proj_attn)(?=\.)/, (old) => OLD_ATTENTION[old]!);
+    name.replace(/(?<=\.attentions\.\d+\.)(query|key|value|proj_attn)(?=\.)/, (old) => entry(OLD_ATTENTION, old));
   const other = (name: string): boolean => /^(encoder|quant_conv)\./.test(name);
   return { outputs: { pixels }, stored: { shapes: shapesOf(p), rename, other } };
 }

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { parseWith } from "../base/parse-with.ts";
 import { ddim, dpmSolver, euler, pndm, type SamplerName } from "../diffusion/index.ts";
 import { buildFrom, concat, input, normal, type Outputs, ones, Params, shapesOf } from "../graph/index.ts";
@@ -200,7 +201,7 @@ export async function openSeedling1Decoder(
 /** Keys `class_places`, which lays the image embedding out as channels, and `place_embedding`; else those of the UNet. */
 function unetGraph(p: Params, sizes: OldUnet, [L, D]: readonly [number, number]): Outputs {
   const { hintChannels: channels, placeEmbedding, sampleSize: side, inChannels } = sizes;
-  const width = sizes.blockOutChannels[0]!;
+  const width = item(sizes.blockOutChannels, 0);
   const latents = input("latents", ["B", inChannels, side, side]);
   const image = input("class_embedding", ["B", sizes.projectionClassEmbeddingsInputDim]);
   const x = channels

@@ -1,6 +1,7 @@
 /** Codes -> the codebook vectors that the decoders read; codes that are left out are filled in. */
 
 import { UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { CODES_PER_IMAGE, type Codes } from "../codes/index.ts";
 import type { Value } from "../runtime/index.ts";
 
@@ -52,13 +53,13 @@ export class CodeVectors {
     const E = this.#width;
     const row = (code: number): Float32Array => this.table.subarray(code * E, (code + 1) * E);
     const filler = (codes: Codes, t: number): Float32Array => {
-      if (rest === "repeat") return row(codes[keep - 1]!);
+      if (rest === "repeat") return row(item(codes, keep - 1));
       return missing && rest !== "mean" ? missing.subarray(t * E, (t + 1) * E) : this.#mean;
     };
     const data = new Float32Array(images.length * count * E);
     for (const [b, codes] of images.entries())
       for (let t = 0; t < count; t++) {
-        data.set(t < keep ? row(codes[t]!) : filler(codes, t), (b * count + t) * E);
+        data.set(t < keep ? row(item(codes, t)) : filler(codes, t), (b * count + t) * E);
       }
     return { shape: [images.length, count, E], data };
   }

@@ -4,6 +4,7 @@
  * can do.
  */
 import { UsageError } from "../base/errors.ts";
+import { entry, given } from "../base/item.ts";
 import { type Codes, checkCodes, codebookHash } from "../codes/index.ts";
 import { type ChannelStats, CLIP_STATS, type RgbImage, resize, toTensor } from "../image/index.ts";
 import { type ImageSource, loadPicture, type PrepareOptions } from "../image/source.ts";
@@ -80,7 +81,7 @@ export class SeedTokenizer {
     const folder = { ...opened, weights };
     const { graphs } = folder;
     const programs = new Programs<ProgramName>(
-      (name) => ({ outputs: graphs[name]!, weights }),
+      (name) => ({ outputs: entry(graphs, name), weights }),
       programsOptions(options),
     );
     const parent = { features: textFeaturesOf(folder, programs), programs };
@@ -172,7 +173,7 @@ export class SeedTokenizer {
    */
   async embedText(captions: readonly string[], { maxTokens, ...options }: TextOptions = {}): Promise<Float32Array[]> {
     this.expect("embedText");
-    const tokenizer = this.#folder.tokenizer!;
+    const tokenizer = given(this.#folder.tokenizer, "a tokenizer");
     const L = textLength(this.config);
     const tokens = maxTokens ?? Math.min(L, this.config.textEncoder ? L : TRAINED_TOKENS);
     if (!Number.isInteger(tokens) || tokens < 2 || tokens > L)

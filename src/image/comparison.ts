@@ -1,5 +1,6 @@
 /** Pictures side by side: a row for each subject, a titled column for each version of it. */
 import { UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { drawText, LETTER_HEIGHT, LETTER_WIDTH } from "./letters.ts";
 import { blankImage, type RgbImage } from "./rgb-image.ts";
 
@@ -22,7 +23,7 @@ export function comparisonSheet(titles: readonly string[], rows: readonly (reado
     const x = GAP + column * (cellWidth + GAP);
     drawText(sheet, title, x + ((cellWidth - title.length * LETTER_WIDTH * zoom) >> 1), GAP, zoom);
     for (const [row, pictures] of cells.entries())
-      paste(sheet, pictures[column]!, x, header + GAP + row * (cellHeight + GAP));
+      paste(sheet, item(pictures, column), x, header + GAP + row * (cellHeight + GAP));
   }
   return sheet;
 }

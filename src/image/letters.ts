@@ -1,4 +1,5 @@
 /** Small letters drawn into pictures: titles look the same on every machine, also on one without any font. */
+import { item } from "../base/item.ts";
 import type { RgbImage } from "./rgb-image.ts";
 
 /** Pixels from one letter to the next, and from one line to the next, at zoom 1. */
@@ -14,7 +15,7 @@ const GLYPHS: ReadonlyMap<string, string> = new Map(
     "4:26aiv22 5:vgu11he 6:68guhhe 7:v124888 8:ehhehhe 9:ehhf12c"
   )
     .split(" ")
-    .map((glyph) => [glyph[0]!, glyph.slice(2)]),
+    .map((glyph) => [item(glyph, 0), glyph.slice(2)]),
 );
 
 /** Writes `text` in black with its top left corner at (x, y); small letters and digits, all else is a gap. */

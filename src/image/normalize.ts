@@ -1,6 +1,7 @@
 /** Pixels to the tensors that models read. */
 
 import { UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import type { RgbImage } from "./rgb-image.ts";
 
 export interface ChannelStats {
@@ -25,15 +26,14 @@ export function toTensor(images: readonly RgbImage[], { mean, std }: ChannelStat
   const { width, height } = images[0] ?? { width: 0, height: 0 };
   const area = width * height;
   const tensor = new Float32Array(images.length * 3 * area);
-  const levels = [0, 1, 2].map((c) => channelLevels(mean[c]!, std[c]!));
+  const levels = mean.map((own, c) => channelLevels(own, item(std, c)));
   for (const [b, image] of images.entries()) {
     if (image.width !== width || image.height !== height) {
       throw new UsageError(
         `toTensor: expected every picture to be ${width}x${height}, got ${image.width}x${image.height} at position ${b}.`,
       );
     }
-    for (let c = 0; c < 3; c++) {
-      const table = levels[c]!;
+    for (const [c, table] of levels.entries()) {
       const plane = (b * 3 + c) * area;
       for (let i = 0, p = c; i < area; i++, p += 3) tensor[plane + i] = table[image.data[p]!]!;
     }

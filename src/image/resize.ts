@@ -4,6 +4,7 @@
  */
 
 import { UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import type { RgbImage } from "./rgb-image.ts";
 
 export type ResizeFilter = "bicubic" | "bilinear";
@@ -73,8 +74,8 @@ function resample(image: RgbImage, across: Range, down: Range, filter: ResizeFil
   const columns = taps(image.width, across, filter);
   const rows = taps(image.height, down, filter);
   const [width, height] = [columns.first.length, rows.first.length];
-  const begin = rows.first[0]!;
-  const end = rows.first[height - 1]! + rows.count[height - 1]!;
+  const begin = item(rows.first, 0);
+  const end = item(rows.first, height - 1) + item(rows.count, height - 1);
   if (width > image.width && width * (end - begin) * 3 > MAX_WIDENED_BYTES) {
     const low = { width: image.width, height, data: resizeColumns(image.data, image.width, 0, rows) };
     return { width, height, data: resizeRows(low, columns, 0, height) };
@@ -103,7 +104,8 @@ function taps(from: number, { size, begin, end }: Range, filter: ResizeFilter): 
   if (!table) {
     table = computeTaps(from, { size, begin, end }, filter);
     if (table.weights.length > MAX_KEPT_WEIGHTS) return table;
-    if (cache.size >= 64) cache.delete(cache.keys().next().value!);
+    const [oldest] = cache.keys();
+    if (oldest !== undefined && cache.size >= 64) cache.delete(oldest);
     cache.set(key, table);
   }
   return table;
@@ -147,11 +149,12 @@ function resizeRows(image: RgbImage, { same, first, count, weights, stride }: Ta
   const size = first.length;
   if (same && size === width) return data.subarray(begin * width * 3, end * width * 3);
   const out = new Uint8Array(size * (end - begin) * 3);
+  const begun = item(first, 0);
   let o = 0;
   for (let y = begin; y < end; y++) {
     const row = y * width * 3;
     if (same) {
-      out.set(data.subarray(row + first[0]! * 3, row + (first[0]! + size) * 3), o);
+      out.set(data.subarray(row + begun * 3, row + (begun + size) * 3), o);
       o += size * 3;
       continue;
     }
@@ -184,7 +187,7 @@ function resizeColumns(between: Uint8Array, width: number, offset: number, taps:
   const { same, first, count, weights, stride } = taps;
   const line = width * 3;
   const size = first.length;
-  const at = (first[0]! - offset) * line;
+  const at = (item(first, 0) - offset) * line;
   if (same) return between.slice(at, at + size * line);
   const out = new Uint8Array(line * size);
   const sums = new Int32Array(line);

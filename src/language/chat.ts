@@ -1,4 +1,5 @@
 /** A conversation: text as it comes, pictures whole and decoded. */
+import { item } from "../base/item.ts";
 import { withDefaults } from "../base/with-defaults.ts";
 import type { RgbImage } from "../image/index.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
@@ -33,8 +34,8 @@ export async function* chat(
   for await (const event of model.reply(prompt, { ...withDefaults(SAMPLING, options), images, reserve })) {
     if (event.kind === "image") {
       const drawn = { codes: event.codes, text: "", seed: seed + pictures++ };
-      const [image] = await tokenizer.decode([drawn.codes], { ...decodingOptions(options), seed: drawn.seed });
-      yield { kind: "image", drawing: makeDrawing(lastText(turns), drawn, image!, options) };
+      const images = await tokenizer.decode([drawn.codes], { ...decodingOptions(options), seed: drawn.seed });
+      yield { kind: "image", drawing: makeDrawing(lastText(turns), drawn, item(images, 0), options) };
     } else if (event.kind === "end") {
       const { reason, ids } = event;
       yield { kind: "end", reason, turn: model.turn(ids), promptTokens: prompt.length, tokens: ids.length };

@@ -1,5 +1,6 @@
 /** Conversations with codes in place of their images, as long as the model can read. */
 import { InputError, UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { withDefaults } from "../base/with-defaults.ts";
 import { type Codes, checkCodes } from "../codes/index.ts";
 import type { ImageSource, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
@@ -32,8 +33,8 @@ export async function codesOf(
     images.filter((image): image is ImageSource => !hasCodes(image)),
     options,
   );
-  const fresh = encoded.values();
-  return codes.map((given) => given ?? Array.from(fresh.next().value!.codes));
+  let next = 0;
+  return codes.map((known) => known ?? Array.from(item(encoded, next++).codes));
 }
 
 /** The same for conversations. */
@@ -44,11 +45,12 @@ export async function encodeTurns(
 ): Promise<ChatTurn[][]> {
   const parts = conversations.flatMap((turns) => turns.flatMap((turn) => turn.parts));
   const images = parts.filter((part) => typeof part !== "string").map((part) => ("image" in part ? part.image : part));
-  const codes = (await codesOf(tokenizer, images, options)).values();
+  const codes = await codesOf(tokenizer, images, options);
+  let next = 0;
   return conversations.map((turns) =>
     turns.map(({ role, parts }) => ({
       role,
-      parts: parts.map((part) => (typeof part === "string" ? part : { codes: codes.next().value! })),
+      parts: parts.map((part) => (typeof part === "string" ? part : { codes: item(codes, next++) })),
     })),
   );
 }

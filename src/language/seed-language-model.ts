@@ -1,5 +1,6 @@
 /** A language model that sees and draws: image codes are tokens among its words. */
 import { InputError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import type { RgbImage } from "../image/index.ts";
 import { BUNDLED_MODEL, type LoadOptions, SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { modelFolder } from "../io/hub/index.ts";
@@ -151,7 +152,7 @@ export class SeedLanguageModel {
       drawn.map(({ codes }) => codes),
       { ...decodingOptions(options), seed: drawn.map(({ seed }) => seed) },
     );
-    return drawn.map((one, i) => this.drawing(prompt, one, images[i]!, options));
+    return drawn.map((one, i) => this.drawing(prompt, one, item(images, i), options));
   }
 
   /** `draw` without decoding: the codes only. @throws as `draw` */

@@ -44,8 +44,9 @@ export function clipLayers(
     const layer = p.at("encoder", "layers", i);
     const h = layerNorm(layer.at("layer_norm1"), x, eps);
     const attn = layer.at("self_attn");
-    const [q, k, v] = ["q_proj", "k_proj", "v_proj"].map((name) => linear(attn.at(name), h, D));
-    x = x.add(linear(attn.at("out_proj"), attend(q!, k!, v!, heads, mask), D));
+    const part = (name: string): Tensor => linear(attn.at(name), h, D);
+    const [q, k, v] = [part("q_proj"), part("k_proj"), part("v_proj")];
+    x = x.add(linear(attn.at("out_proj"), attend(q, k, v, heads, mask), D));
     const inner = linear(layer.at("mlp", "fc1"), layerNorm(layer.at("layer_norm2"), x, eps), intermediate);
     const active = activation === "gelu" ? inner.gelu() : inner.mul(inner.mul(1.702).sigmoid());
     x = x.add(linear(layer.at("mlp", "fc2"), active, D));

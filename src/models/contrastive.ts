@@ -1,4 +1,5 @@
 /** The space that the last causal embedding shares with captions. arXiv 2307.08041 section 3.1. */
+import { given } from "../base/item.ts";
 import type { Params, Tensor } from "../graph/index.ts";
 import { linear, normalize } from "../nn/index.ts";
 import { type QFormerConfig, qformer } from "./qformer.ts";
@@ -21,7 +22,7 @@ export function textFeature(p: Params, hidden: Tensor, config: SeedConfig): Tens
 
 function feature(p: Params, hidden: Tensor, position: number, { contrastiveWidth }: SeedConfig): Tensor {
   const one = hidden.slice(1, position, position + 1).reshape([hidden.dim(0), hidden.size(2)]);
-  return normalize(linear(p, one, contrastiveWidth!));
+  return normalize(linear(p, one, given(contrastiveWidth, "contrastiveWidth")));
 }
 
 /** The Q-Former as a bidirectional text encoder. ids, mask: i32 [B,L] -> f32 [B,L,D], or one position, f32 [B,1,D]. */

@@ -55,13 +55,13 @@ export function pixart(p: Params, x: Tensor, timesteps: Tensor, config: PixArtCo
   for (let i = 0; i < numLayers; i++) h = block(p.at("transformer_blocks", i), h, modulation, config, told);
 
   const table = p.get("scale_shift_table", [2, D], normal(D ** -0.5));
-  const [shift, scale] = [0, 1].map((i) =>
+  const row = (i: number): Tensor =>
     table
       .slice(0, i, i + 1)
       .add(time)
-      .reshape([B, 1, D]),
-  );
-  const out = modulate(h, shift!, scale!);
+      .reshape([B, 1, D]);
+  const [shift, scale] = [row(0), row(1)];
+  const out = modulate(h, shift, scale);
   const pixels = patchSize ** 2 * outChannels;
   const cells = linear(p.at("proj_out"), out, pixels, { init: zeros });
   const side = sampleSize / patchSize;
@@ -76,13 +76,15 @@ function block(p: Params, x: Tensor, modulation: Tensor, config: PixArtConfig, c
   const { numAttentionHeads: heads, activationFn } = config;
   const D = x.size(2);
   const table = p.get("scale_shift_table", [6, D], normal(D ** -0.5)).add(modulation); // [B,6,D]
-  const [shift1, scale1, gate1, shift2, scale2, gate2] = [0, 1, 2, 3, 4, 5].map((i) => table.slice(1, i, i + 1));
-  const own = modulate(x, shift1!, scale1!);
-  let h = x.add(attention(p.at("attn1"), own, own, heads).mul(gate1!));
+  const row = (i: number): Tensor => table.slice(1, i, i + 1);
+  const [shift1, scale1, gate1] = [row(0), row(1), row(2)];
+  const [shift2, scale2, gate2] = [row(3), row(4), row(5)];
+  const own = modulate(x, shift1, scale1);
+  let h = x.add(attention(p.at("attn1"), own, own, heads).mul(gate1));
   if (context) h = h.add(attention(p.at("attn2"), h, context, heads)); // without a norm, as published
-  const inner = dense(p.at("ff", "net", 0, "proj"), modulate(h, shift2!, scale2!), 4 * D);
+  const inner = dense(p.at("ff", "net", 0, "proj"), modulate(h, shift2, scale2), 4 * D);
   const active = activationFn === "gelu" ? inner.gelu() : tanhGelu(inner);
-  return h.add(dense(p.at("ff", "net", 2), active, D).mul(gate2!));
+  return h.add(dense(p.at("ff", "net", 2), active, D).mul(gate2));
 }
 
 /** Normalized over the last axis without weights, then scaled and shifted. shift, scale: [B,1,D]. */
@@ -98,8 +100,8 @@ function modulate(x: Tensor, shift: Tensor, scale: Tensor): Tensor {
 function attention(p: Params, x: Tensor, source: Tensor, heads: number): Tensor {
   const D = x.size(2);
   const q = dense(p.at("to_q"), x, D);
-  const [k, v] = ["to_k", "to_v"].map((name) => dense(p.at(name), source, D));
-  return dense(p.at("to_out", 0), attend(q, k!, v!, heads), D);
+  const [k, v] = [dense(p.at("to_k"), source, D), dense(p.at("to_v"), source, D)];
+  return dense(p.at("to_out", 0), attend(q, k, v, heads), D);
 }
 
 /** t: f32 [B] -> [B,D]. Keys `linear_1`, `linear_2`. */

@@ -3,6 +3,7 @@
  * its own for query positions. With 32 queries it is SEED's Causal Q-Former; with 1 or 77 it is the Reverse Q-Former.
  * Li et al. 2023 (BLIP-2) section 3; arXiv 2307.08041 sections 3.1-3.2; key names of the released checkpoints.
  */
+import { given } from "../base/item.ts";
 import { concat, constant, type Params, type Tensor } from "../graph/index.ts";
 import { attend, causalMask, embedding, layerNorm, linear, paddingMask } from "../nn/index.ts";
 
@@ -59,14 +60,13 @@ interface Pass {
  */
 export function qformer(p: Params, config: QFormerConfig, input: QFormerInput): Tensor {
   const { queries, features, text, only, name = "qformer" } = input;
-  const B = (features ?? text!.ids).dim(0);
+  const B = given(features ?? text?.ids, "features or text").dim(0);
   const Q = queries?.size(1) ?? 0;
   const L = text?.ids.size(1) ?? 0;
-  const parts: Tensor[] = [];
-  if (queries) parts.push(queries);
-  if (text) parts.push(textEmbeddings(p.at("embeddings"), config, text.ids));
+  const words = text && textEmbeddings(p.at("embeddings"), config, text.ids);
   // The norm comes before the copies over the batch, as queries alone have none.
-  const joined = parts.length === 2 ? concat([parts[0]!.expand([B, Q, config.hidden]), parts[1]!], 1) : parts[0]!;
+  const both = queries && words && concat([queries.expand([B, Q, config.hidden]), words], 1);
+  const joined = given(both ?? queries ?? words, "queries or text");
   const normed = layerNorm(p.at("embeddings", "LayerNorm"), joined, config.eps ?? 1e-12);
   let x = text ? normed : normed.expand([B, Q, config.hidden]);
   p.tap(`${name}.embed`, x);
@@ -81,9 +81,9 @@ export function qformer(p: Params, config: QFormerConfig, input: QFormerInput): 
 
 /** Word plus position. ids: i32 [B,L] -> [B,L,D]. */
 function textEmbeddings(p: Params, { vocabulary, maxPositions, hidden }: QFormerConfig, ids: Tensor): Tensor {
-  const words = embedding(p.at("word_embeddings"), ids, vocabulary!, hidden);
+  const words = embedding(p.at("word_embeddings"), ids, given(vocabulary, "vocabulary"), hidden);
   const positions = constant(Int32Array.from({ length: ids.size(1) }, (_, i) => i));
-  return words.add(embedding(p.at("position_embeddings"), positions, maxPositions!, hidden));
+  return words.add(embedding(p.at("position_embeddings"), positions, given(maxPositions, "maxPositions"), hidden));
 }
 
 /** Additive: causal among queries, every other pair allowed, padding hidden as key. Undefined if nothing is hidden. */

@@ -4,6 +4,7 @@
  * Read top to bottom: encode (tower, Causal Q-Former, codebook), reconstruct (training only), and the two heads that
  * speak to a diffusion model: text features (v1) and one image embedding (v2, either head).
  */
+import { given } from "../base/item.ts";
 import { concat, normal, type Params, type Tensor, zeros } from "../graph/index.ts";
 import { block, layerNorm, linear } from "../nn/index.ts";
 import { cellsToLatents, type DraftConfig, draftCells, draftVectors, withPositions } from "./draft.ts";
@@ -108,7 +109,7 @@ export function reconstructEmbeddings(p: Params, u: Tensor, config: SeedConfig):
 
 /** v2: u: f32 [B,32,D] -> image embedding f32 [B,F]. */
 export function imageEmbedding(p: Params, u: Tensor, config: SeedConfig): Tensor {
-  const { width, head } = config.image!;
+  const { width, head } = given(config.image, "the sizes of image");
   const x = decoder(p, u, config, "_image", "detok.blocks_image");
   const B = x.dim(0);
   if (head.kind === "down") {
@@ -127,7 +128,7 @@ export function imageEmbedding(p: Params, u: Tensor, config: SeedConfig): Tensor
 
 /** v1: u: f32 [B,32,D] -> text features f32 [B,tokens,F]. */
 export function textFeatures(p: Params, u: Tensor, config: SeedConfig): Tensor {
-  const text = config.text!;
+  const text = given(config.text, "the sizes of text");
   const x = decoder(p, u, config, "_text", "blocks_text");
   const out = reverseQFormer(p, x, config, { ...text, kind: "_text" }, "reverse");
   return linear(p.at("distill_text_proj"), out, text.width);
@@ -135,7 +136,7 @@ export function textFeatures(p: Params, u: Tensor, config: SeedConfig): Tensor {
 
 /** Ours: rebuilt embeddings f32 [B,32,D] -> normalized latents, f32 [B,channels,size,size]. Keys `draft.*`. */
 export function draftLatents(p: Params, rebuilt: Tensor, config: SeedConfig): Tensor {
-  const draft = config.draft!;
+  const draft = given(config.draft, "the sizes of draft");
   const vectors = draftVectors(p.at("draft"), rebuilt, draft, config.qformer);
   return cellsToLatents(draftCells(p.at("draft"), vectors, draft), draft);
 }
@@ -145,7 +146,7 @@ export function draftLatents(p: Params, rebuilt: Tensor, config: SeedConfig): Te
  * [B,channels,size,size], and behind them, with `draft.hidden`, the vectors of the cells, laid out as D / cell² more channels.
  */
 export function draftOf(p: Params, rebuilt: Tensor, config: SeedConfig): Tensor {
-  const draft = config.draft!;
+  const draft = given(config.draft, "the sizes of draft");
   const vectors = draftVectors(p.at("draft"), rebuilt, draft, config.qformer);
   const latents = cellsToLatents(draftCells(p.at("draft"), vectors, draft), draft);
   if (!draft.hidden) return latents;

@@ -43,8 +43,8 @@ function transformerBlock(p: Params, x: Tensor, context: Tensor, heads: number):
 function attention(p: Params, x: Tensor, context: Tensor, heads: number): Tensor {
   const D = x.size(-1);
   const q = dense(p.at("to_q"), x, D, false);
-  const [k, v] = ["to_k", "to_v"].map((name) => dense(p.at(name), context, D, false));
-  return dense(p.at("to_out", 0), attend(q, k!, v!, heads), D);
+  const [k, v] = [dense(p.at("to_k"), context, D, false), dense(p.at("to_v"), context, D, false)];
+  return dense(p.at("to_out", 0), attend(q, k, v, heads), D);
 }
 
 /**
@@ -55,6 +55,7 @@ function geglu(p: Params, x: Tensor, F: number): Tensor {
   const D = x.size(-1);
   const w = p.get("weight", [2 * F, D], normal(D ** -0.5));
   const b = p.get("bias", [2 * F], zeros);
-  const [value, gate] = [0, F].map((row) => x.linear(w.slice(0, row, row + F), b.slice(0, row, row + F)));
-  return value!.mul(gate!.gelu());
+  const half = (row: number): Tensor => x.linear(w.slice(0, row, row + F), b.slice(0, row, row + F));
+  const [value, gate] = [half(0), half(F)];
+  return value.mul(gate.gelu());
 }

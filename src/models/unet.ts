@@ -3,6 +3,7 @@
  * One code for Stable Diffusion 1.x, 2.x, 2.1 unCLIP and the mini model. Rombach et al. 2022.
  */
 import { ShapeError } from "../base/errors.ts";
+import { given, item } from "../base/item.ts";
 import { concat, type Params, type Tensor, zeros } from "../graph/index.ts";
 import { conv2d, groupNorm } from "../nn/index.ts";
 import { dense, resnet, sinusoid, upsample } from "./resnet2d.ts";
@@ -55,7 +56,7 @@ export function unet(
   classEmbedding?: Tensor,
 ): Tensor {
   checkSizes(x, context, config);
-  const h = conv2d(p.at("conv_in"), x, config.blockOutChannels[0]!, { kernel: 3 });
+  const h = conv2d(p.at("conv_in"), x, item(config.blockOutChannels, 0), { kernel: 3 });
   return unetBody(p, h, timesteps, context, config, classEmbedding);
 }
 
@@ -75,9 +76,9 @@ export function unetBody(
   p.tap("unet.time", time);
 
   const heads = (level: number): number =>
-    typeof attentionHeads === "number" ? attentionHeads : attentionHeads[level]!;
+    typeof attentionHeads === "number" ? attentionHeads : item(attentionHeads, level);
   const res = (scope: Params, h: Tensor, level: number): Tensor =>
-    resnet(scope, h, { channels: widths[level]!, groups, eps }, time);
+    resnet(scope, h, { channels: item(widths, level), groups, eps }, time);
   const attend = (scope: Params, h: Tensor, level: number): Tensor =>
     spatialTransformer(scope, h, context, { heads: heads(level), groups, linearProjection: useLinearProjection });
 
@@ -92,7 +93,7 @@ export function unetBody(
       skips.push(h);
     }
     if (level < levels - 1) {
-      h = conv2d(block.at("downsamplers", 0, "conv"), h, widths[level]!, { kernel: 3, stride: 2 });
+      h = conv2d(block.at("downsamplers", 0, "conv"), h, item(widths, level), { kernel: 3, stride: 2 });
       skips.push(h);
     }
     p.tap(`unet.down.${level}`, h);
@@ -109,7 +110,7 @@ export function unetBody(
     const block = p.at("up_blocks", i);
     const attends = config.upBlockTypes[i] === "CrossAttnUpBlock2D";
     for (let j = 0; j <= layersPerBlock; j++) {
-      h = res(block.at("resnets", j), concat([h, skips.pop()!], 1), level);
+      h = res(block.at("resnets", j), concat([h, given(skips.pop(), "a skip connection")], 1), level);
       if (attends) h = attend(block.at("attentions", j), h, level);
     }
     if (level > 0) h = upsample(block, h);
@@ -123,7 +124,7 @@ export function unetBody(
 /** Timestep (and class) as one vector, f32 [B,4 width]. Keys `time_embedding.linear_i`, `class_embedding.linear_i`. */
 function timeEmbedding(p: Params, timesteps: Tensor, config: UnetConfig, classEmbedding?: Tensor): Tensor {
   const { flipSinToCos = true, freqShift = 0, projectionClassEmbeddingsInputDim: E } = config;
-  const width = config.blockOutChannels[0]!;
+  const width = item(config.blockOutChannels, 0);
   const wanted = config.classEmbedType === "projection";
   if (wanted !== (classEmbedding !== undefined) || (classEmbedding && classEmbedding.size(-1) !== E))
     throw new ShapeError(

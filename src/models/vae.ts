@@ -3,6 +3,7 @@
  * `to_q`, `to_k`, `to_v`, `to_out.0`) and numbers. Rombach et al. 2022.
  */
 import { ShapeError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { constant, type Params, type Tensor } from "../graph/index.ts";
 import { attend, conv2d, groupNorm } from "../nn/index.ts";
 import { foldPixels, unfoldPixels } from "./fold-pixels.ts";
@@ -59,7 +60,7 @@ export function vaeEncode(p: Params, pixels: Tensor, config: VaeConfig): LatentD
   if (pixels.size(2) % factor !== 0 || pixels.size(3) % factor !== 0)
     throw new ShapeError(`vae: expected pixels with rows and columns multiples of ${factor}, got [${pixels.shape}].`);
   const encoder = p.at("encoder");
-  let h = conv2d(encoder.at("conv_in"), foldPixels(pixels, config.patchSize), widths[0]!, { kernel: 3 });
+  let h = conv2d(encoder.at("conv_in"), foldPixels(pixels, config.patchSize), item(widths, 0), { kernel: 3 });
   for (const [level, channels] of widths.entries()) {
     const block = encoder.at("down_blocks", level);
     for (let j = 0; j < layersPerBlock; j++) h = resnet(block.at("resnets", j), h, { channels, groups, eps: EPS });
@@ -90,7 +91,7 @@ export function vaeDecode(p: Params, latents: Tensor, config: VaeConfig): Tensor
   const widths = blockOutChannels.toReversed();
   const decoder = p.at("decoder");
   let h = conv2d(p.at("post_quant_conv"), latents, latentChannels, { kernel: 1 });
-  h = conv2d(decoder.at("conv_in"), h, widths[0]!, { kernel: 3 });
+  h = conv2d(decoder.at("conv_in"), h, item(widths, 0), { kernel: 3 });
   h = middle(decoder.at("mid_block"), h, config);
   p.tap("vae.decoder.mid", h);
   for (const [i, channels] of widths.entries()) {
@@ -116,8 +117,9 @@ function positionAttention(p: Params, x: Tensor, groups: number): Tensor {
   const positions = groupNorm(p.at("group_norm"), x, groups, EPS)
     .reshape([B, C, Y * X])
     .transpose([0, 2, 1]); // [B,P,C]
-  const [q, k, v] = ["to_q", "to_k", "to_v"].map((name) => dense(p.at(name), positions, C));
-  const out = dense(p.at("to_out", 0), attend(q!, k!, v!, 1), C);
+  const part = (name: string): Tensor => dense(p.at(name), positions, C);
+  const [q, k, v] = [part("to_q"), part("to_k"), part("to_v")];
+  const out = dense(p.at("to_out", 0), attend(q, k, v, 1), C);
   return x.add(out.transpose([0, 2, 1]).reshape([B, C, Y, X]));
 }
 

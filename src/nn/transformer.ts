@@ -40,8 +40,9 @@ export function selfAttention(p: Params, x: Tensor, { heads, qkvBias, mask }: Bl
       ? [0, 1, 2].map((i) => bias().slice(0, i * D, (i + 1) * D))
       : [named("q_bias"), undefined, named("v_bias")];
   // Three products of slices of the weight: slicing the result would cost a pass over activations in the derivative.
-  const [q, k, v] = [0, 1, 2].map((i) => x.linear(w.slice(0, i * D, (i + 1) * D), biases[i]));
-  return linear(p.at("proj"), attend(q!, k!, v!, heads, mask), D);
+  const part = (i: number): Tensor => x.linear(w.slice(0, i * D, (i + 1) * D), biases[i]);
+  const [q, k, v] = [part(0), part(1), part(2)];
+  return linear(p.at("proj"), attend(q, k, v, heads, mask), D);
 }
 
 /** x: [B,T,D] -> [B,T,D]. Keys `fc1.*`, `fc2.*`; exact GELU between by default. */

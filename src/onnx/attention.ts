@@ -3,7 +3,8 @@
  * be differentiated; where nothing reads the probabilities, ONNX Runtime's MultiHeadAttention does the same block by block
  * and never holds the T x S scores (Dao et al. 2022), which at 96 x 96 places are 1.7 GB.
  */
-import type { Node, Tensor } from "../graph/tensor.ts";
+import type { OpName } from "../graph/ops.ts";
+import { madeBy, type Node, type Tensor } from "../graph/tensor.ts";
 
 /** softmax(scale q kᵀ) v with the heads side by side. q: f32 [B,T,D], k, v: f32 [B,S,D]. */
 export interface Attention {
@@ -33,38 +34,39 @@ export function attentions(nodes: readonly Node[], outputs: readonly Tensor[]): 
 
 /** Reads `attend` of src/nn/layers.ts backwards. */
 function ending(node: Node, onlyHere: (t: Tensor) => boolean): Attention | undefined {
-  const inner = (t: Tensor | undefined, op: Node["op"]): Node | undefined =>
-    t && t.node.op === op && onlyHere(t) ? t.node : undefined;
+  const inner = <K extends OpName>(t: Tensor | undefined, op: K): Node<K> | undefined =>
+    t && onlyHere(t) ? madeBy(t, op) : undefined;
   if (node.op !== "reshape") return undefined;
   const swapped = inner(node.inputs[0], "transpose");
   const product = swapped && isHeadSwap(swapped) ? inner(swapped.inputs[0], "matmul") : undefined;
   const probabilities = product && isPlain(product) ? inner(product.inputs[0], "softmax") : undefined;
-  const scores = inner(probabilities?.inputs[0], "matmul") as Node<"matmul"> | undefined;
+  const scores = inner(probabilities?.inputs[0], "matmul");
   if (!product || !scores) return undefined;
   const { transA, transB, alpha } = scores.attrs;
-  const [q, k, v] = [scores.inputs[0]!, scores.inputs[1]!, product.inputs[1]!].map(beforeSplit);
+  const [left, right] = scores.inputs;
+  const [q, k, v] = [beforeSplit(left), beforeSplit(right), beforeSplit(product.inputs[1])];
   if (transA || !transB || !q || !k || !v) return undefined;
-  const [heads, T, S] = [scores.inputs[0]!.size(1), scores.inputs[0]!.dim(2), scores.inputs[1]!.dim(2)];
+  const [heads, T, S] = [left.size(1), left.dim(2), right.dim(2)];
   if (typeof T !== "number" || typeof S !== "number" || T * S < MANY) return undefined;
-  const whole = node.outputs[0]!;
+  const whole = node.outputs[0];
   if (whole.rank !== 3 || whole.dim(1) !== T || whole.dim(2) !== v.dim(2)) return undefined;
   return { q, k, v, heads, scale: alpha };
 }
 
 /** [B,T,D] of a tensor that was split into heads: [B,H,T,Dh]. */
 function beforeSplit(t: Tensor): Tensor | undefined {
-  if (t.node.op !== "transpose" || !isHeadSwap(t.node)) return undefined;
-  const split = t.node.inputs[0]!;
-  const whole = split.node.op === "reshape" ? split.node.inputs[0]! : undefined;
+  const swapped = madeBy(t, "transpose");
+  if (!swapped || !isHeadSwap(swapped)) return undefined;
+  const [split] = swapped.inputs;
+  const whole = madeBy(split, "reshape")?.inputs[0];
   if (whole?.rank !== 3 || split.rank !== 4) return undefined;
   return whole.dim(0) === split.dim(0) && whole.dim(1) === split.dim(1) ? whole : undefined;
 }
 
-function isHeadSwap(node: Node): boolean {
-  return (node as Node<"transpose">).attrs.perm.join() === "0,2,1,3";
+function isHeadSwap({ attrs }: Node<"transpose">): boolean {
+  return attrs.perm.join() === "0,2,1,3";
 }
 
-function isPlain(node: Node): boolean {
-  const { transA, transB, alpha } = (node as Node<"matmul">).attrs;
+function isPlain({ attrs: { transA, transB, alpha } }: Node<"matmul">): boolean {
   return !transA && !transB && alpha === 1;
 }

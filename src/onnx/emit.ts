@@ -213,7 +213,7 @@ export function emit(outputs: Readonly<Record<string, Tensor>>, options: EmitOpt
     const lower = lowerings[node.op] as Lowering<OpName>;
     const attention = whole.get(node);
     const name = attention ? lowerAttention(e, attention) : lower(e, node);
-    if (name !== undefined) e.setName(node.outputs[0]!, name);
+    if (name !== undefined) e.setName(node.outputs[0], name);
   }
   const values: ValueInfo[] = [];
   for (const [name, t] of Object.entries(outputs)) {

@@ -22,8 +22,8 @@ const reduction =
   (op: string) =>
   (e: Emitter, node: Node<"sum"> | Node<"mean"> | Node<"max">): string => {
     const { axes, keepDims } = node.attrs;
-    if (axes.length === 0) return e.name(node.inputs[0]!);
-    return e.add(op, [e.name(node.inputs[0]!), e.longs(axes)], { keepdims: keepDims ? 1 : 0 });
+    if (axes.length === 0) return e.name(node.inputs[0]);
+    return e.add(op, [e.name(node.inputs[0]), e.longs(axes)], { keepdims: keepDims ? 1 : 0 });
   };
 
 const lastAxisIndex =
@@ -73,7 +73,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     const { data, shape } = n.attrs;
     return data instanceof Int32Array ? e.ints(data, shape) : e.floats(data, shape);
   },
-  stopGradient: (e, n) => e.name(n.inputs[0]!),
+  stopGradient: (e, n) => e.name(n.inputs[0]),
 
   neg: direct("Neg"),
   exp: direct("Exp"),
@@ -97,14 +97,14 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     return e.add("Mul", [e.add("Add", [e.add("Mul", [x, bell]), share]), dy]);
   },
   erfGate: (e, n) => {
-    const u = e.name(n.inputs[0]!);
+    const u = e.name(n.inputs[0]);
     const gate = e.add("Add", [e.add("Erf", [u]), e.scalar(1)]);
-    e.setName(n.outputs[0]!, e.add("Mul", [u, gate]));
-    e.setName(n.outputs[1]!, gate);
+    e.setName(n.outputs[0], e.add("Mul", [u, gate]));
+    e.setName(n.outputs[1], gate);
     return undefined;
   },
   silu: (e, n) => {
-    const x = e.name(n.inputs[0]!);
+    const x = e.name(n.inputs[0]);
     return e.add("Mul", [x, e.add("Sigmoid", [x])]);
   },
 
@@ -126,7 +126,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   argmin: lastAxisIndex("ArgMin"),
 
   matmul: (e, n) => {
-    const [a, b] = n.inputs as readonly [Tensor, Tensor];
+    const [a, b] = n.inputs;
     const { transA, transB, alpha } = n.attrs;
     const flags = { transA: transA ? 1 : 0, transB: transB ? 1 : 0, alpha: { float: alpha } };
     if (a.rank === 2 && b.rank === 2) return e.add("Gemm", names(e, n), flags);
@@ -138,7 +138,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     return alpha === 1 ? product : e.add("Mul", [product, e.scalar(alpha)]);
   },
   linear: (e, n) => {
-    const [x, w, b] = n.inputs as readonly [Tensor, Tensor, Tensor?];
+    const [x, w, b] = n.inputs;
     const { alpha } = n.attrs;
     const rows = toRows(e, x);
     const addend = b && (b.rank === 1 ? e.name(b) : toRows(e, b));
@@ -152,8 +152,8 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
       if (addend) product = e.add("Add", [product, addend]);
     }
     if (x.rank === 2) return product;
-    const flat = [-1, n.outputs[0]!.dim(-1)];
-    return reshape(e, product, flat, n.outputs[0]!.shape);
+    const flat = [-1, n.outputs[0].dim(-1)];
+    return reshape(e, product, flat, n.outputs[0].shape);
   },
   softmax: (e, n) => e.add("Softmax", names(e, n), { axis: -1 }),
   logSoftmax: (e, n) => e.add("LogSoftmax", names(e, n), { axis: -1 }),
@@ -170,27 +170,28 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   },
 
   groupNorm: (e, n) => {
-    const [x, scale, bias] = n.inputs as readonly [Tensor, Tensor, Tensor];
+    const [x, scale, bias] = n.inputs;
     const { groups, eps } = n.attrs;
     const [C, Y, X] = [x.size(1), x.size(2), x.size(3)];
     const size = (C / groups) * Y * X;
     const flat = e.add("Reshape", [e.name(x), e.longs([0, groups, size])]);
     const fill = (value: number): string => e.add("Expand", [e.scalar(value), e.longs([size])]);
     const inputs = [flat, fill(1), fill(0)];
-    const outputs = [e.fresh(), ...(e.used(n.outputs[2]!) ? [e.fresh(), e.fresh()] : [])];
-    e.nodes.push({ op: "LayerNormalization", inputs, outputs, attributes: { axis: -1, epsilon: { float: eps } } });
-    const normed = e.add("Reshape", [outputs[0]!, e.longs([0, C, Y, X])]);
+    const [y, stats] = [e.fresh(), e.used(n.outputs[2]) ? [e.fresh(), e.fresh()] : []];
+    const attributes = { axis: -1, epsilon: { float: eps } };
+    e.nodes.push({ op: "LayerNormalization", inputs, outputs: [y, ...stats], attributes });
+    const normed = e.add("Reshape", [y, e.longs([0, C, Y, X])]);
     const column = (t: Tensor): string => e.add("Reshape", [e.name(t), e.longs([C, 1, 1])]);
-    e.setName(n.outputs[0]!, e.add("Add", [e.add("Mul", [normed, column(scale)]), column(bias)]));
-    e.setName(n.outputs[1]!, normed);
-    if (outputs[2]) e.setName(n.outputs[2]!, outputs[2]);
+    e.setName(n.outputs[0], e.add("Add", [e.add("Mul", [normed, column(scale)]), column(bias)]));
+    e.setName(n.outputs[1], normed);
+    if (stats[1]) e.setName(n.outputs[2], stats[1]);
     return undefined;
   },
 
   gather: (e, n) => e.add("Gather", names(e, n), { axis: 0 }),
   scatterAdd: (e, n) => {
-    const [ids, rows] = n.inputs as readonly [Tensor, Tensor];
-    const out = n.outputs[0]!;
+    const [ids, rows] = n.inputs;
+    const out = n.outputs[0];
     if (!isStatic(out.shape)) throw new Error("scatterAdd: expected a known shape of rows");
     const index = e.add("Reshape", [e.add("Cast", [e.name(ids)], { to: OnnxType.i64 }), e.longs([-1, 1])]);
     const flat = e.add("Reshape", [e.name(rows), e.longs([-1, ...out.shape.slice(1)])]);
@@ -198,13 +199,13 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     return e.add("ScatterND", [empty, index, flat], { reduction: "add" });
   },
   pick: (e, n) => {
-    const [x, ids] = n.inputs as readonly [Tensor, Tensor];
+    const [x, ids] = n.inputs;
     const column = reshape(e, e.name(ids), ids.shape, [...ids.shape, 1]);
     const picked = e.add("GatherElements", [e.name(x), column], { axis: x.rank - 1 });
     return reshape(e, picked, [...ids.shape, 1], ids.shape);
   },
 
-  reshape: (e, n) => reshape(e, e.name(n.inputs[0]!), n.inputs[0]!.shape, n.attrs.shape),
+  reshape: (e, n) => reshape(e, e.name(n.inputs[0]), n.inputs[0].shape, n.attrs.shape),
   transpose: (e, n) => e.add("Transpose", names(e, n), { perm: n.attrs.perm }),
   slice: (e, n) => {
     const rows = storedRows(n as Node, e.options.weight);
@@ -213,13 +214,13 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
       return rows.dtype === "f32" ? name : e.add("Cast", [name], { to: OnnxType.f32 });
     }
     const { axis, start, end } = n.attrs;
-    return slice(e, e.name(n.inputs[0]!), [axis], [start], [typeof end === "number" ? end : LAST]);
+    return slice(e, e.name(n.inputs[0]), [axis], [start], [typeof end === "number" ? end : LAST]);
   },
   concat: (e, n) => e.add("Concat", names(e, n), { axis: n.attrs.axis }),
-  expand: (e, n) => e.add("Expand", [e.name(n.inputs[0]!), e.shapeOf(n.attrs.shape)]),
+  expand: (e, n) => e.add("Expand", [e.name(n.inputs[0]), e.shapeOf(n.attrs.shape)]),
   pad: (e, n) => {
     const { axis, before, after } = n.attrs;
-    const [x] = n.inputs as readonly [Tensor];
+    const [x] = n.inputs;
     const sides = Array<number>(2 * x.rank).fill(0);
     sides[axis] = before;
     sides[x.rank + axis] = after;
@@ -232,7 +233,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     return e.add("Conv", names(e, n), { strides: [stride, stride], pads });
   },
   conv2dInputGrad: (e, n) => {
-    const [w, dy] = n.inputs as readonly [Tensor, Tensor];
+    const [w, dy] = n.inputs;
     const { stride, padding, rows, columns } = n.attrs;
     const [h, width] = [w.size(2), w.size(3)];
     if (stride === 1 && padding < h && padding < width) {
@@ -255,6 +256,6 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     const { factor } = n.attrs;
     const scales = e.floats(Float32Array.of(1, 1, factor, factor), [4]);
     const attributes = { mode: "nearest", coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" };
-    return e.add("Resize", [e.name(n.inputs[0]!), "", scales], attributes);
+    return e.add("Resize", [e.name(n.inputs[0]), "", scales], attributes);
   },
 };

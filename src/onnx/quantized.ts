@@ -3,7 +3,8 @@
  * products of ONNX Runtime); nothing else may read them, so their floats never exist.
  */
 import { SeedlingError } from "../base/errors.ts";
-import type { Node, Tensor } from "../graph/tensor.ts";
+import { item } from "../base/item.ts";
+import { madeBy, type Node, type Tensor } from "../graph/tensor.ts";
 import type { EmitOptions, Emitter, FloatWeight } from "./emit.ts";
 import type { Initializer, TensorBytes } from "./proto.ts";
 
@@ -49,11 +50,13 @@ function rowsOf(t: Tensor, weightOf: EmitOptions["weight"]): Rows | undefined {
     const { path, shape } = (t.node as Node<"param">).attrs;
     const weight = weightOf(path);
     if (!weight || !("scale" in weight)) return undefined;
-    return { path, weight, begin: 0, end: shape[0]!, all: shape[0]! };
+    const rows = item(shape, 0);
+    return { path, weight, begin: 0, end: rows, all: rows };
   }
-  if (t.node.op !== "slice") return undefined;
-  const { axis, start, end } = (t.node as Node<"slice">).attrs;
-  const whole = rowsOf(t.node.inputs[0]!, weightOf);
+  const slice = madeBy(t, "slice");
+  if (!slice) return undefined;
+  const { axis, start, end } = slice.attrs;
+  const whole = rowsOf(slice.inputs[0], weightOf);
   if (!whole) return undefined;
   if (axis !== 0)
     throw new SeedlingError(`${whole.path}: expected rows of a quantized weight, got a part of axis ${axis}.`);
@@ -68,14 +71,17 @@ export function readsInPlace(node: Node, weightOf: EmitOptions["weight"]): reado
 
 /** Rows of a stored parameter of floats, if that is what a node cuts out: they lie together, so nothing is copied. */
 export function storedRows(node: Node, weightOf: EmitOptions["weight"]): (Initializer & FloatWeight) | undefined {
-  if (node.op !== "slice" || node.inputs[0]!.node.op !== "param") return undefined;
-  const { axis, start } = (node as Node<"slice">).attrs;
-  const { path, shape: whole } = (node.inputs[0]!.node as Node<"param">).attrs;
+  const [cut] = node.outputs;
+  const slice = madeBy(cut, "slice");
+  const param = madeBy(slice?.inputs[0], "param");
+  if (!slice || !param) return undefined;
+  const { axis, start } = slice.attrs;
+  const { path, shape: whole } = param.attrs;
   const weight = weightOf(path);
   if (axis !== 0 || !weight || "scale" in weight) return undefined;
-  const shape = node.outputs[0]!.shape as readonly number[];
-  const [begin, end] = [start, start + shape[0]!];
-  const size = weight.data.byteLength / whole[0]!;
+  const shape = cut.shape as readonly number[];
+  const [begin, end] = [start, start + item(shape, 0)];
+  const size = weight.data.byteLength / item(whole, 0);
   const { dtype } = weight;
   return { name: `${path}[${begin}:${end}]`, type: dtype, dtype, shape, data: part(weight.data, { begin, end }, size) };
 }

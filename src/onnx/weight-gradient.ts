@@ -3,7 +3,7 @@
  * that it touched times `dy`. ONNX Runtime's own convolution is several times slower where the kernel is an image.
  */
 import type { Dim } from "../graph/dims.ts";
-import type { Node, Tensor } from "../graph/tensor.ts";
+import type { Node } from "../graph/tensor.ts";
 import type { Emitter } from "./emit.ts";
 
 type WeightGrad = Node<"conv2dWeightGrad">;
@@ -13,7 +13,7 @@ const COLUMNS = 32;
 
 /** For the CPU: a product a tap over all images, for which images and channels change places. */
 export function productsByTap(e: Emitter, n: WeightGrad): string {
-  const [x, dy] = n.inputs as readonly [Tensor, Tensor];
+  const [x, dy] = n.inputs;
   const { height, width } = n.attrs;
   const [C, O] = [x.size(1), dy.size(1)];
   const channelsFirst = (name: string): string => e.add("Transpose", [name], { perm: [1, 0, 2, 3] });
@@ -32,7 +32,7 @@ export function productsByTap(e: Emitter, n: WeightGrad): string {
 
 /** For a GPU, which has more to do at once: one product an image over all taps, then the sum over images. */
 export function productsByImage(e: Emitter, n: WeightGrad): string {
-  const [x, dy] = n.inputs as readonly [Tensor, Tensor];
+  const [x, dy] = n.inputs;
   const { height, width } = n.attrs;
   const [, O, rows, columns] = dy.shape as [Dim, number, number, number];
   const C = x.size(1);
@@ -46,14 +46,14 @@ export function productsByImage(e: Emitter, n: WeightGrad): string {
 
 function padded(e: Emitter, n: WeightGrad): string {
   const { padding } = n.attrs;
-  const x = e.name(n.inputs[0]!);
+  const x = e.name(n.inputs[0]);
   return padding === 0 ? x : e.add("Pad", [x, e.longs([0, 0, padding, padding, 0, 0, padding, padding])]);
 }
 
 /** The pixels of an image [·,·,Y,X] that each tap reads, row by row of the kernel. */
 function shifted(e: Emitter, n: WeightGrad, image: string): string[] {
   const { stride, height, width } = n.attrs;
-  const dy = n.inputs[1]!;
+  const dy = n.inputs[1];
   if (height * width * stride === 1) return [image];
   const [rows, columns] = [dy.size(2), dy.size(3)];
   const slices: string[] = [];
@@ -66,5 +66,6 @@ function shifted(e: Emitter, n: WeightGrad, image: string): string[] {
 }
 
 function concat(e: Emitter, parts: readonly string[], axis: number): string {
-  return parts.length === 1 ? parts[0]! : e.add("Concat", parts, { axis });
+  const [only, ...more] = parts;
+  return only !== undefined && more.length === 0 ? only : e.add("Concat", parts, { axis });
 }

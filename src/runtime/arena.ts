@@ -4,6 +4,7 @@
  * the optimizer step in one pass.
  */
 import { SeedlingError, SetupError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { kernelsBase64 } from "./kernels.ts";
 
 interface Kernels {
@@ -96,8 +97,8 @@ export class Arena {
 
   /** The floats of one tensor, in place. */
   view(kind: Kind | "grad", index: number): Float32Array<ArrayBuffer> {
-    const offset = this.#bases[kind] + this.#starts[index]! * 4;
-    return new Float32Array(this.#memory.buffer, offset, count(this.slots[index]!));
+    const offset = this.#bases[kind] + item(this.#starts, index) * 4;
+    return new Float32Array(this.#memory.buffer, offset, count(item(this.slots, index)));
   }
 
   get averages(): boolean {
@@ -129,7 +130,7 @@ export class Arena {
     const scale = Math.min(1, clipNorm / (norm + 1e-6)) / parts;
     const root = 1 / Math.sqrt(1 - beta2 ** t);
     for (const [i, slot] of this.slots.entries()) {
-      const at = this.#starts[i]! * 4;
+      const at = item(this.#starts, i) * 4;
       const padded = (count(slot) + 15) & ~15;
       const r = rate * slot.rateScale;
       const { param, sum, m, v } = this.#bases;

@@ -8,6 +8,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { ort } from "#ort";
 import { SetupError } from "../base/errors.ts";
+import { entry, given, item } from "../base/item.ts";
 import type { Values } from "../base/value.ts";
 import { input } from "../graph/index.ts";
 import { emit } from "../onnx/index.ts";
@@ -42,7 +43,7 @@ export class GpuTrainer implements TrainingState {
     return new GpuTrainer(
       spec,
       await createSession(session, gradients),
-      await createSession({ ...session, model: update! }, next),
+      await createSession({ ...session, model: given(update, "a graph of the update") }, next),
     );
   }
 
@@ -72,7 +73,7 @@ export class GpuTrainer implements TrainingState {
     const scalars = Object.entries(stepScalars(step, rate, this.#spec.optimizer));
     const feeds = Object.fromEntries([...this.#state, ...scalars.map(([name, x]) => [name, scalar(x)] as const)]);
     const { [NORM]: norm, ...next } = await this.#optimizer.run(feeds);
-    const value = (norm!.data as Float32Array)[0]!;
+    const value = item(given(norm, "a norm").data as Float32Array, 0);
     for (const [name, tensor] of Object.entries(next))
       if (Number.isFinite(value)) this.#replace(name.slice(NEXT.length), tensor);
       else tensor.dispose();
@@ -102,7 +103,7 @@ export class GpuTrainer implements TrainingState {
   }
 
   #tensor(kind: Kind | "sum", slot: number): Tensor {
-    return this.#state.get(stateName(kind, slot))!;
+    return entry(this.#state, stateName(kind, slot));
   }
 
   #replace(name: string, tensor: Tensor): void {
@@ -125,7 +126,7 @@ export class GpuTrainer implements TrainingState {
       this.#readers.set(rank, reader);
     }
     const { y } = await reader.run({ x: tensor });
-    return y!.data as Float32Array;
+    return given(y, "y").data as Float32Array;
   }
 }
 

@@ -4,6 +4,7 @@
  * All dtypes are held in a Float64Array: i32 as whole numbers that wrap at 32 bits, bool as 0 and 1.
  */
 import { InputError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import type { OpName } from "../graph/ops.ts";
 import type { Node } from "../graph/tensor.ts";
 import {
@@ -77,13 +78,13 @@ function normalized(
 ): { readonly normed: Float64Array; readonly means: Float64Array; readonly inverses: Float64Array } {
   const means = Float64Array.from(rows, (row) => sum(row) / row.length);
   const inverses = Float64Array.from(rows, (row, i) => {
-    const variance = sum(row.map((v) => (v - means[i]!) ** 2)) / row.length;
+    const variance = sum(row.map((v) => (v - item(means, i)) ** 2)) / row.length;
     return 1 / Math.sqrt(variance + eps);
   });
   const normed = new Float64Array(rows.reduce((total, row) => total + row.length, 0));
   for (const [i, row] of rows.entries())
     normed.set(
-      row.map((v) => (v - means[i]!) * inverses[i]!),
+      row.map((v) => (v - item(means, i)) * item(inverses, i)),
       i * row.length,
     );
   return { normed, means, inverses };
@@ -199,7 +200,7 @@ export const kernels: { readonly [K in ComputedOp]: Kernel<K> } = {
   layerNorm: ([x, scale, bias], _, { attrs }) => {
     const { normed, means, inverses } = normalized(rowsOf(x), attrs.eps);
     const width = scale.data.length;
-    const y = normed.map((v, i) => v * scale.data[i % width]! + bias.data[i % width]!);
+    const y = normed.map((v, i) => v * item(scale.data, i % width) + item(bias.data, i % width));
     return [y, means, inverses];
   },
   groupNorm: ([x, scale, bias], _, { attrs }) => {
@@ -207,7 +208,7 @@ export const kernels: { readonly [K in ComputedOp]: Kernel<K> } = {
     const groups = { shape: [B * attrs.groups, (C / attrs.groups) * Y * X], data: x.data };
     const { normed, inverses } = normalized(rowsOf(groups), attrs.eps);
     const channel = (i: number): number => Math.floor(i / (Y * X)) % C;
-    return [normed.map((v, i) => v * scale.data[channel(i)]! + bias.data[channel(i)]!), normed, inverses];
+    return [normed.map((v, i) => v * item(scale.data, channel(i)) + item(bias.data, channel(i))), normed, inverses];
   },
 
   gather: ([table, ids], [shape]) => {
@@ -289,7 +290,7 @@ export const kernels: { readonly [K in ComputedOp]: Kernel<K> } = {
     return Float64Array.from({ length: size(shape) }, (_, i) => {
       const [plane, y, column] = [Math.floor(i / (rows * columns)), Math.floor(i / columns) % rows, i % columns];
       const row = (plane * rows) / factor + Math.floor(y / factor);
-      return x.data[row * width + Math.floor(column / factor)]!;
+      return item(x.data, row * width + Math.floor(column / factor));
     });
   },
 };

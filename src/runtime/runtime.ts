@@ -4,6 +4,7 @@
  */
 import { gradients } from "../autodiff/index.ts";
 import { SeedlingError, SetupError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { keepForDerivative, paramAttrs, simplify, sortNodes, type Tensor } from "../graph/index.ts";
 import { loadFiles } from "../io/files.ts";
 import { join } from "../io/paths.ts";
@@ -118,7 +119,7 @@ function gradientsOf(outputs: readonly Tensor[], learn: TrainOptions["learn"]): 
     if (!t) throw new SeedlingError(`train: expected the parameter ${path} in the graph of the loss, found none.`);
     return t;
   });
-  const found = gradients(outputs[0]!, targets);
+  const found = gradients(item(outputs, 0), targets);
   return learn.map(({ path }, i) => {
     const g = found[i];
     if (!g) throw new SeedlingError(`train: the loss does not depend on ${path}. Leave it out of what learns.`);

@@ -3,6 +3,7 @@
  * their sums, the second takes the optimizer's step. What a graph reads is called `kind:slot`, what replaces it
  * `next:kind:slot`.
  */
+import { item } from "../base/item.ts";
 import { constant, input, type Tensor } from "../graph/index.ts";
 import { adamw, clipByNorm } from "../nn/index.ts";
 import type { AdamW, Kind, Slot } from "./arena.ts";
@@ -32,14 +33,14 @@ export function summed(gradients: readonly Tensor[]): Tensor[] {
 /** The optimizer's step from the sums of `parts` micro-batches. Feeds: the state, and the scalars of `stepScalars`. */
 export function updateOutputs(slots: readonly Slot[], optimizer: AdamW, parts: number): Record<string, Tensor> {
   const [rate, step, root, decay] = [input("rate", []), input("step", []), input("root", []), input("decay", [])];
-  const read = (kind: Kind | "sum", i: number): Tensor => input(stateName(kind, i), slots[i]!.shape);
+  const read = (kind: Kind | "sum", i: number): Tensor => input(stateName(kind, i), item(slots, i).shape);
   const sums = slots.map((_, i) => read("sum", i));
   const { norm, scale } = clipByNorm(sums, optimizer.clipNorm, parts);
   const outputs: Record<string, Tensor> = { [NORM]: norm };
   for (const [i, { rateScale, weightDecay }] of slots.entries()) {
     const next = adamw(
       { param: read("param", i), m: read("m", i), v: read("v", i) },
-      sums[i]!,
+      item(sums, i),
       { scale, rate, step, root },
       { ...optimizer, rateScale, weightDecay },
     );

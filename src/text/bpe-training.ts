@@ -4,6 +4,7 @@
  */
 import { utf8 } from "../base/bytes.ts";
 import { UsageError } from "../base/errors.ts";
+import { entry, item } from "../base/item.ts";
 
 /** Words as GPT-2 cuts them: a leading space belongs to the word, endings after an apostrophe are words of their own. */
 const WORDS = /'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
@@ -35,7 +36,7 @@ export function* bpeMerges(
   const tokens = [...letters].sort();
   const ids = new Map(tokens.map((token, i) => [token, i]));
   const words = [...(yield* countWords(texts, special.length + 256))].map(([word, count]) => ({
-    ids: [...utf8(word)].map((byte) => ids.get(letters[byte]!)!),
+    ids: [...utf8(word)].map((byte) => entry(ids, item(letters, byte))),
     count,
   }));
   const merges: (readonly [string, string])[] = [];
@@ -43,7 +44,7 @@ export function* bpeMerges(
   while (special.length + tokens.length < size) {
     const best = pairs.mostFrequent();
     if (!best || best.count < 2) break;
-    const [left, right] = [tokens[best.left]!, tokens[best.right]!];
+    const [left, right] = [item(tokens, best.left), item(tokens, best.right)];
     merges.push([left, right]);
     tokens.push(left + right);
     pairs.merge(best, tokens.length - 1);
@@ -124,13 +125,14 @@ class PairCounts {
   }
 
   merge({ left, right }: Pair, merged: number): void {
-    for (const w of [...this.#where.get(left * SPAN + right)!]) {
-      const word = this.#words[w]!;
+    for (const w of [...entry(this.#where, left * SPAN + right)]) {
+      const word = item(this.#words, w);
       this.#add(w, word, -1);
       const ids: number[] = [];
       for (let i = 0; i < word.ids.length; i++) {
-        const hit = word.ids[i] === left && word.ids[i + 1] === right;
-        ids.push(hit ? merged : word.ids[i]!);
+        const id = item(word.ids, i);
+        const hit = id === left && word.ids[i + 1] === right;
+        ids.push(hit ? merged : id);
         if (hit) i++;
       }
       word.ids = ids;

@@ -4,6 +4,7 @@
  */
 
 import { UsageError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import type { Codes } from "../codes/index.ts";
 import { imageIds } from "./image-tokens.ts";
 import type { LmTokenizer } from "./lm-tokenizer.ts";
@@ -114,7 +115,7 @@ export function encodePieces(tokenizer: LmTokenizer, pieces: readonly Piece[]): 
   };
   let afterPicture = false;
   for (let i = 0; i < pieces.length; i++) {
-    const piece = pieces[i]!;
+    const piece = item(pieces, i);
     const learned = piece.learned ?? false;
     if ("codes" in piece) add(imageIds(piece.codes, tokenizer.expectImageTokens()), learned);
     else if ("token" in piece) add([tokenizer.id(piece.token)], learned);

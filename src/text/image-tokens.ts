@@ -4,6 +4,7 @@
  */
 
 import { InputError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { quote } from "../base/one-line.ts";
 import { CODES_PER_IMAGE, type Codes } from "../codes/index.ts";
 
@@ -109,7 +110,7 @@ export function splitReply(ids: readonly number[], image: ImageTokens): ReplyPar
     else parts.push({ kind, ids: [id] });
   };
   for (let i = 0; i < ids.length; i++) {
-    const id = ids[i]!;
+    const id = item(ids, i);
     const codes = ids.slice(i + 1, i + 1 + CODES_PER_IMAGE).map((next) => codeOf(next, image));
     const whole = codes.length === CODES_PER_IMAGE && codes.every((code) => code !== undefined);
     if (id === image.start && whole && ids[i + 1 + CODES_PER_IMAGE] === image.end) {

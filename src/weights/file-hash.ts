@@ -1,4 +1,5 @@
 /** Names of files by what is in them: which model drew a picture, which base an adapter belongs to. */
+import { item } from "../base/item.ts";
 import { openByteSource } from "../io/files.ts";
 import { sha256 } from "../io/hash.ts";
 import { openCheckpoint } from "./model-folder.ts";
@@ -39,6 +40,6 @@ export async function baseHash(path: string): Promise<string> {
   const files = [...new Set([...checkpoint.tensors.values()].map(({ file }) => file))].sort();
   const hashes: string[] = [];
   for (const file of files) hashes.push(await fileHash(file));
-  if (hashes.length === 1) return hashes[0]!;
+  if (hashes.length === 1) return item(hashes, 0);
   return sha256().update(hashes.join()).hex().slice(0, 16);
 }

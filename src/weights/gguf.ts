@@ -4,6 +4,7 @@
  * Layout: magic, version, counts, key-value pairs, tensor entries, then aligned data. @see ggml's docs/gguf.md
  */
 import { CheckpointError } from "../base/errors.ts";
+import { entry } from "../base/item.ts";
 import { quote } from "../base/one-line.ts";
 import { type ByteSource, memorySource } from "../io/byte-source.ts";
 import { openByteSource } from "../io/files.ts";
@@ -68,7 +69,7 @@ async function fromSource(source: ByteSource): Promise<GgufFile> {
       const readFloat32 = async (name: string): Promise<Float32Array> => {
         const info = tensors.get(name);
         if (!info) throw new CheckpointError(`${path}: expected a tensor ${quote(name)}, found none.`);
-        return GGUF_FORMATS.get(formats.get(name)!)!.decode(await source.read(info.offset, info.byteLength));
+        return entry(GGUF_FORMATS, entry(formats, name)).decode(await source.read(info.offset, info.byteLength));
       };
       return { path, metadata, tensors, readFloat32, close: () => source.close() };
     } catch (error) {

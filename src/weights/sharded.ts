@@ -1,5 +1,6 @@
 /** Safetensors split over several files: `model.safetensors.index.json` says which file holds which tensor. */
 import { CheckpointError } from "../base/errors.ts";
+import { entry } from "../base/item.ts";
 import { quote } from "../base/one-line.ts";
 import { readFileBounded } from "../io/files.ts";
 import { dirname, join } from "../io/paths.ts";
@@ -39,7 +40,7 @@ function combine(
   const tensors = new Map<string, SafetensorsInfo>();
   const missing = new Problems();
   for (const [name, shard] of map) {
-    const info = shards.get(shard)!.tensors.get(name);
+    const info = entry(shards, shard).tensors.get(name);
     if (info) tensors.set(name, info);
     else missing.add(`${quote(name)} is not in ${shard}`);
     if (missing.full) break;
@@ -48,7 +49,7 @@ function combine(
   const metadata = new Map([...shards.values()].flatMap((shard) => [...shard.metadata]));
   const shardOf = (name: string): SafetensorsFile => {
     if (!tensors.has(name)) throw new CheckpointError(`${path}: expected a tensor ${quote(name)}, found none.`);
-    return shards.get(map.get(name)!)!;
+    return entry(shards, entry(map, name));
   };
   return {
     path,

@@ -1,6 +1,7 @@
 /** Where in a trainer's file the model's tensors are, and what wrappers of training have put in front of their names. */
 
 import { CheckpointError } from "../base/errors.ts";
+import { item } from "../base/item.ts";
 import { quote } from "../base/one-line.ts";
 import { TorchTensor } from "./torch-tensor.ts";
 
@@ -39,7 +40,7 @@ export function findStateDict(root: unknown, where: string): StateDict {
   collect(root, [], found, new Set());
   const rank = ({ path }: Candidate): number =>
     path.length > 0 && path.every((key) => SECTIONS.includes(key))
-      ? SECTIONS.indexOf(path[0]!)
+      ? SECTIONS.indexOf(item(path, 0))
       : Number.POSITIVE_INFINITY;
   const own = found.find(({ path }) => path.length === 0);
   const known = found
@@ -118,7 +119,7 @@ export function unwrapNames(stored: Iterable<string>): UnwrappedNames {
   }
   const distinct = new Set(names).size === all.length;
   return {
-    names: new Map(all.map((name, i) => [name, distinct ? names[i]! : name])),
+    names: new Map(all.map((name, i) => [name, distinct ? item(names, i) : name])),
     wrappers: distinct ? [...wrappers] : [],
   };
 }

@@ -5,6 +5,7 @@
 
 import { fromUtf8, startsWith } from "../base/bytes.ts";
 import { CheckpointError } from "../base/errors.ts";
+import { entry, item } from "../base/item.ts";
 import { quote, reason } from "../base/one-line.ts";
 import type { ByteSource } from "../io/byte-source.ts";
 import { openByteSource } from "../io/files.ts";
@@ -77,7 +78,7 @@ async function fromSource(source: ByteSource): Promise<TorchFile> {
   const zip = await openZip(source);
   const prefix = findPrefix(zip, path);
   await refuseBigEndian(zip, prefix, path);
-  const pickle = zip.entries.get(`${prefix}data.pkl`)!;
+  const pickle = entry(zip.entries, `${prefix}data.pkl`);
   if (pickle.size > MAX_PICKLE_BYTES) {
     throw new CheckpointError(`${path}: expected a data.pkl of at most ${MAX_PICKLE_BYTES} bytes, got ${pickle.size}.`);
   }
@@ -194,7 +195,7 @@ function checkTensor(storage: unknown, begin: unknown, shape: unknown, strides: 
     isStorage(storage) && isSize(begin) && isSizes(shape) && isSizes(strides) && shape.length === strides.length;
   if (!fits) throw new CheckpointError(`${path}: damaged pickle: expected a storage, an offset, a shape and strides.`);
   const count = elements(shape);
-  const end = count === 0 ? begin : begin + 1 + shape.reduce((sum, n, d) => sum + (n - 1) * strides[d]!, 0);
+  const end = count === 0 ? begin : begin + 1 + shape.reduce((sum, n, d) => sum + (n - 1) * item(strides, d), 0);
   // Strides of 0 repeat elements, so a small storage could claim a tensor of any size.
   if (!(end <= storage.length) || count > storage.length) {
     const view = `[${reason(shape.join())}] with strides [${reason(strides.join())}] from ${begin}`;
@@ -218,7 +219,7 @@ async function readView(tensor: TorchTensor, zip: ZipArchive): Promise<Uint8Arra
   const { shape, strides, begin, storage } = tensor;
   const size = DTYPE_BYTES[tensor.dtype];
   const count = elements(shape);
-  const span = count === 0 ? 0 : 1 + shape.reduce((sum, n, d) => sum + (n - 1) * strides[d]!, 0);
+  const span = count === 0 ? 0 : 1 + shape.reduce((sum, n, d) => sum + (n - 1) * item(strides, d), 0);
   const bytes = await zip.read(storage.entry, begin * size, span * size);
   if (isContiguous(tensor)) return bytes;
   const out = new Uint8Array(count * size);
@@ -240,7 +241,7 @@ function isContiguous({ shape, strides }: TorchTensor): boolean {
   let expected = 1;
   for (let d = shape.length - 1; d >= 0; d--) {
     if (shape[d] !== 1 && strides[d] !== expected) return elements(shape) === 0;
-    expected *= shape[d]!;
+    expected *= item(shape, d);
   }
   return true;
 }

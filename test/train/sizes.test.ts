@@ -31,9 +31,9 @@ const withWidth = (width: number) => ({ model: { ...original["model"], vision: v
 const visionOf = (width: number): object => ({ ...(original["model"]!["vision"] as object), width });
 const withSteps = (num_inference_steps: number) => ({ pipeline: { num_inference_steps, guidance_scale: 2 } });
 
-/** Trains a stage that depends on these sizes, in a model of those. */
-async function train(name: string, keys: readonly SizeKey[], model: ModelSizes): Promise<void> {
-  const recipe = { stage: name, width: 2, steps: 2, batch: 4, peakRate: 0.1, warmup: 0, averageDecay: 0 };
+/** Trains a stage that depends on these sizes, in a model of those; a variant in a folder of its own. */
+async function train(name: string, keys: readonly SizeKey[], model: ModelSizes, folder = name): Promise<void> {
+  const recipe = { stage: name, name: folder, width: 2, steps: 2, batch: 4, peakRate: 0.1, warmup: 0, averageDecay: 0 };
   const stages = [defineStage({ ...toy, name, sizes: keys })];
   await runStage(stageRecipe(splitRecipe(recipe, name), name, { stages, sizes: model }), {
     ...{ root: run, sources: {}, threads: 1 },
@@ -112,4 +112,26 @@ test("a stage that is trained anew replaces its own sizes, not those of the stag
   ).rejects.toThrow("expected a new run, got a finished one");
   const unet = sizes(({ unet }) => ({ unet: { ...unet, layers_per_block: 2 } }));
   await expect(train("other", ["unet"], unet)).rejects.toThrow("expected unet as this recipe's model has it");
+});
+
+test("a variant in a folder of its own may have other sizes, and those of the finished stage stay", async () => {
+  await train(
+    "first",
+    [],
+    sizes(() => withWidth(24)),
+  );
+  await finished("codebook");
+  await finished("vae");
+  const before = await written();
+  const deeper = sizes(() => ({ model: { ...withWidth(24).model, decoderDepth: 7 } }));
+  expect(before["model"]?.["decoderDepth"]).not.toBe(7);
+  await train("codebook", ["model.decoderDepth", "model.vision"], deeper, "codebook-deep");
+  expect(await written()).toEqual(before);
+  // What another finished stage depends on is shared all the same.
+  const vae = sizes(({ vae }) => ({ ...withWidth(24), vae: { ...vae, layers_per_block: 2 } }));
+  await expect(train("codebook", ["vae"], vae, "codebook-wide")).rejects.toThrow("expected vae as this recipe's model");
+  // Trained anew, in its own folder, the stage brings its own.
+  await rm(join(run, "codebook"), { recursive: true });
+  await train("codebook", ["model.decoderDepth"], deeper);
+  expect((await written())["model"]).toMatchObject({ decoderDepth: 7 });
 });

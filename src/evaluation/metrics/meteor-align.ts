@@ -5,6 +5,7 @@
  * Denkowski and Lavie 2014.
  */
 
+import { item } from "../../base/item.ts";
 /** Where a pair of words was matched: 0 exact, 1 stem, 2 synonym. */
 export type Stage = 0 | 1 | 2;
 
@@ -66,7 +67,7 @@ function search(options: readonly (readonly WordMatch[])[]): Alignment {
   for (const { candidate } of options.flat()) covered.set(candidate, (covered.get(candidate) ?? 0) + 1);
   // Matches without a rival are made first.
   const fixed = options.map((some) =>
-    some.length === 1 && covered.get(some[0]!.candidate) === 1 ? some[0] : undefined,
+    some.length === 1 && covered.get(item(some, 0).candidate) === 1 ? some[0] : undefined,
   );
   const used = new Set(fixed.flatMap((match) => (match ? [match.candidate] : [])));
   let open: Partial[] = [{ matches: fixed, used, exact: 0, chunks: 0, distance: 0, end: -1 }];
@@ -97,7 +98,7 @@ function search(options: readonly (readonly WordMatch[])[]): Alignment {
     .sort(compare)
     .slice(0, BEAM)
     .map((path) => ({ ...path, chunks: path.chunks + (path.end === -1 ? 0 : 1) }));
-  const best = closed.sort(compare)[0]!;
+  const best = item(closed.sort(compare), 0);
   return { matches: best.matches.filter((match) => match !== undefined), chunks: best.chunks };
 }
 

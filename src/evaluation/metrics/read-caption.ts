@@ -1,4 +1,5 @@
 /** What a caption says, read back as things, counts, colors and places: free text of a model against what a scene shows. */
+import { item } from "../../base/item.ts";
 import { BACKGROUND_NAMES } from "../../data/colors.ts";
 import { nounOf } from "../../data/nouns.ts";
 import { numberWord, pluralPhrase } from "../../data/phrases.ts";
@@ -52,7 +53,7 @@ export class CaptionReader {
     for (let at = 0; at < words.length; ) {
       const found = this.#match(words, at);
       if (!found) {
-        before.push(words[at++]!);
+        before.push(item(words, at++));
         continue;
       }
       const color = before.findLast((word) => COLORS.has(word));
@@ -62,7 +63,7 @@ export class CaptionReader {
       before = [];
       at += found.length;
     }
-    const relation = things.length === 2 ? RELATIONS.find(([words]) => words.test(gaps[1]!))?.[1] : undefined;
+    const relation = things.length === 2 ? RELATIONS.find(([words]) => words.test(item(gaps, 1)))?.[1] : undefined;
     return { things, ...(relation ? { relation } : {}) };
   }
 
@@ -103,7 +104,7 @@ export function captionScores(
   const tally = { right: 0, named: 0, shown: 0, counts: 0, colors: 0, colorRight: 0, relations: 0, relationRight: 0 };
   let exactly = 0;
   for (const [i, { objects }] of scenes.entries()) {
-    const { things, relation } = reader.read(said[i]!);
+    const { things, relation } = reader.read(item(said, i));
     const shown = new Map(objects.map((object) => [object.noun, object]));
     const names = new Set(things.map(({ noun }) => noun));
     let faults = names.size === shown.size && things.length === names.size ? 0 : 1;
@@ -126,9 +127,9 @@ export function captionScores(
       else faults++;
     }
     const [a, b] = things.map(({ noun }) => noun);
-    if (relation && shown.has(a!) && shown.has(b!) && a !== b) {
+    if (relation && a && b && shown.has(a) && shown.has(b) && a !== b) {
       tally.relations++;
-      if (stands(objects, a!, b!, relation)) tally.relationRight++;
+      if (stands(objects, a, b, relation)) tally.relationRight++;
       else faults++;
     }
     if (faults === 0) exactly++;

@@ -1,4 +1,5 @@
 /** Whether a language model still knows its language: the perplexity of texts it never learned, before and after. */
+import { item } from "../../base/item.ts";
 import type { TokenModel } from "../../language/generation/index.ts";
 
 export interface TextScore {
@@ -26,8 +27,8 @@ export async function textPerplexity(
     const some = long.slice(at, at + BATCH);
     const state = model.start();
     for (let i = 0; i + 1 < length; i++) {
-      const logits = await state.read(some.map((ids) => [ids[i]!]));
-      for (const [b, ids] of some.entries()) sum += negativeLog(logits[b]!, ids[i + 1]!);
+      const logits = await state.read(some.map((ids) => [item(ids, i)]));
+      for (const [b, ids] of some.entries()) sum += negativeLog(item(logits, b), item(ids, i + 1));
       tokens += some.length;
     }
   }
@@ -37,5 +38,5 @@ export async function textPerplexity(
 /** -log softmax(logits)[id]. */
 function negativeLog(logits: Float32Array, id: number): number {
   const most = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  return Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0)) + most - logits[id]!;
+  return Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0)) + most - item(logits, id);
 }

@@ -3,6 +3,7 @@
  * Names and meanings: test/fixtures/tiny-a/README.md.
  */
 import { gradients } from "../../autodiff/index.ts";
+import { entry, given } from "../../base/item.ts";
 import type { Params, Tensor } from "../../graph/index.ts";
 import { qformer } from "../../models/qformer.ts";
 import {
@@ -64,9 +65,9 @@ export function stage2Case(p: Params, ref: Reference, config: SeedConfig): Resul
   const y = causalEmbeddings(p, visionFeatures(p, ref.feed("input.pixel_values"), config), config);
   const { loss, parts } = stage2Loss(p, y, { imageEmbedding: ref.feed("input.clip_image_embeds") }, config);
   return {
-    loss_embed_weighted: parts.codebook!,
-    loss_recon_s_weighted: parts.reconstruction!,
-    loss_distil_image_weighted: parts.image!,
+    loss_embed_weighted: given(parts.codebook, "a codebook loss"),
+    loss_recon_s_weighted: given(parts.reconstruction, "a reconstruction loss"),
+    loss_distil_image_weighted: given(parts.image, "an image loss"),
     loss,
     ...namedGradients(p, ref, "grad.", loss),
   };
@@ -87,7 +88,11 @@ export function stage1Case(p: Params, ref: Reference, config: SeedConfig, smooth
   const taps = p.taps();
   const out = Object.fromEntries(Object.entries(taps).map(([name, t]) => [name.replace(/^qformer\./, "query."), t]));
 
-  const joint = { queries: p.declared().get("query_tokens")!, features: taps["ln_vision.out"]!, text: { ids, mask } };
+  const joint = {
+    queries: entry(p.declared(), "query_tokens"),
+    features: entry(taps, "ln_vision.out"),
+    text: { ids, mask },
+  };
   out["joint.last_hidden_state"] = qformer(p.at("Qformer", "bert"), config.qformer, joint);
   out.image_feat = whole.image;
   out.text_feat = whole.text;
@@ -115,7 +120,7 @@ function namedGradients(p: Params, ref: Reference, prefix: string, loss: Tensor)
   const known = paths.filter((path) => p.declared().has(path));
   const grads = gradients(
     loss,
-    known.map((path) => p.declared().get(path)!),
+    known.map((path) => entry(p.declared(), path)),
   );
   return Object.fromEntries(known.flatMap((path, i) => (grads[i] ? [[prefix + path, grads[i]]] : [])));
 }

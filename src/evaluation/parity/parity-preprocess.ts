@@ -1,6 +1,7 @@
 /** The resizing part of a parity fixture: pictures resized by Pillow must come out equal bit for bit. */
 
 import { CheckpointError } from "../../base/errors.ts";
+import { entry } from "../../base/item.ts";
 import { type RgbImage, resize, resizeAndCrop, toTensor } from "../../image/index.ts";
 import { openSafetensors, type TensorFile } from "../../weights/index.ts";
 import { compareExactly, countDifferent, missing, type ParityLine } from "./parity-report.ts";
@@ -38,7 +39,7 @@ export async function checkPreprocessing(path: string): Promise<ParityLine[]> {
 }
 
 async function readPicture(file: TensorFile, name: string): Promise<RgbImage> {
-  const { dtype, shape } = file.tensors.get(name)!;
+  const { dtype, shape } = entry(file.tensors, name);
   const [height = 0, width = 0, channels] = shape;
   if (dtype !== "U8" || shape.length !== 3 || channels !== 3)
     throw new CheckpointError(`${file.path}: expected ${name} to be U8 [height,width,3], got ${dtype} [${shape}].`);

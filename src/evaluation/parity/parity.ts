@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { CheckpointError, InputError } from "../../base/errors.ts";
+import { entry, item } from "../../base/item.ts";
 import { input, Params, paramAttrs, sortNodes, type Tensor } from "../../graph/index.ts";
 import type { Node } from "../../graph/tensor.ts";
 import { fileError } from "../../io/files.ts";
@@ -81,14 +82,14 @@ async function checkReference(
     const expected = reference.names.filter((name) => !isInput(name));
     if (expected.length === 0) throw new CheckpointError(`${stored.path}: expected recorded outputs, found none.`);
     const wanted = Object.keys(built).filter((name) => expected.includes(name));
-    const outputs = Object.fromEntries(wanted.map((name) => [name, built[name]!]));
+    const outputs = Object.fromEntries(wanted.map((name) => [name, entry(built, name)]));
     const program = await runtime.compile(outputs, await weightsOf(weights, p, Object.values(outputs), folder));
     const feeds: Record<string, Value> = {};
     for (const name of fedNames(Object.values(outputs))) feeds[FEED + name] = await readValue(stored, name);
     const actual = await program.run(feeds);
     await program.close();
     const lines: ParityLine[] = [];
-    for (const name of wanted) lines.push(compare(name, actual[name]!, await readValue(stored, name)));
+    for (const name of wanted) lines.push(compare(name, entry(actual, name), await readValue(stored, name)));
     return [...lines, ...expected.filter((name) => !wanted.includes(name)).map(missing)];
   } finally {
     await stored.close();
@@ -119,7 +120,8 @@ function probes(ref: Reference, outputs: readonly Tensor[]): Record<string, Tens
   for (const name of ref.names) {
     const module = /^probe\.(.+)\.out$/.exec(name)?.[1];
     const norm = module === undefined ? undefined : norms.get(module);
-    if (norm) out[name] = ref.feed(`probe.${module}.in`).layerNorm(norm.inputs[1]!, norm.inputs[2]!, norm.attrs.eps);
+    if (norm)
+      out[name] = ref.feed(`probe.${module}.in`).layerNorm(item(norm.inputs, 1), item(norm.inputs, 2), norm.attrs.eps);
   }
   return out;
 }
@@ -151,7 +153,7 @@ function isInteger(dtype: string): boolean {
 }
 
 async function readValue(file: TensorFile, name: string): Promise<Value> {
-  const { shape, dtype } = file.tensors.get(name)!;
+  const { shape, dtype } = entry(file.tensors, name);
   const floats = await file.readFloat32(name);
   return { shape, data: isInteger(dtype) ? Int32Array.from(floats) : floats };
 }

@@ -1,4 +1,5 @@
 /** Table 3 of arXiv 2307.08041: a caption of every picture, scored against all of its own; NoCaps by domain too. */
+import { given } from "../../base/item.ts";
 import { hashOf } from "../../io/hash.ts";
 import type { Interval } from "../metrics/bootstrap.ts";
 import { type CaptionScoring, captionMetrics } from "./caption-metrics.ts";
@@ -14,11 +15,11 @@ export async function captionSection(
 ): Promise<Section> {
   const lacks = lacking(model, "describe");
   if (lacks) return { count: 0, rows: {}, notRun: { captions: lacks } };
-  const describe = model.describe!;
+  const describe = given(model.describe, "describe");
   const pictures = (await set.see()).filter((one) => one.codes !== undefined);
   const said = await remembered(
     `${set.name}: describing`,
-    pictures.map(({ codes }) => codes!),
+    pictures.map(({ codes }) => given(codes, "codes")),
     { ...TEXT, keyOf: (codes) => hashOf("describe", describe.id, codes.join()), compute: describe.run },
     work,
   );

@@ -1,5 +1,6 @@
 /** Table 2 of arXiv 2307.08041: similarity of pictures decoded from codes, and from captions, to the originals. */
 import { readFile } from "node:fs/promises";
+import { given, item } from "../../base/item.ts";
 import { hashText } from "../../base/rng.ts";
 import type { RgbImage } from "../../image/index.ts";
 import { hashOf } from "../../io/hash.ts";
@@ -13,7 +14,7 @@ import { remembered, VECTOR, type WorkOptions } from "./work.ts";
 export async function pictureSection(set: SeenSet, model: PaperModel, work: WorkOptions): Promise<Section> {
   const lacks = lacking(model, "judge", "decode");
   if (lacks) return { count: 0, rows: {}, notRun: { pictures: lacks } };
-  const judge = model.judge!;
+  const judge = given(model.judge, "a judge");
   const pictures = (await set.see()).filter((one) => one.codes !== undefined);
   const originals = await remembered(
     `${set.name}: originals`,
@@ -51,9 +52,9 @@ export async function pictureSection(set: SeenSet, model: PaperModel, work: Work
   const seeds = pictures.map(seedOf);
   const fromCodes = await judged(
     "decoded",
-    pictures.map(({ codes }) => codes!),
+    pictures.map(({ codes }) => given(codes, "codes")),
     seeds,
-    model.decode!,
+    given(model.decode, "decode"),
   );
   const own: Record<string, Record<string, Interval>> = {
     "from codes": { "CLIP similarity": bootstrap(clipSimilarities(fromCodes, originals)) },
@@ -65,7 +66,7 @@ export async function pictureSection(set: SeenSet, model: PaperModel, work: Work
     own["from captions"] = { "CLIP similarity": bootstrap(clipSimilarities(fromCaptions, originals)) };
   } else notRun["from captions"] = model.lacks.decodeTexts ?? "";
   if (pictures.length > 1) {
-    const others = [...fromCodes.slice(1), fromCodes[0]!];
+    const others = [...fromCodes.slice(1), item(fromCodes, 0)];
     own["codes of another picture"] = { "CLIP similarity": bootstrap(clipSimilarities(others, originals)) };
   }
   return { count: pictures.length, rows: figures(`pictures ${set.name}`, own), notRun };

@@ -1,4 +1,5 @@
 /** Table 3 of arXiv 2307.08041: answers to questions, by VQA accuracy or GQA's exact match, overall and by kind. */
+import { given } from "../../base/item.ts";
 import { hashOf } from "../../io/hash.ts";
 import { bootstrap, type Interval } from "../metrics/bootstrap.ts";
 import { gqaExactMatch, vqaAccuracy } from "../metrics/vqa-accuracy.ts";
@@ -10,7 +11,7 @@ import { remembered, seePictures, TEXT, type WorkOptions } from "./work.ts";
 export async function questionSection(set: QuestionSet, model: PaperModel, work: WorkOptions): Promise<Section> {
   const lacks = lacking(model, "answer");
   if (lacks) return { count: 0, rows: {}, notRun: { questions: lacks } };
-  const answer = model.answer!;
+  const answer = given(model.answer, "answer");
   const paths = set.questions.map(({ path }) => path);
   const pictures = await seePictures(`${set.name}: pictures`, paths, model, set.problems, work);
   const asked = set.questions.flatMap((one, i) => {

@@ -1,4 +1,5 @@
 /** Table 1 of arXiv 2307.08041: retrieval by causal embeddings and by codes, plain ranking, every caption of the list. */
+import { given } from "../../base/item.ts";
 import type { Codes } from "../../codes/index.ts";
 import { hashOf } from "../../io/hash.ts";
 import { cleanCaption } from "../../text/index.ts";
@@ -16,7 +17,7 @@ export async function retrievalSection(set: SeenSet, model: PaperModel, work: Wo
   const texts = await vectors(
     `${set.name}: captions`,
     pictures.flatMap((one) => one.captions.map(cleanCaption)),
-    model.embedTexts!,
+    given(model.embedTexts, "embedTexts"),
     work,
   );
   const recalls = async (images: readonly Float32Array[], label: string) => {

@@ -2,8 +2,8 @@
  * A loss written so that its derivative finds what the forward pass has computed. This comes before `gradients`, which
  * reads the nodes of the loss; `simplify` comes after it.
  */
-import { apply, type Tensor } from "../tensor.ts";
-import { madeBy, type Rewrites } from "./rewrites.ts";
+import { apply, madeBy, type Tensor } from "../tensor.ts";
+import type { Rewrites } from "./rewrites.ts";
 import { rebuild } from "./simplify.ts";
 
 /** The same outputs; the numbers differ by rounding. */
@@ -18,11 +18,11 @@ const rules: Rewrites = {
   linear: ({ inputs: [x, w, b], attrs: { alpha } }, graph) => {
     const gelu = madeBy(x, "gelu");
     const first = gelu && madeBy(gelu.inputs[0], "linear");
-    if (!first || !graph.readOnce(x!) || !graph.readOnce(gelu.inputs[0]!)) return undefined;
-    const [h, v, c] = first.inputs as readonly [Tensor, Tensor, Tensor?];
+    if (!first || !graph.readOnce(x) || !graph.readOnce(gelu.inputs[0])) return undefined;
+    const [h, v, c] = first.inputs;
     const scaled = { alpha: first.attrs.alpha * Math.SQRT1_2 };
-    const u = apply("linear", c ? [h, v, c.mul(Math.SQRT1_2)] : [h, v], scaled)[0]!;
-    const gate = apply("erfGate", [u], {})[0]!;
-    return apply("linear", b ? [gate, w!, b] : [gate, w!], { alpha: alpha * Math.SQRT1_2 })[0];
+    const u = apply("linear", c ? [h, v, c.mul(Math.SQRT1_2)] : [h, v], scaled)[0];
+    const gate = apply("erfGate", [u], {})[0];
+    return apply("linear", b ? [gate, w, b] : [gate, w], { alpha: alpha * Math.SQRT1_2 })[0];
   },
 };

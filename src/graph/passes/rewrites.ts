@@ -4,8 +4,8 @@
  */
 import { item } from "../../base/item.ts";
 import { addDims, broadcast, type Shape, sameShape } from "../dims.ts";
-import type { OpAttrs, OpName } from "../ops.ts";
-import { apply, concat, constant, type Node, type Tensor } from "../tensor.ts";
+import type { OpAttrs, OpInputs, OpName } from "../ops.ts";
+import { apply, concat, constant, madeBy, type Tensor } from "../tensor.ts";
 
 /** What a rule may ask of the graph around a node. */
 export interface Surroundings {
@@ -16,7 +16,7 @@ export interface Surroundings {
 }
 
 export interface Site<K extends OpName> {
-  readonly inputs: readonly Tensor[];
+  readonly inputs: OpInputs<K, Tensor>;
   readonly attrs: OpAttrs[K];
   /** What is to be replaced: its type. */
   readonly output: Tensor;
@@ -26,27 +26,22 @@ export type Rewrite<K extends OpName> = (site: Site<K>, graph: Surroundings) => 
 
 export type Rewrites = { readonly [K in OpName]?: Rewrite<K> };
 
-/** The node that makes `t` as its first output, if it is this operation. */
-export function madeBy<K extends OpName>(t: Tensor | undefined, op: K): Node<K> | undefined {
-  return t && t.node.op === op && t.index === 0 ? (t.node as unknown as Node<K>) : undefined;
-}
-
 /** The number that a tensor of floats holds everywhere, if the graph says so. */
 function numberOf(t: Tensor): number | undefined {
   const literal = madeBy(t, "constant");
   if (literal) return t.dtype === "f32" && literal.attrs.data.length === 1 ? literal.attrs.data[0] : undefined;
   const moved = madeBy(t, "reshape") ?? madeBy(t, "expand");
-  return moved && numberOf(item(moved.inputs, 0));
+  return moved && numberOf(moved.inputs[0]);
 }
 
 /** x times a number, read through a product of scalars; `undefined` if it is no such product. */
 function scaled(t: Tensor): { x: Tensor; by: number } | undefined {
   const negated = madeBy(t, "neg");
-  if (negated) return { x: item(negated.inputs, 0), by: -1 };
+  if (negated) return { x: negated.inputs[0], by: -1 };
   const product = madeBy(t, "mul") ?? madeBy(t, "div");
-  const by = product && numberOf(item(product.inputs, 1));
-  if (!product || by === undefined || !sameShape(item(product.inputs, 0).shape, t.shape)) return undefined;
-  return { x: item(product.inputs, 0), by: product.op === "div" ? 1 / by : by };
+  const by = product && numberOf(product.inputs[1]);
+  if (!product || by === undefined || !sameShape(product.inputs[0].shape, t.shape)) return undefined;
+  return { x: product.inputs[0], by: product.op === "div" ? 1 / by : by };
 }
 
 function times(x: Tensor, by: number): Tensor {
@@ -57,7 +52,7 @@ function times(x: Tensor, by: number): Tensor {
 /** A product times a number, where the product has no other reader: the number is its alpha. */
 function absorbed(t: Tensor, by: number, graph: Surroundings): Tensor | undefined {
   const moved = madeBy(t, "reshape");
-  if (moved && graph.readOnce(t)) return absorbed(item(moved.inputs, 0), by, graph)?.reshape(t.shape);
+  if (moved && graph.readOnce(t)) return absorbed(moved.inputs[0], by, graph)?.reshape(t.shape);
   const product = madeBy(t, "matmul") ?? madeBy(t, "linear");
   if (!product || !graph.readOnce(t) || product.inputs.length > 2) return undefined;
   return apply(product.op, product.inputs, { ...product.attrs, alpha: product.attrs.alpha * by } as never)[0];
@@ -79,8 +74,7 @@ function timesCheaply(x: Tensor, by: number, graph: Surroundings): Tensor | unde
 function addedTo(sum: Tensor, t: Tensor, sign: 1 | -1, graph: Surroundings): Tensor | undefined {
   if (!sameShape(sum.shape, t.shape) || !graph.readOnce(t)) return undefined;
   const moved = madeBy(t, "reshape");
-  if (moved)
-    return addedTo(sum.reshape(item(moved.inputs, 0).shape), item(moved.inputs, 0), sign, graph)?.reshape(t.shape);
+  if (moved) return addedTo(sum.reshape(moved.inputs[0].shape), moved.inputs[0], sign, graph)?.reshape(t.shape);
   const layer = madeBy(t, "linear");
   if (layer && sign === 1 && layer.inputs.length === 2) return apply("linear", [...layer.inputs, sum], layer.attrs)[0];
   const product = madeBy(t, "matmul");
@@ -94,9 +88,9 @@ function withBias(t: Tensor, b: Tensor, graph: Surroundings): Tensor | undefined
   const conv = madeBy(t, "conv2d");
   const column = madeBy(b, "reshape");
   if (conv?.inputs.length !== 2 || !graph.readOnce(t) || !column) return undefined;
-  const [O] = item(conv.inputs, 1).shape;
-  if (!sameShape(item(column.inputs, 0).shape, [O!]) || !sameShape(b.shape, [O!, 1, 1])) return undefined;
-  return apply("conv2d", [...conv.inputs, item(column.inputs, 0)], conv.attrs)[0];
+  const O = conv.inputs[1].dim(0);
+  if (!sameShape(column.inputs[0].shape, [O]) || !sameShape(b.shape, [O, 1, 1])) return undefined;
+  return apply("conv2d", [...conv.inputs, column.inputs[0]], conv.attrs)[0];
 }
 
 /** The sum of two parts of one axis, surrounded by zeros, as the parts side by side: gradients of slices of one tensor. */
@@ -105,7 +99,7 @@ function sideBySide(a: Tensor, b: Tensor, graph: Surroundings): Tensor | undefin
   if (!p || !q || p.attrs.axis !== q.attrs.axis || !graph.readOnce(a) || !graph.readOnce(b)) return undefined;
   const { axis } = p.attrs;
   const [first, second] = p.attrs.before < q.attrs.before ? [p, q] : [q, p];
-  const [x, y] = [item(first.inputs, 0), item(second.inputs, 0)];
+  const [x, y] = [first.inputs[0], second.inputs[0]];
   if (addDims(x.dim(axis), first.attrs.before) !== second.attrs.before) return undefined;
   const whole = concat([x, y], axis);
   const { before } = first.attrs;
@@ -117,7 +111,7 @@ function sideBySide(a: Tensor, b: Tensor, graph: Surroundings): Tensor | undefin
 function unexpanded(t: Tensor, others: readonly Shape[], result: Shape): Tensor {
   const copied = madeBy(t, "expand");
   if (!copied) return t;
-  const small = item(copied.inputs, 0);
+  const small = copied.inputs[0];
   const shape = others.reduce<Shape | undefined>((all, other) => all && broadcast(all, other), small.shape);
   return shape && sameShape(shape, result) ? small : t;
 }
@@ -136,18 +130,18 @@ function fewerCopies<K extends "add" | "sub" | "mul" | "div" | "where">(op: K) {
 
 export const rewrites: Rewrites = {
   reshape: ({ inputs: [x], attrs: { shape } }) => {
-    if (sameShape(x!.shape, shape)) return x;
-    const number = scaled(x!); // moves on, to where a product takes it
+    if (sameShape(x.shape, shape)) return x;
+    const number = scaled(x); // moves on, to where a product takes it
     if (number) return times(number.x.reshape(shape), number.by);
     const inner = madeBy(x, "reshape");
-    return inner && item(inner.inputs, 0).reshape(shape);
+    return inner?.inputs[0].reshape(shape);
   },
   transpose: ({ inputs: [x], attrs: { perm } }) => {
     if (perm.every((p, i) => p === i)) return x;
     const inner = madeBy(x, "transpose");
-    return inner && item(inner.inputs, 0).transpose(perm.map((p) => inner.attrs.perm[p]!));
+    return inner?.inputs[0].transpose(perm.map((p) => item(inner.attrs.perm, p)));
   },
-  expand: ({ inputs: [x], attrs: { shape } }) => (sameShape(x!.shape, shape) ? x : undefined),
+  expand: ({ inputs: [x], attrs: { shape } }) => (sameShape(x.shape, shape) ? x : undefined),
   pad: ({ inputs: [x], attrs: { before, after } }) => (before === 0 && after === 0 ? x : undefined),
   concat: ({ inputs, attrs: { axis } }, graph) => {
     const parts = inputs.flatMap((t) => {
@@ -159,11 +153,11 @@ export const rewrites: Rewrites = {
 
   neg: ({ inputs: [x] }, graph) => {
     const difference = madeBy(x, "sub");
-    if (difference && graph.readOnce(x!)) return item(difference.inputs, 1).sub(item(difference.inputs, 0));
-    return timesCheaply(x!, -1, graph);
+    if (difference && graph.readOnce(x)) return difference.inputs[1].sub(difference.inputs[0]);
+    return timesCheaply(x, -1, graph);
   },
   mul: (site, graph) => {
-    const [a, b] = site.inputs as readonly [Tensor, Tensor];
+    const [a, b] = site.inputs;
     for (const [x, y] of [
       [a, b],
       [b, a],
@@ -177,20 +171,20 @@ export const rewrites: Rewrites = {
     return fewerCopies("mul")(site);
   },
   div: (site, graph) => {
-    const [a, b] = site.inputs as readonly [Tensor, Tensor];
+    const [a, b] = site.inputs;
     const by = numberOf(b);
     const better = by !== undefined && sameShape(a.shape, site.output.shape) && timesCheaply(a, 1 / by, graph);
     return better || fewerCopies("div")(site);
   },
   add: (site, graph) => {
-    const [a, b] = site.inputs as readonly [Tensor, Tensor];
+    const [a, b] = site.inputs;
     for (const [x, y] of [
       [a, b],
       [b, a],
     ] as const) {
       if (numberOf(y) === 0 && sameShape(x.shape, site.output.shape)) return x;
       const negated = madeBy(y, "neg");
-      if (negated && graph.readOnce(y)) return x.sub(item(negated.inputs, 0));
+      if (negated && graph.readOnce(y)) return x.sub(negated.inputs[0]);
       const conv = withBias(x, y, graph);
       if (conv) return conv;
     }
@@ -198,60 +192,56 @@ export const rewrites: Rewrites = {
     return parts ?? addedTo(a, b, 1, graph) ?? addedTo(b, a, 1, graph) ?? fewerCopies("add")(site);
   },
   sub: (site, graph) => {
-    const [a, b] = site.inputs as readonly [Tensor, Tensor];
+    const [a, b] = site.inputs;
     const negated = madeBy(b, "neg");
-    if (negated && graph.readOnce(b)) return a.add(item(negated.inputs, 0));
+    if (negated && graph.readOnce(b)) return a.add(negated.inputs[0]);
     return addedTo(a, b, -1, graph) ?? fewerCopies("sub")(site);
   },
   where: (site) => {
-    const [condition, a, b] = site.inputs as readonly [Tensor, Tensor, Tensor];
+    const [condition, a, b] = site.inputs;
     const positive = madeBy(condition, "less");
-    const x = positive && numberOf(item(positive.inputs, 0)) === 0 ? item(positive.inputs, 1) : undefined;
+    const x = positive && numberOf(positive.inputs[0]) === 0 ? positive.inputs[1] : undefined;
     // The derivative of max(x, 0)² has max(x, 0) as a factor, which is 0 where the condition does not hold.
     if (x && numberOf(b) === 0 && hasReluOf(a, x) && sameShape(a.shape, site.output.shape)) return a;
     return fewerCopies("where")(site);
   },
 
   matmul: ({ inputs, attrs }) => {
-    const operands = [...inputs];
-    const flags = [attrs.transA, attrs.transB];
-    let { alpha } = attrs;
-    for (const i of [0, 1]) {
-      const number = scaled(operands[i]!);
-      if (number) {
-        operands[i] = number.x;
-        alpha *= number.by;
-      }
-      const inner = madeBy(operands[i], "transpose");
-      if (!inner || !swapsLast(inner.attrs.perm)) continue;
-      operands[i] = item(inner.inputs, 0);
-      flags[i] = !flags[i];
-    }
-    if (operands.every((t, i) => t === inputs[i])) return undefined;
-    return apply("matmul", operands, { transA: flags[0]!, transB: flags[1]!, alpha })[0];
+    const [a, b, ...rest] = inputs;
+    const [left, right] = [asStored(a, attrs.transA), asStored(b, attrs.transB)];
+    if (left.t === a && right.t === b) return undefined;
+    const alpha = attrs.alpha * left.by * right.by;
+    return apply("matmul", [left.t, right.t, ...rest], { transA: left.swapped, transB: right.swapped, alpha })[0];
   },
   linear: ({ inputs: [x, ...rest], attrs: { alpha } }) => {
-    const number = scaled(x!);
+    const number = scaled(x);
     return number && apply("linear", [number.x, ...rest], { alpha: alpha * number.by })[0];
   },
 
   sum: ({ inputs: [x], attrs: { axes, keepDims } }, graph) => {
-    const number = scaled(x!);
+    const number = scaled(x);
     if (number && axes.length > 0) return times(number.x.sum(axes, keepDims), number.by);
     // Row sums of dP * P where dP = dO vᵀ and O = P v, in the derivative of attention: those of dO * O, which are narrower.
     const product = madeBy(x, "mul");
-    if (!product || axes.length !== 1 || axes[0] !== x!.rank - 1 || !keepDims) return undefined;
+    if (!product || axes.length !== 1 || axes[0] !== x.rank - 1 || !keepDims) return undefined;
     for (const [dp, p] of [product.inputs, product.inputs.toReversed()] as [Tensor, Tensor][]) {
       const back = madeBy(dp, "matmul");
       if (!back || back.attrs.transA || !back.attrs.transB || back.inputs.length > 2) continue;
-      const [grad, v] = back.inputs as readonly [Tensor, Tensor];
+      const [grad, v] = back.inputs;
       const o = graph.find("matmul", [p, v], { transA: false, transB: false, alpha: 1 });
-      if (!o || !sameShape(o.shape, grad.shape) || !(o.size(-1) < x!.size(-1))) continue;
+      if (!o || !sameShape(o.shape, grad.shape) || !(o.size(-1) < x.size(-1))) continue;
       return times(grad.mul(o).sum(axes, keepDims), back.attrs.alpha);
     }
     return undefined;
   },
 };
+
+/** A factor of a product of matrices, read through a product with a number and an exchange of its last two axes. */
+function asStored(t: Tensor, swapped: boolean): { t: Tensor; by: number; swapped: boolean } {
+  const { x, by } = scaled(t) ?? { x: t, by: 1 };
+  const inner = madeBy(x, "transpose");
+  return inner && swapsLast(inner.attrs.perm) ? { t: inner.inputs[0], by, swapped: !swapped } : { t: x, by, swapped };
+}
 
 /** Whether a product holds max(x, 0) as a factor. */
 function hasReluOf(t: Tensor, x: Tensor): boolean {

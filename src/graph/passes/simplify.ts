@@ -5,6 +5,7 @@
  *
  * The numbers differ by rounding only, so this is for training graphs; what makes codes is emitted as it was written.
  */
+import { entry, item } from "../../base/item.ts";
 import type { OpAttrs, OpName } from "../ops.ts";
 import { apply, type Node, sortNodes, type Tensor } from "../tensor.ts";
 import { type Rewrite, type Rewrites, rewrites, type Surroundings } from "./rewrites.ts";
@@ -49,18 +50,18 @@ class Walk implements Surroundings {
     for (const node of nodes) {
       const made = this.#rebuild(node);
       for (const [i, t] of node.outputs.entries()) {
-        const to = made[i]!;
+        const to = item(made, i);
         this.#new.set(t, to);
         this.#readers.set(to, (this.#readers.get(to) ?? 0) + (readers.get(t) ?? 0));
       }
     }
-    return this.#from.map((t) => this.#new.get(t)!);
+    return this.#from.map((t) => entry(this.#new, t));
   }
 
-  #rebuild(node: Node): readonly Tensor[] {
-    const inputs = node.inputs.map((t) => this.#new.get(t)!);
+  #rebuild(node: Node): Node["outputs"] {
+    const inputs = node.inputs.map((t) => entry(this.#new, t));
     const rule = this.#rules[node.op] as Rewrite<OpName> | undefined;
-    const better = rule?.({ inputs, attrs: node.attrs, output: node.outputs[0]! }, this);
+    const better = rule?.({ inputs, attrs: node.attrs, output: node.outputs[0] }, this);
     if (better) {
       this.changed = true;
       return [better];
@@ -73,7 +74,7 @@ class Walk implements Surroundings {
     }
     const same = inputs.every((t, i) => t === node.inputs[i]);
     const made = same ? node.outputs : apply(node.op, inputs, node.attrs);
-    this.#known.set(key, made[0]!.node);
+    this.#known.set(key, made[0].node);
     return made;
   }
 

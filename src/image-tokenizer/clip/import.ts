@@ -1,5 +1,6 @@
 /** A CLIP as transformers published it -> a folder that opens here: its weights as one safetensors file, its settings. */
 import { CheckpointError, SetupError } from "../../base/errors.ts";
+import { entry } from "../../base/item.ts";
 import { copyFile, exists } from "../../io/files.ts";
 import { expectFree, writeFolder } from "../../io/folder.ts";
 import { join } from "../../io/paths.ts";
@@ -20,11 +21,11 @@ export async function importClip(from: string, to: string, options: CopyOptions 
   try {
     const wanted = new Map(shapes);
     const { missing, misshaped } = matchTensors(file.tensors, shapes);
-    const odd = shapes.filter(([name]) => file.tensors.has(name) && !isFloat(file.tensors.get(name)!.dtype));
+    const odd = shapes.filter(([name]) => file.tensors.has(name) && !isFloat(entry(file.tensors, name).dtype));
     const problems = [
       ...missing.map((name) => `${name} is missing`),
       ...misshaped.map(({ name, expected, found }) => `${name}: expected [${expected}], got [${found}]`),
-      ...odd.map(([name]) => `${name}: expected floats, got ${file.tensors.get(name)!.dtype}`),
+      ...odd.map(([name]) => `${name}: expected floats, got ${entry(file.tensors, name).dtype}`),
     ];
     if (problems.length > 0) {
       const more = problems.length > 3 ? `; and ${problems.length - 3} more` : "";
@@ -37,7 +38,7 @@ export async function importClip(from: string, to: string, options: CopyOptions 
       isIdle(name) ? "known, but comparing does not need it" : "not part of the model";
     const ignored = names.filter((name) => !wanted.has(name)).map((name) => ({ name, why: why(name) }));
     const notFinite: { name: string; count: number }[] = [];
-    const total = used.reduce((sum, name) => sum + file.tensors.get(name)!.byteLength, 0);
+    const total = used.reduce((sum, name) => sum + entry(file.tensors, name).byteLength, 0);
     let done = 0;
     const copies = used.map((name) =>
       copyTensor(file, name, {

@@ -1,6 +1,7 @@
 /** A folder of ours -> files under the names and in the form in which SEED was published. */
 
 import { UsageError } from "../../base/errors.ts";
+import { entry, item } from "../../base/item.ts";
 import { writeFileAtomic } from "../../io/files.ts";
 import { expectFree, writeFolder } from "../../io/folder.ts";
 import { join } from "../../io/paths.ts";
@@ -45,7 +46,7 @@ export async function exportOfficial(from: string, to: string, options: ExportOp
       const names = [...tensors.keys()].filter(part.holds);
       return { ...part, names };
     });
-    const sizes = [...tensors.keys()].map((name) => file.tensors.get(name)!.byteLength);
+    const sizes = [...tensors.keys()].map((name) => entry(file.tensors, name).byteLength);
     const total = sizes.reduce((sum, size) => sum + size, 0);
     let done = 0;
     const onRead = (bytes: number) => {
@@ -63,7 +64,7 @@ export async function exportOfficial(from: string, to: string, options: ExportOp
       await writeFileAtomic(join(temporary, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
     });
     const files = parts.map((part) => ({ file: part.file, tensors: part.names.length }));
-    return { layout, files, left: report.files[0]!.ignored.map(({ name }) => name) };
+    return { layout, files, left: item(report.files, 0).ignored.map(({ name }) => name) };
   } finally {
     await file.close();
   }

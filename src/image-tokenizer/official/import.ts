@@ -3,6 +3,7 @@
  * problem shows; then the tensors, one at a time.
  */
 import { CheckpointError } from "../../base/errors.ts";
+import { entry } from "../../base/item.ts";
 import { buildFrom, Params, shapesOf } from "../../graph/index.ts";
 import { CLIP_STATS } from "../../image/index.ts";
 import { copyFile, writeFileAtomic } from "../../io/files.ts";
@@ -80,7 +81,7 @@ export function planImport<S extends Source>(files: readonly S[], hints: Hints =
   const where = files.map(({ path }) => path).join(" + ");
   const found = new Map<string, { file: S; name: string }>();
   for (const file of files) for (const [name, ours] of ourNames(file.tensors.keys())) found.set(ours, { file, name });
-  const info = ({ file, name }: { file: S; name: string }) => file.tensors.get(name)!;
+  const info = ({ file, name }: { file: S; name: string }) => entry(file.tensors, name);
   const infos = new Map([...found].map(([ours, place]) => [ours, info(place)] as const));
 
   const config = inferOfficialConfig(new Map([...infos].map(([ours, { shape }]) => [ours, shape])), hints, where);
@@ -91,14 +92,14 @@ export function planImport<S extends Source>(files: readonly S[], hints: Hints =
   const temperature: [string, readonly number[]][] = infos.has(name) ? [[name, []]] : [];
   const expected = new Map([...shapesOf(p), ...temperature]);
   const { missing, misshaped } = matchTensors(infos, expected);
-  const wrong = [...expected.keys()].filter((name) => infos.has(name) && !isFloat(infos.get(name)!.dtype));
+  const wrong = [...expected.keys()].filter((name) => infos.has(name) && !isFloat(entry(infos, name).dtype));
   const tensors = new Map([...found].filter(([ours]) => expected.has(ours)));
   const report = {
     files: files.map((file) => reportOf(file, tensors, config, expected)),
     missing,
     misshaped: [
       ...misshaped.map(({ name, expected, found }) => `${name}: expected [${expected}], got [${found}]`),
-      ...wrong.map((name) => `${name}: expected floats, got ${infos.get(name)!.dtype}`),
+      ...wrong.map((name) => `${name}: expected floats, got ${entry(infos, name).dtype}`),
     ],
     parameters: [...expected.values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0),
   };
@@ -126,7 +127,7 @@ function reportOf(
   if (
     !config.codebook ||
     !published.has("quantize.embedding.weight") ||
-    used.some((name) => isTowerName(names.get(name)!))
+    used.some((name) => isTowerName(entry(names, name)))
   )
     return report;
   return {
@@ -158,7 +159,7 @@ async function writeImport(
   { dtype, tokenizer, onProgress, signal }: ImportOptions,
 ): Promise<ImportReport> {
   const notFinite: { name: string; count: number }[] = [];
-  const sizes = [...tensors.values()].map(({ file, name }) => file.tensors.get(name)!.byteLength);
+  const sizes = [...tensors.values()].map(({ file, name }) => entry(file.tensors, name).byteLength);
   const total = sizes.reduce((sum, size) => sum + size, 0);
   let done = 0;
   const onRead = (bytes: number) => {

@@ -1,6 +1,7 @@
 /** The sizes of an official checkpoint, read off the shapes of its tensors. */
 
 import { CheckpointError, UsageError } from "../../base/errors.ts";
+import { item } from "../../base/item.ts";
 import { FORMAT, type ModelConfig, parseModelConfig } from "../../models/config.ts";
 import { QUERIES } from "../../models/seed-tokenizer.ts";
 import { TOWER_BLOCKS } from "../../weights/official.ts";
@@ -41,7 +42,7 @@ export function inferOfficialConfig(shapes: Shapes, hints: Hints, where: string)
   const parts = (prefix: string): number => {
     const numbers = new Set<string>();
     for (const name of shapes.keys()) {
-      const number = name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1).split(".", 1)[0]! : "";
+      const number = name.startsWith(`${prefix}.`) ? item(name.slice(prefix.length + 1).split(".", 1), 0) : "";
       if (/^\d+$/.test(number)) numbers.add(number);
     }
     if (numbers.size <= MAX_PARTS) return numbers.size;
@@ -88,7 +89,7 @@ export function inferOfficialConfig(shapes: Shapes, hints: Hints, where: string)
   };
 
   const down = [0, 2, 4].map((i) => `image_down.${i}.weight`);
-  const image = has(down[0]!)
+  const image = has(item(down, 0))
     ? { width: size("distill_image_proj.weight", 0), head: { kind: "down", dims: down.map((name) => size(name, 0)) } }
     : has("distill_image_proj.weight")
       ? {

@@ -57,6 +57,5 @@ export async function downloadFile(
  */
 export async function localFile(pathOrName: string, options: FileOptions = {}): Promise<string> {
   const named = parseHubFile(pathOrName, options.kind);
-  const owner = named && dirname(named.id);
-  return !named || (await exists(owner!)) ? pathOrName : downloadFile(named, options);
+  return !named || (await exists(dirname(named.id))) ? pathOrName : downloadFile(named, options);
 }

@@ -1,6 +1,7 @@
 /** Replies as they grow: text piece by piece, pictures whole. */
 
 import { UsageError } from "../../base/errors.ts";
+import { given, item } from "../../base/item.ts";
 import type { Codes } from "../../codes/index.ts";
 import { codeOf, type LmTokenizer, splitReply, TextStream } from "../../text/index.ts";
 import { type ImageMode, ImageSpans, type SpanState } from "./image-spans.ts";
@@ -59,8 +60,7 @@ export async function* generate(
   const state = model.start();
   while (!reply.ended) {
     options.signal?.throwIfAborted();
-    const [logits] = await state.read([reply.unread]);
-    yield* reply.take(logits!);
+    yield* reply.take(item(await state.read([reply.unread]), 0));
   }
 }
 
@@ -97,20 +97,20 @@ export class GrowingReply {
   *take(logits: Float32Array): Generator<GenerateEvent, void, undefined> {
     const { stop, spans, texts, history } = this.#setUp;
     const said = this.#said;
-    if (this.#span) spans!.restrict(this.#span, logits);
+    if (this.#span) spans?.restrict(this.#span, logits);
     const id = this.#sampler.next(logits, history);
     if (this.#logLikelihood !== undefined) this.#logLikelihood += logLikelihood(logits, id);
     if (stop.has(id)) {
       yield* this.#stream.end();
       return yield this.#end("stop", said);
     }
-    if (this.#span) this.#span = spans!.next(this.#span, id);
+    if (this.#span) this.#span = spans?.next(this.#span, id);
     history.push(id);
     said.push(id);
     this.#onToken?.(id);
     this.unread = [id];
     yield* this.#stream.push(id);
-    if (this.#stream.stopped) return yield this.#end("stop", said.slice(0, texts!.before(said)));
+    if (this.#stream.stopped) return yield this.#end("stop", said.slice(0, texts?.before(said)));
     if (said.length < this.#room) return;
     yield* this.#stream.end();
     yield this.#end("length", said);
@@ -206,6 +206,7 @@ class ReplyStream {
     const ids = this.#picture;
     this.#picture = [];
     if (ids.length === 0) return;
-    for (const part of splitReply(ids, this.#tokenizer.image!)) if (part.kind !== "text") yield part;
+    for (const part of splitReply(ids, given(this.#tokenizer.image, "image tokens")))
+      if (part.kind !== "text") yield part;
   }
 }

@@ -1,4 +1,5 @@
 /** Weights of language models: mapped from a Hugging Face folder, decoded from a GGUF file, or rounded to few bits. */
+import { entry } from "../../base/item.ts";
 import { languageModelWeights, vocabularyPaths } from "../../models/language-model.ts";
 import type { LlamaConfig } from "../../models/llama.ts";
 import type { LmConfig } from "../../models/lm-config.ts";
@@ -27,7 +28,7 @@ export async function folderWeights(folder: string, config: LmConfig): Promise<L
   await file.close();
   if (storedBits(file)) return quantizedFolderWeights(file, config);
   const names = storedNames(file, config);
-  const tensors = new Map([...names].map(([name, stored]) => [name, file.tensors.get(stored)!]));
+  const tensors = new Map([...names].map(([name, stored]) => [name, entry(file.tensors, stored)]));
   expectTensors({ path: file.path, tensors }, languageModelWeights(config));
   const read = async (name: string): Promise<Float32Array> => {
     const open = await openCheckpoint(folder);
@@ -51,7 +52,7 @@ export async function ggufWeights(file: GgufFile, config: LlamaConfig): Promise<
   expectGgufLlama(file, config);
   const weights = new Map<string, Float32Array>();
   for (const [name] of languageModelWeights(config)) weights.set(name, await readGgufLlama(file, name, config));
-  return { ...mapWeights(weights), ownHead: false, read: async (name) => weights.get(name)! };
+  return { ...mapWeights(weights), ownHead: false, read: async (name) => entry(weights, name) };
 }
 
 /** Weights that share a scale, as in other software. */

@@ -90,14 +90,15 @@ function indexOf({ recipes, where }: Chain, name: string | undefined, otherwise:
 
 /** The part of a model folder that turns pictures into codes and back: what language models are tuned on. */
 async function imageTokenizer(chain: Chain, products: Products, options: ChainOptions): Promise<string | undefined> {
-  if (!chain.assemble) return undefined;
+  const { assemble: how } = chain;
+  if (!how) return undefined;
   const { root, earlier, onProgress } = options;
   const stages = tokenizerStages(chain, options);
   const hashes = await Promise.all(stages.map((name) => hashOfFile(weightsFile(folderOf(name, options)))));
-  const key = hashOf(JSON.stringify(chain.assemble), ...hashes);
+  const key = hashOf(JSON.stringify(how), ...hashes);
   return products.folder(MODEL, key, async (out) => {
     onProgress?.("assembling the image tokenizer");
-    await assemble({ root, out, earlier, stages, ...chain.assemble! });
+    await assemble({ root, out, earlier, stages, ...how });
   });
 }
 

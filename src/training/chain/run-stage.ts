@@ -23,7 +23,7 @@ import {
 } from "../recipe/model-sizes.ts";
 import type { StageRecipe } from "../recipe/stage-recipe.ts";
 import { learnedFrom, loopSettings } from "../recipe/training-keys.ts";
-import type { StageContext, StageDefinition, Weights } from "../stages/definition.ts";
+import type { StageContext, Weights } from "../stages/definition.ts";
 import { STAGES } from "../stages/registry.ts";
 import { commit, machine } from "./provenance.ts";
 import { isFinished, type RunRecord, readRunRecord, writeRunRecord } from "./run-record.ts";
@@ -82,7 +82,7 @@ export async function runStage(recipe: StageRecipe, options: RunOptions): Promis
     return { weights: await loadWeights(weightsFile(stageFolder)), step: 0, finished: true, skipped: true };
   await firstThenOthers(ranks, async () => {
     await makeFolder(stageFolder);
-    if (recipe.sizes) await shareSizes(options.root, recipe.sizes, recipe.definition);
+    if (recipe.sizes) await shareSizes(options.root, recipe.sizes, recipe);
     if (ranks.rank > 0) return;
     await writeFileAtomic(join(stageFolder, "recipe.json"), `${JSON.stringify(written(recipe), null, 2)}\n`);
   });
@@ -261,23 +261,31 @@ async function expectNew(folder: string, recipe: StageRecipe, record: RunRecord 
 
 /**
  * All stages of a run share one model. What finished stages depend on stays as it is, so that a model that was taken apart
- * keeps its parts until a stage trains new ones. @throws InputError if this stage and an earlier one need different sizes
+ * keeps its parts until a stage trains new ones. A variant, which is trained in a folder of its own, may differ from the
+ * finished stage that it is a variant of, whose sizes stay. @throws InputError if this stage and another one need different
+ * sizes
  */
-async function shareSizes(root: string, sizes: ModelSizes, definition: StageDefinition): Promise<void> {
+async function shareSizes(root: string, sizes: ModelSizes, { name, definition }: StageRecipe): Promise<void> {
   const path = join(root, "model.json");
   const found = (await exists(path)) ? parseModelSizes(await readJsonFile(path), path) : undefined;
   if (!found) return writeFileAtomic(path, `${JSON.stringify(sizes.json, null, 2)}\n`);
-  const kept: SizeKey[] = [];
-  for (const { name, sizes: keys = [] } of STAGES)
-    if (name !== definition.name && (await exists(weightsFile(join(root, name))))) kept.push(...keys);
   const needed = definition.sizes ?? [];
-  const shared = needed.filter((key) => kept.includes(key));
-  const other = differingSize(found, sizes, shared);
+  const kept = new Set<SizeKey>();
+  const shared = new Set<SizeKey>();
+  for (const stage of STAGES) {
+    if (stage.name === name || !(await exists(weightsFile(join(root, stage.name))))) continue;
+    for (const key of stage.sizes ?? []) {
+      kept.add(key);
+      if (stage.name !== definition.name) shared.add(key);
+    }
+  }
+  const common = needed.filter((key) => shared.has(key));
+  const other = differingSize(found, sizes, common);
   if (other)
     throw new InputError(
       `${path}: expected ${other} as this recipe's model has it, got another. Name another run folder.`,
     );
-  const own = needed.filter((key) => !kept.includes(key));
+  const own = needed.filter((key) => !kept.has(key));
   if (!differingSize(found, sizes, own)) return;
   await writeFileAtomic(path, `${JSON.stringify(withSizes(found, sizes, own), null, 2)}\n`);
 }

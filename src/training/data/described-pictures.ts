@@ -1,5 +1,6 @@
 /** Codes of pictures with captions and questions: what a language model learns to see and draw from. */
 import { join } from "node:path";
+import { item } from "../../base/item.ts";
 import { hashText } from "../../base/rng.ts";
 import { codeShards, type DescribedCodes, describedScenes, readCodeFolder } from "../../data/described-codes.ts";
 import { everydayNouns, nounTable } from "../../data/nouns.ts";
@@ -110,7 +111,7 @@ export async function pictureCodes(
       work.onProgress?.(`coding ${what} pictures`, start, count, "pictures");
       const chunk = await take(pictures, start, size);
       const codes = await tokenizer.encode(chunk.map(({ image }) => image));
-      rows.push(...chunk.map(({ caption }, i) => ({ codes: [...codes[i]!.codes], caption, questions: [] })));
+      rows.push(...chunk.map(({ caption }, i) => ({ codes: [...item(codes, i).codes], caption, questions: [] })));
     }
     return rows;
   };

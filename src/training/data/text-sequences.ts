@@ -1,5 +1,6 @@
 /** What a language model learns from and is measured by: packed texts, or one text a sequence, after a list of its words. */
 import { InputError } from "../../base/errors.ts";
+import { given } from "../../base/item.ts";
 import { Trigram } from "../../evaluation/metrics/trigram.ts";
 import { hashOf } from "../../io/hash.ts";
 import type { LmTokenizer } from "../../text/index.ts";
@@ -48,7 +49,7 @@ export async function sequencesOf(
 ): Promise<LmSequences> {
   const { length, seed, validation, readLists, where } = options;
   const identity = hashOf(JSON.stringify(texts.train));
-  const end = tokenizer.eos!;
+  const end = given(tokenizer.eos, "an end of text");
   const learned = await encoded(texts.train, tokenizer, options);
   const heldOut = await encoded(texts.heldOut, tokenizer, options);
   if (readLists) {

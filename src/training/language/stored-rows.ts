@@ -3,6 +3,7 @@
  * vocabulary, which PEFT and every other reader understand.
  */
 
+import { entry } from "../../base/item.ts";
 /** The codebook's vectors, f32 [codes,E]. */
 export interface Codebook {
   readonly codes: number;
@@ -22,7 +23,7 @@ export function storedRows(
     const [, table, kind] = /^(.*)\.(shared|marks|code_projection\.weight|code_projection\.bias)$/.exec(path) ?? [];
     if (!kind) continue;
     stored.delete(path);
-    const own = (name: string): Float32Array => learned.get(`${table}.${name}`)!;
+    const own = (name: string): Float32Array => entry(learned, `${table}.${name}`);
     if (kind === "shared") {
       const weight = learned.get(`${table}.code_projection.weight`);
       const projected = weight && projectedRows(weight, new Float32Array(data.length), codebook);

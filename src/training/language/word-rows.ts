@@ -8,6 +8,7 @@
  * it says where the head is tied to the embeddings.
  */
 
+import { item } from "../../base/item.ts";
 import { hashText, Rng } from "../../base/rng.ts";
 import type { DescribedCodes } from "../../data/described-codes.ts";
 
@@ -36,13 +37,13 @@ const LENGTH = 1;
 /** f32 [codes,width]. Half of the square of a row's length is its own, half is the vector that all rows share. */
 export function wordRows({ rows, encode, embeddings, width, codes }: WordRowsOptions): Float32Array {
   const { ids, captions, pictures, together } = count(rows, encode, codes);
-  const words = [...ids].filter(([, word]) => captions[word]! <= COMMON * rows.length && captions[word]! > PRIOR);
+  const words = [...ids].filter(([, word]) => isTelling(item(captions, word), rows.length));
   const mean = new Float32Array(width);
   for (const [id] of words) for (let d = 0; d < width; d++) mean[d]! += embeddings[id * width + d]! / words.length;
   const out = new Float32Array(codes * width);
   for (let code = 0; code < codes; code++)
     for (const [id, word] of words) {
-      const expected = (pictures[code]! * captions[word]!) / rows.length;
+      const expected = (item(pictures, code) * item(captions, word)) / rows.length;
       const evidence = Math.log(((together.get(code * ids.size + word) ?? 0) + PRIOR) / (expected + PRIOR));
       for (let d = 0; d < width; d++) out[code * width + d]! += evidence * (embeddings[id * width + d]! - mean[d]!);
     }
@@ -52,8 +53,10 @@ export function wordRows({ rows, encode, embeddings, width, codes }: WordRowsOpt
   const scale = (LENGTH * own * Math.SQRT1_2) / (spread(out) || 1);
   const rng = new Rng(hashText("code"));
   const shared = Float32Array.from({ length: width }, () => LENGTH * own * Math.SQRT1_2 * rng.normal());
-  return out.map((value, i) => value * scale + shared[i % width]!);
+  return out.map((value, i) => value * scale + item(shared, i % width));
 }
+
+const isTelling = (captions: number, all: number): boolean => captions > PRIOR && captions <= COMMON * all;
 
 interface Counts {
   /** Ids of the base -> places in `captions`. */
@@ -82,7 +85,7 @@ function count(rows: readonly DescribedCodes[], encode: WordRowsOptions["encode"
   for (const [i, row] of rows.entries())
     for (const code of new Set(row.codes)) {
       pictures[code]!++;
-      for (const word of said[i]!) {
+      for (const word of item(said, i)) {
         const key = code * ids.size + word;
         together.set(key, (together.get(key) ?? 0) + 1);
       }

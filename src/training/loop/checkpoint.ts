@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "../../base/errors.ts";
+import { item } from "../../base/item.ts";
 import { placeError } from "../../io/files.ts";
 import type { Kind, Training } from "../../runtime/index.ts";
 import { openSafetensors, type TensorToWrite, writeSafetensors } from "../../weights/index.ts";
@@ -55,7 +56,7 @@ export async function saveCheckpoint(
     const tensors: TensorToWrite[] = [];
     for (const kind of kinds(averages))
       for (const [i, data] of (await training.read(kind)).entries()) {
-        const { path, shape } = training.slots[i]!;
+        const { path, shape } = item(training.slots, i);
         tensors.push({ name: `${kind}/${path}`, dtype: "F32", shape, data });
       }
     for (const [name, data] of extra)

@@ -5,6 +5,7 @@
  * are of one width both are projected alike, so a query attends to what resembles it, and queries that begin as sums of
  * positions attend to those (`regions.ts`). The architecture is unchanged; ours.
  */
+import { item } from "../../base/item.ts";
 import { normal, type Params, paramAttrs } from "../../graph/index.ts";
 import { initialValues } from "../../nn/index.ts";
 
@@ -18,7 +19,7 @@ export function sharpStart(params: Params, seed: number, sharpness: number): Map
   const values = new Map<string, Float32Array>();
   for (const tensor of params.declared().values()) {
     const { path, shape } = paramAttrs(tensor);
-    if (CROSS.test(path)) values.set(path, initialValues(path, shape, normal(shape[1]! ** -0.5), seed));
+    if (CROSS.test(path)) values.set(path, initialValues(path, shape, normal(item(shape, 1) ** -0.5), seed));
   }
   for (const [path, own] of values) {
     if (CROSS.exec(path)?.[1] !== "query") continue;

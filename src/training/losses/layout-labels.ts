@@ -72,13 +72,14 @@ export function layoutLoss(
     const flat = linear(p.at(name), x, targets.size(1) * classes, { init: normal(x.size(-1) ** -0.5) });
     return flat.reshape([targets.size(0) * targets.size(1), classes]);
   };
-  const [object, color] = [labels.objects, labels.colors].map((t) => t.reshape([t.size(0) * t.size(1)]));
+  const flat = (t: Tensor): Tensor => t.reshape([t.size(0) * t.size(1)]);
+  const [object, color] = [flat(labels.objects), flat(labels.colors)];
   const named = logits("objects", labels.objects, objects + 1);
   return {
     // 0, "none", becomes -1: not counted.
-    covered: labeledCrossEntropy(named, object!.sub(object!.less(1).cast("i32")), whole.divisor),
-    patches: crossEntropy(named, object!),
-    colors: crossEntropy(logits("colors", labels.colors, colors), color!),
+    covered: labeledCrossEntropy(named, object.sub(object.less(1).cast("i32")), whole.divisor),
+    patches: crossEntropy(named, object),
+    colors: crossEntropy(logits("colors", labels.colors, colors), color),
   };
 }
 

@@ -1,4 +1,5 @@
 /** How well the CLIP pair does on validation pictures. */
+import { item } from "../../base/item.ts";
 import { captionCosine, minimalPairAccuracy } from "../../evaluation/metrics/minimal-pairs.ts";
 import { retrieval, unitRows } from "../../evaluation/metrics/retrieval.ts";
 import { input, Params } from "../../graph/index.ts";
@@ -37,7 +38,7 @@ export async function clipScores(weights: Weights, options: ClipScoreOptions): P
   try {
     const true_ = await encodeTexts(pairs.map(({ picture }) => picture.caption));
     const false_ = await encodeTexts(pairs.map(({ wrong }) => wrong));
-    const texts = pairs.map(({ kind }, i) => ({ kind, text: true_[i]!, wrong: false_[i]! }));
+    const texts = pairs.map(({ kind }, i) => ({ kind, text: item(true_, i), wrong: item(false_, i) }));
     const { sides } = captionCosine(texts);
     const cosine: Record<string, number> = sides === undefined ? {} : { cosineOfExchangedSides: sides };
     if (![...weights.keys()].some((path) => path.startsWith("visual_encoder."))) return cosine;
@@ -49,7 +50,7 @@ export async function clipScores(weights: Weights, options: ClipScoreOptions): P
       const names = validation.map(({ caption }) => caption);
       const found = retrieval(await encodePictures(validation), await encodeTexts(names), names);
       const seen = await encodePictures(pairs.map(({ picture }) => picture));
-      const right = minimalPairAccuracy(texts.map((pair, i) => ({ ...pair, image: seen[i]! })));
+      const right = minimalPairAccuracy(texts.map((pair, i) => ({ ...pair, image: item(seen, i) })));
       return {
         ...{ imageToTextR1: found.imageToText.r1, textToImageR1: found.textToImage.r1, recallMean: found.mean },
         ...Object.fromEntries(Object.entries(right).map(([kind, percent]) => [`pairs/${kind}`, percent])),

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { InputError, UsageError } from "../../base/errors.ts";
+import { entry } from "../../base/item.ts";
 import { isMissing, makeFolder, writeFileAtomic } from "../../io/files.ts";
 import { hashOf } from "../../io/hash.ts";
 import { languageModelWeights } from "../../models/language-model.ts";
@@ -75,7 +76,7 @@ export function llamaConfig(sizes: LanguageModelSizes, vocabulary: number): Llam
 
 async function writeModel(folder: string, config: LlamaConfig, { weights }: LoopResult): Promise<void> {
   const tensors = languageModelWeights(config).map(([name, shape]) => {
-    return { name, dtype: "F16", shape, data: weights.get(name)! } as const;
+    return { name, dtype: "F16", shape, data: entry(weights, name) } as const;
   });
   await writeSafetensors(join(folder, "model.safetensors"), tensors, { format: "pt" });
   await writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(writeLmConfig(config), null, 2)}\n`);

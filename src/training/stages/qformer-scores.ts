@@ -1,4 +1,5 @@
 /** How well causal embeddings do on validation pictures: retrieval, minimal pairs, and the error of drafts. */
+import { item } from "../../base/item.ts";
 import { captionCosine, minimalPairAccuracy } from "../../evaluation/metrics/minimal-pairs.ts";
 import { retrieval, unitRows } from "../../evaluation/metrics/retrieval.ts";
 import { input, type Outputs, Params } from "../../graph/index.ts";
@@ -52,7 +53,7 @@ export function pairScores(
   rows: (name: "image" | "caption" | "changed") => readonly Float32Array[],
 ): Record<string, number> {
   const [image, text, wrong] = [rows("image"), rows("caption"), rows("changed")];
-  const pairs = kinds.map((kind, i) => ({ kind, image: image[i]!, text: text[i]!, wrong: wrong[i]! }));
+  const pairs = kinds.map((kind, i) => ({ kind, image: item(image, i), text: item(text, i), wrong: item(wrong, i) }));
   const right = minimalPairAccuracy(pairs);
   const { sides } = captionCosine(pairs);
   return {

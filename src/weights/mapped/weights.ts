@@ -1,5 +1,6 @@
 /** The weights of one model, mapped in place by ONNX Runtime: no copy, shards too. Quantized ones are known by their dtype. */
 import { CheckpointError } from "../../base/errors.ts";
+import { entry, item } from "../../base/item.ts";
 import type { WeightSource } from "../../runtime/index.ts";
 import {
   expectTensors,
@@ -48,10 +49,10 @@ export async function checkedWeights(
     expectTensors({ path, tensors: own }, stored);
     return { tensors, storedName, bits };
   });
-  const odd = [...wanted.keys()].filter((name) => !isUnderstood(tensors.get(name)!.dtype));
+  const odd = [...wanted.keys()].filter((name) => !isUnderstood(entry(tensors, name).dtype));
   if (odd.length > 0)
     throw new CheckpointError(
-      `${path}: expected tensors of F32, F16, BF16 or quantized ones, got ${tensors.get(odd[0]!)!.dtype} for ${odd[0]}. Convert the file.`,
+      `${path}: expected tensors of F32, F16, BF16 or quantized ones, got ${entry(tensors, item(odd, 0)).dtype} for ${odd[0]}. Convert the file.`,
       odd,
     );
   const places = await placesOf(path, tensors.values());
@@ -64,9 +65,9 @@ export async function checkedWeights(
       if (!info || !wanted.has(name)) return undefined;
       const data = places.of(info);
       if (isFloat(info.dtype)) return { dtype: FLOATS[info.dtype], data };
-      const scale = places.of(tensors.get(scaleName(name))!);
+      const scale = places.of(entry(tensors, scaleName(name)));
       if (info.dtype === "I8") return { dtype: "i8", data, scale };
-      return { dtype: "blocks", bits, block: (info.shape[2]! * 8) / bits, data, scale };
+      return { dtype: "blocks", bits, block: (item(info.shape, 2) * 8) / bits, data, scale };
     },
     read: (name) =>
       withFile(path, (file) => readStored(file, storedName.get(name) ?? name, wanted.get(name)?.[1] ?? 1)),

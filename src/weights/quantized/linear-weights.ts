@@ -10,12 +10,12 @@ export function linearWeights(outputs: readonly Tensor[]): Set<string> {
   const other = new Set<Tensor>(outputs); // tensors whose floats something reads
   for (const node of nodes.toReversed())
     for (const [i, t] of node.inputs.entries()) {
-      const rows = node.op === "slice" && (node.attrs as { axis: number }).axis === 0 && !other.has(node.outputs[0]!);
+      const rows = node.op === "slice" && (node.attrs as { axis: number }).axis === 0 && !other.has(node.outputs[0]);
       if (!(node.op === "linear" && i === 1) && !rows) other.add(t);
     }
   const weights = new Set<string>();
   for (const node of nodes) {
-    const t = node.outputs[0]!;
+    const t = node.outputs[0];
     if (node.op === "param" && t.rank === 2 && !other.has(t)) weights.add(paramAttrs(t).path);
   }
   return weights;

@@ -1,5 +1,6 @@
 /** A folder with weights -> the same with some of its matrices as whole numbers. Every other file is carried along. */
 import { InputError, UsageError } from "../../base/errors.ts";
+import { entry } from "../../base/item.ts";
 import { copyFile, fileSize, kindOf, makeFolder } from "../../io/files.ts";
 import { expectFree, listFolder, writeFolder } from "../../io/folder.ts";
 import { dirname, join } from "../../io/paths.ts";
@@ -121,9 +122,9 @@ async function otherFiles(
   opened: ReadonlyMap<PartToQuantize, TensorFile>,
 ): Promise<{ copied: string[]; left: string[] }> {
   const read = new Set([...opened.values()].flatMap((file) => [...file.tensors.values()].map((info) => info.file)));
-  const whole = [...opened.keys()].filter((part) => part.from !== undefined);
+  const whole = [...opened.keys()].flatMap(({ from }) => from ?? []);
   /** The folders whose weights become one file. */
-  const gathered = new Set(whole.map((part) => (part.from === "." ? "" : part.from!)));
+  const gathered = new Set(whole.map((from) => (from === "." ? "" : from)));
   const others = (await allFiles(from)).filter((name) => !read.has(join(from, name)));
   const isLeft = (name: string): boolean =>
     gathered.has(name.split("/").slice(0, -1).join("/")) && (OTHER_WEIGHTS.test(name) || name.endsWith(".index.json"));
@@ -162,7 +163,7 @@ function quantizedTensors(
   name: string,
   { bits, block, onRead }: { bits: 4 | 8; block: number | undefined; onRead: (bytes: number) => void },
 ): TensorToWrite[] {
-  const { shape, byteLength } = file.tensors.get(from)!;
+  const { shape, byteLength } = entry(file.tensors, from);
   const [N, K] = shape as [number, number];
   const read = async (): Promise<{ data: Int8Array | Uint8Array; scale: Float32Array }> => {
     const w = await file.readFloat32(from);

@@ -5,6 +5,7 @@
  */
 
 import { CheckpointError } from "../../base/errors.ts";
+import { item } from "../../base/item.ts";
 import type { TensorFile, TensorInfo } from "../tensor-file.ts";
 import { dequantizeBlocks, dequantizeRows } from "./round.ts";
 
@@ -26,20 +27,21 @@ export function storedShapes(
   bits: 4 | 8,
 ): Named[] {
   const [N, K] = shape;
-  if (shape.length !== 2 || (found?.dtype !== "I8" && found?.dtype !== "U8")) return [[name, shape]];
+  if (N === undefined || K === undefined || shape.length !== 2 || (found?.dtype !== "I8" && found?.dtype !== "U8"))
+    return [[name, shape]];
   const scale = scaleName(name);
   if (found.dtype === "I8")
     return [
-      [name, [K!, N!]],
-      [scale, [N!]],
+      [name, [K, N]],
+      [scale, [N]],
     ];
   // Blocks of ONNX Runtime: powers of two from 16. With another size nothing matches, which is then reported.
   const block = ((found.shape[2] ?? 0) * 8) / bits;
   const known = Number.isInteger(Math.log2(block)) && block >= 16 ? block : 16;
-  const blocks = Math.ceil(K! / known);
+  const blocks = Math.ceil(K / known);
   return [
-    [name, [N!, blocks, (known * bits) / 8]],
-    [scale, [N!, blocks]],
+    [name, [N, blocks, (known * bits) / 8]],
+    [scale, [N, blocks]],
   ];
 }
 
@@ -67,5 +69,5 @@ export async function readStored(file: TensorFile, name: string, K: number): Pro
   const [data, scale] = [await file.readBytes(name), await file.readFloat32(scaleName(name))];
   if (info.dtype === "I8") return dequantizeRows(new Int8Array(data.buffer, data.byteOffset, data.length), scale);
   const bits = storedBits(file) ?? 8;
-  return dequantizeBlocks(data, scale, { K, bits, block: (info.shape[2]! * 8) / bits });
+  return dequantizeBlocks(data, scale, { K, bits, block: (item(info.shape, 2) * 8) / bits });
 }

@@ -1,5 +1,6 @@
 /** Weights in the dtype that a model is opened with: rounded in memory if its folder holds floats. */
 import { UsageError } from "../../base/errors.ts";
+import { entry, item } from "../../base/item.ts";
 import type { Outputs } from "../../graph/index.ts";
 import type { QuantizedWeight } from "../../onnx/index.ts";
 import type { CheckedWeights } from "../mapped/weights.ts";
@@ -31,7 +32,7 @@ export async function weightsAs(
   const rounded = new Map<string, QuantizedWeight>();
   for (const name of names) {
     if (KEEP.test(name) || isQuantized(name)) continue;
-    const { data, scale } = quantizeRows(await weights.read(name), weights.shapes.get(name)![0]!);
+    const { data, scale } = quantizeRows(await weights.read(name), item(entry(weights.shapes, name), 0));
     rounded.set(name, { dtype: "i8", data: new Uint8Array(data.buffer), scale: new Uint8Array(scale.buffer) });
   }
   return { ...weights, get: (name) => rounded.get(name) ?? weights.get(name) };
