@@ -74,7 +74,7 @@ test("two language models stand side by side, each with its own reasons", () => 
     "# Why\n\n## seedling-mini captions\n\nNot this.\n\n## smollm2-135m captions\n\nToo short.\n",
   );
   const text = written();
-  expect(text).toContain("Missed: things named in captions, the best of 32, object F1: 0.75. Too short.");
+  expect(text).toContain("Missed: objects named in captions, the best of 32, object F1: 0.75. Too short.");
   expect(text).not.toContain("Not this.");
   const rows = (path: string): string[] => readFileSync(join(root, path), "utf8").match(/^\|.*well formed.*$/gm)!;
   expect(rows("README.md").map((line) => line.split("|")[2]!.trim())).toEqual(["99.95 %", "not measured"]);

@@ -77,7 +77,7 @@ export function languageBars(scores) {
   return [
     {
       key: "captions",
-      short: `things named in captions, the best of ${scores.describing?.bestOf ?? 16}, object F1`,
+      short: `objects named in captions, the best of ${scores.describing?.bestOf ?? 16}, object F1`,
       bar: "0.75",
       got: `${captions.objectF1.toFixed(3)} (${once}${captions.ofOthers.objectF1.toFixed(3)} for what it says of another picture)`,
       reached: captions.objectF1 >= 0.75,
@@ -91,7 +91,7 @@ export function languageBars(scores) {
     },
     {
       key: "drawings",
-      short: "things of a prompt found in the drawing, beside pictures of real codes",
+      short: "objects of a prompt found in the drawing, beside pictures of real codes",
       bar: "85 % of these",
       got: `${one(drawings.drawn)} / ${one(drawings.realCodes)} %, which is ${one(kept)} %`,
       reached: kept >= 85,

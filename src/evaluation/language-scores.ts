@@ -1,5 +1,5 @@
 /**
- * What a language model says of pictures and draws from captions, against what the scenes show, each beside a trivial
+ * What a language model says of pictures and draws from captions, against what the scenes show, each next to a trivial
  * answer: the question without the picture, the picture sampled from the caption itself.
  */
 
@@ -144,14 +144,14 @@ function isRight(said: string, answer: Question["answer"]): boolean {
   return plain(said) === plain(answer);
 }
 
-/** Ranks within which a thing of the prompt counts as found. */
+/** Ranks within which an object of the prompt counts as found. */
 const FOUND = 5;
 
 /**
- * Percent of the prompts' things that the frozen CLIP pair finds in the pictures: the thing's name is among the five that
- * lie nearest to the picture.
+ * Percent of the prompts' objects that the frozen CLIP pair finds in the pictures: the name of the object is among the
+ * five nearest to the picture.
  */
-export async function foundThings(
+export async function foundObjects(
   tokenizer: SeedTokenizer,
   pictures: readonly RgbImage[],
   scenes: readonly Pick<Scene, "objects">[],
@@ -175,7 +175,7 @@ export async function foundThings(
 
 export interface DrawingScores {
   readonly prompts: number;
-  /** Percent of things found, in pictures of codes that the model wrote, ... */
+  /** Percent of objects found, in pictures of codes that the model wrote, ... */
   readonly drawn: number;
   /** ... of codes of a real picture of the prompt, ... */
   readonly realCodes: number;
@@ -200,7 +200,7 @@ export async function drawingScores(
     progress,
   );
   const shown = scenes.map(({ scene }) => scene);
-  const found = (pictures: readonly RgbImage[]): Promise<number> => foundThings(tokenizer, pictures, shown, nouns);
+  const found = (pictures: readonly RgbImage[]): Promise<number> => foundObjects(tokenizer, pictures, shown, nouns);
   const pictures: DrawnPictures = {
     originals: shown.map(({ pixels, size }) => ({ width: size, height: size, data: pixels })),
     drawn: await tokenizer.decode(codes),

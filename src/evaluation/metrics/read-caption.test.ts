@@ -27,21 +27,21 @@ test("captions are read as they are written: every scene's own caption is exactl
   expect(others.exactly).toBeLessThan(10);
 });
 
-test("things, counts, colors and relations of free text", () => {
+test("objects, counts, colors and relations of free text", () => {
   const reader = new CaptionReader(["dog", "hot dog", "car", "apple"]);
   expect(reader.read("Two red apples to the left of a big blue car, on an orange background.")).toEqual({
-    things: [
+    objects: [
       { noun: "apple", count: 2, color: "red" },
       { noun: "car", count: 1, color: "blue" },
     ],
     relation: "left",
   });
-  expect(reader.read("a hot dog under three dogs on a background that fades from red to blue").things).toEqual([
+  expect(reader.read("a hot dog under three dogs on a background that fades from red to blue").objects).toEqual([
     { noun: "hot dog", count: 1 },
     { noun: "dog", count: 3 },
   ]);
-  expect(reader.read("nothing of the kind")).toEqual({ things: [] });
-  expect(reader.read("")).toEqual({ things: [] });
+  expect(reader.read("nothing of the kind")).toEqual({ objects: [] });
+  expect(reader.read("")).toEqual({ objects: [] });
 });
 
 test("a thing named twice is right once", () => {

@@ -1,22 +1,22 @@
-/** What a caption says, read back as things, counts, colors and places: free text of a model against what a scene shows. */
+/** What a caption says, parsed into objects, counts, colors and relations: free text of a model compared with what a scene shows. */
 import { item } from "../../base/item.ts";
 import { BACKGROUND_NAMES } from "../../data/colors.ts";
 import { nounOf } from "../../data/nouns.ts";
 import { numberWord, pluralPhrase } from "../../data/phrases.ts";
 import type { Scene, SceneObject } from "../../data/scenes.ts";
 
-export interface SaidThing {
+export interface SaidObject {
   readonly noun: string;
   readonly count: number;
   readonly color?: string;
 }
 
-/** The first thing stands so to the second. */
+/** How the first object stands to the second. */
 export type Relation = "left" | "right" | "above" | "below";
 
 export interface SaidScene {
-  readonly things: readonly SaidThing[];
-  /** Between the first two things, if it is said. */
+  readonly objects: readonly SaidObject[];
+  /** Between the first two objects, if it is said. */
   readonly relation?: Relation;
 }
 
@@ -47,7 +47,7 @@ export class CaptionReader {
       .replace(/[.,!?]/g, " ")
       .split(/\s+/)
       .filter(Boolean);
-    const things: SaidThing[] = [];
+    const objects: SaidObject[] = [];
     const gaps: string[] = [];
     let before: string[] = [];
     for (let at = 0; at < words.length; ) {
@@ -58,13 +58,13 @@ export class CaptionReader {
       }
       const color = before.findLast((word) => COLORS.has(word));
       const many = before.map((word) => COUNTS.get(word)).findLast((n) => n !== undefined);
-      things.push({ noun: found.noun, count: many ?? 1, ...(color ? { color } : {}) });
+      objects.push({ noun: found.noun, count: many ?? 1, ...(color ? { color } : {}) });
       gaps.push(before.join(" "));
       before = [];
       at += found.length;
     }
-    const relation = things.length === 2 ? RELATIONS.find(([words]) => words.test(item(gaps, 1)))?.[1] : undefined;
-    return { things, ...(relation ? { relation } : {}) };
+    const relation = objects.length === 2 ? RELATIONS.find(([words]) => words.test(item(gaps, 1)))?.[1] : undefined;
+    return { objects, ...(relation ? { relation } : {}) };
   }
 
   /** The longest name that begins at a word. */
@@ -82,15 +82,15 @@ function withoutBackground(caption: string): string {
 }
 
 export interface CaptionScores {
-  /** Of the names of things, over all captions; a thing named a second time is one that is not there. */
+  /** Of the names of objects, over all captions; an object named a second time is one that is not there. */
   readonly objectF1: number;
-  /** Percent, of the things that were named right. */
+  /** Percent, of the objects that were named right. */
   readonly countAccuracy: number;
-  /** Percent, of the colors that were said of things named right. */
+  /** Percent, of the colors that were said of objects named right. */
   readonly colorAccuracy: number;
-  /** Percent, of the relations that were said between two things named right. */
+  /** Percent, of the relations that were said between two objects named right. */
   readonly relationAccuracy: number;
-  /** Percent of captions in which every thing is named, none is added, and nothing said is wrong. */
+  /** Percent of captions in which every object is named, none is added, and nothing said is wrong. */
   readonly exactly: number;
 }
 
@@ -104,14 +104,14 @@ export function captionScores(
   const tally = { right: 0, named: 0, shown: 0, counts: 0, colors: 0, colorRight: 0, relations: 0, relationRight: 0 };
   let exactly = 0;
   for (const [i, { objects }] of scenes.entries()) {
-    const { things, relation } = reader.read(item(said, i));
+    const { objects: named, relation } = reader.read(item(said, i));
     const shown = new Map(objects.map((object) => [object.noun, object]));
-    const names = new Set(things.map(({ noun }) => noun));
-    let faults = names.size === shown.size && things.length === names.size ? 0 : 1;
-    tally.named += things.length;
+    const names = new Set(named.map(({ noun }) => noun));
+    let faults = names.size === shown.size && named.length === names.size ? 0 : 1;
+    tally.named += named.length;
     tally.shown += shown.size;
     const left = new Map(shown);
-    for (const { noun, count, color } of things) {
+    for (const { noun, count, color } of named) {
       const object = left.get(noun);
       if (!object) {
         faults++;
@@ -126,7 +126,7 @@ export function captionScores(
       if (color === object.color) tally.colorRight++;
       else faults++;
     }
-    const [a, b] = things.map(({ noun }) => noun);
+    const [a, b] = named.map(({ noun }) => noun);
     if (relation && a && b && shown.has(a) && shown.has(b) && a !== b) {
       tally.relations++;
       if (stands(objects, a, b, relation)) tally.relationRight++;
@@ -163,7 +163,7 @@ export function objectRows(
 ): number[][] {
   const reader = new CaptionReader(nouns);
   return scenes.map(({ objects }, i) => {
-    const named = reader.read(said[i] ?? "").things.map(({ noun }) => noun);
+    const named = reader.read(said[i] ?? "").objects.map(({ noun }) => noun);
     const shown = new Set(objects.map(({ noun }) => noun));
     const right = [...shown].filter((noun) => named.includes(noun)).length;
     return [2 * right, named.length + shown.size];

@@ -156,7 +156,7 @@ function nextTokenLoss(
 ): { loss: Tensor; count: Tensor } {
   const { hidden } = languageModel(p, lmInput(config, { batch: B, tokens: T }), config, rows);
   const labels = input("labels", [M], "i32");
-  const learned = hidden.reshape([B * T, config.width]).gather(input("places", [M], "i32"));
+  const learned = hidden.reshape([B * T, config.width]).gather(input("indices", [M], "i32"));
   const logits = languageModelLogits(p, learned, config, rows);
   const raised = margin > 0 ? logits.add(otherKind(labels, config).mul(margin)) : logits;
   return { loss: labeledCrossEntropy(raised, labels, divisor), count: labels.less(0).cast("f32").neg().add(1).sum() };
@@ -185,14 +185,14 @@ export async function roomFor(sequences: Sequences, batch: number, length: numbe
 }
 
 /**
- * Ids and positions of a batch, i32 [B,T] each; and i32 [M] each, the `places` of learned tokens in it, counted row by row,
+ * Ids and positions of a batch, i32 [B,T] each; and i32 [M] each, the `indices` of learned tokens in it, counted row by row,
  * and their `labels`, the next ids. M is B T by default.
  */
 export function feedsOf(sequences: readonly EncodedChat[], T: number, M = sequences.length * T): Values {
   const B = sequences.length;
   const filled = (value: number, length = B * T): Int32Array => new Int32Array(length).fill(value);
   const [ids, positions, keyPositions] = [filled(0), filled(0), filled(HIDDEN_KEY)];
-  const [places, labels] = [filled(0, M), filled(NO_LABEL, M)];
+  const [indices, labels] = [filled(0, M), filled(NO_LABEL, M)];
   let learned = 0;
   for (const [b, sequence] of sequences.entries()) {
     for (let t = 0; t < Math.min(T, sequence.ids.length); t++) {
@@ -201,7 +201,7 @@ export function feedsOf(sequences: readonly EncodedChat[], T: number, M = sequen
       positions[at] = t;
       keyPositions[at] = t;
       if (!sequence.learned[t + 1] || learned === M) continue;
-      places[learned] = at;
+      indices[learned] = at;
       labels[learned++] = sequence.ids[t + 1]!;
     }
   }
@@ -210,7 +210,7 @@ export function feedsOf(sequences: readonly EncodedChat[], T: number, M = sequen
     ids: value(ids),
     positions: value(positions),
     keyPositions: value(keyPositions),
-    places: value(places, [M]),
+    indices: value(indices, [M]),
     labels: value(labels, [M]),
   };
 }

@@ -59,7 +59,7 @@ export function wordRows({ rows, encode, embeddings, width, codes }: WordRowsOpt
 const isTelling = (captions: number, all: number): boolean => captions > PRIOR && captions <= COMMON * all;
 
 interface Counts {
-  /** Ids of the base -> places in `captions`. */
+  /** Ids of the base -> indices into `captions`. */
   readonly ids: ReadonlyMap<number, number>;
   /** Captions with each word. */
   readonly captions: readonly number[];

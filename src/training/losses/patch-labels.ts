@@ -8,7 +8,7 @@ import { crossEntropy, layerNorm, linear } from "../../nn/index.ts";
 import type { Value } from "../../runtime/index.ts";
 import type { Picture } from "../data/pictures.ts";
 
-/** Name prefix of the parameters that only this loss has. */
+/** Name prefix of the parameters that only this loss has. Older than the name of the loss: their first values follow from it. */
 export const PATCH_LABELS = "places";
 
 /**

@@ -32,7 +32,7 @@ import {
   layoutLoss,
   layoutSum,
 } from "../losses/layout-labels.ts";
-import { patchLabels, patchLabelsLoss } from "../losses/patch-labels.ts";
+import { PATCH_LABELS, patchLabels, patchLabelsLoss } from "../losses/patch-labels.ts";
 import { type LossTerm, termMetrics, weightedSum } from "../losses/terms.ts";
 import { textContrast } from "../losses/text-contrast.ts";
 import { WordTargets, wordClassificationLoss } from "../losses/word-classification.ts";
@@ -189,7 +189,7 @@ function pairLoss(p: Params, B: number, whole: WholeBatch, options: ClipStageOpt
   }
   const P = (size / config.vision.patchSize) ** 2;
   if (weights.patchLabels > 0) {
-    const named = patchLabelsLoss(p.at("clip", "places"), tokens, input("patches", [B, P]), names.length);
+    const named = patchLabelsLoss(p.at("clip", PATCH_LABELS), tokens, input("patches", [B, P]), names.length);
     terms.push(["patchLabels", named, weights.patchLabels]);
   }
   if (weights.latents > 0) {

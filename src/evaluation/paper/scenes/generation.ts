@@ -1,7 +1,7 @@
 /** How near decoded pictures are to their originals, and which objects they still show. arXiv 2307.08041 table 2. */
 import { isHeldOutConcept, type Scene } from "../../../data/index.ts";
 import type { RgbImage } from "../../../image/index.ts";
-import { foundThings } from "../../language-scores.ts";
+import { foundObjects } from "../../language-scores.ts";
 import { judgedPicture } from "../../metrics/judged-scenes.ts";
 import { nounList } from "../../metrics/noun-list.ts";
 import { nearestByPixels } from "../../metrics/pixel-neighbors.ts";
@@ -73,7 +73,7 @@ export async function objectsFound(
   if (!pictureJudge) {
     const list = nounList(nouns).filter((noun) => !isHeldOutConcept(noun));
     const here = pictures.flatMap((picture, i) => (picture ? [{ picture, scene: scenes[i]! }] : []));
-    const found = await foundThings(
+    const found = await foundObjects(
       judge,
       here.map(({ picture }) => picture),
       here.map(({ scene }) => scene),
