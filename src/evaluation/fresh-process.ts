@@ -7,7 +7,7 @@ import type { LoadOptions } from "../image-tokenizer/seed-tokenizer.ts";
 import { FRESH_SPEED } from "./fresh-script.ts";
 import type { SpeedScores } from "./fresh-speed.ts";
 
-/** What the process is told. */
+/** The request to the process. */
 export interface SpeedRequest {
   readonly folder: string;
   readonly load: Pick<LoadOptions, "device" | "threads">;

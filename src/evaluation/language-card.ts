@@ -48,7 +48,7 @@ export interface LanguageCardOptions {
 }
 
 const SPLITS: readonly Split[] = ["test", "held-out-style", "held-out-pairs"];
-/** Of each held-out gloss so many tokens are foretold, of so many glosses. */
+/** Tokens of each held-out gloss that are predicted, and the number of glosses. */
 const [TEXT_TOKENS, TEXTS] = [24, 160];
 
 export async function languageCard(

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 
 const CHART = "chart.umd.min.js";
 
-/** Chart.js as a classic script. The package exports modules only; the script that a page can inline lies beside them. */
+/** Chart.js as a classic script. The package exports modules only; the script that a page can inline is next to them. */
 export async function chartSource(): Promise<string> {
   const chart = await readFile(join(dirname(createRequire(import.meta.url).resolve("chart.js")), CHART), "utf8");
   return chart.replace(/<\/script/gi, "<\\/script");

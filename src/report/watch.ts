@@ -1,4 +1,4 @@
-/** Serves the report of a run that goes on: each request reads the run anew. Loopback only, two addresses, nothing else. */
+/** Serves the report of a run in progress: each request reads the run anew. Loopback only, two addresses, nothing else. */
 import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import { SetupError } from "../base/errors.ts";

@@ -21,7 +21,7 @@ export class GpuTrainer implements TrainingState {
   readonly #spec: TrainSpec;
   readonly #gradients: InferenceSession;
   readonly #optimizer: InferenceSession;
-  /** Copies a tensor of so many axes to our memory. */
+  /** Copies a tensor of that rank to our memory. */
   readonly #readers = new Map<number, InferenceSession>();
   readonly #state = new Map<string, Tensor>();
 

@@ -18,7 +18,7 @@ function doubling(batches: number[][], options: { maxWaiting?: number; key?: (jo
   });
 }
 
-test("jobs that wait are computed together, at most so many, each with its own result", async () => {
+test("jobs that wait are computed together, up to a limit, each with its own result", async () => {
   const batches: number[][] = [];
   const queue = doubling(batches);
   const results = await Promise.all([1, 2, 3, 4, 5].map((job) => queue.submit(job)));

@@ -1,4 +1,4 @@
-/** Requests that mean harm, or are damaged: one clear answer each, and the server goes on for others. */
+/** Requests that mean harm, or are damaged: one clear answer each, and the server continues for others. */
 import { connect } from "node:net";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";

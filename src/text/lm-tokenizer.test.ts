@@ -169,7 +169,7 @@ describe("chat templates", () => {
   it.each([
     ["SEED-LLaMA", SEED_CHAT],
     ["ChatML", CHATML],
-  ])("%s: what is learned is said behind the very prompt that stands there when it is asked for", (_, template) => {
+  ])("%s: what is learned follows the prompt that is used to ask for it", (_, template) => {
     for (const answer of ["a cat.", { codes }]) {
       const asked = { role: "user", parts: [{ codes }, "draw it"] } as const;
       const prompt = encodeChat(tokenizer, template, [asked]).ids;

@@ -1,6 +1,6 @@
 /** What is wrong with data sets, entry by entry: counted by kind, the first of each named. Nothing is left out silently. */
 
-/** Of each kind so many are named. */
+/** How many problems of one kind are listed. */
 const NAMED = 5;
 
 export interface ProblemCount {
@@ -16,7 +16,7 @@ export class Problems {
   readonly #kinds = new Map<string, { count: number; first: string[] }>();
   readonly #onProblem: ((kind: string, name: string) => void) | undefined;
 
-  /** @param onProblem is told of each one that will be named */
+  /** @param onProblem called with each problem that is listed */
   constructor(onProblem?: (kind: string, name: string) => void) {
     this.#onProblem = onProblem;
   }

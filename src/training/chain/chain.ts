@@ -115,7 +115,7 @@ export function chainOf(
   return { ...rest, recipes: recipesInOrder(read, where), tryout: false, where };
 }
 
-/** The chain with a share of its steps, caches and scenes, or with so many steps in every phase, to try it out. */
+/** The chain with a share of its steps, caches and scenes, or with a given number of steps in every phase, to try it out. */
 export function triedChain(
   chain: Chain,
   { scale = 1, steps }: { readonly scale?: number; readonly steps?: number },

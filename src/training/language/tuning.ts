@@ -162,7 +162,7 @@ async function startOf(c: Context, { base, config, lora, pictures, earlier }: Ma
       c.start?.weights ?? (await baseValues({ ...c.recipe, rowsStart: "noise" }, base, { config, lora, pictures }))
     );
   if (!c.start) return baseValues(c.recipe, base, { config, lora, pictures });
-  // What was learned as a shared vector or a projection goes on as plain rows.
+  // What was learned as a shared vector or a projection continues as plain rows.
   return codeWords === "projection" ? c.start.weights : storedRows(c.start.weights, pictures);
 }
 

@@ -19,7 +19,7 @@ export class WordTargets {
   readonly #sample: (count: number) => Promise<readonly string[]>;
   #weights: Promise<Float32Array> | undefined;
 
-  /** @param sample returns so many training captions, in which words are counted once */
+  /** @param sample returns that many training captions, in which words are counted once */
   constructor(tokenizer: CaptionTokenizer, length: number, sample: (count: number) => Promise<readonly string[]>) {
     this.#tokenizer = tokenizer;
     this.#length = length;

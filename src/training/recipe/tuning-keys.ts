@@ -42,7 +42,7 @@ export const tuningRecipe = z.strictObject({
   ),
   kindMargin: key(
     z.number().min(0).default(0),
-    "nats by which codes are raised in training where a word is due, and words where a code is, so that the kinds are told apart with certainty",
+    "nats by which codes are raised in training where a word is due, and words where a code is, so that the two kinds are never confused",
   ),
   drawShare: key(share.default(0.5), "share of sequences in which the model draws; `see` has none"),
   describeShare: key(
