@@ -7,9 +7,10 @@ import { openIndexWriter } from "../search/open-index.ts";
 import type { IndexedPicture } from "../search/picture-index.ts";
 import { holderOf } from "../search/read-picture.ts";
 import type { IndexWriter } from "../search/search-index.ts";
-import { withExamples } from "./command.ts";
+import { jsonOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { addModelOptions, closing, type ModelOptions, shownModel, withModel } from "./options.ts";
+import { writeJson } from "./output.ts";
 import { whole } from "./parsers.ts";
 import {
   findPictures,
@@ -25,6 +26,7 @@ interface Options extends ModelOptions {
   readonly output: string;
   readonly batch: number;
   readonly rebuild?: boolean;
+  readonly json?: boolean;
 }
 
 interface Found extends PictureFile {
@@ -45,7 +47,8 @@ export function indexCommand(): Command {
       ).makeOptionMandatory(),
     )
     .option("--rebuild", "compute all pictures again")
-    .option("--batch <n>", "pictures computed at a time", whole(1, 4096), 32);
+    .option("--batch <n>", "pictures computed at a time", whole(1, 4096), 32)
+    .addOption(jsonOption('{"folder":"photos.index","pictures":120,"new":20,"changed":0,"unchanged":100,"removed":0}'));
   return withExamples(addModelOptions(command), [
     ["seedling index photos/ -o photos.index"],
     ["seedling index photos/ -o photos.index", "again: only what is new or has changed is computed"],
@@ -72,6 +75,8 @@ async function indexPictures(inputs: string[], options: Options): Promise<void> 
         report.finish(indexed);
         report.doing("writing the index");
         const { size, added, replaced, kept, removed } = await writer.finish();
+        const counts = { pictures: size, new: added, changed: replaced, unchanged: kept, removed };
+        if (options.json) await writeJson({ folder: output, ...counts });
         const parts = [
           `${added} new`,
           ...(writer.before ? [`${replaced} changed`, `${kept} unchanged`, `${removed} removed`] : []),

@@ -86,6 +86,11 @@ test.each(leaves.map((command) => [pathOf(command), command] as const))(
   },
 );
 
+test("every command but those that only talk or serve has --json", () => {
+  const without = leaves.filter((command) => !visible(command).some(({ long }) => long === "--json"));
+  expect(without.map(pathOf)).toEqual(["demo", "serve", "eval arm", "completion"]);
+});
+
 test("an option of the same name has the same letter, value and text everywhere", () => {
   const seen = new Map<string, { readonly where: string; readonly flags: string; readonly text: string }>();
   const different: string[] = [];

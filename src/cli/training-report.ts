@@ -5,9 +5,9 @@ import { writeFileAtomic } from "../io/files.ts";
 import { reportPage } from "../report/page.ts";
 import { readRun } from "../report/read-run.ts";
 import { watchRun } from "../report/watch.ts";
-import { portOption, withExamples } from "./command.ts";
+import { jsonOption, portOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
-import { writeStdout } from "./output.ts";
+import { writeJson, writeStdout } from "./output.ts";
 import { expectFilePlace } from "./places.ts";
 import { Report } from "./report.ts";
 
@@ -16,6 +16,7 @@ interface Options {
   readonly watch?: boolean;
   readonly port: number;
   readonly quiet?: boolean;
+  readonly json?: boolean;
 }
 
 export function reportCommand(): Command {
@@ -24,7 +25,8 @@ export function reportCommand(): Command {
     .argument("<run>", "the run folder")
     .option("-o, --output <file>", "the HTML file to write (default: report.html in the run folder)")
     .option("--watch", "serve the page on this machine and follow the run until Ctrl-C")
-    .addOption(portOption(8333));
+    .addOption(portOption(8333))
+    .addOption(jsonOption('{"file":"runs/mini/report.html","bytes":812345}, or {"url":...} with --watch'));
   return withExamples(command, [
     ["seedling report runs/mini", "writes runs/mini/report.html"],
     ["seedling report runs/mini --watch", "http://127.0.0.1:8333/, follows the run"],
@@ -39,12 +41,14 @@ async function write(folder: string, options: Options): Promise<void> {
   report.doing("drawing the page");
   const page = await reportPage(run);
   await writeFileAtomic(path, page);
-  report.wrote(path, Buffer.byteLength(page));
+  const bytes = Buffer.byteLength(page);
+  if (options.json) await writeJson({ file: path, bytes });
+  report.wrote(path, bytes);
 }
 
-async function watch(folder: string, { port }: Options): Promise<void> {
+async function watch(folder: string, { port, json }: Options): Promise<void> {
   const watcher = await watchRun(folder, port);
-  await writeStdout(`${watcher.url}\n`);
+  await (json ? writeJson({ url: watcher.url }) : writeStdout(`${watcher.url}\n`));
   await interruptible((signal) => new Promise<void>((done) => signal.addEventListener("abort", () => done())));
   await watcher.close();
 }
