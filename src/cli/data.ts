@@ -16,6 +16,7 @@ import {
 } from "../data/index.ts";
 import { imageOf } from "../evaluation/scores.ts";
 import { makeFolder, writeFileAtomic } from "../io/files.ts";
+import { packageScript } from "../io/package-script-node.ts";
 import { jsonOption, nounsOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { writeBeside } from "./output.ts";
@@ -58,7 +59,7 @@ export function dataCommand(atlas = openAtlas): Command {
       ["seedling data shards/ --count 100000 --size 128 --overwrite", "in place of those that were there"],
       ["seedling data held-out/ --split held-out-style --count 500", "drawn in a style that is never trained on"],
     ],
-    "The scenes are made of icon sets, which are installed once: npm run icons",
+    `The scenes are made of icon sets, which are installed once: ${packageScript("icons")}`,
   ).action((folder: string, options: Options) => interruptible((signal) => writeData(folder, options, atlas, signal)));
 }
 

@@ -16,6 +16,7 @@ import { DEFAULTS, PROMPTS, type Prompts } from "../evaluation/protocol/settings
 import { WorkLog } from "../evaluation/protocol/work-log.ts";
 import type { ResizeFilter } from "../image/index.ts";
 import { exists, writeFileAtomic } from "../io/files.ts";
+import { packageScript } from "../io/package-script-node.ts";
 import { guidanceOption, jsonOption, stepsOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { addLanguageOptions, type LanguageOptions } from "./language-options.ts";
@@ -96,7 +97,7 @@ export function evalPaperCommand(): Command {
       ["seedling eval paper --model seed-2 --clip clip-l --diffusion sd-2-1-unclip --coco coco -o card.json"],
       ["seedling eval paper --coco coco --vqa vqa --prompts own --limit 100 -o try.json", "seedling-mini, to try it"],
     ],
-    "METEOR needs WordNet, which is installed once: npm run texts. See docs/eval-paper.md.",
+    `METEOR needs WordNet, which is installed once: ${packageScript("texts")}. See docs/eval-paper.md.`,
   ).action(evalPaper);
 }
 

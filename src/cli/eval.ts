@@ -8,6 +8,7 @@ import { languageCard } from "../evaluation/language-card.ts";
 import { type CardProgress, SECTIONS, type Section, scorecard } from "../evaluation/scorecard.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { writeFileAtomic } from "../io/files.ts";
+import { packageScript } from "../io/package-script-node.ts";
 import { jsonOption, judgeRunOption, nounsOption, withExamples } from "./command.ts";
 import { evalArmCommand } from "./eval-arm.ts";
 import { evalPaperCommand } from "./eval-paper.ts";
@@ -67,7 +68,7 @@ export function evalCommand(drawings: () => Promise<Atlas> = openAtlas): Command
       ["seedling eval language -o scores.json", "captions, questions, drawings"],
       ["seedling eval paper --coco coco -o card.json", "the papers' protocols on real data sets"],
     ],
-    "The scenes are made of icon sets, which are installed once: npm run icons",
+    `The scenes are made of icon sets, which are installed once: ${packageScript("icons")}`,
   );
 }
 

@@ -6,6 +6,7 @@ import { reason } from "../base/one-line.ts";
 import type { Communicator } from "../distributed/communicator.ts";
 import { BUNDLED_MODEL } from "../image-tokenizer/seed-tokenizer.ts";
 import { exists, writeFileAtomic } from "../io/files.ts";
+import { packageScript } from "../io/package-script-node.ts";
 import { reportPage } from "../report/page.ts";
 import { readRun } from "../report/read-run.ts";
 import type { Device } from "../runtime/index.ts";
@@ -109,7 +110,7 @@ export function trainCommand(drawings?: Drawings): Command {
       ],
       ["mpirun -n 4 seedling train recipes/mini", "on 4 processes, each with a quarter of every batch"],
     ],
-    "The built-in data needs the icon sets once: npm run icons. Language models need WordNet too: npm run texts",
+    `The built-in data needs the icon sets once: ${packageScript("icons")}. Language models need WordNet too: ${packageScript("texts")}`,
   ).action((paths: string[], options: TrainOptions) => asRank((rank) => train(paths, options, rank, drawings)));
 }
 

@@ -13,6 +13,7 @@ import { brotliDecompressSync } from "node:zlib";
 import { InputError, SetupError } from "../base/errors.ts";
 import { rasterize } from "../image/raster-node.ts";
 import { fileError, makeFolder, writeAtomic } from "../io/files.ts";
+import { packageScript } from "../io/package-script-node.ts";
 import { type ColorName, colorOf } from "./colors.ts";
 import { nounTable, STYLES, type Style } from "./nouns.ts";
 import { alphaBox, type Box, cutSquare, resampleSquare } from "./resample.ts";
@@ -166,7 +167,7 @@ async function fingerprint(icons: string): Promise<string> {
     try {
       hash.update(`${style} ${JSON.parse(await readFile(path, "utf8")).version}\n`);
     } catch (cause) {
-      throw new SetupError(`${path}: the icon set is not installed. Run: npm run icons`, { cause });
+      throw new SetupError(`${path}: the icon set is not installed. Run: ${packageScript("icons")}`, { cause });
     }
   }
   return hash.digest("hex").slice(0, 12);
@@ -191,7 +192,7 @@ async function openIconSets(icons: string): Promise<(style: Style, icon: string)
     const set = sets.get(style);
     if (!set) return readFile(join(icons, "node_modules", FLUENT_3D, "assets", name));
     const icon = set.icons[name];
-    if (!icon) throw new SetupError(`${packageOf(style)}: has no icon ${name}. Run: npm run icons`);
+    if (!icon) throw new SetupError(`${packageOf(style)}: has no icon ${name}. Run: ${packageScript("icons")}`);
     const { left = 0, top = 0, width = set.width ?? 16, height = set.height ?? 16 } = icon;
     const scale = DRAWN / Math.max(width, height);
     return Buffer.from(

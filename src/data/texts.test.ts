@@ -26,6 +26,6 @@ test("one text in fifty is held out", () => {
 
 test("WordNet that is not installed is one line", async () => {
   await expect(wordNetTexts("nowhere")).rejects.toThrow(
-    /data.noun: expected WordNet, found nothing. Run npm run texts.$/,
+    /data.noun: expected WordNet, found nothing. Run: npm run texts$/,
   );
 });

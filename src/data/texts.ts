@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { SetupError } from "../base/errors.ts";
 import { item } from "../base/item.ts";
 import { hashText, Rng } from "../base/rng.ts";
+import { packageScript } from "../io/package-script-node.ts";
 import { type Noun, nounTable } from "./nouns.ts";
 import { article, onePhrase, pluralPhrase } from "./phrases.ts";
 
@@ -24,7 +25,7 @@ export async function wordNetTexts(folder?: string): Promise<string[]> {
   for (const part of PARTS) {
     const path = join(root, "dict", `data.${part}`);
     const file = await readFile(path, "utf8").catch(() => {
-      throw new SetupError(`${path}: expected WordNet, found nothing. Run npm run texts.`);
+      throw new SetupError(`${path}: expected WordNet, found nothing. Run: ${packageScript("texts")}`);
     });
     for (const line of file.split("\n")) {
       const text = glossOf(line);

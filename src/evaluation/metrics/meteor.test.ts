@@ -74,5 +74,5 @@ test.skipIf(noWordNet)(`synonyms, inflected words too, ${withWordNet}`, () => {
 });
 
 test("a missing WordNet is named", async () => {
-  await expect(WordNetSynonyms.open("/nowhere")).rejects.toThrow("Run npm run texts.");
+  await expect(WordNetSynonyms.open("/nowhere")).rejects.toThrow("Run: npm run texts");
 });

@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SetupError } from "../../base/errors.ts";
+import { packageScript } from "../../io/package-script-node.ts";
 
 /** Ending of an inflected word, and of its base. METEOR tries them in this order and takes the first base that is a word. */
 const ENDINGS: readonly (readonly [inflected: string, base: string])[] = [
@@ -57,7 +58,9 @@ export class WordNetSynonyms {
     for (const part of ["noun", "verb", "adj", "adv"]) {
       const path = join(root, "dict", `index.${part}`);
       const text = await readFile(path, "utf8").catch(() => {
-        throw new SetupError(`${path}: expected WordNet, which METEOR needs, found nothing. Run npm run texts.`);
+        throw new SetupError(
+          `${path}: expected WordNet, which METEOR needs, found nothing. Run: ${packageScript("texts")}`,
+        );
       });
       for (const line of text.split("\n")) addIndexLine(synsets, line, part);
     }
