@@ -44,6 +44,13 @@ test("a tenth of the pictures is held out, at least 8 of 50, at most 1,000", () 
   expect(counts.map(heldOut)).toEqual([0, 1, 4, 8, 8, 9, 500, 1000]);
 });
 
+test("a run of few steps is evaluated once, at its end", () => {
+  const phases = plan(50, 0.001).chain.recipes.flatMap(({ phases }) => phases);
+  expect(new Set(phases.map(({ steps, evaluateEvery }) => evaluateEvery / steps))).toEqual(new Set([1]));
+  for (const { steps, evaluateEvery } of plan(5000, 2).chain.recipes.flatMap(({ phases }) => phases))
+    expect(evaluateEvery).toBeLessThanOrEqual(Math.ceil(steps / 4));
+});
+
 test("too few and too many pictures are refused", () => {
   expect(() => plan(20)).toThrow("expected 50 to 500,000");
   expect(() => plan(600_000)).toThrow("expected 50 to 500,000");

@@ -89,7 +89,8 @@ function planned(
     batch,
     steps,
     warmup: Math.min(phase.warmup, Math.ceil(steps / 10)),
-    evaluateEvery: Math.min(phase.evaluateEvery, Math.max(1, Math.ceil(steps / 4))),
+    // Evaluations of a short run would take longer than its steps.
+    evaluateEvery: Math.min(phase.evaluateEvery, Math.max(LEAST_STEPS, Math.ceil(steps / 4))),
     data: {
       ...data,
       validation: few(data.validation),
