@@ -12,7 +12,7 @@ import { Report } from "./report.ts";
 interface Options {
   readonly run: string;
   readonly recipe?: string;
-  readonly head: "image" | "text" | "draft";
+  readonly head?: "image" | "text" | "draft";
   readonly dtype: "f32" | "f16";
   readonly untrained?: number;
   readonly adapter?: string;
@@ -30,10 +30,8 @@ export function assembleCommand(): Command {
     .addOption(
       new Option(
         "--head <kind>",
-        "what the image decoder reads: an image embedding, text features, or a draft of latents",
-      )
-        .choices(["image", "text", "draft"])
-        .default("image"),
+        "what the image decoder reads: an image embedding, text features, or a draft of latents (default: what was trained)",
+      ).choices(["image", "text", "draft"]),
     )
     .addOption(dtypeOption(["f32", "f16"]).default("f16"))
     .option("--adapter <folder>", "only put this tuned adapter and its base into a model folder that exists")

@@ -1,5 +1,5 @@
 /** Model folders that lack something or are damaged: one line each, before anything is computed or written. */
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -71,6 +71,15 @@ test.each([
   const { exitCode, message } = await withModel((folder) => rm(join(folder, name)));
   expect(message).toContain(expected);
   expect(exitCode).toBe(4);
+});
+
+test("that are empty", async () => {
+  const { exitCode, message } = await withModel(async (folder) => {
+    await rm(folder, { recursive: true });
+    await mkdir(folder);
+  });
+  expect(message).toMatch(/: expected a model folder, got an empty folder\. Check the path\.$/);
+  expect(exitCode).toBe(3);
 });
 
 test("that do not exist", async () => {

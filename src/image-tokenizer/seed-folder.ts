@@ -1,5 +1,5 @@
 /** A model folder, trained here or imported, opened and checked whole before anything runs. Nothing here computes. */
-import { InputError, SetupError } from "../base/errors.ts";
+import { InputError } from "../base/errors.ts";
 import { quote, reason, show } from "../base/one-line.ts";
 import type { SamplerName } from "../diffusion/index.ts";
 import { buildFrom, type Outputs, Params, shapesOf } from "../graph/index.ts";
@@ -15,6 +15,7 @@ import { draftChannels } from "../models/draft.ts";
 import { CaptionTokenizer, type EncodedCaptions, WordPieceTokenizer } from "../text/index.ts";
 import { readJsonFile } from "../weights/index.ts";
 import { type CheckedWeights, checkedWeights } from "../weights/mapped/weights.ts";
+import { withoutFile } from "../weights/model-folder.ts";
 import { type ProgramName, seedGraphs, textLength } from "./graphs.ts";
 
 /** Text as ids: words of our own, or BERT's word pieces. */
@@ -158,7 +159,8 @@ function isId(id: unknown, size: number): boolean {
   return Number.isInteger(id) && (id as number) >= 0 && (id as number) < size;
 }
 
-const HEADS = {
+/** First parts of the names of each head's parameters. */
+export const HEADS = {
   image: ["pos_embed_image", "blocks_image", "image_down", "Reverse_Qformer", "reverse_tokens", "distill_image_proj"],
   draft: ["draft"],
   text: ["pos_embed_text", "blocks_text", "Reverse_Qformer_text", "reverse_tokens_text", "distill_text_proj"],
@@ -181,8 +183,7 @@ async function expectFolder(path: string): Promise<void> {
 async function expectFiles(path: string, names: readonly string[]): Promise<void> {
   const here = await Promise.all(names.map((name) => exists(join(path, name))));
   const missing = names.filter((_, i) => !here[i]);
-  if (missing.length > 0)
-    throw new SetupError(`${path}: expected ${missing.join(", ")}, found none. Copy the whole model folder again.`);
+  if (missing.length > 0) throw await withoutFile(path, missing.join(", "));
 }
 
 /** No model is deeper or reads longer texts; a damaged number must not keep the machine busy. */

@@ -50,11 +50,13 @@ describe("model folder", () => {
   });
 
   test("what is missing is named; a folder that lacks a file is a bad set-up", async () => {
-    const bare = await folder({});
+    const empty = await folder({});
+    const bare = await folder({ "notes.txt": "" });
     const gone = join(root, "gone");
     const half = await folder({ "config.json": '{"width":1}' });
     for (const [path, exitCode, message] of [
       [gone, 3, `${gone}: no such model folder. Check the path.`],
+      [empty, 3, `${empty}: expected a model folder, got an empty folder. Check the path.`],
       [bare, 4, `${bare}: expected ${join(bare, "config.json")}, found none. Copy the whole model folder again.`],
       [half, 4, `${half}: expected ${join(half, "model.safetensors")}, found none. Copy the whole model folder again.`],
     ] as const) {

@@ -2,6 +2,7 @@
 import { startsWith } from "../base/bytes.ts";
 import { InputError, SetupError } from "../base/errors.ts";
 import { exists, kindOf, openByteSource } from "../io/files.ts";
+import { listFolder } from "../io/folder.ts";
 import { readJsonFile } from "../io/json-file.ts";
 import { join } from "../io/paths.ts";
 import { openSafetensors } from "./safetensors.ts";
@@ -46,7 +47,15 @@ export async function openCheckpoint(path: string): Promise<TensorFile> {
 async function expectFile(folder: string, candidates: string[]): Promise<string> {
   if (!(await exists(folder))) throw new InputError(`${folder}: no such model folder. Check the path.`);
   for (const candidate of candidates) if (await exists(candidate)) return candidate;
-  throw new SetupError(`${folder}: expected ${candidates[0]}, found none. Copy the whole model folder again.`);
+  throw await withoutFile(folder, candidates[0] ?? "");
+}
+
+/** What to throw where a folder lacks a file: one with nothing in it is hardly the folder that was meant. */
+export async function withoutFile(folder: string, file: string): Promise<InputError | SetupError> {
+  const names = await listFolder(folder).catch(() => undefined); // folders of a web server list nothing
+  if (names?.length === 0)
+    return new InputError(`${folder}: expected a model folder, got an empty folder. Check the path.`);
+  return new SetupError(`${folder}: expected ${file}, found none. Copy the whole model folder again.`);
 }
 
 /** "PK\x03\x04". */

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
 import { minimalPairs } from "../../src/data/hard-negatives.ts";
 import { createSceneSource, loadAtlas } from "../../src/data/index.ts";
 import {
@@ -48,6 +49,22 @@ export const loadJson = async (path: string): Promise<Record<string, unknown>> =
 /** The values that a run logged under a name. */
 export function logged(lines: readonly LogLine[], name: string): number[] {
   return lines.flatMap((line) => (line[name] === undefined ? [] : [Number(line[name])]));
+}
+
+/** Expects every logged loss to be the weighted sum of its terms. @returns losses */
+export function expectSum(lines: readonly LogLine[], weights: Readonly<Record<string, number>>): number[] {
+  const losses = logged(lines, "loss");
+  const terms = Object.entries(weights).map(([term, weight]) => {
+    const values = logged(lines, `${term}Loss`);
+    expect(values, term).toHaveLength(losses.length);
+    return values.map((value) => weight * value);
+  });
+  for (const [i, loss] of losses.entries())
+    expect(loss).toBeCloseTo(
+      terms.reduce((sum, values) => sum + values[i]!, 0),
+      4,
+    );
+  return losses;
 }
 
 /** A signal that stops a run after a step, and the listener that it needs. */

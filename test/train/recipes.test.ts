@@ -6,9 +6,10 @@ import { decodeImage } from "../../src/image/index.ts";
 import { SeedTokenizer } from "../../src/image-tokenizer/seed-tokenizer.ts";
 import { assemble } from "../../src/training/chain/assemble.ts";
 import { disassemble } from "../../src/training/chain/disassemble.ts";
-import { type LogLine, readRecipe, type Sources } from "../../src/training/index.ts";
+import type { Sources } from "../../src/training/index.ts";
 import {
   CODES,
+  expectSum,
   loadJson,
   logged,
   type RecipeRuns,
@@ -23,22 +24,6 @@ beforeAll(async () => {
   runs = await recipeRuns();
 });
 afterAll(() => runs.close());
-
-/** Expects every logged loss to be the weighted sum of its terms. @returns losses */
-function expectSum(lines: readonly LogLine[], weights: Readonly<Record<string, number>>): number[] {
-  const losses = logged(lines, "loss");
-  const terms = Object.entries(weights).map(([term, weight]) => {
-    const values = logged(lines, `${term}Loss`);
-    expect(values, term).toHaveLength(losses.length);
-    return values.map((value) => weight * value);
-  });
-  for (const [i, loss] of losses.entries())
-    expect(loss).toBeCloseTo(
-      terms.reduce((sum, values) => sum + values[i]!, 0),
-      4,
-    );
-  return losses;
-}
 
 /** A run folder with the tokenizer alone, for recipes that are refused before they read weights. */
 async function refusing(): Promise<string> {
@@ -432,10 +417,13 @@ describe("the stages become a model folder", () => {
     async () => {
       const apart = join(runs.root, "apart");
       await assemble({ root: runs.root, out: model("draft"), head: "draft", dtype: "F32" });
+      const { stages } = await loadJson(join(model("draft"), "training.json"));
+      const names = (stages as { name: string }[]).map(({ name }) => name);
+      expect(names.sort()).toEqual(["causal-qformer", "clip", "codebook", "diffusion", "vae"]);
       expect((await disassemble(model("draft"), apart)).sort()).toEqual(
         ["vae", "clip", "causal-qformer", "codebook", "diffusion"].sort(),
       );
-      await assemble({ root: apart, out: model("again"), head: "draft", dtype: "F32" });
+      await assemble({ root: apart, out: model("again"), dtype: "F32" }); // the head that was trained
       for (const file of ["model.safetensors", "unet/diffusion_pytorch_model.safetensors", "vae/config.json"]) {
         const bytes = (head: string) => readFile(join(model(head), file));
         expect((await bytes("again")).equals(await bytes("draft")), file).toBe(true);
@@ -451,16 +439,4 @@ describe("the stages become a model folder", () => {
     },
     TIMEOUT_MS,
   );
-});
-
-test("an unknown key of a recipe is named in one line", async () => {
-  const file = join(runs.root, "wrong.json");
-  const { peakRate, ...rest } = await loadJson(recipeFile("vae"));
-  await writeFile(file, JSON.stringify({ ...rest, peakRate: String(peakRate), learnRate: 1 }));
-  await expect(readRecipe(file)).rejects.toMatchObject({
-    exitCode: 3,
-    message:
-      `${file}: peakRate: Invalid input: expected number, received string; ` +
-      `top level: Unrecognized key: "learnRate". See docs/recipes.md for the keys.`,
-  });
 });

@@ -4,6 +4,7 @@ import { InputError, SetupError } from "../../base/errors.ts";
 import { Params, paramAttrs } from "../../graph/index.ts";
 import { decoderParams, writeDecoder } from "../../image-decoder/write-decoder.ts";
 import { seedGraphs } from "../../image-tokenizer/graphs.ts";
+import { HEADS } from "../../image-tokenizer/seed-folder.ts";
 import { exists, makeFolder, writeFileAtomic } from "../../io/files.ts";
 import type { ModelConfig } from "../../models/config.ts";
 import { TEMPERATURES } from "../../models/contrastive.ts";
@@ -16,6 +17,7 @@ import type { StageDefinition } from "../stages/definition.ts";
 import { STAGES } from "../stages/registry.ts";
 import { readModelSizes } from "./read-recipe.ts";
 import { folderOf } from "./run-stage.ts";
+import { trainingRecord, writeTrainingRecord } from "./training-json.ts";
 
 export interface AssembleOptions {
   /** Run folder. */
@@ -24,8 +26,8 @@ export interface AssembleOptions {
   readonly out: string;
   /** Default: those of the run folder. */
   readonly sizes?: ModelSizes;
-  /** The head that turns codes into what the image decoder reads; only that one is stored. "none": no decoder either. */
-  readonly head: "image" | "text" | "draft" | "none";
+  /** The head that turns codes into what the image decoder reads; only that one is stored. "none": no decoder either. Default: the one that was trained. */
+  readonly head?: "image" | "text" | "draft" | "none";
   /** Folders of finished stages that are not in the run folder, by stage. */
   readonly earlier?: Readonly<Record<string, string>>;
   /** The stages whose weights it has; a later one replaces what an earlier one has too. Default: all that a model needs. */
@@ -39,17 +41,22 @@ export interface AssembleOptions {
 export async function assemble(options: AssembleOptions): Promise<void> {
   const { root, out, dtype, untrainedSeed } = options;
   if (!(await exists(root))) throw new InputError(`${root}: no such run folder. Check the path.`);
+  if (!(await exists(join(root, "tokenizer.json"))))
+    throw new InputError(
+      `${root}: expected the run folder of a chain, found no tokenizer.json. Train its stages first.`,
+    );
   const tokenizerJson = await readJsonFile(join(root, "tokenizer.json"), 16e6);
   const tokenizer = new CaptionTokenizer(tokenizerJson as Record<string, unknown>);
   const sizes = options.sizes ?? (await sizesOf(root));
   const { image, text, draft, ...rest } = sizes.config(tokenizer.size);
-  const head = { image: { image }, text: { text }, draft: { draft }, none: {} }[options.head];
-  const config: ModelConfig = { ...rest, ...head };
   const contextLength = rest.textEncoder.maxPositions;
   const trained = untrainedSeed === undefined ? await trainedWeights(options) : undefined;
+  const kind = options.head ?? headIn(trained ?? (await trainedWeights(options).catch(() => undefined)));
+  const head = { image: { image }, text: { text }, draft: { draft }, none: {} }[kind];
+  const config: ModelConfig = { ...rest, ...head };
   const model = new Params();
   seedGraphs(config, model);
-  const decoder = options.head === "none" ? new Params() : decoderParams(sizes.decoder, contextLength, root);
+  const decoder = kind === "none" ? new Params() : decoderParams(sizes.decoder, contextLength, root);
   /** Trained numbers, or random ones; undefined if they are missing. */
   const weight = (path: string): Float32Array | undefined => {
     const t = model.declared().get(path) ?? decoder.declared().get(path);
@@ -68,13 +75,14 @@ export async function assemble(options: AssembleOptions): Promise<void> {
   }
   await makeFolder(out);
   await writeSafetensors(join(out, "model.safetensors"), tensors, { format: "pt" });
-  if (options.head !== "none") await writeDecoder(out, sizes.decoder, { contextLength, dtype, weight });
+  if (kind !== "none") await writeDecoder(out, sizes.decoder, { contextLength, dtype, weight });
   const json = (name: string, value: unknown): Promise<void> =>
     writeFileAtomic(join(out, name), `${JSON.stringify(value, null, 2)}\n`);
   await json("config.json", config);
   await json("tokenizer.json", tokenizerJson);
   const size = { height: config.vision.imageSize, width: config.vision.imageSize };
   const { mean, std } = rest.pixels;
+  if (!options.earlier && untrainedSeed === undefined) await recordStages(root, out);
   await json("preprocessor_config.json", {
     do_resize: true,
     size,
@@ -95,6 +103,21 @@ async function sizesOf(root: string): Promise<ModelSizes> {
       `${path}: expected the sizes of the model, found none. Name the recipe that it was trained by.`,
     );
   return readModelSizes(path);
+}
+
+/** What is known of the stages. A chain replaces it by a record that has its language model and evaluation too. */
+async function recordStages(root: string, out: string): Promise<void> {
+  const record = await trainingRecord(
+    root,
+    STAGES.filter(isOwner).map(({ name }) => name),
+  );
+  if (record.stages.length > 0) await writeTrainingRecord([out], record);
+}
+
+/** The head that has trained weights; without any, that of published models. */
+function headIn(trained: ReadonlyMap<string, unknown> | undefined): "image" | "text" | "draft" {
+  const begins = new Set([...(trained?.keys() ?? [])].map((path) => path.split(".", 1)[0]));
+  return (["draft", "text"] as const).find((head) => HEADS[head].some((name) => begins.has(name))) ?? "image";
 }
 
 async function trainedWeights(options: AssembleOptions): Promise<Map<string, Float32Array>> {
