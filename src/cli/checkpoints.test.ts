@@ -80,6 +80,9 @@ test("inspect lists tensors, sizes and hashes of every file, as text and as JSON
   );
   expect(lines).toContainEqual(expect.stringMatching(/^ {2}F32 +\[40, 6\] +960 B +quantize\.embedding\.weight$/));
   expect(lines.at(-1)).toBe("  215 tensors, 72.8 K numbers");
+  const one = join(root, "one.safetensors");
+  await writeSafetensors(one, [{ name: "w", dtype: "F32", shape: [1], data: Float32Array.of(2) }]);
+  expect((await run(inspectCommand(), one)).at(-1)).toBe("  1 tensor, 1 number");
   const objects = (await run(inspectCommand(), `${fixture}/stage1`, "--json", "--no-hash")).map((line) =>
     JSON.parse(line),
   );
@@ -104,7 +107,8 @@ test("values that are no numbers are a warning at import, and inspect shows wher
   const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);
   const lines = await run(importCommand(), path, "-o", folder, "--vision-heads", "4", "--qformer-heads", "4");
   expect(lines).toContain("missing 0, misshaped 0, with values that are no numbers 1");
-  expect(stderr.mock.calls.map(([line]) => line)).toEqual([
+  const said = stderr.mock.calls.map(([line]) => String(line)).filter((line) => /^(seedling|wrote)/.test(line)); // no progress
+  expect(said).toEqual([
     expect.stringMatching(/^seedling: \S+: 3 values are NaN or infinite\. Is the file damaged\?\n$/),
     expect.stringMatching(/^wrote /),
   ]);

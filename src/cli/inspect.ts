@@ -7,7 +7,7 @@ import { checkpointPath } from "./checkpoint-inputs.ts";
 import { jsonOption, withExamples } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { writeJson, writeStdout } from "./output.ts";
-import { Report } from "./report.ts";
+import { plural, Report } from "./report.ts";
 import { formatBytes, formatCount } from "./sizes.ts";
 
 interface Options {
@@ -69,7 +69,7 @@ export function formatInspection(inspected: InspectedFile): string[] {
       const [dtype, shape, size] = item(rows, i) as [string, string, string];
       return `  ${dtype.padEnd(item(widths, 0))}  ${shape.padEnd(item(widths, 1))}  ${size.padStart(item(widths, 2))}  ${plain(name)}${notFinite ? `  ${notFinite} values are NaN or infinite` : ""}`;
     }),
-    `  ${tensors.length} tensors, ${formatCount(numbers)} numbers`,
+    `  ${plural(tensors.length, "tensor")}, ${formatCount(numbers)} ${numbers === 1 ? "number" : "numbers"}`,
   ];
 }
 

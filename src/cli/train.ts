@@ -61,7 +61,7 @@ interface TrainOptions {
 
 /** The frozen language model for own pictures: that of seedling-mini. */
 const BUNDLED_LM = join(BUNDLED_MODEL, "lm");
-const STOPPING = "stopping after this step; a checkpoint is saved; Ctrl-C again ends at once";
+const STOPPING = "stopping after this step, then saving; Ctrl-C again ends at once without saving";
 const RANKS_STOPPING = "stopping after this step, if no rank has died; the last checkpoint is kept";
 
 /** The command. `drawings` is what built-in scenes are made of. */
