@@ -28,7 +28,7 @@ export interface DecoderOptions {
   readonly guidanceScale?: number;
   /**
    * Factor on the noise that sampling starts from, 0 to 1: less invents less detail and varies less from seed to seed (the
-   * truncation of Brock et al. 2019). Default: that of the model, 1 for Stable Diffusion.
+   * truncation of Brock et al. 2019). Default: that of the model for drafts, 1 for all else.
    */
   readonly noiseScale?: number;
   /** Pictures computed at a time. Default 8; 1 for Stable Diffusion. */

@@ -178,6 +178,8 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
     }
     const job: SamplingJob = {
       ...defaults,
+      // What a draft leaves open is detail; a caption leaves open nearly everything, which only noise can decide.
+      noiseScale: kind === "draft" ? defaults.noiseScale : 1,
       unet: async (latents, timesteps, context) =>
         (await this.#programs.output("unet", { ...context, latents, timesteps }, "answer")).data as Float32Array,
       scheduler: scheduler(options.scheduler),

@@ -47,7 +47,8 @@ export interface SampleOptions {
 export async function sampleSheets(options: SampleOptions): Promise<NonNullable<Stage["evaluate"]>> {
   const { folder, runtime, config, unet, vae } = options;
   const scheduler = readScheduler(options.files.scheduler, "scheduler");
-  const { guidance_scale: guidanceScale, noise_scale: noiseScale = 1 } = options.files.pipeline;
+  const { guidance_scale: guidanceScale, noise_scale = 1 } = options.files.pipeline;
+  const noiseScale = options.picture === "draft" ? noise_scale : 1;
   const originals = await take(options.validation, 0, COUNT);
   const captions = originals.map(({ caption }) => caption);
   const picture = namedValue(await options.pictures.compute(originals), options.picture);
@@ -74,7 +75,7 @@ export async function sampleSheets(options: SampleOptions): Promise<NonNullable<
       unet: async (x, t, condition) => floatsOf(await program.run({ ...condition, x, t }), "clean"),
       scheduler,
       steps: STEPS,
-      latents: { shape: noise.shape, data: noise.data.map((x) => x * noiseScale) },
+      latents: { ...noise, data: noise.data.map((x, i) => (i < noise.data.length / 2 ? x * noiseScale : x)) },
       context,
       negativeContext,
       guidanceScale,
