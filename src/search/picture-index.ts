@@ -54,9 +54,11 @@ const parsePicture = parseWith(
 /** A unit vector as int8 with one scale. The largest number becomes 127, so dot products are off by some 0.3 %. */
 export function toInt8(vector: Float32Array): { readonly row: Int8Array; readonly scale: number } {
   let most = 0;
-  for (const value of vector) most = Math.max(most, Math.abs(value));
+  for (let i = 0; i < vector.length; i++) most = Math.max(most, Math.abs(vector[i] as number));
   const scale = most / 127 || 1;
-  return { row: Int8Array.from(vector, (value) => Math.round(value / scale)), scale };
+  const row = new Int8Array(vector.length);
+  for (let i = 0; i < row.length; i++) row[i] = Math.round((vector[i] as number) / scale);
+  return { row, scale };
 }
 
 export function codesOf(index: PictureIndex, i: number): Codes {

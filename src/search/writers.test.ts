@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Rng } from "../base/rng.ts";
+import { subVectors } from "./lance/lance-writer.ts";
 import { importLance } from "./lance/lancedb.ts";
 import { openIndex, openIndexWriter } from "./open-index.ts";
 import type { IndexWriter, NewEntry } from "./search-index.ts";
@@ -120,6 +121,10 @@ describe.each([
       );
     expect(await readdir(folder())).toEqual(["photo.png"]);
   });
+});
+
+test("vectors of any width are quantized in equal parts", () => {
+  expect([256, 768, 32, 10, 6, 257, 1].map(subVectors)).toEqual([64, 64, 8, 2, 1, 1, 1]);
 });
 
 test("without LanceDB one line says what to install", async () => {

@@ -22,6 +22,7 @@ const PATHS = 1000;
 /** Below that many pictures all rows are compared. */
 const APPROXIMATE_FROM = 100_000;
 const COLUMN = "vector";
+/** Bytes of a vector in the approximate index, at most. */
 const SUB_VECTORS = 64;
 
 type Stored = Omit<IndexedPicture, "path">;
@@ -35,6 +36,7 @@ export class LanceWriter implements IndexWriter {
   /** Pictures that the index had and that have not been seen now. */
   readonly #unseen: Map<string, Stored>;
   #pending: NewEntry[] = [];
+  #width: number;
   readonly #counts = { added: 0, replaced: 0, kept: 0 };
   /** Paths whose rows are of this run. */
   readonly #written = new Set<string>();
@@ -63,6 +65,7 @@ export class LanceWriter implements IndexWriter {
     this.#files = files;
     this.#table = old?.table;
     this.#unseen = old?.rows ?? new Map();
+    this.#width = old?.about.width ?? 1;
     this.before = old && { ...old.about, size: old.rows.size };
   }
 
@@ -90,7 +93,8 @@ export class LanceWriter implements IndexWriter {
         (this.#unseen.has(path) || this.#written.has(path) ? replaced : added).push(entry);
       if (added.length > 0 && this.#table) await this.#table.add(lanceRows(lance, added));
       else if (added.length > 0) {
-        await writeLanceHeader(this.#folder, { ...this.#about, width: added[0]?.vector.length ?? 1 });
+        this.#width = added[0]?.vector.length ?? 1;
+        await writeLanceHeader(this.#folder, { ...this.#about, width: this.#width });
         this.#table = await createTable(connection, lanceRows(lance, added));
       }
       if (replaced.length > 0 && this.#table)
@@ -112,16 +116,14 @@ export class LanceWriter implements IndexWriter {
     const gone = [...this.#unseen.keys()];
     const { added, replaced, kept } = this.#counts;
     return understood(this.#folder, async () => {
-      for (let i = 0; i < gone.length; i += PATHS)
-        await this.#table?.delete(
-          `path IN (${gone
-            .slice(i, i + PATHS)
-            .map(sqlText)
-            .join(", ")})`,
-        );
-      if (this.#table && added + replaced + gone.length > 0)
-        await tidy(this.#table, this.#files.lance, kept + added + replaced);
-      return { size: kept + added + replaced, added, replaced, kept, removed: gone.length };
+      for (let i = 0; i < gone.length; i += PATHS) {
+        const paths = gone.slice(i, i + PATHS).map(sqlText);
+        await this.#table?.delete(`path IN (${paths.join(", ")})`);
+      }
+      const [size, changed] = [kept + added + replaced, added + replaced + gone.length];
+      if (this.#table && changed > 0) await this.#table.optimize({ cleanupOlderThan: new Date() });
+      if (this.#table && size >= APPROXIMATE_FROM) await approximate(this.#table, this.#files.lance, size, this.#width);
+      return { size, added, replaced, kept, removed: gone.length };
     });
   }
 
@@ -140,16 +142,16 @@ async function stored(table: LanceTable): Promise<Map<string, Stored>> {
   return rows;
 }
 
-/** Joins small files, drops earlier versions, and brings the approximate index up to date, or makes it where it pays. */
-async function tidy(table: LanceTable, { Index }: LanceModule, rows: number): Promise<void> {
-  await table.optimize({ cleanupOlderThan: new Date() });
-  const made = (await table.listIndices()).some(({ columns }) => columns.includes(COLUMN));
-  if (made || rows < APPROXIMATE_FROM) return;
-  await table.createIndex(COLUMN, {
-    config: Index.ivfPq({
-      distanceType: "dot",
-      numPartitions: Math.round(Math.sqrt(rows)),
-      numSubVectors: SUB_VECTORS,
-    }),
-  });
+/** Makes the approximate index, if there is none; `optimize` has brought one up to date. */
+async function approximate(table: LanceTable, { Index }: LanceModule, rows: number, width: number): Promise<void> {
+  if ((await table.listIndices()).some(({ columns }) => columns.includes(COLUMN))) return;
+  const [numPartitions, numSubVectors] = [Math.round(Math.sqrt(rows)), subVectors(width)];
+  await table.createIndex(COLUMN, { config: Index.ivfPq({ distanceType: "dot", numPartitions, numSubVectors }) });
+}
+
+/** Parts of equal length in which a vector is quantized: at most `SUB_VECTORS`, of four numbers or more. */
+export function subVectors(width: number): number {
+  let parts = Math.min(SUB_VECTORS, Math.max(1, Math.floor(width / 4)));
+  while (width % parts !== 0) parts--;
+  return parts;
 }
