@@ -3,7 +3,7 @@
  *
  *   node bench/tokenize-shards.mjs [--pictures 100000] [--side 256] [--threads 2] [--model DIR] [--format packed] [--dry]
  *
- * Writes tar shards of JPEG files (500 different ones, --side px), tokenizes them with `seedling tokenize --shards` in a
+ * Writes tar shards of JPEG files (100 different ones, --side px), tokenizes them with `seedling tokenize --shards` in a
  * process of its own, and reads its processor time and memory once a second. The model alone: `encode` of pictures that are
  * decoded and resized already, before and after. A quiet machine is needed for the rates, not for the memory.
  */
@@ -32,7 +32,7 @@ const { values: options } = parseArgs({
   },
 });
 const [pictures, side, threads] = ["pictures", "side", "threads"].map((key) => Number(options[key]));
-const [DIFFERENT, EACH, BATCH] = [500, 1000, 32];
+const [DIFFERENT, EACH, BATCH] = [100, 1000, 32];
 /** Clock ticks of /proc a second. */
 const TICKS = 100;
 

@@ -1,5 +1,5 @@
 /** `tokenize --shards` as processes: what they write together, and what is left when some are killed. */
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, unlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -122,6 +122,44 @@ test("killed processes lose nothing and leave nothing twice: the outputs are tho
   expect(await outputs("together")).toEqual(await outputs("alone"));
   expect((await state("together")).filter((name) => name.endsWith(".claim"))).toEqual([]);
 });
+
+test.each(["jsonl", "webdataset"])(
+  "killed in the middle of a shard, it leaves nothing that looks whole: %s",
+  async (format) => {
+    await mkdir(join(root, "long"), { recursive: true });
+    const many = (async function* () {
+      for (let i = 0; i < 60; i++) for await (const { key, files } of samples(i)) yield { key, files };
+    })();
+    await writeShard(join(root, "long/0.tar"), many);
+    const command = (out: string): string[] => [
+      ...["tokenize", "long", "--shards", out, "--model", "model", "--threads", "1", "--batch", "1", "--stale", "3"],
+      ...["--output-format", format, "-q"],
+    ];
+    const [whole, cut] = [`whole-${format}`, `cut-${format}`];
+    expect(await run(command(whole), { cwd: root })).toMatchObject({ code: 0, stderr: "" });
+    const written = async (): Promise<number> => {
+      const names = (await readdir(join(root, cut)).catch(() => [])).filter((name) => name !== ".seedling");
+      const sizes = await Promise.all(
+        names.map((name) =>
+          stat(join(root, cut, name)).then(
+            ({ size }) => size,
+            () => 0,
+          ),
+        ),
+      );
+      return sizes.reduce((a, b) => a + b, 0);
+    };
+    const child = start(command(cut), { cwd: root });
+    const end = finished(child);
+    await until(async () => (await written()) >= 500 || child.exitCode !== null);
+    child.kill("SIGKILL");
+    expect((await end).code).toBeNull(); // it was not done yet
+    expect(Object.keys(await outputs(cut)).filter((name) => !name.startsWith("."))).toEqual([]);
+    expect(await run(command(cut), { cwd: root })).toMatchObject({ code: 0, stderr: "" });
+    expect(await outputs(cut)).toEqual(await outputs(whole));
+  },
+  600_000, // three processes on a busy machine
+);
 
 const state = (out: string): Promise<string[]> => readdir(join(root, out, ".seedling")).catch(() => []);
 
