@@ -90,14 +90,14 @@ test("a label is the next id where that one is learned; padding is seen by nobod
     { ids: [5, 6, 7], learned: [true, false, true] },
     { ids: [1, 2, 3, 4, 5], learned: [true, true, true, true, true] },
   ];
-  const { ids, positions, keyPositions, places, labels } = feedsOf(sequences, 4);
+  const { ids, positions, keyPositions, indices, labels } = feedsOf(sequences, 4);
   expect([...ids!.data]).toEqual([5, 6, 7, 0, 1, 2, 3, 4]);
   expect([...positions!.data]).toEqual([0, 1, 2, 0, 0, 1, 2, 3]);
   expect([...keyPositions!.data]).toEqual([0, 1, 2, HIDDEN_KEY, 0, 1, 2, 3]);
-  expect([...places!.data]).toEqual([1, 4, 5, 6, 7, 0, 0, 0]);
+  expect([...indices!.data]).toEqual([1, 4, 5, 6, 7, 0, 0, 0]);
   expect([...labels!.data]).toEqual([7, 2, 3, 4, 5, -100, -100, -100]);
   const few = feedsOf(sequences, 4, 3);
-  expect([...few.places!.data]).toEqual([1, 4, 5]);
+  expect([...few.indices!.data]).toEqual([1, 4, 5]);
   expect([...few.labels!.data]).toEqual([7, 2, 3]);
 });
 
