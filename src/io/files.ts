@@ -1,10 +1,10 @@
 /** Files: read with limits, written whole or not at all. The platform's own way to them is `#storage`. */
 import { storage } from "#storage";
 import type { ByteSource } from "./byte-source.ts";
-import type { FileWriter, Kind } from "./storage.ts";
+import type { FileWriter, Kind, ScratchFile } from "./storage.ts";
 
 export { fileError, isMissing, placeError } from "./file-error.ts";
-export type { FileWriter, Kind } from "./storage.ts";
+export type { FileWriter, Kind, ScratchFile } from "./storage.ts";
 
 /** What is at `path`; undefined if there is nothing. */
 export function kindOf(path: string): Promise<Kind | undefined> {
@@ -64,6 +64,11 @@ export function copyFile(from: string, to: string): Promise<void> {
  */
 export function writeFileAtomic(path: string, bytes: Uint8Array | string): Promise<void> {
   return storage.write(path, (file) => file.writeFile(bytes));
+}
+
+/** A temporary file for what is mapped while a program runs; undefined in a browser. @throws SetupError if the disk refuses. */
+export function scratchFile(name: string, fill: (file: FileWriter) => Promise<void>): Promise<ScratchFile | undefined> {
+  return storage.scratch(name, fill);
 }
 
 /** `writeFileAtomic` for contents that come in pieces: `fill` writes them. */

@@ -1,6 +1,7 @@
 /** Storage in Node: the disk. */
 import { createHash, randomBytes } from "node:crypto";
 import { copyFile, type FileHandle, mkdir, mkdtemp, open, readdir, realpath, rename, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -9,7 +10,7 @@ import { crc32 } from "../base/crc32.ts";
 import { CheckpointError, InputError } from "../base/errors.ts";
 import { type ByteSource, checkRange } from "./byte-source.ts";
 import { fileError, placeError } from "./file-error.ts";
-import type { FileWriter, Hasher, Kind, Storage } from "./storage.ts";
+import type { FileWriter, Hasher, Kind, ScratchFile, Storage } from "./storage.ts";
 
 /** One read call moves at most this much; the system's own limit is 2 GiB. */
 const PIECE = 2 ** 30;
@@ -70,6 +71,8 @@ export const storage: Storage = {
   writeFolder,
 
   copy: (from, to) => atPath(from, () => copyFile(from, to)),
+
+  scratch,
 
   sha256(): Hasher {
     const hash = createHash("sha256");
@@ -151,6 +154,21 @@ async function writeFolder(path: string, fill: (temporary: string) => Promise<vo
   } catch (error) {
     if (temporary) await rm(temporary, { recursive: true, force: true }).catch(() => {});
     throw placeError(error, path);
+  }
+}
+
+async function scratch(name: string, fill: (file: FileWriter) => Promise<void>): Promise<ScratchFile> {
+  let folder: string | undefined;
+  const remove = async (): Promise<void> => {
+    if (folder) await rm(folder, { recursive: true, force: true }).catch(() => {});
+  };
+  try {
+    folder = await mkdtemp(join(await realpath(tmpdir()), "seedling-weights-"));
+    await fillFile(join(folder, name), "wx", fill);
+    return { folder, remove };
+  } catch (error) {
+    await remove();
+    throw placeError(error, folder ?? tmpdir());
   }
 }
 

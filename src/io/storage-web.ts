@@ -67,6 +67,7 @@ export const storage: Storage = {
   write: async (path) => refuse(path, "write a file"),
   writeFolder: async (path) => refuse(path, "write a folder"),
   copy: async (_, to) => refuse(to, "write a file"),
+  scratch: async () => undefined,
 
   sha256: () => new Sha256(),
   crc32,

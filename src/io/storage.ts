@@ -33,11 +33,20 @@ export interface Storage {
   /** A folder that appears whole or not at all: `fill` fills a temporary one, which is renamed. */
   writeFolder(path: string, fill: (temporary: string) => Promise<void>): Promise<void>;
   copy(from: string, to: string): Promise<void>;
+  /** A file for what is mapped while a program runs; undefined where there is no disk. @throws SetupError if it refuses. */
+  scratch(name: string, fill: (file: FileWriter) => Promise<void>): Promise<ScratchFile | undefined>;
   sha256(): Hasher;
   /** The checksum of zip and PNG, unsigned. */
   crc32(bytes: Uint8Array): number;
   /** Unpacks a raw deflate stream. @throws if it is damaged or longer than `maxBytes`. */
   inflateRaw(packed: Uint8Array, maxBytes: number): Promise<Uint8Array>;
+}
+
+/** A file of its own in the system's folder for temporary files. */
+export interface ScratchFile {
+  readonly folder: string;
+  /** Never fails. Where a file that is mapped cannot be removed (Windows), it stays, and this may be tried again. */
+  remove(): Promise<void>;
 }
 
 /** Appends to a file. */

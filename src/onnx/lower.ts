@@ -5,7 +5,7 @@ import type { OpName } from "../graph/ops.ts";
 import type { Node, Tensor } from "../graph/tensor.ts";
 import type { Emitter } from "./emit.ts";
 import { OnnxType } from "./proto.ts";
-import { quantizedLinear, storedRows } from "./quantized.ts";
+import { quantizedLinear, quantizedRows, storedRows } from "./quantized.ts";
 import { productsByImage, productsByTap } from "./weight-gradient.ts";
 
 /** Returns the name of the first output, or undefined if it has named its outputs itself. */
@@ -188,7 +188,10 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     return undefined;
   },
 
-  gather: (e, n) => e.add("Gather", names(e, n), { axis: 0 }),
+  gather: (e, n) => {
+    const [table, ids] = n.inputs as readonly [Tensor, Tensor];
+    return quantizedRows(e, table, ids, n.outputs[0]!.shape) ?? e.add("Gather", names(e, n), { axis: 0 });
+  },
   scatterAdd: (e, n) => {
     const [ids, rows] = n.inputs;
     const out = n.outputs[0];

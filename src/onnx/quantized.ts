@@ -4,6 +4,7 @@
  */
 import { SeedlingError } from "../base/errors.ts";
 import { item } from "../base/item.ts";
+import type { Shape } from "../graph/dims.ts";
 import { madeBy, type Node, type Tensor } from "../graph/tensor.ts";
 import type { EmitOptions, Emitter, FloatWeight } from "./emit.ts";
 import type { Initializer, TensorBytes } from "./proto.ts";
@@ -20,7 +21,10 @@ export interface RowQuantized {
   readonly scale: TensorBytes;
 }
 
-/** One scale a block of a row: w[n,k] = scale[n,k/block] (q[n,k] - 2^(bits-1)). Two 4-bit numbers a byte, low one first. */
+/**
+ * One scale a block of a row: w[n,k] = scale[n,k/block] (q[n,k] - 2^(bits-1)) + offset[n,k/block]. Two 4-bit numbers a byte,
+ * low one first. Rows can be looked up, too.
+ */
 export interface BlockQuantized {
   readonly dtype: "blocks";
   readonly bits: 4 | 8;
@@ -30,6 +34,13 @@ export interface BlockQuantized {
   readonly data: TensorBytes;
   /** f32 [N,blocks]. */
   readonly scale: TensorBytes;
+  /** f32 [N,blocks]. Default: nothing is added. */
+  readonly offset?: TensorBytes;
+  /**
+   * "i8": products round activations to 8 bits, one scale for each block of a row, as llama.cpp does; with 8-bit weights,
+   * ONNX Runtime has no other products that do not unpack the matrix each time. Default "f32".
+   */
+  readonly activations?: "f32" | "i8";
 }
 
 export type QuantizedWeight = RowQuantized | BlockQuantized;
@@ -63,10 +74,20 @@ function rowsOf(t: Tensor, weightOf: EmitOptions["weight"]): Rows | undefined {
   return { ...whole, begin: whole.begin + start, end: whole.begin + Number(end) };
 }
 
+/** The same of parameters in blocks that are whole, as rows are looked up in them. */
+function blockRows(t: Tensor, weightOf: EmitOptions["weight"]): { rows: Rows; weight: BlockQuantized } | undefined {
+  const rows = rowsOf(t, weightOf);
+  const weight = rows?.weight;
+  return weight?.dtype === "blocks" && t.size(1) % weight.block === 0 ? { rows: rows!, weight } : undefined;
+}
+
 /** What a node reads of the values before it, when quantized weights and rows of weights are read where they are stored. */
 export function readsInPlace(node: Node, weightOf: EmitOptions["weight"]): readonly Tensor[] {
   if (storedRows(node, weightOf)) return [];
-  return node.inputs.filter((t, i) => !(node.op === "linear" && i === 1 && rowsOf(t, weightOf)));
+  const inPlace = (t: Tensor, i: number): boolean =>
+    (node.op === "linear" && i === 1 && rowsOf(t, weightOf) !== undefined) ||
+    (node.op === "gather" && i === 0 && blockRows(t, weightOf) !== undefined);
+  return node.inputs.filter((t, i) => !inPlace(t, i));
 }
 
 /** Rows of a stored parameter of floats, if that is what a node cuts out: they lie together, so nothing is copied. */
@@ -129,11 +150,52 @@ function byBlocks(e: Emitter, x: string, K: number, rows: Rows, w: BlockQuantize
   const { bits, block } = w;
   const blocks = Math.ceil(K / block);
   const bytes = (block * bits) / 8;
-  const name = `${rows.path}[${rows.begin}:${rows.end}]`;
+  const name = nameOf(rows);
   const weight = e.stored(name, "u8", [N, blocks, bytes], part(w.data, rows, blocks * bytes));
-  const scale = e.stored(`${name}.scale`, "f32", [N, blocks], part(w.scale, rows, blocks * 4));
-  const product = e.add("MatMulNBits", [x, weight, scale], { K, N, bits, block_size: block }, "com.microsoft");
+  const scale = blockFloats(e, rows, "scale", blocks, w.scale);
+  const attributes = { K, N, bits, block_size: block, ...(w.activations === "i8" && { accuracy_level: 4 }) };
+  let product = e.add("MatMulNBits", [x, weight, scale], attributes, "com.microsoft");
+  if (w.offset) {
+    const offset = blockFloats(e, rows, "offset", blocks, w.offset);
+    product = e.add("Gemm", [blockSums(e, x, blocks, block), offset, product], { transB: 1 });
+  }
   return bias ? e.add("Add", [product, bias]) : product;
+}
+
+/** Sums of the blocks of each row: what an offset is multiplied with. x: f32 [M,blocks block] -> f32 [M,blocks]. */
+function blockSums(e: Emitter, x: string, blocks: number, block: number): string {
+  return e.once(`${x} summed by ${block}`, () => {
+    const split = e.add("Reshape", [x, e.longs([-1, blocks, block])]);
+    return e.add("ReduceSum", [split, e.longs([2])], { keepdims: 0 });
+  });
+}
+
+/** Rows of a table in blocks, unpacked as they are looked up, or undefined if it is another. ids: i32 [...] -> f32 [...,K]. */
+export function quantizedRows(e: Emitter, table: Tensor, ids: Tensor, shape: Shape): string | undefined {
+  const found = blockRows(table, e.options.weight);
+  if (!found) return undefined;
+  const { rows, weight } = found;
+  const [N, K, { bits, block }] = [table.size(0), table.size(1), weight];
+  const blocks = K / block;
+  const bytes = (K * bits) / 8;
+  const data = e.stored(`${nameOf(rows)}.rows`, "u8", [N, bytes], part(weight.data, rows, bytes));
+  const scale = blockFloats(e, rows, "scale", blocks, weight.scale);
+  const attributes = { bits, block_size: block, gather_axis: 0, quantize_axis: 1 };
+  const values = e.add("GatherBlockQuantized", [data, e.name(ids), scale], attributes, "com.microsoft");
+  if (!weight.offset) return values;
+  const offset = blockFloats(e, rows, "offset", blocks, weight.offset);
+  const added = e.add("Reshape", [e.add("Gather", [offset, e.name(ids)], { axis: 0 }), e.longs([-1, blocks, 1])]);
+  const split = e.add("Reshape", [values, e.longs([-1, blocks, block])]);
+  return e.add("Reshape", [e.add("Add", [split, added]), e.shapeOf(shape)]);
+}
+
+function nameOf({ path, begin, end }: Rows): string {
+  return `${path}[${begin}:${end}]`;
+}
+
+/** An initializer f32 [N,blocks]. */
+function blockFloats(e: Emitter, rows: Rows, what: "scale" | "offset", blocks: number, data: TensorBytes): string {
+  return e.stored(`${nameOf(rows)}.${what}`, "f32", [rows.end - rows.begin, blocks], part(data, rows, blocks * 4));
 }
 
 /** The bytes of rows begin..end, `size` bytes each. */

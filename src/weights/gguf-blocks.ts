@@ -31,7 +31,7 @@ function nibbles(bytes: Uint8Array, at: number, out: Float32Array, to: number, v
 }
 
 /** Scale and minimum number j of a Q4_K block, six bits each, packed into 12 bytes. */
-function scaleAndMinimum(bytes: Uint8Array, at: number, j: number): [scale: number, minimum: number] {
+export function scaleAndMinimum(bytes: Uint8Array, at: number, j: number): [scale: number, minimum: number] {
   const b = (i: number): number => bytes[at + i]!;
   if (j < 4) return [b(j) & 63, b(j + 4) & 63];
   return [(b(j + 4) & 15) | ((b(j - 4) >> 6) << 4), (b(j + 4) >> 4) | ((b(j) >> 6) << 4)];

@@ -128,24 +128,41 @@ export function huggingFaceToGguf(name: string): string | undefined {
   return inner && `blk.${layer}.${inner}.${kind}`;
 }
 
-/**
- * The numbers of a weight by its Hugging Face name. llama.cpp rotates neighboring channels of a head where transformers
- * rotates its halves, so the converter interleaved the rows of queries and keys; this undoes it.
- */
+/** The numbers of a weight by its Hugging Face name. */
 export async function readGgufLlama(file: GgufFile, name: string, config: LlamaConfig): Promise<Float32Array> {
+  return inOrder(await file.readFloat32(storedName(file, name)), name, config);
+}
+
+/** The stored bytes of a weight, its rows in the order of Hugging Face, and the name of their format. */
+export async function readGgufLlamaBytes(
+  file: GgufFile,
+  name: string,
+  config: LlamaConfig,
+): Promise<{ type: string; bytes: Uint8Array }> {
+  const stored = storedName(file, name);
+  return { type: file.tensors.get(stored)!.type, bytes: inOrder(await file.readBytes(stored), name, config) };
+}
+
+function storedName(file: GgufFile, name: string): string {
   const stored = huggingFaceToGguf(name);
-  if (!stored || !file.tensors.has(stored))
-    throw new CheckpointError(`${file.path}: expected a tensor for ${quote(name)}, found none.`);
-  const data = await file.readFloat32(stored);
+  if (stored && file.tensors.has(stored)) return stored;
+  throw new CheckpointError(`${file.path}: expected a tensor for ${quote(name)}, found none.`);
+}
+
+/**
+ * llama.cpp rotates neighboring channels of a head where transformers rotates its halves, so the converter interleaved the
+ * rows of queries and keys; this undoes it. data: the numbers of all rows, or their bytes.
+ */
+function inOrder<T extends Float32Array | Uint8Array>(data: T, name: string, config: LlamaConfig): T {
   if (/\.q_proj\./.test(name)) return unweaveHeads(data, config.heads, config.headWidth);
   if (/\.k_proj\./.test(name)) return unweaveHeads(data, config.kvHeads, config.headWidth);
   return data;
 }
 
 /** Row 2 i + half of each head becomes row half Dh/2 + i. */
-function unweaveHeads(data: Float32Array, heads: number, headWidth: number): Float32Array {
+function unweaveHeads<T extends Float32Array | Uint8Array>(data: T, heads: number, headWidth: number): T {
   const width = data.length / (heads * headWidth);
-  const out = new Float32Array(data.length);
+  const out = data.slice() as T;
   for (let row = 0; row < heads * headWidth; row++) {
     const [head, channel] = [Math.floor(row / headWidth), row % headWidth];
     const to = head * headWidth + (channel % 2) * (headWidth / 2) + Math.floor(channel / 2);

@@ -27,6 +27,10 @@ export interface GgufFile {
   readonly tensors: ReadonlyMap<string, GgufTensor>;
   /** The numbers, dequantized. @throws CheckpointError for an unknown name. */
   readFloat32(name: string): Promise<Float32Array>;
+  /** The stored bytes. @throws CheckpointError for an unknown name. */
+  readBytes(name: string): Promise<Uint8Array>;
+  /** The file opened once more, without reading its header again; the caller closes it. @throws SetupError if it is gone */
+  reopen(): Promise<GgufFile>;
   close(): Promise<void>;
 }
 
@@ -34,7 +38,7 @@ export interface GgufFile {
 export async function openGguf(path: string): Promise<GgufFile> {
   const source = await openByteSource(path);
   try {
-    return await fromSource(source);
+    return await fromSource(source, () => openByteSource(path));
   } catch (error) {
     await source.close();
     throw error;
@@ -43,7 +47,7 @@ export async function openGguf(path: string): Promise<GgufFile> {
 
 /** The same for bytes in memory; `where` is what messages call them. */
 export function parseGguf(bytes: Uint8Array, where: string): Promise<GgufFile> {
-  return fromSource(memorySource(bytes, where));
+  return fromSource(memorySource(bytes, where), async () => memorySource(bytes, where));
 }
 
 /** True for a file that begins like a GGUF file. */
@@ -59,25 +63,35 @@ const MAX_DEPTH = 4;
 /** Thrown when the header is longer than the window in which it is read. */
 class OutOfWindow extends Error {}
 
-async function fromSource(source: ByteSource): Promise<GgufFile> {
+async function fromSource(source: ByteSource, open: () => Promise<ByteSource>): Promise<GgufFile> {
   const { path, size } = source;
   const limit = Math.min(size, MAX_HEADER_BYTES);
   for (let window = FIRST_WINDOW; ; window *= 8) {
     const length = Math.min(window, limit);
     try {
-      const { metadata, tensors, formats } = parseHeader(await source.read(0, length), source);
-      const readFloat32 = async (name: string): Promise<Float32Array> => {
-        const info = tensors.get(name);
-        if (!info) throw new CheckpointError(`${path}: expected a tensor ${quote(name)}, found none.`);
-        return entry(GGUF_FORMATS, entry(formats, name)).decode(await source.read(info.offset, info.byteLength));
-      };
-      return { path, metadata, tensors, readFloat32, close: () => source.close() };
+      return withHeader(parseHeader(await source.read(0, length), source), source, open);
     } catch (error) {
       if (!(error instanceof OutOfWindow)) throw error;
       if (length < limit) continue;
       throw damaged(path, length < size ? `a header of more than ${limit} bytes` : "the header is cut short");
     }
   }
+}
+
+function withHeader(header: Header, source: ByteSource, open: () => Promise<ByteSource>): GgufFile {
+  const { path } = source;
+  const { metadata, tensors, formats } = header;
+  const readBytes = async (name: string): Promise<Uint8Array> => {
+    const info = tensors.get(name);
+    if (!info) throw new CheckpointError(`${path}: expected a tensor ${quote(name)}, found none.`);
+    return source.read(info.offset, info.byteLength);
+  };
+  const readFloat32 = async (name: string): Promise<Float32Array> => {
+    const bytes = await readBytes(name);
+    return entry(GGUF_FORMATS, entry(formats, name)).decode(bytes);
+  };
+  const reopen = async (): Promise<GgufFile> => withHeader(header, await open(), open);
+  return { path, metadata, tensors, readBytes, readFloat32, reopen, close: () => source.close() };
 }
 
 function damaged(path: string, what: string): CheckpointError {

@@ -17,7 +17,9 @@ export {
   ggufToHuggingFace,
   huggingFaceToGguf,
   readGgufLlama,
+  readGgufLlamaBytes,
 } from "./gguf-llama.ts";
+export { type PackedBlocks, packBlocks } from "./gguf-packed.ts";
 export { type GgufTokenizer, ggufTokenizer, openGgufTokenizer } from "./gguf-tokenizer.ts";
 export { expectTensors, matchTensors, type TensorMatch } from "./match.ts";
 export { type ModelFolder, openCheckpoint, openModelFolder } from "./model-folder.ts";

@@ -5,9 +5,9 @@ import { type LmConfig, readLmConfig } from "../../models/lm-config.ts";
 import type { WeightSource } from "../../runtime/index.ts";
 import { LmTokenizer } from "../../text/index.ts";
 import { ggufLlamaConfig, openGguf, openGgufTokenizer, readJsonFile } from "../../weights/index.ts";
-import { folderWeights, ggufWeights } from "./lm-weights.ts";
+import { folderWeights, ggufGraphWeights, ggufWeights, roundedWeights } from "./lm-weights.ts";
 
-/** Weights of a base model, for graphs and as numbers. */
+/** Weights of a base model where they are stored, and as numbers. Of a GGUF file nothing can be mapped, so `get` has none. */
 export interface LmWeights extends WeightSource {
   /** The embeddings are tied, but the head has quantized weights of its own: the same numbers, rounded. */
   readonly ownHead: boolean;
@@ -15,9 +15,19 @@ export interface LmWeights extends WeightSource {
   readonly read: (path: string) => Promise<Float32Array>;
 }
 
+/** All weights of a base model in the form in which graphs read them. */
+export interface GraphWeights extends WeightSource {
+  /** As in `LmWeights`. */
+  readonly ownHead: boolean;
+  /** Frees temporary files. To be called once the graphs are compiled, and again when they are closed. */
+  readonly release: () => Promise<void>;
+}
+
 export interface BaseModel {
   readonly config: LmConfig;
   readonly weights: LmWeights;
+  /** @param bits rounds matrices of linear layers to blocks of so many bits; default: as they are stored */
+  readonly graphWeights: (bits?: 4 | 8) => Promise<GraphWeights>;
   /** @throws SetupError if the model has no tokenizer; InputError if it is not one that can be read */
   readonly tokenizer: () => Promise<LmTokenizer>;
 }
@@ -30,7 +40,11 @@ export async function openBaseModel(path: string): Promise<BaseModel> {
 async function openFolderModel(path: string): Promise<BaseModel> {
   const where = join(path, "config.json");
   const config = readLmConfig(await readJsonFile(where), where);
-  return { config, weights: await folderWeights(path, config), tokenizer: () => LmTokenizer.open(path) };
+  const weights = await folderWeights(path, config);
+  const graphWeights = async (bits?: 4 | 8): Promise<GraphWeights> => {
+    return { ...(bits ? await roundedWeights(weights, config, bits) : weights), release: async () => {} };
+  };
+  return { config, weights, graphWeights, tokenizer: () => LmTokenizer.open(path) };
 }
 
 async function openGgufModel(path: string): Promise<BaseModel> {
@@ -41,7 +55,8 @@ async function openGgufModel(path: string): Promise<BaseModel> {
       const { json, config: names } = await openGgufTokenizer(file);
       return new LmTokenizer(json, names, path);
     };
-    return { config, weights: await ggufWeights(file, config), tokenizer };
+    const graphWeights = (bits?: 4 | 8): Promise<GraphWeights> => ggufGraphWeights(file, config, bits);
+    return { config, weights: ggufWeights(file, config), graphWeights, tokenizer };
   } finally {
     await file.close();
   }

@@ -43,14 +43,20 @@ export async function openFeatureModel(
   const base = await openBaseModel(path);
   const adapter = await readPeftFolder(adapterPath);
   const config = { ...base.config, addedTokens: PICTURE_MARKS };
-  const weights = withAdapter(base.weights, { ...adapter, weights: new Map([...adapter.weights, ...rows]) }, config);
   const tokenizer = await LmTokenizer.open(adapterPath);
+  const stored = await base.graphWeights();
+  const weights = withAdapter(stored, { ...adapter, weights: new Map([...adapter.weights, ...rows]) }, config);
   const runtime = new Runtime(options);
+  const close = async (): Promise<void> => {
+    await runtime.close();
+    await stored.release();
+  };
   let shown: Value = { shape: [0, width], data: new Float32Array(0) };
   try {
-    const tied = config.tied && !base.weights.ownHead;
+    const tied = config.tied && !stored.ownHead;
     const graph = decodingGraph(new LoraParams(adapter.lora), { ...config, tied }, featureRows("N", width));
     const program = await runtime.compile(graph, weights);
+    await stored.release();
     const fed = {
       runKeeping: (feeds: Parameters<typeof program.runKeeping>[0], names: readonly string[]) =>
         program.runKeeping({ ...feeds, [FEATURES]: shown }, names),
@@ -60,9 +66,9 @@ export async function openFeatureModel(
     const show = (features: Value): void => {
       shown = features;
     };
-    return { ...cachedModel(fed, config), config, tokenizer, show, close: () => runtime.close() };
+    return { ...cachedModel(fed, config), config, tokenizer, show, close };
   } catch (error) {
-    await runtime.close();
+    await close();
     throw error;
   }
 }

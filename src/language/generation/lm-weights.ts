@@ -1,4 +1,4 @@
-/** Weights of language models: mapped from a Hugging Face folder, decoded from a GGUF file, or rounded to few bits. */
+/** Weights of language models: mapped from a Hugging Face folder, taken out of a GGUF file, or rounded to few bits. */
 import { entry } from "../../base/item.ts";
 import { languageModelWeights, vocabularyPaths } from "../../models/language-model.ts";
 import type { LlamaConfig } from "../../models/llama.ts";
@@ -11,15 +11,18 @@ import {
   expectTensors,
   type GgufFile,
   openCheckpoint,
+  packBlocks,
   readGgufLlama,
+  readGgufLlamaBytes,
   type TensorFile,
 } from "../../weights/index.ts";
 import { mappedWeights } from "../../weights/mapped/mapped-weights.ts";
+import { type MakeWeight, scratchWeights } from "../../weights/mapped/scratch-weights.ts";
 import { checkedWeights } from "../../weights/mapped/weights.ts";
 import { HEAD, lmMatrices } from "../../weights/quantized/lm-matrices.ts";
 import { quantizeBlocks } from "../../weights/quantized/round.ts";
 import { storedBits } from "../../weights/quantized/stored.ts";
-import type { LmWeights } from "./base-model.ts";
+import type { GraphWeights, LmWeights } from "./base-model.ts";
 import { storedNames } from "./stored-names.ts";
 
 /** @throws SetupError if the weights are missing; CheckpointError listing every missing, extra and misshaped tensor. */
@@ -47,12 +50,53 @@ async function quantizedFolderWeights(file: TensorFile, config: LmConfig): Promi
   return { ...(await checkedWeights(file.path, languageModelWeights(stored), { rename })), ownHead };
 }
 
-/** All weights, dequantized. @throws as `expectGgufLlama` */
-export async function ggufWeights(file: GgufFile, config: LlamaConfig): Promise<LmWeights> {
+/** The numbers of a GGUF file, dequantized as they are asked for; graphs take `ggufGraphWeights`. @throws as `expectGgufLlama` */
+export function ggufWeights(file: GgufFile, config: LlamaConfig): LmWeights {
   expectGgufLlama(file, config);
-  const weights = new Map<string, Float32Array>();
-  for (const [name] of languageModelWeights(config)) weights.set(name, await readGgufLlama(file, name, config));
-  return { ...mapWeights(weights), ownHead: false, read: async (name) => entry(weights, name) };
+  const read = async (name: string): Promise<Float32Array> => {
+    const open = await file.reopen();
+    return readGgufLlama(open, name, config).finally(() => open.close());
+  };
+  return { get: () => undefined, ownHead: false, read };
+}
+
+/**
+ * The weights of a GGUF file, for graphs. Quantized tensors keep their blocks; 8-bit ones are multiplied with activations
+ * rounded to 8 bits, as in llama.cpp. With `bits`, matrices are rounded to that instead.
+ */
+export async function ggufGraphWeights(file: GgufFile, config: LlamaConfig, bits?: 4 | 8): Promise<GraphWeights> {
+  const { read } = ggufWeights(file, config);
+  const makers = new Map<string, MakeWeight>();
+  const open = await file.reopen();
+  try {
+    const shapes = languageModelWeights(config);
+    const rounded = bits === undefined ? new Map<string, string>() : lmMatrices(config);
+    for (const [name, [rows = 1]] of shapes) {
+      const floats = async (): Promise<StoredWeight> => ({ dtype: "f32", data: bytesOf(await read(name)) });
+      if (!rounded.has(name))
+        makers.set(name, bits === undefined ? () => blocksOr(floats, open, name, config) : floats);
+      for (const [stored, from] of rounded)
+        if (bits && from === name) makers.set(stored, async () => roundToBlocks(await read(from), rows, bits));
+    }
+    return { ...(await scratchWeights(makers)), ownHead: bits !== undefined && config.tied };
+  } finally {
+    await open.close();
+  }
+}
+
+/** A tensor in the blocks of the file, or as it is stored if it is of 16-bit floats; anything else as `floats` makes it. */
+async function blocksOr(floats: MakeWeight, file: GgufFile, name: string, config: LlamaConfig): Promise<StoredWeight> {
+  const { type, bytes } = await readGgufLlamaBytes(file, name, config);
+  if (type === "F16" || type === "BF16") return { dtype: type === "F16" ? "f16" : "bf16", data: bytes };
+  const packed = packBlocks(type, bytes);
+  if (!packed) return floats();
+  const { bits, block, data, scale, offset } = packed;
+  const activations = bits === 8 ? "i8" : "f32";
+  return { dtype: "blocks", bits, block, data, scale: bytesOf(scale), offset: offset && bytesOf(offset), activations };
+}
+
+function bytesOf(data: Float32Array): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 /** Weights that share a scale, as in other software. */
@@ -69,10 +113,15 @@ export async function roundedWeights(weights: LmWeights, config: LmConfig, bits:
     const stored = weights.get(name);
     if (stored && "scale" in stored) continue;
     const [rows = 1] = shapes.get(from) ?? [];
-    const { data, scale } = quantizeBlocks(await weights.read(from), rows, bits, BLOCK);
-    rounded.set(name, { dtype: "blocks", bits, block: BLOCK, data, scale: new Uint8Array(scale.buffer) });
+    rounded.set(name, roundToBlocks(await weights.read(from), rows, bits));
   }
   return { ...weights, ownHead: config.tied, get: (path) => rounded.get(path) ?? weights.get(path) };
+}
+
+/** w: f32 [N,K]. */
+function roundToBlocks(w: Float32Array, N: number, bits: 4 | 8): StoredWeight {
+  const { data, scale } = quantizeBlocks(w, N, bits, BLOCK);
+  return { dtype: "blocks", bits, block: BLOCK, data, scale: bytesOf(scale) };
 }
 
 /**

@@ -11,7 +11,7 @@ import { LmTokenizer } from "../../text/index.ts";
 import { type Adapter, adaptedConfig, baseHash, expectBase, readPeftFolder } from "../../weights/index.ts";
 import { openBaseModel } from "./base-model.ts";
 import { cachedModel } from "./cached-model.ts";
-import { roundedWeights, withAdapter } from "./lm-weights.ts";
+import { withAdapter } from "./lm-weights.ts";
 import type { TokenModel } from "./token-model.ts";
 
 export interface OpenModelOptions extends RuntimeOptions {
@@ -38,18 +38,23 @@ export async function openLanguageModel(path: string, options: OpenModelOptions 
   const config = adapter ? await withAdapterSizes(path, base.config, adapter) : base.config;
   const tokenizer = (adapterPath && (await ownTokenizer(adapterPath))) || (await base.tokenizer());
   expectRows(tokenizer, config, path);
+  const stored = await base.graphWeights(bits);
   const runtime = new Runtime(runtimeOptions);
+  const close = async (): Promise<void> => {
+    await runtime.close();
+    await stored.release();
+  };
   try {
-    const stored = bits ? await roundedWeights(base.weights, base.config, bits) : base.weights;
     const weights = adapter ? withAdapter(stored, adapter, config) : stored;
     const params = adapter ? new LoraParams(adapter.lora) : new Params();
     const program = await runtime.compile(
       decodingGraph(params, stored.ownHead ? { ...config, tied: false } : config),
       weights,
     );
-    return { ...cachedModel(program, config), config, tokenizer, close: () => runtime.close() };
+    await stored.release();
+    return { ...cachedModel(program, config), config, tokenizer, close };
   } catch (error) {
-    await runtime.close();
+    await close();
     throw error;
   }
 }
