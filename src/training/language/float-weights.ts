@@ -1,5 +1,4 @@
 /** The frozen weights of a language model, as floats in a file that ONNX Runtime maps: no copy of them in memory. */
-
 import { exists, makeFolder } from "../../io/files.ts";
 import { dirname } from "../../io/paths.ts";
 import type { BaseModel } from "../../language/generation/base-model.ts";
