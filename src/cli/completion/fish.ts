@@ -1,17 +1,28 @@
-/** Completion for fish: a line for each command and flag. */
+/** Completion for fish: a line for each command and flag, and a function that tells which command is being typed. */
 import { type CommandSpec, type FlagSpec, flat } from "./command-tree.ts";
 
 export function fishScript(root: CommandSpec): string {
-  const lines = [...flat(root)].flatMap((spec) => linesOf(spec));
+  const all = [...flat(root)];
+  const steps = all.filter(({ path }) => path.length > 0).map(({ path }) => quoted(` ${path.join(" ")}`));
   return `# Completion of seedling for fish. Add to ~/.config/fish/config.fish:  seedling completion fish | source
+function __seedling_command_is
+    set -l command
+    for word in (commandline -opc)[2..]
+        switch "$command $word"
+            case ${steps.join(" ")}
+                set command "$command $word"
+        end
+    end
+    test "$command" = "$argv"
+end
 complete -c seedling -e
-${lines.join("\n")}
+${all.flatMap(linesOf).join("\n")}
 `;
 }
 
 function linesOf(spec: CommandSpec): string[] {
-  const when = `-n ${quoted(conditionOf(spec))}`;
-  const { flags, commands, argument } = spec;
+  const { path, flags, commands, argument } = spec;
+  const when = `-n ${quoted(`__seedling_command_is ${quoted(path.map((name) => ` ${name}`).join(""))}`)}`;
   return [
     ...commands.map((below) => `complete -c seedling -f ${when} -a ${below.path.at(-1)} -d ${quoted(below.about)}`),
     ...flags.map((flag) => `complete -c seedling ${when} ${namesOf(flag)}${valueSpec(flag)} -d ${quoted(flag.about)}`),
@@ -19,14 +30,6 @@ function linesOf(spec: CommandSpec): string[] {
       ? [`complete -c seedling -f ${when} -a ${quoted(argument.choices.join(" "))}`]
       : []),
   ];
-}
-
-/** True where the words so far name this command and none below it. */
-function conditionOf({ path, commands }: CommandSpec): string {
-  if (path.length === 0) return "__fish_use_subcommand";
-  const seen = path.map((name) => `__fish_seen_subcommand_from ${name}`);
-  const below = commands.map((command) => command.path.at(-1)).join(" ");
-  return [...seen, ...(below ? [`not __fish_seen_subcommand_from ${below}`] : [])].join("; and ");
 }
 
 function namesOf({ names }: FlagSpec): string {

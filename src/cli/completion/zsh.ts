@@ -29,12 +29,13 @@ ${commands.map((below) => `        ${below.path.at(-1)}) ${["_seedling", ...belo
 }`;
 }
 
-/** '(-o --output)'{-o,--output}'[what it does]:value:_files' */
+/** '(-o --output)'{-o,--output=}'[what it does]:value:_files': with =, the value is the next word or follows a = sign. */
 function flagSpec({ names, about, value }: FlagSpec): string {
   const text = `[${about.replace(/[[\]\\:]/g, "\\$&")}]${value ? `:value:${actionOf(value)}` : ""}`;
-  const [first = "", ...others] = names;
+  const written = names.map((name) => (value && name.startsWith("--") ? `${name}=` : name));
+  const [first = "", ...others] = written;
   if (others.length === 0) return quoted(`${first}${text}`);
-  return `${quoted(`(${names.join(" ")})`)}{${names.join(",")}}${quoted(text)}`;
+  return `${quoted(`(${names.join(" ")})`)}{${written.join(",")}}${quoted(text)}`;
 }
 
 function actionOf(value: Value): string {
