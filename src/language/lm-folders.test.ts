@@ -20,6 +20,7 @@ beforeAll(async () => {
   await adapter("on-hub", "o/m/base.gguf");
   await adapter("model/lm-adapter", "../lm");
   await mkdir(join(root, "model/lm"));
+  await writeFile(join(root, "model/lm/config.json"), "{}");
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -68,6 +69,14 @@ test("a recorded base that is here goes before the model's own, seen from here o
 test("parts that are missing are named", async () => {
   const model = join(root, "model");
   await expect(lmFolders(join(root, "none"), {})).rejects.toThrow("none: expected a model folder");
+  const empty = join(root, "empty");
+  await mkdir(empty);
+  const nothing = `${empty}: expected a model folder, got an empty folder. Check the path.`;
+  await expect(lmFolders(empty, {})).rejects.toThrow(nothing);
+  await expect(lmFolders(model, { adapter: empty })).rejects.toThrow(
+    "sees and draws, got an empty folder. Set adapter",
+  );
+  await expect(lmFolders(model, { lm: empty })).rejects.toThrow(".gguf file, got an empty folder. Set lm to one.");
   await expect(lmFolders(model, { adapter: join(root, "nowhere") })).rejects.toThrow("nowhere: expected the adapter");
   await expect(lmFolders(model, { lm: join(root, "gone") })).rejects.toThrow("Set lm to one.");
   await expect(lmFolders(model, { lm: "o/m/third.gguf" })).rejects.toThrow("expected a file third.gguf");

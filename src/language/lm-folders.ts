@@ -3,6 +3,7 @@ import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { modelFiles } from "../image-tokenizer/seed-folder.ts";
 import { exists } from "../io/files.ts";
+import { listFolder } from "../io/folder.ts";
 import { type DownloadOptions, localFile, parseHubFile } from "../io/hub/index.ts";
 import { parseWith } from "../io/json-file.ts";
 import { join } from "../io/paths.ts";
@@ -52,8 +53,9 @@ async function recordedBase(adapter: string): Promise<string | undefined> {
 }
 
 async function expectThere(path: string, what: string, fix: string): Promise<void> {
-  if (await exists(path)) return;
-  throw new InputError(`${path}: expected ${what}, found none. ${fix}`);
+  if (!(await exists(path))) throw new InputError(`${path}: expected ${what}, found none. ${fix}`);
+  const names = await listFolder(path).catch(() => undefined); // files, and folders of a web server, list nothing
+  if (names?.length === 0) throw new InputError(`${path}: expected ${what}, got an empty folder. ${fix}`);
 }
 
 /** Hashes of the files that a decoded picture depends on, besides codes and settings. */

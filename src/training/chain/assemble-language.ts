@@ -1,11 +1,14 @@
 /** Puts a tuned language model into the model folder whose codes it was tuned on: one folder that sees, draws and talks. */
 import { copyFile, mkdir, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../../base/errors.ts";
 import { fileError, writeFileAtomic } from "../../io/files.ts";
 import { parseWith } from "../../io/json-file.ts";
 import { baseHash, expectBaseHash, readJsonFile, readPeftFolder } from "../../weights/index.ts";
+import { STAGES } from "../stages/registry.ts";
+import { readRunRecord } from "./run-record.ts";
+import { recordStages } from "./training-json.ts";
 
 export interface AssembleLanguageOptions {
   /** Folder of a tuned stage's adapter, for instance `runs/mini/instruct/adapter`. */
@@ -19,7 +22,8 @@ export interface AssembleLanguageOptions {
 const parseConfig = parseWith(z.looseObject({ base_model_name_or_path: z.string().nullish() }));
 
 /**
- * Copies base and adapter. The copy of the adapter names the copy of the base.
+ * Copies base and adapter, and adds the stages that trained them to `training.json`. The copy of the adapter names the copy
+ * of the base.
  * @throws SetupError if a part is missing; InputError if the base is another than the adapter's
  */
 export async function assembleLanguage({ adapter, base, out }: AssembleLanguageOptions): Promise<void> {
@@ -37,6 +41,19 @@ export async function assembleLanguage({ adapter, base, out }: AssembleLanguageO
   await copyFiles(adapter, join(out, "lm-adapter"));
   const own = { ...config, base_model_name_or_path: "../lm" };
   await writeFileAtomic(join(out, "lm-adapter", "adapter_config.json"), `${JSON.stringify(own)}\n`);
+  const stageFolder = dirname(resolve(adapter));
+  await recordStages(out, dirname(stageFolder), await stagesOf(stageFolder, from));
+}
+
+/** Names of the stages behind an adapter and its base, as far as they are in the run folder of the adapter's stage. */
+async function stagesOf(stageFolder: string, base: string): Promise<string[]> {
+  const record = await readRunRecord(stageFolder);
+  if (!record) return []; // an adapter from elsewhere
+  const baseIsHere = !relative(dirname(stageFolder), resolve(base)).startsWith("..");
+  const needed = new Set([record.stage]);
+  for (const { name, needs } of STAGES.toReversed()) if (needed.has(name)) for (const one of needs) needed.add(one);
+  const before = STAGES.filter(({ name, makes }) => needed.has(name) || (baseIsHere && makes === "language model"));
+  return [...before.map(({ name }) => name).filter((name) => name !== record.stage), basename(stageFolder)];
 }
 
 async function copyFiles(from: string, to: string): Promise<void> {

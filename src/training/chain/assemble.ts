@@ -17,7 +17,7 @@ import type { StageDefinition } from "../stages/definition.ts";
 import { STAGES } from "../stages/registry.ts";
 import { readModelSizes } from "./read-recipe.ts";
 import { folderOf } from "./run-stage.ts";
-import { trainingRecord, writeTrainingRecord } from "./training-json.ts";
+import { recordStages } from "./training-json.ts";
 
 export interface AssembleOptions {
   /** Run folder. */
@@ -82,7 +82,13 @@ export async function assemble(options: AssembleOptions): Promise<void> {
   await json("tokenizer.json", tokenizerJson);
   const size = { height: config.vision.imageSize, width: config.vision.imageSize };
   const { mean, std } = rest.pixels;
-  if (!options.earlier && untrainedSeed === undefined) await recordStages(root, out);
+  // A chain replaces this record by one that has its language model and evaluation too.
+  if (!options.earlier && untrainedSeed === undefined)
+    await recordStages(
+      out,
+      root,
+      STAGES.filter(isOwner).map(({ name }) => name),
+    );
   await json("preprocessor_config.json", {
     do_resize: true,
     size,
@@ -103,15 +109,6 @@ async function sizesOf(root: string): Promise<ModelSizes> {
       `${path}: expected the sizes of the model, found none. Name the recipe that it was trained by.`,
     );
   return readModelSizes(path);
-}
-
-/** What is known of the stages. A chain replaces it by a record that has its language model and evaluation too. */
-async function recordStages(root: string, out: string): Promise<void> {
-  const record = await trainingRecord(
-    root,
-    STAGES.filter(isOwner).map(({ name }) => name),
-  );
-  if (record.stages.length > 0) await writeTrainingRecord([out], record);
 }
 
 /** The head that has trained weights; without any, that of published models. */

@@ -1,7 +1,9 @@
 /** `training.json` of a model folder: by which recipes, on what, where, how long it was trained, and what it reached. */
 import { join } from "node:path";
-import { writeFileAtomic } from "../../io/files.ts";
+import { z } from "zod";
+import { exists, writeFileAtomic } from "../../io/files.ts";
 import { hashOf } from "../../io/hash.ts";
+import { parseWith, readJsonFile } from "../../io/json-file.ts";
 import type { Identity } from "../loop/identity.ts";
 import { commit, type Machine, machine } from "./provenance.ts";
 import { readRunRecord } from "./run-record.ts";
@@ -63,7 +65,7 @@ export async function trainingRecord(
     commit: await commit(),
     machine: machine(),
     date: new Date().toISOString(),
-    hours: Math.round(1000 * stages.reduce((sum, { hours }) => sum + hours, 0)) / 1000,
+    hours: hoursOfAll(stages),
     stages,
     scores: { ...Object.fromEntries(own), ...scores },
   };
@@ -73,6 +75,41 @@ export async function trainingRecord(
 export async function writeTrainingRecord(folders: readonly string[], record: TrainingRecord): Promise<void> {
   for (const folder of folders)
     await writeFileAtomic(join(folder, "training.json"), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+const parseStages = parseWith(
+  z.looseObject({
+    format: z.literal("seedling-training-1"),
+    chain: z.string().optional(),
+    stages: z.array(z.looseObject({ name: z.string(), hours: z.number() })),
+    scores: z.record(z.string(), z.unknown()),
+  }),
+);
+
+/**
+ * Adds stages of a run folder to the record of a model folder, in place of those with the same names. Scores of the model
+ * as it was, which are of no stage, are dropped. Does nothing if none of the stages was trained here.
+ */
+export async function recordStages(folder: string, root: string, names: readonly string[]): Promise<void> {
+  const added = await trainingRecord(root, names);
+  if (added.stages.length === 0) return;
+  const path = join(folder, "training.json");
+  if (!(await exists(path))) return writeTrainingRecord([folder], added);
+  const known = parseStages(await readJsonFile(path), path);
+  const kept = known.stages.filter(({ name }) => added.stages.every((one) => one.name !== name));
+  const stages = [...(kept as unknown as TrainingRecord["stages"]), ...added.stages];
+  const scores = Object.entries(known.scores).filter(([group]) => kept.some(({ name }) => name === group));
+  await writeTrainingRecord([folder], {
+    ...added,
+    chain: known.chain,
+    hours: hoursOfAll(stages),
+    stages,
+    scores: { ...Object.fromEntries(scores), ...added.scores },
+  });
+}
+
+function hoursOfAll(stages: TrainingRecord["stages"]): number {
+  return Math.round(1000 * stages.reduce((sum, { hours }) => sum + hours, 0)) / 1000;
 }
 
 function hoursOf(seconds: number): number {

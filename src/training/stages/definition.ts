@@ -26,6 +26,8 @@ export interface StageDefinition<S extends RecipeSchema = RecipeSchema> {
   readonly continues?: string;
   /** What it reads that a chain makes of finished stages: a model folder with the image tokenizer, a language model. */
   readonly uses?: readonly ("image tokenizer" | "language model")[];
+  /** What it writes into its folder that other stages use. */
+  readonly makes?: "language model";
   /** Name prefixes of the parameters of a model folder that it trains. */
   readonly owns: readonly string[];
   /** Stages whose parts of a model folder it trains in their place: an alternative, in chains of its own. */

@@ -36,6 +36,7 @@ export const lmPretrain = defineStage({
     validation: key(count.default(200), "held-out sequences that measure the perplexity, at most", "count"),
   }),
   needs: [],
+  makes: "language model",
   owns: [],
   async build(c) {
     const { recipe, runtime, where } = c;
