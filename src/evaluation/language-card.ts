@@ -134,7 +134,7 @@ async function textScores(
 ): Promise<{ readonly base: TextScore; readonly adapted: TextScore }> {
   const texts = (await wordNetTexts()).filter(isHeldOutText);
   const score = async (adapter?: string): Promise<TextScore> => {
-    const opened = await openLanguageModel(folders.lm, adapter === undefined ? {} : { adapter });
+    const opened = await openLanguageModel(folders.lm, { adapter });
     try {
       const ids = texts.map((text) => opened.tokenizer.encode(text)).filter(({ length }) => length >= TEXT_TOKENS);
       return await textPerplexity(opened, ids.slice(0, TEXTS), TEXT_TOKENS);

@@ -58,13 +58,13 @@ export class CaptionReader {
       }
       const color = before.findLast((word) => COLORS.has(word));
       const many = before.map((word) => COUNTS.get(word)).findLast((n) => n !== undefined);
-      objects.push({ noun: found.noun, count: many ?? 1, ...(color ? { color } : {}) });
+      objects.push({ noun: found.noun, count: many ?? 1, color });
       gaps.push(before.join(" "));
       before = [];
       at += found.length;
     }
     const relation = objects.length === 2 ? RELATIONS.find(([words]) => words.test(item(gaps, 1)))?.[1] : undefined;
-    return { objects, ...(relation ? { relation } : {}) };
+    return { objects, relation };
   }
 
   /** The longest name that begins at a word. */

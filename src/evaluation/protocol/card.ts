@@ -94,7 +94,7 @@ export async function paperCard(opened: OpenedPaperModel, options: CardOptions):
     format: "seedling-paper-card-1",
     version: VERSION,
     model: { weights: opened.weights },
-    settings: { ...settingsCard(settings, opened), decoding: options.decoding ?? {}, ...(limit ? { limit } : {}) },
+    settings: { ...settingsCard(settings, opened), decoding: options.decoding ?? {}, limit },
     sets,
     results,
   };
