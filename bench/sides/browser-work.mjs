@@ -31,7 +31,7 @@ export async function openWork(model, options) {
   const work = {
     "encode, 1 picture": async () => (await imageTokenizer.encode(one)).length,
     "encode, 16 pictures": async () => (await imageTokenizer.encode(many, { batch: 16 })).length,
-    "paint, 1 picture": async () => (await imageTokenizer.decode([codes], { seed: seed++ })).length,
+    "decode, 1 picture": async () => (await imageTokenizer.decode([codes], { seed: seed++ })).length,
     "draw, tokens": async () => (await language.drawCodes("two red apples", { seed: seed++ }))[0].codes.length,
     "describe once, pictures": async () => (await language.describe([{ codes }], { bestOf: 1 })).length,
   };

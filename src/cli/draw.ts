@@ -148,8 +148,8 @@ async function again(words: string[], options: Options, from: string): Promise<v
   });
 }
 
-function decodingOf({ seed, painting }: DrawingNote): DecoderOptions {
-  return { seed, batch: 1, steps: painting.steps ?? undefined, guidanceScale: painting.guidanceScale ?? undefined };
+function decodingOf({ seed, decoding }: DrawingNote): DecoderOptions {
+  return { seed, batch: 1, steps: decoding.steps ?? undefined, guidanceScale: decoding.guidanceScale ?? undefined };
 }
 
 /** A file name of a prompt. */

@@ -23,7 +23,7 @@ const hash = z.string().regex(/^[0-9a-f]{16}$/);
 const number = z.number();
 
 const schema = z.strictObject({
-  format: z.literal("seedling-drawing-1"),
+  format: z.literal("seedling-drawing-2"),
   /** Of this package. */
   version: z.string().max(40),
   prompt: text,
@@ -50,12 +50,12 @@ const schema = z.strictObject({
     negative: text,
   }),
   /** How they were decoded; null stands for the model's default. */
-  painting: z.strictObject({
+  decoding: z.strictObject({
     device: z.enum(["cpu", "webgpu"]),
     steps: z.int().min(1).max(10_000).nullable(),
     guidanceScale: number.nullable(),
   }),
-  models: z.strictObject({ painter: z.record(z.string().max(100), hash), lm: hash, adapter: hash }),
+  models: z.strictObject({ decoder: z.record(z.string().max(100), hash), lm: hash, adapter: hash }),
 });
 
 /** Everything about a drawing besides its pixels. */
@@ -73,13 +73,13 @@ export function drawingNote(
   const all = withDefaults({ ...SAMPLING, ...NO_FILTERS }, options);
   const { temperature, topK, topP, minP, repetitionPenalty, beams, guidance, negative, steps, guidanceScale } = all;
   return {
-    format: "seedling-drawing-1",
+    format: "seedling-drawing-2",
     version: VERSION,
     prompt,
     codes: [...codes],
     seed,
     sampling: { temperature, topK, topP, minP, repetitionPenalty, beams, guidance, negative },
-    painting: { device, steps: steps ?? null, guidanceScale: guidanceScale ?? null },
+    decoding: { device, steps: steps ?? null, guidanceScale: guidanceScale ?? null },
     models: hashes,
   };
 }
@@ -94,7 +94,22 @@ export function readDrawingNote(bytes: Uint8Array, where: string): DrawingNote {
   const note = readPngText(bytes, where).get(KEYWORD);
   if (note === undefined)
     throw new InputError(`${where}: expected a picture made by seedling draw, found no note in it.`);
-  return parse(parseJson(utf8(note), `${where}: its note`), `${where}: its note`);
+  return parse(translated(parseJson(utf8(note), `${where}: its note`)), `${where}: its note`);
+}
+
+const first = z.looseObject({
+  format: z.literal("seedling-drawing-1"),
+  painting: z.unknown(),
+  models: z.looseObject({ painter: z.unknown() }),
+});
+
+/** A note of the first format, which had other names for the same, as one of today's; other JSON as it is. */
+function translated(json: unknown): unknown {
+  const parsed = first.safeParse(json);
+  if (!parsed.success) return json;
+  const { painting: decoding, models, ...rest } = parsed.data;
+  const { painter: decoder, ...others } = models;
+  return { ...rest, format: "seedling-drawing-2", decoding, models: { decoder, ...others } };
 }
 
 /**
@@ -103,22 +118,22 @@ export function readDrawingNote(bytes: Uint8Array, where: string): DrawingNote {
  */
 export function expectSameDecoder(
   note: DrawingNote,
-  painter: Readonly<Record<string, string>>,
+  decoder: Readonly<Record<string, string>>,
   device: Device,
   where: string,
 ): void {
-  const { models, painting } = note;
-  const names = [...new Set([...Object.keys(models.painter), ...Object.keys(painter)])];
-  const differ = names.filter((name) => models.painter[name] !== painter[name]);
-  if (painting.device !== device) {
+  const { models, decoding } = note;
+  const names = [...new Set([...Object.keys(models.decoder), ...Object.keys(decoder)])];
+  const differ = names.filter((name) => models.decoder[name] !== decoder[name]);
+  if (decoding.device !== device) {
     throw new InputError(
-      `${where}: expected device ${painting.device}, on which it was drawn, got ${device}. Set device to that one.`,
+      `${where}: expected device ${decoding.device}, on which it was drawn, got ${device}. Set device to that one.`,
     );
   }
   if (differ.length === 0) return;
   const rows = differ
     .slice(0, 3)
-    .map((name) => `${name.slice(0, 60)} was ${hashOr(models.painter[name])}, here ${hashOr(painter[name])}`);
+    .map((name) => `${name.slice(0, 60)} was ${hashOr(models.decoder[name])}, here ${hashOr(decoder[name])}`);
   const more = differ.length > 3 ? `; and ${differ.length - 3} more` : "";
   throw new InputError(`${where}: drawn by another model: ${rows.join("; ")}${more}. Set model to that one.`);
 }

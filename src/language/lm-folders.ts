@@ -66,14 +66,14 @@ export async function decoderHashes(model: string): Promise<Record<string, strin
 }
 
 export interface ModelHashes {
-  readonly painter: Readonly<Record<string, string>>;
+  readonly decoder: Readonly<Record<string, string>>;
   readonly lm: string;
   readonly adapter: string;
 }
 
 export async function modelHashes({ model, lm, adapter }: LmFolders): Promise<ModelHashes> {
   return {
-    painter: await decoderHashes(model),
+    decoder: await decoderHashes(model),
     lm: await baseHash(lm),
     adapter: await fileHash(join(adapter, "adapter_model.safetensors")),
   };

@@ -6,6 +6,7 @@ import { blocks } from "../../test/e2e/blocks.ts";
 import { TINY_CONTEXT, writeTinyLanguageModel } from "../../test/tiny-language-model.ts";
 import { TINY_CODES, writeTinyModel } from "../../test/tiny-model.ts";
 import { dot } from "../base/vectors.ts";
+import { encodePng } from "../image/index.ts";
 import { readPeftFolder, writePeftFolder } from "../weights/index.ts";
 import { DESCRIBING_PENALTY } from "./describe.ts";
 import { differentPixels, expectSameDecoder, readDrawingNote } from "./drawing-note.ts";
@@ -240,7 +241,7 @@ describe("drawing", () => {
     await expect(drawing).rejects.toMatchObject({ name: "AbortError" });
   });
 
-  test("a file tells how it was drawn, and by which model it can be painted again", async () => {
+  test("a file tells how it was drawn, and by which model it can be decoded again", async () => {
     const options = { seed: 9, topK: 5, steps: 2 } as const;
     const [drawing] = await model.draw("a grün 猫", options);
     const png = await drawing!.png();
@@ -250,14 +251,18 @@ describe("drawing", () => {
       prompt: "a grün 猫",
       seed: 9,
       sampling: { topK: 5, topP: 0.5 },
-      painting: { steps: 2 },
+      decoding: { steps: 2 },
     });
-    const painter = await decoderHashes(folder);
-    expect(() => expectSameDecoder(read, painter, "cpu", "out.png")).not.toThrow();
-    expect(() => expectSameDecoder(read, { ...painter, "vae/config.json": "0".repeat(16) }, "cpu", "out.png")).toThrow(
-      `out.png: drawn by another model: vae/config.json was ${painter["vae/config.json"]}, here 0000000000000000. Set model to that one.`,
+    const decoder = await decoderHashes(folder);
+    expect(() => expectSameDecoder(read, decoder, "cpu", "out.png")).not.toThrow();
+    expect(() => expectSameDecoder(read, { ...decoder, "vae/config.json": "0".repeat(16) }, "cpu", "out.png")).toThrow(
+      `out.png: drawn by another model: vae/config.json was ${decoder["vae/config.json"]}, here 0000000000000000. Set model to that one.`,
     );
-    expect(() => expectSameDecoder(read, painter, "webgpu", "out.png")).toThrow("expected device cpu");
+    expect(() => expectSameDecoder(read, decoder, "webgpu", "out.png")).toThrow("expected device cpu");
+    const { decoding: painting, models, ...same } = read;
+    const old = { ...same, format: "seedling-drawing-1", painting, models: { ...models, painter: models.decoder } };
+    delete (old.models as { decoder?: unknown }).decoder;
+    expect(readDrawingNote(await encodePng(picture, { seedling: JSON.stringify(old) }), "old.png")).toEqual(read);
     const [again] = await model.tokenizer.decode([read.codes], { seed: read.seed, steps: 2, batch: 1 });
     expect(differentPixels(again!, drawing!.image)).toBe(0);
     expect(differentPixels(again!, picture)).toBe(48 * 32);

@@ -231,11 +231,11 @@ describe(
       const png = await readFile(join(root, "out.png"));
       const notes = readPngText(png, "out.png");
       expect(JSON.parse(notes.get("seedling")!)).toMatchObject({
-        format: "seedling-drawing-1",
+        format: "seedling-drawing-2",
         prompt: "two grün cats",
         seed: 7,
         sampling: { temperature: 1, topP: 0.5, beams: 1, guidance: 1 },
-        painting: { steps: 2, guidanceScale: null },
+        decoding: { steps: 2, guidanceScale: null },
       });
       expect((await seedling([...args, "-"])).stdout).toEqual(png);
 
@@ -330,12 +330,12 @@ describe(
       ["codes of a larger book", (note) => ({ ...note, codes: Array(32).fill(64) }), "expected codes 0..63, got 64."],
       [
         "endless steps",
-        (note) => ({ ...note, painting: { device: "cpu", steps: 1e9, guidanceScale: null } }),
-        "its note: painting.steps: ",
+        (note) => ({ ...note, decoding: { device: "cpu", steps: 1e9, guidanceScale: null } }),
+        "its note: decoding.steps: ",
       ],
       [
         "another device",
-        (note) => ({ ...note, painting: { device: "webgpu", steps: 1, guidanceScale: null } }),
+        (note) => ({ ...note, decoding: { device: "webgpu", steps: 1, guidanceScale: null } }),
         "bad.png: expected device webgpu, on which it was drawn, got cpu.",
       ],
     ])("with %s: one line, nothing written", async (_, change, says) => {

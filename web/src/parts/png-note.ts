@@ -15,7 +15,9 @@ interface Note {
   readonly codes: readonly number[];
   readonly seed: number;
   readonly sampling?: { readonly temperature?: number };
-  readonly painting?: { readonly guidanceScale?: number | null };
+  readonly decoding?: { readonly guidanceScale?: number | null };
+  /** The same in notes of the first format. */
+  readonly painting?: Note["decoding"];
 }
 
 const KEYWORD = "seedling";
@@ -41,8 +43,8 @@ export async function readRecipe(file: Blob): Promise<DrawingRecipe | undefined>
 
 function parseRecipe(text: string): DrawingRecipe | undefined {
   try {
-    const { prompt, codes, seed, sampling, painting } = JSON.parse(text) as Note;
-    const [temperature, guidance] = [sampling?.temperature ?? 1, painting?.guidanceScale ?? undefined];
+    const { prompt, codes, seed, sampling, painting, decoding = painting } = JSON.parse(text) as Note;
+    const [temperature, guidance] = [sampling?.temperature ?? 1, decoding?.guidanceScale ?? undefined];
     const valid =
       typeof prompt === "string" &&
       Number.isInteger(seed) &&
