@@ -47,7 +47,7 @@ test("dates count from the first moment, up to the second", () => {
 
 test("quotes of a glob stay within the text of the condition", () => {
   expect(conditionOf({ path: "é's", since: 5, until: 7 })).toBe(
-    `regexp_like(path, '^(?:^(?:é''s)$)$') AND "changedMs" >= 5 AND "changedMs" < 7`,
+    "regexp_like(path, '^(?:^(?:é''s)$)$') AND `changedMs` >= 5 AND `changedMs` < 7",
   );
   expect(conditionOf({})).toBeUndefined();
 });

@@ -12,15 +12,16 @@ export function acceptBy({ path, since, until }: Filter): ((picture: IndexedPict
 }
 
 /**
- * A condition that every accepted picture meets, in the SQL of DataFusion, on columns `path` and `changedMs`. Its regular
+ * A condition that every accepted picture meets, in the SQL of LanceDB (DataFusion's, but names with capitals stand
+ * in backticks: quotes make strings of them), on columns `path` and `changedMs`. Its regular
  * expressions cannot look ahead, as globs do to leave out names, so a path that meets it may still have to be left out.
  */
 export function conditionOf({ path, since, until }: Filter): string | undefined {
   const parts: string[] = [];
   if (path !== undefined)
     parts.push(`regexp_like(path, ${sqlText(withoutLookahead(picomatch.makeRe(path, { dot: true }).source))})`);
-  if (since !== undefined) parts.push(`"changedMs" >= ${since}`);
-  if (until !== undefined) parts.push(`"changedMs" < ${until}`);
+  if (since !== undefined) parts.push(`\`changedMs\` >= ${since}`);
+  if (until !== undefined) parts.push(`\`changedMs\` < ${until}`);
   return parts.length === 0 ? undefined : parts.join(" AND ");
 }
 
