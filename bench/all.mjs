@@ -1,6 +1,6 @@
 /**
- * All benchmarks in order, each beside its peer where that is installed. What cannot run here is skipped with a reason; what
- * changed against the committed results of the same maker of processors is told.
+ * All benchmarks in order, each next to its peer where that is installed. What cannot run here is skipped with a reason; what
+ * changed against the committed results of the same maker of processors is reported.
  *
  *   npm run bench -- [--only train-step,server] [--quick] [--dry] [--gguf SmolLM2-135M-Instruct.Q4_1.gguf]
  *

@@ -1,5 +1,5 @@
 /**
- * How fast are encoding, decoding, drawing and describing in a browser (headless Chromium, WebAssembly in a worker) beside
+ * How fast are encoding, decoding, drawing and describing in a browser (headless Chromium, WebAssembly in a worker) compared with
  * Node on the same machine? The sides alternate.
  *
  *   node bench/browser.mjs [--model models/seedling-mini] [--rounds 5] [--seconds 2] [--threads 1] [--dry]

@@ -128,7 +128,7 @@ const body = [
   "",
   `Medians of ${options.rounds} alternated rounds, batches of ${batch}, ${options.threads} threads. Loading is from the start of the`,
   "process to the end of the first picture, files in the page cache. PyTorch runs transformers' `Blip2VisionModel` and",
-  "`Blip2QFormerModel` with the quantizer behind, eager. Where the system does not count the pages of mapped files as memory",
+  "`Blip2QFormerModel` followed by the quantizer, eager. Where the system does not count the pages of mapped files as memory",
   "of a process, as here, our weights are added to the peak.",
   "",
   table(head, rows),

@@ -1,5 +1,5 @@
 /**
- * How fast is SmolLM2-135M-Instruct read and written here, beside transformers.js and llama.cpp? The same weights (a Q4_1
+ * How fast is SmolLM2-135M-Instruct read and written here, compared with transformers.js and llama.cpp? The same weights (a Q4_1
  * GGUF file), two threads, greedy; the sides alternate.
  *
  *   node bench/lm-decode.mjs --gguf SmolLM2-135M-Instruct.Q4_1.gguf [--rounds 5] [--prompt 128] [--tokens 64] [--threads 2] [--dry]

@@ -1,5 +1,5 @@
 /**
- * How many tokens does the server write with SmolLM2-135M-Instruct for 8 clients that ask at the same time, beside
+ * How many tokens does the server write with SmolLM2-135M-Instruct for 8 clients that ask at the same time, compared with
  * llama.cpp with continuous batching (node-llama-cpp behind HTTP)? The same Q4_1 file; ours besides holds the adapter that
  * sees and draws. Text only, greedy; the sides alternate.
  *
@@ -101,7 +101,7 @@ try {
     table(["server", "tokens/s", "tokens an answer", "p50 ms", "p99 ms"], rows),
   ].join("\n");
   console.log(text);
-  if (!options.dry) writeSection("Server beside llama.cpp", text);
+  if (!options.dry) writeSection("Server next to llama.cpp", text);
 } finally {
   for (const side of sides) side.close();
 }

@@ -53,7 +53,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 async function writeStart(name, file) {
   const p = new Params();
   loss(name, p);
-  // A matrix of zeros lets no gradient through, so that there would be nothing to compare behind it.
+  // A matrix of zeros lets no gradient through, so that there would be nothing to compare after it.
   const weights = [...p.declared().values()].map(paramAttrs).map(({ path, shape, init }) => {
     const zeros = init.kind === "constant" && shape.length > 1;
     const data = initialValues(path, shape, zeros ? normal(0.02) : init, 1);
@@ -77,7 +77,7 @@ function difference(a, b) {
 
 /** Rounding that nothing is made of: a wrong rule is off by a share of the gradient, not by a thousandth of it. */
 const ROUNDING = 1e-4;
-/** How much further from float64 than PyTorch's own float32 a gradient may lie. */
+/** How much further from float64 than PyTorch's own float32 a gradient may be. */
 const FACTOR = 4;
 
 async function values(side, what, path, Type) {
@@ -86,7 +86,7 @@ async function values(side, what, path, Type) {
 }
 
 /**
- * One step of each. Loss and norm must agree, and the first moments of every parameter (0.1 gradient) must lie as close
+ * One step of each. Loss and norm must agree, and the first moments of every parameter (0.1 gradient) must be as close
  * to those in float64 as the peer's do. Where a gradient is a small remainder of large terms, as for words that are rare
  * in the batch, both sides round by 1e-3 of it and more, each in its own way, so they are not held against each other.
  */

@@ -264,7 +264,7 @@ function recallRow(name, scores) {
   return row(name, ...[imageToText, textToImage].flatMap(({ r1, r5, r10 }) => [f(r1), f(r5), f(r10)]), f(mean));
 }
 
-/** Codes of the rounded model beside those of the exact one. */
+/** Codes of the rounded model next to those of the exact one. */
 function quantizedSection({ scenes, recallMean, variants: rounded }) {
   const rows = Object.entries(rounded).map(([name, one]) =>
     row(

@@ -13,7 +13,7 @@ const before = `
 | theirs | 120 / 130    |                     |
 `;
 
-test("only numbers that moved by more than a tenth are told, by row and column", () => {
+test("only numbers that moved by more than a tenth are reported, by row and column", () => {
   expect(changes(before, before)).toEqual([]);
   expect(changes(before, before.replace("100", "109").replace("120", "60"))).toEqual([
     "  theirs, ms a picture: 120 / 130 -> 60 / 130 (x 0.50)",

@@ -1,6 +1,6 @@
 /**
  * The package as it is built from these sources, for tests that need more than TypeScript: worker threads and commands as
- * processes. It lies in a folder named by the hash of the sources, so it is never stale, is built once, and `dist` is left
+ * processes. It is in a folder named by the hash of the sources, so it is never stale, is built once, and `dist` is left
  * alone. vitest.config.ts runs this before all tests; they find the folder as `inject("build")`.
  */
 import { execFileSync } from "node:child_process";
@@ -17,7 +17,7 @@ declare module "vitest" {
   }
 }
 
-/** What a build depends on, and what the built package finds beside it. */
+/** What a build depends on, and what the built package finds next to it. */
 const SOURCES = ["package.json", "tsconfig.json", "tsconfig.build.json", "test/build.ts", "src"];
 const BESIDE = ["models", "recipes", "data", "docs", "examples"];
 const BUILDS = resolve(".cache/test-builds");

@@ -177,7 +177,7 @@ test("each folder and each file in the root of src stands in the table", () => {
   expect(files.filter((file) => !roomOf(file))).toEqual([]);
 });
 
-test("each room imports only what lies below it", () => {
+test("each room imports only what is below it", () => {
   const wrong = imports.flatMap((one) => {
     if (!one.from.startsWith(".")) return [];
     const room = roomOf(one.file) ?? "";

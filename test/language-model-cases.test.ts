@@ -45,7 +45,7 @@ test("lm-tied-only-head opens when it is quantized, too", async () => {
   await rm(root, { recursive: true });
 });
 
-test("gguf-spm opens with the tokenizer.json beside it", async () => {
+test("gguf-spm opens with the tokenizer.json next to it", async () => {
   const model = await openLanguageModel(join(CASES, "gguf-spm", "m.gguf"), { threads: 1 });
   expect(model.tokenizer.encode("a cat")).toEqual([4, 56, 59]);
   await model.close();

@@ -1,4 +1,4 @@
-/** A tiny random language model that sees and draws, beside the tiny model of pictures: base, adapter and manifest. */
+/** A tiny random language model that sees and draws, next to the tiny model of pictures: base, adapter and manifest. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { codebookHash } from "../src/codes/index.ts";

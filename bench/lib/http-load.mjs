@@ -26,7 +26,7 @@ export function ask(url, agent, path, body) {
 }
 
 /**
- * `clients` that each ask again as soon as they have their answer, for so many seconds.
+ * `clients` that each ask again as soon as they have their answer, for `seconds` seconds.
  * @param {{ url: string, path: string, body: (i: number) => object, clients: number, seconds: number, onAnswer?: (text: string) => void }} load
  * @returns {Promise<{ times: number[], seconds: number, failed: number }>} times of good answers, ms
  */

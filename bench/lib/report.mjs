@@ -74,7 +74,7 @@ export function writeSection(title, body) {
   writeFileSync(FILE, `${[head, ...text].join("\n\n")}\n`);
 }
 
-/** A change below this share is not told. */
+/** A change below this share is not reported. */
 const TOLD = 0.1;
 
 /**

@@ -3,12 +3,12 @@
 const PRODUCTS = new Set(["Gemm", "MatMul", "FusedMatMul", "Conv", "FusedConv", "ConvTranspose"]);
 /** Only a new shape for the same memory. */
 const FREE = new Set(["Reshape", "Squeeze", "Unsqueeze", "Identity"]);
-/** Bytes below which a node is no pass over memory: weights' biases, scalars, shapes. */
+/** Bytes below which a node is not a pass over memory: weights' biases, scalars, shapes. */
 const SMALL = 1e5;
 
 /**
  * @param {string} profile what ONNX Runtime wrote
- * @returns nodes that ran in a step; passes: those over memory that are no products; megabytes read and written by these
+ * @returns nodes that ran in a step; passes: those over memory that are not products; megabytes read and written by these
  */
 export function stepCost(profile) {
   const cost = { nodes: 0, passes: 0, megabytes: 0, byOp: {} };

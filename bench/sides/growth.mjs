@@ -51,7 +51,7 @@ const WORK = {
     const ids = Array.from({ length: n }, () => 100 + rng.int(1000));
     return { once: () => lm.start().read([ids]), close: () => lm.close() };
   },
-  /** n tokens are written behind one. */
+  /** n tokens are written after one. */
   async writing() {
     const lm = await openLanguageModel(`${model}/lm`, { threads });
     const once = async () => {

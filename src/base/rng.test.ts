@@ -7,7 +7,7 @@ test("FNV-1a gives its published values", () => {
   expect(hashText("foobar")).toBe(0xbf9cf968);
 });
 
-test("a restored state goes on with the same numbers", () => {
+test("a restored state continues with the same numbers", () => {
   const rng = new Rng(7);
   for (let i = 0; i < 10; i++) rng.bits();
   const twin = Rng.restore(rng.state());

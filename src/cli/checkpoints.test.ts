@@ -54,7 +54,7 @@ test("import says what became of every tensor; export names its files; import of
   expect(await run(importCommand(), `${fixture}/model.pt`, "-o", first, "-q")).toEqual([
     `${fixture}/model.pt: 197 tensors, 196 used, 1 ignored`,
     "  ignored 1: a buffer that counts positions",
-    "missing 0, misshaped 0, with values that are no numbers 0",
+    "missing 0, misshaped 0, with non-finite values 0",
     "167 K parameters",
   ]);
   expect(await run(exportCommand(), first, "--format", "official", "-o", published, "-q")).toEqual([
@@ -93,7 +93,7 @@ test("inspect lists tensors, sizes and hashes of every file, as text and as JSON
   ]);
 });
 
-test("values that are no numbers are a warning at import, and inspect shows where they are", async () => {
+test("non-finite values are a warning at import, and inspect shows where they are", async () => {
   const [path, folder] = [join(root, "nan.safetensors"), join(root, "nan")];
   const whole = await openSafetensors(`${fixture}/model.safetensors`);
   const tensors = [...whole.tensors.keys()].map((name) => copyTensor(whole, name));
@@ -106,7 +106,7 @@ test("values that are no numbers are a warning at import, and inspect shows wher
   await whole.close();
   const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);
   const lines = await run(importCommand(), path, "-o", folder, "--vision-heads", "4", "--qformer-heads", "4");
-  expect(lines).toContain("missing 0, misshaped 0, with values that are no numbers 1");
+  expect(lines).toContain("missing 0, misshaped 0, with non-finite values 1");
   const said = stderr.mock.calls.map(([line]) => String(line)).filter((line) => /^(seedling|wrote)/.test(line)); // no progress
   expect(said).toEqual([
     expect.stringMatching(/^seedling: \S+: 3 values are NaN or infinite\. Is the file damaged\?\n$/),

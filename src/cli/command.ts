@@ -28,7 +28,7 @@ export const threadsOption = (): Option =>
 export const judgeRunOption = (): Option =>
   new Option(
     "--judge-run <folder>",
-    "what stage judge left in a run folder, such as runs/judge/judge: says what pictures show",
+    "a trained judge, which names what pictures show: the folder of stage judge, such as runs/judge/judge",
   );
 
 /** Of the commands that sample. */

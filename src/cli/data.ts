@@ -56,7 +56,7 @@ export function dataCommand(atlas = openAtlas): Command {
     command,
     [
       ["seedling data shards/", "1,000 scenes of 64 px"],
-      ["seedling data shards/ --count 100000 --size 128 --overwrite", "in place of those that were there"],
+      ["seedling data shards/ --count 100000 --size 128 --overwrite", "replaces existing shards"],
       ["seedling data held-out/ --split held-out-style --count 500", "drawn in a style that is never trained on"],
     ],
     `The scenes are made of icon sets, which are installed once: ${packageScript("icons")}`,

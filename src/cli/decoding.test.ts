@@ -1,4 +1,4 @@
-/** Published SEED and Stable Diffusion, both imported: what --diffusion and the options beside it decode. */
+/** Published SEED and Stable Diffusion, both imported: what --diffusion and the options next to it decode. */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,7 +42,7 @@ test.each([
     await writeTinyDiffusion(published, { shape });
     const lines = await runImport(published, "-o", diffusion, "-q");
     expect(lines).toContainEqual(expect.stringMatching(/vae.*: \d+ tensors, \d+ used, \d+ ignored$/));
-    expect(lines).toContain("missing 0, misshaped 0, with values that are no numbers 0");
+    expect(lines).toContain("missing 0, misshaped 0, with non-finite values 0");
     await expect(runImport(source, published, "-o", at("both"))).rejects.toThrow(
       "expected a diffusers folder alone, got 2 paths.",
     );

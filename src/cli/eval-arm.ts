@@ -32,21 +32,26 @@ export function evalArmCommand(drawings: () => Promise<Atlas>): Command {
   const command = new Command("arm")
     .description("measure a model as one arm of the papers' tables, with all that paired comparisons need")
     .addArgument(new Argument("<table>", "which table").choices(SCENE_TABLES))
-    .argument("<arm>", "which arm: docs/paper/README.md says where they are listed")
+    .argument("<arm>", "which arm (docs/paper/README.md lists them)")
     .requiredOption("-o, --output <file>", "the JSON of the arm, for seedling paper")
     .addOption(new Option("--losses <kind>", "what it was trained with").choices(["published", "ours"]).default("ours"))
     .option("--run <n>", "the seed that it was trained with", whole(0), 1)
-    .requiredOption("--made <command>", "the command that trained it, to stand in the table")
+    .requiredOption("--made <command>", "the command that trained it, shown in the table")
     .option("--commit <hash>", "the version of this project that trained it")
     .option("--machine <text>", "where")
     .option("--count <n>", "scenes of each set; retrieval also has a set of five times as many", whole(10), 1000)
     .option("--spans <n>", "prompts that are drawn without any rule, to count well-formed pictures", whole(1), 5000)
     .option("--gallery <n>", "training pictures that the pixel baselines search", whole(1), 5000)
     .addOption(nounsOption())
-    .option("--offset <seed>", "first seed of the scenes: publish scores of seeds that no choice has seen", whole(0), 0)
+    .option(
+      "--offset <seed>",
+      "first seed of the scenes: publish scores on seeds that no decision was based on",
+      whole(0),
+      0,
+    )
     .option("--judge <folder>", "the model whose CLIP pair compares pictures (default: the model itself)")
     .addOption(judgeRunOption())
-    .option("--gill <folder>", "for the arm gill: what stage gill left in a run folder");
+    .option("--gill <folder>", "for the arm gill: the folder of stage gill in a run");
   return withExamples(addLanguageOptions(command), [
     [
       'seedling eval arm retrieval causal-codes --losses published --made "seedling train ..." -o docs/paper/codes.json',

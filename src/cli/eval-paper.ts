@@ -51,7 +51,7 @@ interface Options extends LanguageOptions {
 
 export function evalPaperCommand(): Command {
   const command = new Command("paper")
-    .description("the papers' protocols on COCO, Flickr30K, NoCaps, VQAv2 and GQA, with the papers' figures beside")
+    .description("the papers' protocols on COCO, Flickr30K, NoCaps, VQAv2 and GQA, next to the papers' figures")
     .option("--coco <folder>", "dataset_coco.json or coco_karpathy_test.json, and val2014 pictures")
     .option("--flickr <folder>", "dataset_flickr30k.json or flickr30k_test.json, and pictures")
     .option("--nocaps <folder>", "nocaps_val_4500_captions.json and pictures")
@@ -67,7 +67,7 @@ export function evalPaperCommand(): Command {
     .addOption(
       new Option(
         "--prompts <kind>",
-        'paper: "A photo of" behind the picture; chat: the same in the chat template; own: as the adapter was trained',
+        'paper: "A photo of" after the picture; chat: the same in the chat template; own: as the adapter was trained',
       )
         .choices(PROMPTS)
         .default(DEFAULTS.prompts),
@@ -79,7 +79,7 @@ export function evalPaperCommand(): Command {
       whole(1, 64),
       DEFAULTS.answerBeams,
     )
-    .option("--clip <folder>", "what compares pictures: CLIP ViT-L/14 (seedling import), for CLIP similarity")
+    .option("--clip <folder>", "a model that compares pictures: CLIP ViT-L/14 (seedling import), for CLIP similarity")
     .option(
       "--diffusion <model>",
       "the image decoder in place of the model's own: a folder in diffusers' layout, or owner/name on the Hub",
@@ -176,7 +176,7 @@ async function tell(card: PaperCard, { output, json }: Options, report: Report):
   report.finish(1);
 }
 
-/** Tables for people: own figure with its interval, and the papers' beside. */
+/** Tables for people: own figure with its interval, next to the papers'. */
 export function formatCard({ results }: Pick<PaperCard, "results">): string[] {
   return Object.entries(results).flatMap(([name, section]) => [
     "",

@@ -104,7 +104,7 @@ test("minimal pairs by kind, and what disturbed pictures keep", async () => {
     for (const percent of [codesKept, embeddingsR1, codesR1]) expect(percent).toBeLessThanOrEqual(100);
 });
 
-test("a judge of pictures says what they show, beside floors; sheets for eyes; more candidates", async () => {
+test("a judge of pictures says what they show, next to floors; sheets for eyes; more candidates", async () => {
   const { nouns } = (await drawings()).sprites.reduce(
     (all, { noun }) => ({ nouns: [...new Set([...all.nouns, noun])] }),
     {

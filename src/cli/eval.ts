@@ -79,7 +79,7 @@ function tokenizerCommand(drawings: () => Promise<Atlas>): Command {
     )
     .addArgument(new Argument("[section...]", "what to score (default: all)").choices(SECTIONS))
     .option("--count <n>", "scenes for retrieval and robustness", whole(10), 1000)
-    .option("--candidates <n>", "one more retrieval among so many test scenes (default: none)", whole(0), 0)
+    .option("--candidates <n>", "also measure retrieval among n test scenes (default: none)", whole(0), 0)
     .option("--pairs <n>", "minimal pairs of each kind", whole(1), 500)
     .option("--pictures <n>", "scenes that are decoded, each several times: reconstruction, judged", whole(2), 200)
     .option("--style-pictures <n>", "the same in the held-out style (default: as --pictures, at most 200)", whole(2))
@@ -87,7 +87,7 @@ function tokenizerCommand(drawings: () => Promise<Atlas>): Command {
     .option("--gallery <n>", "training pictures that the pixel baselines search", whole(1), 5000)
     .addOption(nounsOption())
     .option("--judge <folder>", "the model whose CLIP pair compares pictures (default: the model itself)")
-    .option("--sheet <file>", "also write the first 24 scenes and what is decoded of them as a PNG, for eyes")
+    .option("--sheet <file>", "also write the first 24 scenes and what is decoded from them as a PNG, to look at")
     .addOption(new Option("--language").hideHelp());
   return withExamples(addModelOptions(addScoreOptions(command)), [
     ["seedling eval tokenizer --model models/mine"],
@@ -99,7 +99,7 @@ function tokenizerCommand(drawings: () => Promise<Atlas>): Command {
 
 function languageCommand(drawings: () => Promise<Atlas>): Command {
   const command = new Command("language")
-    .description("score the language model: captions, questions, drawings, and what plain text costs it")
+    .description("score the language model: captions, questions, drawings, and perplexity on plain text")
     .option("--count <n>", "scenes that are described and asked about, of each split", whole(10), 1000)
     .option("--drawings <n>", "prompts that are drawn", whole(2), 100)
     .option(
@@ -118,7 +118,12 @@ function languageCommand(drawings: () => Promise<Atlas>): Command {
 
 function addScoreOptions(command: Command): Command {
   return command
-    .option("--offset <seed>", "first seed of the scenes: publish scores of seeds that no choice has seen", whole(0), 0)
+    .option(
+      "--offset <seed>",
+      "first seed of the scenes: publish scores on seeds that no decision was based on",
+      whole(0),
+      0,
+    )
     .addOption(judgeRunOption())
     .option("-o, --output <file>", "also write the scores as JSON, whole or not at all")
     .addOption(jsonOption("all scores, in place of tables"));
@@ -195,7 +200,7 @@ async function withPictureJudge<T>(
   return judgeRun === undefined ? use() : closing(await Judge.open(judgeRun, { threads }), use);
 }
 
-/** Writes the sheet, and those of one kind beside it: eyes.png, eyes-decoded.png, eyes-drafts.png. */
+/** Writes the sheet, and those of one kind next to it: eyes.png, eyes-decoded.png, eyes-drafts.png. */
 function sheetWriter(path: string, report: Report): (part: string, png: Uint8Array) => Promise<void> {
   return async (part, png) => {
     const { dir, name, ext } = parse(path);

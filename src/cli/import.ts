@@ -141,9 +141,7 @@ export function formatImport(
       "reads text, once tokenizer.json of bert-base-uncased is in the folder: none was found next to the files",
     );
   if (left.length > 0) lines.push(`not copied, as decoding does not need it: ${left.join(", ")}`);
-  lines.push(
-    `missing ${missing.length}, misshaped ${misshaped.length}, with values that are no numbers ${notFinite.length}`,
-  );
+  lines.push(`missing ${missing.length}, misshaped ${misshaped.length}, with non-finite values ${notFinite.length}`);
   lines.push(`${formatCount(parameters)} parameters`);
   return lines;
 }

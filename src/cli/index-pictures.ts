@@ -43,7 +43,7 @@ export function indexCommand(): Command {
     .addOption(
       new Option(
         "-o, --output <folder>",
-        "the index; one that is there is brought up to date; LanceDB keeps it if its name ends in .lance",
+        "the index; an existing one is updated; a name that ends in .lance makes one in LanceDB",
       ).makeOptionMandatory(),
     )
     .option("--rebuild", "compute all pictures again")

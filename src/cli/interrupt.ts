@@ -13,7 +13,7 @@ export class Interrupted extends Error {
   }
 }
 
-/** The reader of standard output, such as `head`, has seen enough. That is no error. */
+/** The reader of standard output, such as `head`, has seen enough. That is not an error. */
 export class ReaderGone extends Error {
   readonly exitCode = 0;
   constructor() {
@@ -31,7 +31,7 @@ export function readerGone(): void {
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 type SignalName = keyof typeof SIGNALS;
-/** Time after which a person is told why the work has not ended yet, ms. */
+/** Time after which it is said why the work has not ended yet, ms. */
 const PATIENCE = 1000;
 
 /**

@@ -81,7 +81,7 @@ export async function measureArm(about: MeasuredArm, output: string, options: Me
 /** Pictures on a sheet. */
 const SHOWN = 16;
 
-/** The same pictures of every arm, beside its JSON. */
+/** The same pictures of every arm, next to its JSON. */
 async function writeSheet(
   output: string,
   pictures: readonly RgbImage[],

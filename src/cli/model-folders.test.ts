@@ -117,7 +117,7 @@ test.each<[string, (folder: string) => Promise<void>, RegExp]>([
     (folder) => truncate(join(folder, "unet", "diffusion_pytorch_model.safetensors"), 5000),
     /damaged|expected a safetensors/,
   ],
-  ["a config that is no JSON", (folder) => writeFile(join(folder, "config.json"), "{"), /config\.json: expected JSON/],
+  ["a config that is not JSON", (folder) => writeFile(join(folder, "config.json"), "{"), /config\.json: expected JSON/],
   [
     "an unknown key",
     async (folder) => {

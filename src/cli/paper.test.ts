@@ -13,7 +13,7 @@ afterAll(() => rm(root, { recursive: true }));
 
 const run = (...args: string[]): Promise<unknown> => paperCommand().parseAsync([...args, "-q"], { from: "user" });
 
-test("writes Markdown, and HTML beside it; the same arms give the same files", async () => {
+test("writes Markdown, and HTML next to it; the same arms give the same files", async () => {
   for (const [arm, right] of [
     ["causal-codes", 100],
     ["bilateral-codes", 40],

@@ -23,7 +23,7 @@ export function paperCommand(): Command {
     )
     .option("--arms <folder>", "JSON files of arms, and discussion/<claim>.md", "docs/paper")
     .option("-o, --output <file>", "the Markdown to write", "docs/paper.md")
-    .option("--html <file>", "the HTML to write (default: beside the Markdown)")
+    .option("--html <file>", "the HTML to write (default: next to the Markdown)")
     .addOption(jsonOption('{"claim":"causal-mask","verdict":"reproduced","goal":"reached"}, and the files'));
   return withExamples(command, [
     ["seedling paper", "docs/paper.md and docs/paper.html from docs/paper/"],

@@ -129,7 +129,7 @@ test("another piece of work has a rate of its own", () => {
   expect(screen.take()).toContain("1/4  20 s each  1 min 0 s left");
 });
 
-test("a part of a few pictures is told, of many it is not", () => {
+test("a part of a few pictures is shown, of many it is not", () => {
   const { screen, progress } = progressOn({ columns: 100 });
   for (const [done, shown] of [
     [0.44, "  0.4/2"],
@@ -140,7 +140,7 @@ test("a part of a few pictures is told, of many it is not", () => {
   }
 });
 
-test("what takes minutes each is told in minutes", () => {
+test("what takes minutes each is shown in minutes", () => {
   expect(plainText("training", { done: 2, total: 4, unit: "steps" }, { seconds: 400, rate: 2 / 400, left: 400 })).toBe(
     "training: 2/4 steps, 3 min 20 s each, 6 min 40 s left",
   );

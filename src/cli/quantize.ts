@@ -35,7 +35,7 @@ export function quantizeCommand(): Command {
     )
     .option("--keep <pattern>", "leave tensors whose names match this regular expression as they are")
     .option("--lm", "quantize the language model of the folder, lm/, too; otherwise it is copied as it is")
-    .addOption(jsonOption("what was done with every file"));
+    .addOption(jsonOption("what was done to every file"));
   return withExamples(
     command,
     [

@@ -67,7 +67,7 @@ test("problems with everything end the command", () => {
   expect(() => report.finish(0)).toThrow(expect.objectContaining({ constructor: Reported, exitCode: 4 }));
 });
 
-test("a bug is no problem of the input", () => {
+test("a bug is not a problem of the input", () => {
   const bug = new TypeError("x is undefined");
   expect(() => reportOn(false).report.problem(bug)).toThrow(bug);
 });

@@ -74,7 +74,7 @@ function rowsOf(name: string, value: Scores): [string, Scores][] {
   return nested ? members.map(([member, scores]) => [nameOf(member), scores as Scores]) : [[name, value]];
 }
 
-/** A mean and where it lies with 95 % certainty; NaN where there was nothing to measure. */
+/** A mean and where it is with 95 % certainty; NaN where there was nothing to measure. */
 interface Interval {
   readonly mean: number;
   readonly low: number;

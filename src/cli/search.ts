@@ -47,8 +47,13 @@ export function searchCommand(): Command {
     .option("--path <glob>", "only pictures whose path matches, e.g. '**/2024/**'")
     .option("--since <date>", "only pictures changed since then, e.g. 2024-05-01", date)
     .option("--until <date>", "only pictures changed before then", date)
-    .option("--duplicates", "groups of near-identical pictures, in place of a search")
-    .option("--threshold <cosine>", "with --duplicates: least cosine of a group, up to 1", positive({ most: 1 }), 0.97)
+    .option("--duplicates", "groups of near-identical pictures, instead of a search")
+    .option(
+      "--threshold <cosine>",
+      "with --duplicates: lowest cosine within a group, up to 1",
+      positive({ most: 1 }),
+      0.97,
+    )
     .option("--sheet <file>", "thumbnails of what was found, as a PNG")
     .addOption(jsonOption('{"image":"a.png","score":0.41,"codes":[...]}'));
   return withExamples(addModelOptions(command), [
@@ -118,12 +123,12 @@ async function show(hits: readonly FoundPicture[], { json, sheet }: Options, rep
   report.finish(hits.length);
 }
 
-/** "photos/3.jpg: is not there any more. ..." */
+/** "photos/3.jpg: no longer exists. ..." */
 function vanished([first = "", ...others]: readonly string[], count: number): string {
   const fix = "Run `seedling index` again, from the same folder, to leave out what has vanished.";
   return others.length === 0
-    ? `${first}: is not there any more. ${fix}`
-    : `${others.length + 1} of ${count} pictures that were found are not there any more, such as ${first}. ${fix}`;
+    ? `${first}: no longer exists. ${fix}`
+    : `${others.length + 1} of ${count} pictures that were found no longer exist, such as ${first}. ${fix}`;
 }
 
 async function showDuplicates(index: SearchIndex, { threshold, json }: Options, report: Report): Promise<void> {

@@ -85,7 +85,10 @@ export function serveCommand(): Command {
     .option("--time-limit <seconds>", "for one request, 0 for none", whole(0, 86_400), 300)
     .option("--index <folder>", "search the pictures of this index, which `seedling index` wrote")
     .option("--no-page", "the API only")
-    .option("--static <folder>", "write the page and the models as static files, and end: they compute in the browser")
+    .option(
+      "--static <folder>",
+      "write the page and the models as static files, then exit: the model runs in the browser",
+    )
     .addOption(deviceOption())
     .addOption(threadsOption())
     .action(serve);

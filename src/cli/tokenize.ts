@@ -53,7 +53,7 @@ export function tokenizeCommand(): Command {
     .option("--embeddings", "with --output-format parquet: the embedding of each picture too")
     .option(
       "--stale <seconds>",
-      "with --shards: when the work of a process that shows no sign of life is taken over (default: 120)",
+      "with --shards: after how long the work of a process that no longer responds is taken over (default: 120)",
       whole(1, 86_400),
     )
     .option("--no-wait", "with --shards: do not wait for shards that other processes are working on");
@@ -63,7 +63,7 @@ export function tokenizeCommand(): Command {
     ["seedling tokenize 'shards/*.tar' --packed -o codes.bin", "WebDataset shards, 52 bytes a picture"],
     ["seedling tokenize photos/ --model seed-2 --filter bilinear", "imported weights"],
     ["curl -s https://example.org/cat.jpg | seedling tokenize -", "from a pipe"],
-    ["seedling tokenize 'shards/*.tar' --shards out/", "one file a shard; start it as often as you like"],
+    ["seedling tokenize 'shards/*.tar' --shards out/", "one file a shard; any number of processes share the work"],
     ["seedling tokenize 'shards/*.tar' --shards out/ --output-format jsonl", "codes and captions to train with"],
     ["seedling tokenize 'shards/*.tar' --shards out/ --output-format parquet --embeddings"],
   ];

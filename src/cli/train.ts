@@ -69,7 +69,7 @@ export function trainCommand(drawings?: Drawings): Command {
   const command = new Command("train")
     .description("train a chain from nothing to an evaluated model folder, or single recipes")
     .argument("<recipe...>", "the folder of a chain, such as recipes/mini; or recipe files, in order")
-    .option("--run <folder>", "folder for everything that is made (default: runs/ and the name of the chain)")
+    .option("--run <folder>", "folder for all results (default: runs/ and the name of the chain)")
     .option(
       "--data <sources...>",
       "your own pictures instead of the built-in scenes: folders with captions, tars, globs; for see, see-and-draw and instruct a folder of .jsonl files with codes and captions",

@@ -28,14 +28,14 @@ test("a damaged or missing atlas file is named", async () => {
   const bytes = packAtlas((await loadAtlas(FIXTURE, { nouns: ["apple"] })).sprites);
   for (const damaged of [bytes.subarray(0, 9999), bytes.subarray(5), Buffer.alloc(0), Buffer.from("{}\n")]) {
     await writeFile(file, damaged);
-    await expect(loadAtlas(file)).rejects.toThrow(`${file}: damaged sprite file. Delete it; it is made anew.`);
+    await expect(loadAtlas(file)).rejects.toThrow(`${file}: damaged sprite file. Delete it; it will be rebuilt.`);
   }
   await expect(loadAtlas(join(folder, "none.bin"))).rejects.toThrow("none.bin: no such file or folder.");
   await writeFile(`${file}.br`, (await readFile(FIXTURE)).subarray(0, 1000));
   await expect(loadAtlas(`${file}.br`)).rejects.toThrow("damaged sprite file");
 });
 
-test("without the icon sets the command that installs them is told", async () => {
+test("without the icon sets the command that installs them is named", async () => {
   await expect(openAtlas({ icons: folder, cache: folder })).rejects.toThrow(
     "the icon set is not installed. Run: npm run icons",
   );
@@ -56,7 +56,7 @@ test("a contact sheet holds every picture with its caption under it", async () =
   ]);
 });
 
-test("captions break at spaces and end after so many lines", () => {
+test("captions break at spaces and end after a number of lines", () => {
   expect(wrap("a big red dog on a boat", 9, 2)).toEqual(["a big red", "dog on a"]);
   expect(wrap("", 9, 2)).toEqual([]);
   expect(wrap("incomprehensible", 5, 2)).toEqual(["incomprehensible"]);

@@ -91,7 +91,7 @@ export async function loadAtlas(
   const end = bytes.indexOf(10);
   const entries = parseIndex(bytes.subarray(0, Math.max(end, 0)));
   if (!entries || bytes.length !== end + 1 + entries.length * CELL_BYTES) {
-    throw new InputError(`${file}: damaged sprite file. Delete it; it is made anew.`);
+    throw new InputError(`${file}: damaged sprite file. Delete it; it will be rebuilt.`);
   }
   const sprites: Sprite[] = [];
   for (const [i, [noun, style, icon]] of entries.entries()) {

@@ -31,7 +31,7 @@ const coco = z.object({
 });
 
 /**
- * The captions in a `.txt`, `.caption` or `.json` file beside a picture; empty if there are none.
+ * The captions in a `.txt`, `.caption` or `.json` file next to a picture; empty if there are none.
  * @throws InputError if the JSON cannot be parsed.
  */
 export function captionsBeside(text: string, ending: string, where: string): string[] {
@@ -132,7 +132,7 @@ function readTable(text: string, where: string, add: Add, report: Report): void 
   }
 }
 
-/** @throws InputError if it is no JSON. */
+/** @throws InputError if it is not JSON. */
 function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text);

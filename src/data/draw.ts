@@ -33,7 +33,7 @@ export function drawBackground(pixels: Uint8ClampedArray, size: number, backgrou
 let scaled = new Uint8Array(0);
 
 /**
- * Lays a sprite of `side` pixels over the picture, its top left corner at (left, top); what lies outside is cut off.
+ * Lays a sprite of `side` pixels over the picture, its top left corner at (left, top); what is outside is cut off.
  *
  * `pixels` is clamped because premultiplied rounding can reach 256, which a plain byte would wrap to black.
  */

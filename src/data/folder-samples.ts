@@ -1,4 +1,4 @@
-/** The captioned pictures of a folder and of the folders in it: captions beside the pictures, or in lists. */
+/** The captioned pictures of a folder and of the folders in it: captions next to the pictures, or in lists. */
 
 import { stat } from "node:fs/promises";
 import { decodeText } from "../base/decode-text.ts";
@@ -24,7 +24,7 @@ const MAX_LIST_BYTES = 512 * 1024 ** 2;
 
 /**
  * Lists count in every folder and name pictures relative to it; a picture without a line in one has a `.txt`, `.caption`
- * or `.json` beside it. Tars in the folder are read as WebDataset shards.
+ * or `.json` next to it. Tars in the folder are read as WebDataset shards.
  */
 export async function readFolder(folder: string, report: ReportProblem): Promise<Source[]> {
   const files = await walkFolder(folder);
@@ -100,7 +100,7 @@ export async function readFolder(folder: string, report: ReportProblem): Promise
       if (captions.length > 0) sources.push({ key: path, captions, ...about, read });
       else {
         const file = `${basename(name).replace(PICTURE_NAME, "")}.txt`;
-        report(`${path}: no caption. Put it into ${file} beside the picture.`, "missing caption");
+        report(`${path}: no caption. Put it into ${file} next to the picture.`, "missing caption");
       }
     } else continue;
     used.add(name);

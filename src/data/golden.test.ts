@@ -1,4 +1,4 @@
-/** What a seed gave when the shipped models were trained it gives for ever: pixels, captions, questions. */
+/** What a seed gave when the shipped models were trained it always gives: pixels, captions, questions. */
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { loadAtlas } from "./atlas.ts";

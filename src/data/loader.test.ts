@@ -54,7 +54,7 @@ describe("folders", () => {
       "empty.txt": " \n",
       "broken.png": (await picture(60)).subarray(0, 50),
       "broken.txt": "a broken picture",
-      "text.png": "this is no picture",
+      "text.png": "this is not a picture",
       "text.txt": "a text",
     });
     const { dataset, messages } = await open(folder);
@@ -69,7 +69,7 @@ describe("folders", () => {
       "missing caption": 2,
       "broken image": 2,
     });
-    expect(messages).toContain("/no-words.png: no caption. Put it into no-words.txt beside the picture.");
+    expect(messages).toContain("/no-words.png: no caption. Put it into no-words.txt next to the picture.");
     expect(messages).toContain('/metadata.jsonl: lists "gone.png", which is not in the folder.');
     expect(messages.some((m) => m.startsWith("/metadata.jsonl line 3: expected JSON ("))).toBe(true);
     expect(messages.some((m) => m.startsWith("/text.png: expected a PNG, JPEG"))).toBe(true);
@@ -137,9 +137,9 @@ describe("folders", () => {
     expect(messages).toEqual([
       "/captions.json: expected at most 536870912 bytes, got 537919488.",
       "/a.txt: expected at most 1048576 bytes, got 1200000.",
-      "/a.png: no caption. Put it into a.txt beside the picture.",
+      "/a.png: no caption. Put it into a.txt next to the picture.",
       "/b.json: expected at most 1048576 bytes, got 1200015.",
-      "/b.png: no caption. Put it into b.txt beside the picture.",
+      "/b.png: no caption. Put it into b.txt next to the picture.",
       "/d.txt: expected at most 1048576 bytes, got 1200000.",
     ]);
   });
@@ -181,7 +181,7 @@ describe("folders", () => {
 
   test("nothing usable, nothing found, nothing whole", async () => {
     await put({ "a.png": "broken", "b/a.png": await picture(1) });
-    await expect(open(join(folder, "b"))).rejects.toThrow("no picture with a caption. Put a .txt beside each picture");
+    await expect(open(join(folder, "b"))).rejects.toThrow("no picture with a caption. Put a .txt next to each picture");
     await expect(open(join(folder, "none"))).rejects.toThrow("none: no such file or folder.");
     await expect(open(join(folder, "*.tar"))).rejects.toThrow("expected at least one match, got none.");
     await put({ "a.txt": "a dog" });
@@ -209,7 +209,7 @@ describe("WebDataset tars", () => {
     );
   });
 
-  test("shards hold so many samples each, and a pattern of them is one data set", async () => {
+  test("shards hold a number of samples each, and a pattern of them is one data set", async () => {
     const paths = await writeShards(join(folder, "out"), await shardSamples(5), { perShard: 2 });
     expect(paths.map((path) => path.slice(-9))).toEqual(["00000.tar", "00001.tar", "00002.tar"].map((n) => n));
     const { dataset, messages } = await open(join(folder, "out", "*.tar"));
@@ -356,7 +356,7 @@ test("names split at the first dot of the file", () => {
     expect(splitName(name)).toEqual({ key: undefined, ending: "" });
 });
 
-test("captions beside a picture", () => {
+test("captions next to a picture", () => {
   expect(captionsBeside(" a\tdog \n", "txt", "a.txt")).toEqual(["a dog"]);
   expect(captionsBeside(`"a dog"`, "json", "a.json")).toEqual(["a dog"]);
   expect(captionsBeside(`{"captions": ["a dog", " "]}`, "json", "a.json")).toEqual(["a dog"]);

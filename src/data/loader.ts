@@ -97,7 +97,7 @@ export async function openDataset(sources: string | readonly string[], options: 
       `${[sources]
         .flat()
         .map((source) => quote(source))
-        .join(", ")}: no picture with a caption. Put a .txt beside each picture, or a captions.json.`,
+        .join(", ")}: no picture with a caption. Put a .txt next to each picture, or a captions.json.`,
     );
   }
   return datasetOf(found, rest, problems, report);

@@ -251,7 +251,7 @@ describe("folders", () => {
     expect(pairs).toEqual(["a cat: 20"]);
     expect(said).toEqual([
       expect.stringMatching(/^\/a.json: expected JSON \(.+\)\. Correct the file\.$/),
-      "/a.png: no caption. Put it into a.txt beside the picture.",
+      "/a.png: no caption. Put it into a.txt next to the picture.",
       "/lost.txt and 1 more: a caption without a picture.",
       ": left out 3 files of other kinds (2 .heic, 1 .db).",
       ": named more than once; it counts once.",
@@ -269,7 +269,7 @@ describe("folders", () => {
     await symlink("nowhere.png", join(folder, "photos/dangling.png"));
     const { pairs, said } = await open(join(folder, "photos"));
     expect(pairs).toEqual(["a bee: 20", "a car: 30", "a turtle: 10"]);
-    expect(said).toEqual(["/photos/dangling.png: no caption. Put it into dangling.txt beside the picture."]);
+    expect(said).toEqual(["/photos/dangling.png: no caption. Put it into dangling.txt next to the picture."]);
   });
 
   test("pictures of extreme shapes cost a moment, not gigabytes", async () => {

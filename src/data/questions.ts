@@ -82,7 +82,7 @@ export function askAbout(facts: SceneFacts, nouns: readonly string[], rng: Rng, 
   return asked;
 }
 
-/** How often an absent object is asked about as if it were there: rarely enough that "there is no" is no habit. */
+/** How often an absent object is asked about as if it were there: rarely enough that "there is no" is not a habit. */
 const ABSENT_SHARE = 0.09;
 
 function askAbsent(

@@ -1,5 +1,5 @@
 /**
- * A sprite drawn anew: turned, stretched, in other colors, with dark lines. Seven styles are few: a model that has seen
+ * A sprite redrawn: turned, stretched, in other colors, with dark lines. Seven styles are few: a model that has seen
  * no others mistakes a style's palette and outlines for the object itself.
  */
 

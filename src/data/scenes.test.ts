@@ -48,7 +48,7 @@ test("every kind of scene is drawn, and only those that are asked for", () => {
   expect(new Set(scenes(100, { kinds: { one: 1 } }).map((scene) => scene.kind))).toEqual(new Set(["one"]));
 });
 
-test("objects lie in the picture, and their boxes hold what differs from the background", () => {
+test("objects are in the picture, and their boxes hold what differs from the background", () => {
   for (const scene of scenes(100, { kinds: { one: 1 }, size: 96 })) {
     const { x, y, w, h } = scene.objects[0]!;
     expect(Math.min(x, y)).toBeGreaterThan(-1);
@@ -174,7 +174,7 @@ test("look-alike scenes share kind and background, and no first thing comes twic
   expect(shared).toBeGreaterThan(0.75 * 200);
 });
 
-test("drawings drawn anew keep inside their square and lose the name of their color only with the color", () => {
+test("redrawn drawings keep inside their square and lose the name of their color only with the color", () => {
   const plain = createSceneSource(atlas, { kinds: { one: 1 }, questions: false });
   const source = createSceneSource(atlas, { kinds: { one: 1 }, questions: false, redrawn: 1 });
   let [different, named] = [0, 0];

@@ -85,7 +85,7 @@ export interface SceneOptions {
    * differ in their first object: only what they show distinguishes them. Default 1: every scene is independent.
    */
   likeness?: number;
-  /** How often a sprite is drawn anew (turned, in other colors, with dark lines), 0 to 1. Default 0. */
+  /** How often a sprite is redrawn (turned, in other colors, with dark lines), 0 to 1. Default 0. */
   redrawn?: number;
 }
 

@@ -22,7 +22,7 @@ export interface Source {
 
 export const stampOf = ({ size, mtimeMs }: { size: number; mtimeMs: number }): string => `${size} ${mtimeMs}`;
 
-/** Endings of files beside a picture that hold its caption, best first. */
+/** Endings of files next to a picture that hold its caption, best first. */
 export const CAPTION_ENDINGS: readonly string[] = ["txt", "caption", "json"];
 
 export const MAX_CAPTION_BYTES = 1024 ** 2;

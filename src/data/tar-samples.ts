@@ -30,7 +30,7 @@ interface TarSample {
 const PICTURE_ENDING = /^(png|jpe?g|webp|gif|avif)$/;
 
 /**
- * One pass over the tar finds where everything lies; captions are read then, pictures later in any order. The picture of
+ * One pass over the tar finds where everything is; captions are read then, pictures later in any order. The picture of
  * a sample is the file whose ending is exactly `png`, `jpg` and so on: `000.png`, never `000.depth.png`.
  */
 export async function readTar(path: string, stamp: string, report: ReportProblem): Promise<Source[]> {
@@ -175,7 +175,7 @@ async function readCaptions(
     const captions = captionsBeside(decodeText(await read(), where), ending, where);
     if (captions.length > 0) Object.assign(sample, { captions, rank });
   } catch (error) {
-    // Only what is wrong with the text: a tar that ends here has lost this sample, and those behind it.
+    // Only what is wrong with the text: a tar that ends here has lost this sample, and those after it.
     if (!(error instanceof InputError)) throw error;
     report(error.message, "broken caption file");
   }

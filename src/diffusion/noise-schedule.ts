@@ -39,7 +39,7 @@ export class NoiseSchedule {
     });
   }
 
-  /** alphasCumprod[t]. @throws InputError if t is no training step. */
+  /** alphasCumprod[t]. @throws InputError if t is not a training step. */
   at(t: number): number {
     const value = this.alphasCumprod[t];
     if (value === undefined) throw new InputError(`noise schedule: expected a step in 0..${this.steps - 1}, got ${t}.`);

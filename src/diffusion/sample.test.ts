@@ -101,7 +101,7 @@ describe("sample", () => {
     expect([...latents.data]).toEqual(before);
   });
 
-  it("stops between two evaluations when it is told to", async () => {
+  it("stops between two evaluations when it is aborted", async () => {
     const stop = new AbortController();
     const seen: string[] = [];
     const promise = sample({

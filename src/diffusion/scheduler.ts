@@ -31,7 +31,7 @@ export interface SamplingRun {
 /** Starts a run of this many steps. @throws UsageError if there are more than training steps, or fewer than one. */
 export type Scheduler = (steps: number) => SamplingRun;
 
-/** signal² at step t, and behind the last step 1, or that of step 0, as `setAlphaToOne` asks. */
+/** signal² at step t, and after the last step 1, or that of step 0, as `setAlphaToOne` asks. */
 export function alphaOrFinal(schedule: NoiseSchedule, t: number, setAlphaToOne: boolean): number {
   if (t >= 0) return schedule.at(t);
   return setAlphaToOne ? 1 : schedule.at(0);

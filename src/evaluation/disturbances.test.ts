@@ -50,7 +50,7 @@ test("a shift moves pixels and repeats edges; scaling keeps the middle", async (
   }
 });
 
-test("the texture lies behind objects: what hides the background stays as it is", async () => {
+test("the texture is behind objects: what hides the background stays as it is", async () => {
   const on = (name: "black" | "white"): Uint8Array =>
     source.draw({ ...scene.plan, background: { from: name, to: name, direction: "right" } }).pixels;
   const [dark, light] = [on("black"), on("white")];

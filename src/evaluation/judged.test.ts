@@ -31,7 +31,7 @@ const judge = {
   },
 };
 
-test("each route beside the originals, and as a share of them", async () => {
+test("each route next to the originals, and as a share of them", async () => {
   const originals = scenes.map(imageOf);
   const blank = { width: 16, height: 16, data: new Uint8Array(768) };
   const { judged, shares } = await judgedRoutes(judge, scenes, {

@@ -21,7 +21,7 @@ export interface JudgedRoutes {
   readonly shares: Readonly<Record<string, SharesOfOriginals>>;
 }
 
-/** @param routes pictures of the scenes, by the way they were made, beside the originals */
+/** @param routes pictures of the scenes, by the way they were made, next to the originals */
 export async function judgedRoutes(
   judge: Pick<Judge, "look" | "nouns">,
   scenes: readonly Scene[],

@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
-test("captions beside those without a language model, and drawings as a judge sees them", async () => {
+test("captions next to those without a language model, and drawings as a judge sees them", async () => {
   const atlas = await loadAtlas("test/fixtures/sprites.bin.br");
   await writeTinyJudge(join(root, "judge"), [...new Set(atlas.sprites.map(({ noun }) => noun))]);
   const sprites = atlas.sprites.map((s) =>

@@ -44,7 +44,7 @@ const speaker = (sees: boolean): Speaker => ({
   drawFreely: async (prompts) => prompts.map((prompt) => (prompt === "nonsense" ? undefined : [])),
 });
 
-test("captions of a model that looks, and of one that does not, beside what was said of the next picture", async () => {
+test("captions of a model that looks, and of one that does not, next to what was said of the next picture", async () => {
   const sees = await describingScores(speaker(true), scenes, NOUNS);
   expect(sees).toMatchObject({ objectF1: 1, countAccuracy: 100, exactly: 100 });
   expect(sees.ofOthers.objectF1).toBe(0);
@@ -54,7 +54,7 @@ test("captions of a model that looks, and of one that does not, beside what was 
   expect(blind.ofOthers.objectF1).toBeCloseTo(1 / 3);
 });
 
-test("answers with the picture beside those without, kind by kind", async () => {
+test("answers with the picture next to those without, kind by kind", async () => {
   const likeliest = likeliestAnswers(scenes.map(({ scene }) => scene));
   expect(likeliest({ kind: "count", question: "how many?" })).toBe("one");
   expect(likeliest({ kind: "what-is", question: "what is in the picture?" })).toBe("a dog");
@@ -76,7 +76,7 @@ test("the share of drawings that come out whole without a rule", async () => {
   expect(scores).toEqual({ spans: 4, wellFormed: 75 });
 });
 
-test("objects found in drawings, beside other pictures of the prompts, and the pictures themselves", async () => {
+test("objects found in drawings, next to other pictures of the prompts, and the pictures themselves", async () => {
   const picture = (n: number): RgbImage => ({ width: 1, height: 1, data: Uint8Array.of(n, n, n) });
   // More nouns than the five nearest, so that a drawing of a dog does not show a car.
   const nouns = ["dog", "pig", "fox", "hen", "owl", "ant", "cat", "car"];

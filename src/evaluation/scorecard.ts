@@ -95,7 +95,7 @@ export async function scorecard(
   const gallery = baseline ? firstScenes(source("train"), options.gallery) : [];
 
   if (sections.includes("retrieval")) {
-    // A concept that no training picture shows needs others beside it.
+    // A concept that no training picture shows needs others next to it.
     const concepts = nouns.length - known.length > 1 ? (["held-out-concepts"] as const) : [];
     for (const split of ["test", "held-out-style", "held-out-pairs", ...concepts] as const) {
       onProgress?.(`retrieval, ${split}`);

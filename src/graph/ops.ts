@@ -112,7 +112,7 @@ export interface OpAttrs {
 
   reshape: { readonly shape: Shape };
   transpose: { readonly perm: readonly number[] };
-  /** x[start:end] on one axis; `end` may lie at a symbolic dim. */
+  /** x[start:end] on one axis; `end` may be at a symbolic dim. */
   slice: { readonly axis: number; readonly start: number; readonly end: Dim };
   concat: { readonly axis: number };
   expand: { readonly shape: Shape };

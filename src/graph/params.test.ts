@@ -34,7 +34,7 @@ describe("Params", () => {
     p.get("w", [2, 3], zeros);
     expect(() => p.get("w", [3, 2], zeros)).toThrow("lm.w: expected the shape of its first use, [2,3], got [3,2].");
   });
-  it("paramAttrs refuses what is no parameter", () => {
+  it("paramAttrs refuses what is not a parameter", () => {
     expect(() => paramAttrs(input("x", [1]))).toThrow("expected a parameter, got the result of input.");
   });
 });

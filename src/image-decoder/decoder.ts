@@ -24,7 +24,7 @@ export interface DecoderOptions {
   readonly seed?: number | readonly number[];
   /** Evaluations of the diffusion model. Default: that of the model. */
   readonly steps?: number;
-  /** 1 is no guidance; more follows the embedding more closely, with less variety. Default: that of the model. */
+  /** 1 means no guidance; more follows the embedding more closely, with less variety. Default: that of the model. */
   readonly guidanceScale?: number;
   /**
    * Factor on the noise that sampling starts from, 0 to 1: less invents less detail and varies less from seed to seed (the

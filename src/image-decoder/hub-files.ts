@@ -13,7 +13,7 @@ export function diffusersFiles(paths: readonly string[]): string[] {
   return neededFiles(paths, WEIGHT_NAMES);
 }
 
-/** The same for an import, which also reads what PyTorch saved. @throws InputError if this is no diffusers folder. */
+/** The same for an import, which also reads what PyTorch saved. @throws InputError if this is not a diffusers folder. */
 export function importableFiles(paths: readonly string[], model: string): string[] {
   if (paths.includes("model_index.json")) return neededFiles(paths, [...WEIGHT_NAMES, ...TORCH_NAMES]);
   const files = paths.filter((path) => /\.(safetensors|pt|pth|bin)$/.test(path));

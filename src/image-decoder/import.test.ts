@@ -27,7 +27,7 @@ async function copy(kind: "sd1" | "unclip"): Promise<string> {
   return folder;
 }
 
-/** Stores a part anew: `change` makes other tensors of it, `as` is the file's new name. */
+/** Stores a part again: `change` makes other tensors of it, `as` is the file's new name. */
 async function restore(
   path: string,
   as: string,
@@ -173,7 +173,7 @@ describe("one clear line, and nothing written, when", () => {
     expect(message).toContain("Do the config.json files and the weights belong together?");
   });
 
-  test("a .bin is no torch zip, or a zip with something else in it", async () => {
+  test("a .bin is not a torch zip, or a zip with something else in it", async () => {
     const from = await copy("sd1");
     await rm(join(from, "unet", WEIGHTS));
     const path = join(from, "unet", "diffusion_pytorch_model.bin");

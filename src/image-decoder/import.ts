@@ -1,6 +1,6 @@
 /**
  * A diffusers folder as it was published -> one that opens here: each part's weights as one safetensors file, whatever
- * they were stored as, and the settings beside them. First a plan from names and shapes, which is where every problem
+ * they were stored as, and the settings next to them. First a plan from names and shapes, which is where every problem
  * shows; then the tensors, one at a time.
  */
 import { CheckpointError, UsageError } from "../base/errors.ts";

@@ -43,7 +43,7 @@ export type ProgramName = keyof SeedGraphs;
 /** Tokens of a caption in the published evaluation of retrieval; training cuts at 32. */
 const PUBLISHED_TOKENS = 35;
 
-/** Tokens that the text side reads. What is behind a caption is padding, which changes nothing. */
+/** Tokens that the text side reads. What follows a caption is padding, which changes nothing. */
 export function textLength({ textEncoder, qformer }: Pick<ModelConfig, "textEncoder" | "qformer">): number {
   return textEncoder?.maxPositions ?? Math.min(qformer.maxPositions ?? 0, PUBLISHED_TOKENS);
 }
@@ -67,7 +67,7 @@ export function seedGraphs(config: ModelConfig, p: Params = new Params()): SeedG
     causalEmbeddings: { embeddings: y },
   };
   if (config.contrastiveText === "clip" && config.clipWidth && textEncoder) {
-    const end = mask().cast("f32").sum(1).sub(1).cast("i32"); // the last token that is no padding
+    const end = mask().cast("f32").sum(1).sub(1).cast("i32"); // the last token that is not padding
     const pair = { clipWidth: config.clipWidth, textEncoder };
     graphs.encodeText = { embedding: normalize(clipText(p, ids(), end, pair).embedding) };
   } else if (qformer.vocabulary && contrastiveWidth) {

@@ -135,7 +135,7 @@ export class SeedTokenizer {
 
   /**
    * The picture as the model sees it: decoded, then squashed to its square exactly as Pillow does.
-   * @throws InputError if the bytes are no picture or the file is missing.
+   * @throws InputError if the bytes are not a picture or the file is missing.
    */
   async prepare(source: ImageSource, options: PrepareOptions = {}): Promise<RgbImage> {
     const size = this.config.vision.imageSize;

@@ -8,7 +8,7 @@ const picture = { width: 3, height: 2, data: new Uint8Array(18).fill(7) };
 const notes = { codes: "1 2 3", prompt: "zwei grüne Katzen", Title: "猫 and \n more" };
 
 const HEADER = 33;
-/** A picture with this chunk behind its header. */
+/** A picture with this chunk after its header. */
 async function withChunk(chunk: Uint8Array): Promise<Buffer> {
   const png = Buffer.from(await encodePng(picture));
   return Buffer.concat([png.subarray(0, HEADER), chunk, png.subarray(HEADER)]);

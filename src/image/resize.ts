@@ -40,7 +40,7 @@ export function resizeAndCrop(image: RgbImage, size: number, filter: ResizeFilte
   return resample(image, middle(w), middle(h), filter);
 }
 
-/** The rectangle of width x height pixels whose top left corner is (left, top). It must lie inside the image. */
+/** The rectangle of width x height pixels whose top left corner is (left, top). It must be inside the image. */
 export function crop(image: RgbImage, left: number, top: number, width: number, height: number): RgbImage {
   checkSize(width, height);
   if (left < 0 || top < 0 || left + width > image.width || top + height > image.height) {
@@ -67,7 +67,7 @@ interface Range {
 const MAX_WIDENED_BYTES = 32 * 1024 ** 2;
 
 /**
- * The part of the resized picture that lies in both ranges. Of a picture that is thousands of times as tall as wide, the
+ * The part of the resized picture that is in both ranges. Of a picture that is thousands of times as tall as wide, the
  * horizontal pass would make a giant; there the vertical pass goes first, which differs from Pillow by rounding only.
  */
 function resample(image: RgbImage, across: Range, down: Range, filter: ResizeFilter): RgbImage {

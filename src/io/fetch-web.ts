@@ -70,7 +70,7 @@ export async function fetchKept(url: string, maxBytes = 1e6): Promise<Blob | und
 const progress = { active: 0, done: 0, total: 0 };
 const listeners = new Set<(doneBytes: number, totalBytes: number) => void>();
 
-/** `listener` is told of all downloads from now on. */
+/** `listener` is called for all downloads from now on. */
 export function onDownload(listener: (doneBytes: number, totalBytes: number) => void): void {
   listeners.add(listener);
 }

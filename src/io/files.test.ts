@@ -19,7 +19,7 @@ async function failure(promise: Promise<unknown>): Promise<Error> {
 }
 
 describe("writing", () => {
-  test("makes and replaces a file, and leaves nothing beside it", async () => {
+  test("makes and replaces a file, and leaves nothing next to it", async () => {
     const path = join(folder, "fresh", "a.bin");
     await mkdir(join(folder, "fresh"));
     await writeFileAtomic(path, Uint8Array.of(1, 2));

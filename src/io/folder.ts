@@ -8,7 +8,7 @@ export function listFolder(path: string): Promise<string[]> {
 }
 
 /**
- * Makes the folder `path`: `fill` writes into a temporary one beside it, which is renamed at the end.
+ * Makes the folder `path`: `fill` writes into a temporary one next to it, which is renamed at the end.
  * @throws UsageError if there is something at `path` already, an empty folder excepted; SetupError if the disk refuses.
  */
 export async function writeFolder(path: string, fill: (temporary: string) => Promise<void>): Promise<void> {

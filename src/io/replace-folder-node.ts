@@ -3,7 +3,7 @@ import { mkdtemp, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { exists, fileError } from "./files.ts";
 
-/** `fill` writes into a temporary folder beside `path`, which then takes its place; what was there is removed. */
+/** `fill` writes into a temporary folder next to `path`, which then takes its place; what was there is removed. */
 export async function replaceFolder(path: string, fill: (temporary: string) => Promise<void>): Promise<void> {
   const target = resolve(path);
   const temporary = await mkdtemp(join(dirname(target), `.${basename(target)}.`)).catch((error: unknown) => {

@@ -86,7 +86,7 @@ describe("with the browser's cache", () => {
     vi.resetModules();
   });
   afterAll(() => vi.unstubAllGlobals());
-  /** As a page that is opened anew. */
+  /** As a page that is opened again. */
   const opened = async () => {
     vi.resetModules();
     return (await import("./storage-web.ts")).storage;

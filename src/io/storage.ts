@@ -24,7 +24,7 @@ export interface Storage {
   open(path: string): Promise<ByteSource>;
   /** A whole file as ONNX Runtime takes it where there is no disk to map it from; undefined in Node. */
   load(path: string): Promise<Blob | undefined>;
-  /** `listener` is told how many bytes have come of all files that are being fetched. In a browser only. */
+  /** `listener` is called with the bytes received so far of all files that are being fetched. In a browser only. */
   onDownload(listener: (doneBytes: number, totalBytes: number) => void): void;
   /** Makes a folder and those above it. @throws SetupError when there is a file at `path`, or the disk refuses. */
   makeFolder(path: string): Promise<void>;

@@ -13,7 +13,7 @@ export interface FolderFile {
 
 /**
  * Sorted by code units, hidden names left out. A folder that several links lead to is visited once, under its own name
- * if that lies inside `folder`; so links that form a circle end. A link that leads nowhere counts as a file.
+ * if that is inside `folder`; so links that form a circle end. A link that leads nowhere counts as a file.
  *
  * @throws SetupError or InputError if `folder` or a folder in it cannot be read.
  */

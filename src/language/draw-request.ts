@@ -12,7 +12,7 @@ const PICTURE =
 /** "draw" alone asks for a picture; "make" does only with "a picture of". */
 const VERBS = `(?:(?:draw|paint|sketch|illustrate)\\s+(?:me\\s+|us\\s+)?(?:${PICTURE})?|(?:make|create|generate|produce|show)\\s+(?:me\\s+|us\\s+)?${PICTURE})`;
 const REQUEST = new RegExp(`^${POLITE}${ASKED}${VERBS}(.+)$`, "isu");
-/** What ends a request and is no part of what is asked for. */
+/** What ends a request and is not part of what is asked for. */
 const END = /(?:[\s,]*\b(?:please|for\s+(?:me|us)|thanks|thank\s+you))*[\s.!?]*$/isu;
 /** Words that point at what was said or shown before, which a drawing from a prompt alone cannot know. */
 const POINTING =

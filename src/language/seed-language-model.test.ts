@@ -55,7 +55,7 @@ describe("seeing", () => {
     ]);
   });
 
-  test("of several descriptions the one that lies nearest to the codes is taken", async () => {
+  test("of several descriptions the one that is nearest to the codes is taken", async () => {
     const pictures = [picture, blocks(2)];
     const codes = (await model.tokenizer.encode(pictures)).map((one) => one.codes);
     const seen = await model.tokenizer.embedCodes(codes);

@@ -42,7 +42,7 @@ test("the first words know what comes after them", () => {
   expect(a.features.slice(0, 8)).not.toEqual(b.features.slice(0, 8));
 });
 
-test("what stands behind the end token changes nothing", () => {
+test("what follows the end token changes nothing", () => {
   const [a, b] = [read([2, 5, 6, 3, 0, 0], 3), read([2, 5, 6, 3, 7, 8], 3)];
   expect(b.embedding).toEqual(a.embedding);
   expect(b.features.slice(0, 32)).toEqual(a.features.slice(0, 32));

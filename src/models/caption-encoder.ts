@@ -9,7 +9,7 @@ import { embedding, layerNorm, linear, paddingMask } from "../nn/index.ts";
 import { clipLayers, type TextEncoderConfig } from "./clip.ts";
 
 export interface CaptionEncoding {
-  /** f32 [B,L,D], after the final norm; rows behind the end token mean nothing. */
+  /** f32 [B,L,D], after the final norm; rows after the end token mean nothing. */
   readonly features: Tensor;
   /** f32 [B,width], not normalized. */
   readonly embedding: Tensor;

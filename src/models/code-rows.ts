@@ -19,7 +19,7 @@ export const SHARED_ROWS: VocabularyRows = { embeddings: withSharedVector, head:
 
 /**
  * The same, and a learned projection of the codebook's vectors is added to the rows of codes: codes that are alike are read
- * alike, although each is met rarely, and differ where they have to. It begins at zero, so that rows go on as they are. Ours.
+ * alike, although each is met rarely, and differ where they have to. It begins at zero, so that rows begin unchanged. Ours.
  * Keys besides those above: `codebook` [N-2,E] and `code_projection.weight` [D,E].
  * @param codeWidth E
  */

@@ -16,7 +16,7 @@ export interface DraftConfig {
   readonly cell: number;
   /** Layers of the Reverse Q-Former, every one with cross-attention. */
   readonly layers: number;
-  /** Does the diffusion model read the Reverse Q-Former's own vectors of the cells too, beside the latents? */
+  /** Does the diffusion model read the Reverse Q-Former's own vectors of the cells, in addition to the latents? */
   readonly hidden?: true;
 }
 

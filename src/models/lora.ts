@@ -40,7 +40,7 @@ export const SEED_LORA_OPT: LoraConfig = {
 
 export interface LoraTraining {
   /**
-   * f32 [B,T,N], uniform in [0,1) and drawn anew each step, N at least the widest input of a target. Each layer drops the
+   * f32 [B,T,N], uniform in [0,1) and drawn again each step, N at least the widest input of a target. Each layer drops the
    * inputs whose noise falls into its own interval of length `dropout`. Without noise nothing is dropped.
    */
   readonly noise?: Tensor;

@@ -38,7 +38,9 @@ test("PixArt-alpha at 512 px, and a small model without captions", () => {
 
 test("what would change the numbers is refused", () => {
   const read = (more: object) => () => readPixArtConfig({ ...alpha, ...more }, "config.json");
-  expect(read({ sample_size: 128 })).toThrow("config.json: expected a model that is not told size and aspect ratio");
+  expect(read({ sample_size: 128 })).toThrow(
+    "config.json: expected a model without conditioning on size and aspect ratio",
+  );
   expect(read({ interpolation_scale: 2 })).toThrow("config.json: expected interpolation_scale 1, got 2.");
   expect(read({ cross_attention_dim: 768 })).toThrow("expected cross_attention_dim 1152, the width that captions");
   expect(read({ activation_fn: "geglu" })).toThrow("activation_fn");

@@ -50,7 +50,7 @@ export function readPixArtConfig(json: unknown, where: string): PixArtConfig {
   // diffusers: by default the size and the aspect ratio join the timestep in models of 128 x 128 latents.
   if (config.use_additional_conditions ?? config.sample_size === 128)
     throw new InputError(
-      `${where}: expected a model that is not told size and aspect ratio, got use_additional_conditions. Use one of at most 64 x 64 latents.`,
+      `${where}: expected a model without conditioning on size and aspect ratio, got use_additional_conditions. Use one of at most 64 x 64 latents.`,
     );
   const usual = Math.max(Math.floor(config.sample_size / 64), 1);
   if ((config.interpolation_scale ?? usual) !== usual)

@@ -143,7 +143,7 @@ export function draftLatents(p: Params, rebuilt: Tensor, config: SeedConfig): Te
 
 /**
  * Ours: rebuilt embeddings f32 [B,32,D] -> a draft, what the diffusion model reads: normalized latents f32
- * [B,channels,size,size], and behind them, with `draft.hidden`, the vectors of the cells, laid out as D / cell² more channels.
+ * [B,channels,size,size], followed, with `draft.hidden`, by the vectors of the cells, laid out as D / cell² more channels.
  */
 export function draftOf(p: Params, rebuilt: Tensor, config: SeedConfig): Tensor {
   const draft = given(config.draft, "the sizes of draft");

@@ -42,7 +42,7 @@ export interface UnetConfig {
 }
 
 /**
- * x: f32 [B,C,Y,X] noisy latents (and the channels of a conditioning behind them), timesteps: f32 [B], context: f32
+ * x: f32 [B,C,Y,X] noisy latents (followed by the channels of a conditioning), timesteps: f32 [B], context: f32
  * [B,S,Dc], classEmbedding: f32 [B,E] for `classEmbedType` "projection" -> f32 [B,outChannels,Y,X], what the prediction
  * type of the noise schedule says. B may be symbolic; Y and X must be multiples of 2^(levels - 1).
  * @throws ShapeError if sizes do not fit, or the class vector is missing or not wanted.

@@ -82,7 +82,7 @@ export interface OnnxNode {
   readonly domain?: string;
 }
 
-/** Where the bytes of an initializer lie: here, or in a file beside the model. */
+/** Where the bytes of an initializer are: here, or in a file next to the model. */
 export type TensorBytes = Uint8Array | { readonly file: string; readonly offset: number; readonly byteLength: number };
 
 export interface Initializer {

@@ -10,7 +10,7 @@ import type { EmitOptions, Emitter, FloatWeight } from "./emit.ts";
 import type { Initializer, TensorBytes } from "./proto.ts";
 
 /**
- * One scale a row of the matrix: w[n,k] = scale[n] q[k,n], q in -127..127. The numbers lie as ONNX Runtime multiplies with
+ * One scale a row of the matrix: w[n,k] = scale[n] q[k,n], q in -127..127. The numbers are laid out as ONNX Runtime multiplies with
  * them, rows and columns exchanged, so that no second copy is made when they are loaded.
  */
 export interface RowQuantized {
@@ -90,7 +90,7 @@ export function readsInPlace(node: Node, weightOf: EmitOptions["weight"]): reado
   return node.inputs.filter((t, i) => !inPlace(t, i));
 }
 
-/** Rows of a stored parameter of floats, if that is what a node cuts out: they lie together, so nothing is copied. */
+/** Rows of a stored parameter of floats, if that is what a node cuts out: they are together, so nothing is copied. */
 export function storedRows(node: Node, weightOf: EmitOptions["weight"]): (Initializer & FloatWeight) | undefined {
   const [cut] = node.outputs;
   const slice = madeBy(cut, "slice");

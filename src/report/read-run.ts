@@ -44,7 +44,7 @@ export interface RunReport {
 
 const LOG = "log.jsonl";
 const [MAX_LOG, MAX_JSON, MAX_DEPTH] = [256e6, 4e6, 3];
-/** Keys of a log line that are no curve. */
+/** Keys of a log line that are not curves. */
 const BOOKKEEPING = new Set(["step", "steps", "elapsedSeconds", "leftSeconds", "phase", "phases"]);
 
 /** @throws InputError if there is no such folder, or nothing in it was ever trained. */

@@ -68,7 +68,7 @@ test("the page asks no host for anything, holds its pictures, and no text can en
   expect(page).toContain("&lt;img onerror=x&gt;");
 });
 
-test("hours, recipe, machine and commit are at the top, while the run goes on and when it is complete", async () => {
+test("hours, recipe, machine and commit are at the top, during a run and after it", async () => {
   const machine = { cpu: "AMD <EPYC>", cores: 2, memoryGb: 25, system: "linux x64" };
   const phase = { identity: { recipe: "92cb52fb" }, commit: `${"ab".repeat(20)}+`, machine };
   const finished = [{ ...phase, finishedAt: "2026-11-28T14:07:41.872Z" }];
@@ -110,7 +110,7 @@ test("a watched run is served to this machine only, and its version changes with
   }
 });
 
-test("a folder that is no run, or none at all, is one clear line", async () => {
+test("a folder that is not a run, or none at all, is one clear line", async () => {
   await expect(readRun(join(run, "none"))).rejects.toThrow("expected a run folder, found none");
   await mkdir(join(run, "empty"));
   await expect(readRun(join(run, "empty"))).rejects.toThrow("Train a stage first");

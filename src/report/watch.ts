@@ -1,4 +1,4 @@
-/** Serves the report of a run in progress: each request reads the run anew. Loopback only, two addresses, nothing else. */
+/** Serves the report of a run in progress: each request reads the run again. Loopback only, two addresses, nothing else. */
 import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import { SetupError } from "../base/errors.ts";
@@ -11,7 +11,7 @@ export interface Watcher {
   close(): Promise<void>;
 }
 
-/** @param port 0 for any that is free. @throws SetupError if the port is taken, or the folder is no run. */
+/** @param port 0 for any that is free. @throws SetupError if the port is taken, or the folder is not a run. */
 export async function watchRun(folder: string, port: number): Promise<Watcher> {
   await readRun(folder);
   const server = createServer(async (request, response) => {

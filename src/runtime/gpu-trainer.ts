@@ -3,7 +3,7 @@
  * batches, the loss and the norm of the gradient cross.
  *
  * A tensor on the GPU is freed by `dispose`, never by the garbage collector, so each one here has one owner: the
- * state. One that was just written lies in our memory until the next step has used it.
+ * state. One that was just written is in our memory until the next step has used it.
  */
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { ort } from "#ort";

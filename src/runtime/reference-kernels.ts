@@ -98,7 +98,7 @@ function largest(values: Float64Array): number {
   return values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
 }
 
-/** An id that must lie in [0,count). @throws InputError */
+/** An id that must be in [0,count). @throws InputError */
 function checkedId(id: number, count: number, op: OpName): number {
   if (id >= 0 && id < count) return id;
   throw new InputError(`${op}: expected ids in 0..${count - 1}, got ${id}.`);

@@ -20,7 +20,7 @@ export interface RefOptions {
 /**
  * Values of tensors.
  * @throws UsageError if a feed, the parameters or a symbol's value is missing
- * @throws InputError if a feed or parameter has the wrong number of elements, or an id lies outside of its table
+ * @throws InputError if a feed or parameter has the wrong number of elements, or an id is outside of its table
  */
 export function evaluate(outputs: readonly Tensor[], options: RefOptions = {}): RefArray[] {
   const nodes = sortNodes(outputs);

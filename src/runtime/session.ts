@@ -16,7 +16,7 @@ export async function createSession(spec: SessionSpec, onDevice: readonly string
   return sessions.create(spec.model, {
     ...options,
     logSeverityLevel: 3,
-    // Planned as one block, the activations of a training step lie in memory twice: the blocks of the first step stay.
+    // Planned as one block, the activations of a training step are in memory twice: the blocks of the first step stay.
     enableMemPattern: !("slots" in spec),
     extra: { session: entries },
     ...(onDevice.length > 0 && { preferredOutputLocation: locations }),

@@ -23,7 +23,7 @@ export function kindsOf({ averageDecay }: AdamW): Kind[] {
   return averageDecay > 0 ? ["param", "m", "v", "average"] : ["param", "m", "v"];
 }
 
-/** Gradients added to the feeds `sum:slot` where the feed `keep` is 1; where it is 0 the sums begin anew. */
+/** Gradients added to the feeds `sum:slot` where the feed `keep` is 1; where it is 0 the sums start at zero. */
 export function summed(gradients: readonly Tensor[]): Tensor[] {
   const kept = constant(0.5).less(input("keep", []));
   // Not a product with 0: the sums of a step that was skipped may hold NaN.

@@ -41,7 +41,7 @@ export function withoutLookahead(source: string): string {
   return out;
 }
 
-/** Index behind the parenthesis that closes the one at `start`. */
+/** Index after the parenthesis that closes the one at `start`. */
 function endOfGroup(source: string, start: number): number {
   let [depth, inClass] = [0, false];
   for (let i = start; i < source.length; i++) {

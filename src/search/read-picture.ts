@@ -13,7 +13,7 @@ export async function holderOf(path: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Bytes of the picture. @throws InputError if it is not there any more */
+/** Bytes of the picture. @throws InputError if it no longer exists */
 export async function readIndexed(path: string): Promise<Uint8Array> {
   const holder = await holderOf(path);
   if (holder === path) return readFileBounded(path, MAX_PICTURE_BYTES);
@@ -24,5 +24,5 @@ export async function readIndexed(path: string): Promise<Uint8Array> {
     const entry = named && followLinks(entries, named);
     if (entry) return readTarEntry(holder, entry, MAX_PICTURE_BYTES);
   }
-  throw new InputError(`${path}: is not there any more. Run \`seedling index\` again to leave it out.`);
+  throw new InputError(`${path}: no longer exists. Run \`seedling index\` again to leave it out.`);
 }

@@ -104,7 +104,7 @@ describe("on disk", () => {
     ['{"path":3,"sizeBytes":1,"changedMs":1}', "line 2: path"],
     ['{"path":"a","sizeBytes":1,"changedMs":1,"x":1}', 'line 2: unknown key "x"'],
     ["null", "line 2: "],
-  ])("a line that is no picture is named: %s", async (line, message) => {
+  ])("a line that is not a picture is named: %s", async (line, message) => {
     const path = join(folder, "pictures.jsonl");
     const lines = (await readFile(path, "utf8")).split("\n");
     await writeFile(path, lines.with(1, line).join("\n"));

@@ -90,7 +90,7 @@ describe.each([
     expect(await paths()).toEqual([entry(7).picture.path]);
   });
 
-  test.skipIf(!available)("what is saved before the end stays, beside what the index had", async () => {
+  test.skipIf(!available)("what is saved before the end stays, next to what the index had", async () => {
     await write(async (writer) => {
       await writer.add([entry(0), entry(1)]);
       await writer.finish();

@@ -47,17 +47,18 @@ export interface ErrorBody {
   };
 }
 
-/** Whatever was thrown, as an error of the API. What is no fault of the request keeps its details to the log. */
+/** Whatever was thrown, as an error of the API. What is not the fault of the request keeps its details to the log. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof InputError) return new ApiError(400, "invalid_input", error.message);
   if (error instanceof UsageError) return new ApiError(400, "invalid_request", error.message);
   if (error instanceof SetupError) return new ApiError(503, "model_unavailable", error.message);
   if (error instanceof RuntimeEndedError)
-    return new ApiError(500, "worker_ended", "the model's worker has ended and is started again. Ask again.");
+    return new ApiError(500, "worker_ended", "the model's worker has ended and is being restarted. Try again.");
   if (error instanceof SeedlingError) return new ApiError(500, "internal_error", error.message);
-  if (error instanceof Error && error.name === "AbortError") return new ApiError(499, "cancelled", "the client left.");
-  return new ApiError(500, "internal_error", "the server failed at this request; its log says why.");
+  if (error instanceof Error && error.name === "AbortError")
+    return new ApiError(499, "cancelled", "the client disconnected.");
+  return new ApiError(500, "internal_error", "the server failed to handle this request; see its log.");
 }
 
 export function errorBody({ status, code, message, param }: ApiError): ErrorBody {

@@ -26,7 +26,7 @@ export interface AppOptions extends GuardOptions, Omit<Services, "onError"> {
   /** The index that is searched, if there is one. */
   readonly search?: PictureSearch;
   readonly onRequest?: (line: AccessLine) => void;
-  /** What is no fault of a request, for the log. */
+  /** What is not the fault of a request, for the log. */
   readonly onError?: (line: string) => void;
 }
 

@@ -69,14 +69,14 @@ export class BatchQueue<Job, Result> {
     this.#waiting = this.#waiting.filter((entry) => !batch.includes(entry));
     const stop = new AbortController();
     const check = (): void => {
-      if (batch.every(({ signal }) => signal?.aborted)) stop.abort(new Error("nobody waits for this any more"));
+      if (batch.every(({ signal }) => signal?.aborted)) stop.abort(new Error("no caller is waiting for this"));
     };
     for (const { signal } of batch) signal?.addEventListener("abort", check, { once: true });
     await this.#compute(batch, stop.signal);
     for (const { signal } of batch) signal?.removeEventListener("abort", check);
   }
 
-  /** A job that is refused, such as a broken picture, must not fail those beside it: the halves are computed again. */
+  /** A job that is refused, such as a broken picture, must not fail those next to it: the halves are computed again. */
   async #compute(batch: readonly Entry<Job, Result>[], signal: AbortSignal): Promise<void> {
     try {
       const results = await this.#options.run(

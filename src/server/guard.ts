@@ -30,7 +30,7 @@ export function hostGuard({ hosts, origins }: GuardOptions): MiddlewareHandler {
       );
     const origin = c.req.header("origin");
     if (origin && !origins.includes(origin) && !sameOrigin(origin, host))
-      throw new ApiError(403, "wrong_origin", "pages of this origin may not ask this server. Allow it with --cors.");
+      throw new ApiError(403, "wrong_origin", "pages of this origin may not call this server. Allow it with --cors.");
     await next();
   };
 }

@@ -47,7 +47,7 @@ async function post(path: string, body: string | Uint8Array<ArrayBuffer>): Promi
   return { status: answer.status, text: await answer.text() };
 }
 
-/** An answer in the shape of the API, that is no fault of the server. */
+/** An answer in the shape of the API, that is not the fault of the server. */
 function expectClear(path: string, body: string, { status, text }: { status: number; text: string }): void {
   const shown = `${path} ${body.slice(0, 200)} -> ${status} ${text.slice(0, 200)}`;
   expect([200, 400, 404, 413], shown).toContain(status);

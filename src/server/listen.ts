@@ -56,8 +56,8 @@ function refused(error: NodeJS.ErrnoException, host: string, port: number): Erro
   const reasons: Record<string, string> = {
     EADDRINUSE: `port ${port} is in use. Choose another with --port, or 0 for any`,
     EACCES: `port ${port} needs more rights. Choose one from 1024`,
-    EADDRNOTAVAIL: `${host} is no address of this machine`,
-    ENOTFOUND: `${host} is no known host name`,
+    EADDRNOTAVAIL: `${host} is not an address of this machine`,
+    ENOTFOUND: `${host} is not a known host name`,
   };
   const why = reasons[error.code ?? ""];
   return why ? new SetupError(`serve: ${why}.`) : error;

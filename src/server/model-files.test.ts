@@ -65,7 +65,7 @@ test("model folders are offered with sizes and hashes, their files by range, and
     expect((await get(path)).status, path).toBe(404);
 });
 
-test("a static site has the page, the model's files and their listing; a folder that is no model is refused", async () => {
+test("a static site has the page, the model's files and their listing; a folder that is not a model is refused", async () => {
   const out = join(root, "site");
   await rm(join(root, "model", "passwd.json"));
   await writeStaticSite(out, join(root, "page"), new Map([["mini", join(root, "model")]]));

@@ -15,7 +15,7 @@ const WANTED = /\.(json|safetensors)$/;
 export const LISTING = "files.json";
 
 /**
- * The model's files in a folder; undefined if it is no model folder, or too large for a browser.
+ * The model's files in a folder; undefined if it is not a model folder, or too large for a browser.
  * @param links whether files count that links out of the folder lead to, as in the cache of the Hub
  */
 export async function modelFilesOf(folder: string, links: boolean): Promise<readonly string[] | undefined> {

@@ -49,7 +49,7 @@ export class ModelPool {
 
   /**
    * Runs `use` with a model, which stays open until it ends.
-   * @throws ApiError 404 for a model that is not served, 503 when the server is going down
+   * @throws ApiError 404 for a model that is not served, 503 when the server is shutting down
    */
   async use<T>(id: string | undefined, use: (model: QueuedModel) => Promise<T>): Promise<T> {
     const slot = this.#slot(id);
@@ -81,7 +81,7 @@ export class ModelPool {
   }
 
   #slot(id: string | undefined): Slot {
-    if (this.#closed) throw new ApiError(503, "shutting_down", "the server is going down.", { retryAfter: 5 });
+    if (this.#closed) throw new ApiError(503, "shutting_down", "the server is shutting down.", { retryAfter: 5 });
     const slot = id === undefined ? [...this.#slots.values()][0] : this.#slots.get(id);
     if (slot) return slot;
     const known = this.ids.join(", ");

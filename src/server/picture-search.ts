@@ -35,7 +35,7 @@ export class PictureSearch {
     return this.#index.nearest(query, count);
   }
 
-  /** A small PNG file. @throws InputError if the picture is not there any more; undefined for a number that is none */
+  /** A small PNG file. @throws InputError if the picture no longer exists; undefined for a number that is none */
   async thumbnail(id: number): Promise<Uint8Array | undefined> {
     const path = await this.#index.pathOf(id);
     if (path === undefined) return undefined;

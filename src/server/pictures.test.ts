@@ -44,7 +44,7 @@ test.each([
   "::ffff:7f00:1",
   "64:ff9b::7f00:1",
   "not an address",
-])("%s is no public address", (address) => {
+])("%s is not a public address", (address) => {
   expect(isPublicAddress(address)).toBe(false);
 });
 

@@ -1,4 +1,4 @@
-/** Pictures in requests: data URLs, and other URLs only where the server was told so. Sizes are checked before decoding. */
+/** Pictures in requests: data URLs, and other URLs only where the server allows them. Sizes are checked before decoding. */
 import { lookup } from "node:dns";
 import { get as httpGet, type IncomingMessage } from "node:http";
 import { get as httpsGet } from "node:https";
@@ -71,7 +71,7 @@ function request(url: string, param: string, signal: AbortSignal): Promise<Incom
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || !/^https?:$/.test(parsed.protocol)) throw bad(param, "expected an http or https URL.");
   const literal = parsed.hostname.replace(/^\[|\]$/g, "");
-  if (isIP(literal) && !isPublicAddress(literal)) throw bad(param, `${literal} is no public address.`);
+  if (isIP(literal) && !isPublicAddress(literal)) throw bad(param, `${literal} is not a public address.`);
   const get = parsed.protocol === "https:" ? httpsGet : httpGet;
   return new Promise((done, fail) => {
     const refused = (error: Error): void =>

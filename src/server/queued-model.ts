@@ -1,4 +1,4 @@
-/** A model behind queues: what waits is computed together, up to a limit, and ends when nobody waits for it. */
+/** A model behind queues: what waits is computed together, up to a limit, and ends when no caller waits for it. */
 import type { Codes } from "../codes/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import { ApiError, BusyError } from "./api-error.ts";

@@ -13,7 +13,7 @@ export function requestScope(c: Context, deadlineMs: number): Scope {
   const stop = new AbortController();
   const timer =
     deadlineMs > 0 ? setTimeout(() => stop.abort(new DeadlineError(deadlineMs)), deadlineMs).unref() : undefined;
-  const left = (): void => stop.abort(new DOMException("the client left", "AbortError"));
+  const left = (): void => stop.abort(new DOMException("the client disconnected", "AbortError"));
   const { signal } = c.req.raw;
   if (signal.aborted) left();
   else signal.addEventListener("abort", left, { once: true });

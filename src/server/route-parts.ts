@@ -27,6 +27,6 @@ export const errors = {
   415: failed("The body is not JSON."),
   429: failed("Too many requests wait; `Retry-After` says when to try again."),
   500: failed("The server failed."),
-  503: failed("The model cannot be opened, or the server is going down."),
+  503: failed("The model cannot be opened, or the server is shutting down."),
   504: failed("The reply was not ready in time."),
 } as const;

@@ -52,7 +52,7 @@ export function searchRoutes(app: OpenAPIHono, services: Services, index: Pictur
   app.openapi(thumbnail, async (c) => {
     const { id } = c.req.valid("param");
     const png = await index.thumbnail(Number(id)).catch(() => undefined);
-    if (!png) throw new ApiError(404, "picture_not_found", `no picture ${id}, or it is not there any more.`);
+    if (!png) throw new ApiError(404, "picture_not_found", `no picture ${id}, or it no longer exists.`);
     return c.body(png as Uint8Array<ArrayBuffer>, 200, {
       "content-type": "image/png",
       "cache-control": "max-age=3600",

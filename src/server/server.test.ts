@@ -280,7 +280,7 @@ test("with an API key, the API needs it and the page does not", async () => {
   expect((await fetch(server.url)).status).toBe(200);
 });
 
-test("the page's files are served and nothing beside them", async () => {
+test("the page's files are served and nothing else", async () => {
   await mkdir(join(page, "sub"));
   await writeFile(join(page, "model.safetensors"), "0123456789");
   await symlink("/etc/passwd", join(page, "link.txt"));
@@ -354,7 +354,7 @@ test("models are opened when first asked for, closed when idle, and opened again
   await pool.use(undefined, async () => {});
   expect(opened).toBe(2);
   await pool.close();
-  await expect(pool.use("fake", async () => {})).rejects.toThrow("going down");
+  await expect(pool.use("fake", async () => {})).rejects.toThrow("shutting down");
 });
 
 test("a model that cannot be opened is a 503, and the next request tries again", async () => {
@@ -381,7 +381,7 @@ test("a worker that dies: what it computed is answered 500 once, the next reques
   await server.close();
   server = await start({ pool: new ModelPool([{ id: "fake", open }], { maxWaiting: 10, keepAliveMs: 0 }) });
   const first = await post("/v1/tokenize", { images: [PICTURE] });
-  expect([first.status, await first.text()]).toEqual([500, expect.stringContaining("is started again")]);
+  expect([first.status, await first.text()]).toEqual([500, expect.stringContaining("is being restarted")]);
   expect((await post("/v1/tokenize", { images: [PICTURE] })).status).toBe(200);
   expect(opened).toBe(2);
   await expect.poll(() => model.closed).toBe(true);

@@ -1,4 +1,4 @@
-/** The page's files: only what lies in its folder, links resolved, with types and caching. */
+/** The page's files: only what is in its folder, links resolved, with types and caching. */
 import { createReadStream } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { extname, join, resolve, sep } from "node:path";
@@ -50,7 +50,7 @@ export function staticFiles(folder: string, below = ""): (c: Context) => Promise
   };
 }
 
-/** The file that a path of a request names, or nothing for what lies outside. */
+/** The file that a path of a request names, or nothing for what is outside. */
 async function insideFolder(folder: string, requested: string): Promise<string | undefined> {
   let name: string;
   try {

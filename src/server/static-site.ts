@@ -9,7 +9,7 @@ import { LISTING, listingOf, modelFilesOf } from "./model-files.ts";
 /**
  * @param page the built page
  * @param models folders by the names that the page shows, the default first
- * @throws UsageError if `out` holds something; SetupError for a folder that is no model, or too large for a browser
+ * @throws UsageError if `out` holds something; SetupError for a folder that is not a model, or too large for a browser
  */
 export async function writeStaticSite(out: string, page: string, models: ReadonlyMap<string, string>): Promise<void> {
   await expectFree(out);

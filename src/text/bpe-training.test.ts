@@ -12,7 +12,7 @@ test("merges by hand: the most frequent pair first, then pairs with what came of
   expect(merges(json)).toEqual(["a+b", "ab+c", "b+d"]);
 });
 
-test("what never occurs twice is no token, and the order of the texts does not matter", () => {
+test("what never occurs twice is not a token, and the order of the texts does not matter", () => {
   const texts = ["the cat", "the hat", "a cat, a hat"];
   const all = merges(trainBpe(texts, { size: 1000, special: [] }));
   expect(all.length).toBeLessThan(20);

@@ -32,7 +32,7 @@ export class ClipPrompts {
   readonly #pad: number;
 
   /**
-   * From tokenizer.json, or vocab.json and merges.txt. Without any of them only the empty prompt can be told: begin and
+   * From tokenizer.json, or vocab.json and merges.txt. Without any of them only the empty prompt can be encoded: begin and
    * end are the last two ids of every CLIP.
    * @throws InputError if a file is damaged or of another vocabulary.
    */

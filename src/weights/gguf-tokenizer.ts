@@ -46,9 +46,9 @@ export interface GgufTokenizer {
 }
 
 /**
- * The tokenizer of a GGUF file: the one in its metadata, or, if that is of another kind, the tokenizer.json beside the file,
+ * The tokenizer of a GGUF file: the one in its metadata, or, if that is of another kind, the tokenizer.json next to the file,
  * with its tokenizer_config.json if there is one.
- * @throws InputError if there is neither, or the file beside is of another model
+ * @throws InputError if there is neither, or the file next to it is of another model
  */
 export async function openGgufTokenizer(file: Pick<GgufFile, "path" | "metadata">): Promise<GgufTokenizer> {
   const path = join(dirname(file.path), "tokenizer.json");
@@ -76,7 +76,7 @@ function expectSameTokens({ metadata }: Pick<GgufFile, "metadata">, json: Json, 
   const same = ids.filter(([token, id]) => tokens[id] === token).length;
   if (same < 0.9 * ids.length || ids.length === 0)
     throw new InputError(
-      `${where}: expected the tokens of the .gguf file beside it, of ${ids.length} only ${same} are the same. Copy the model's own tokenizer.json.`,
+      `${where}: expected the tokens of the .gguf file next to it, of ${ids.length} only ${same} are the same. Copy the model's own tokenizer.json.`,
     );
 }
 
@@ -90,7 +90,7 @@ export function ggufTokenizer({ path, metadata }: Pick<GgufFile, "path" | "metad
   };
   if (key("model") !== "gpt2")
     throw new InputError(
-      `${path}: expected a byte-level BPE tokenizer (gpt2), got ${show(key("model"))}. Put the model's tokenizer.json beside the file.`,
+      `${path}: expected a byte-level BPE tokenizer (gpt2), got ${show(key("model"))}. Put the model's tokenizer.json next to the file.`,
     );
   const own = [...metadata].filter(([name]) => name.startsWith("tokenizer.ggml."));
   expectKnownKeys(own, path, (name) => /_token_ids?$/.test(name) || KNOWN.has(name.slice("tokenizer.ggml.".length)));
@@ -98,7 +98,7 @@ export function ggufTokenizer({ path, metadata }: Pick<GgufFile, "path" | "metad
   const preTokenizer = typeof pre === "string" ? PRE_TOKENIZERS[pre] : undefined;
   if (!preTokenizer)
     throw new InputError(
-      `${path}: expected tokenizer.ggml.pre ${Object.keys(PRE_TOKENIZERS).join(", ")}, got ${show(pre)}. Put the model's tokenizer.json beside the file.`,
+      `${path}: expected tokenizer.ggml.pre ${Object.keys(PRE_TOKENIZERS).join(", ")}, got ${show(pre)}. Put the model's tokenizer.json next to the file.`,
     );
   const tokens = list("tokens", "string") as string[];
   const merges = list("merges", "string") as string[];

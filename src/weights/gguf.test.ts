@@ -214,7 +214,7 @@ describe("Llama in GGUF", () => {
     );
   });
 
-  it("of another kind takes the tokenizer.json beside it, if that is its own", async () => {
+  it("of another kind takes the tokenizer.json next to it, if that is its own", async () => {
     const spm = await openGguf("test/fixtures/lm-cases/gguf-spm/m.gguf");
     await spm.close();
     const { json, config } = await openGgufTokenizer(spm);
@@ -222,7 +222,7 @@ describe("Llama in GGUF", () => {
     const metadata = new Map([...spm.metadata, ["tokenizer.ggml.tokens", ["a", "b"]]]) as GgufFile["metadata"];
     await expect(openGgufTokenizer({ ...spm, metadata })).rejects.toThrow("of 61 only 0 are the same.");
     await expect(openGgufTokenizer({ ...spm, path: "elsewhere/m.gguf" })).rejects.toThrow(
-      'expected a byte-level BPE tokenizer (gpt2), got "llama". Put the model\'s tokenizer.json beside the file.',
+      'expected a byte-level BPE tokenizer (gpt2), got "llama". Put the model\'s tokenizer.json next to the file.',
     );
   });
 

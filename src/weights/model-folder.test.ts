@@ -174,8 +174,8 @@ describe("shards", () => {
     ["a tensor twice", '{"weight_map":{"a":"s.safetensors","a":"s.safetensors"}}', 'duplicate key "a"'],
     ["a name of two lines", '{"weight_map":{"a":"s\\n.safetensors"}}', 'same folder, got "s\\n.safetensors".'],
     ["a name with a NUL", '{"weight_map":{"a":"s\\u0000.safetensors"}}', 'same folder, got "s\\u0000.safetensors".'],
-    ["nonsense beside the map", '{"x":nonsense,"weight_map":{}}', "damaged index ("],
-    ["megabytes beside the map", `{"x":"${"y".repeat(2e6)}","weight_map":{}}`, '"x" has 2000002 characters'],
+    ["nonsense next to the map", '{"x":nonsense,"weight_map":{}}', "damaged index ("],
+    ["megabytes next to the map", `{"x":"${"y".repeat(2e6)}","weight_map":{}}`, '"x" has 2000002 characters'],
     [
       "more shards than files can be open",
       index(Object.fromEntries(Array.from({ length: 1001 }, (_, i) => [`${i}`, `${i}.safetensors`]))),

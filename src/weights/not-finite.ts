@@ -11,7 +11,7 @@ const PIECE_BYTES = 2 ** 20;
 /** Tensors can share bytes, as tied weights do; past this many times the file the rest is not looked at. */
 const MAX_PASSES = 2;
 
-/** The counts, zeros too, of the tensors that lie in `path` in one piece and whose numbers are known; others are left out. */
+/** The counts, zeros too, of the tensors that are in `path` in one piece and whose numbers are known; others are left out. */
 export async function notFiniteValues(
   path: string,
   tensors: ReadonlyMap<string, TensorInfo>,

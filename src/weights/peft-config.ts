@@ -36,7 +36,7 @@ const schema = z.object({
   trainable_token_indices: z.union([indices, z.record(z.string(), indices)]).nullish(),
 });
 
-/** They say where an adapter is from, or how it was trained, or count only beside a setting that is refused. */
+/** They say where an adapter is from, or how it was trained, or count only with a setting that is refused. */
 const NOTES = new Set([
   ...["task_type", "inference_mode", "revision", "auto_mapping", "peft_version", "runtime_config"],
   ...["eva_config", "loftq_config", "corda_config", "lora_ga_config", "megatron_core", "qalora_group_size"],

@@ -141,7 +141,7 @@ describe("adapter and base", () => {
     ["rows of the embeddings only", { "lm_head.added": undefined }, '"lm_head.added" is missing'],
     ["embeddings with LoRA", { "model.embed_tokens.lora_embedding_A": [4, 40] }, '_A" has no place in the model'],
     ["biases", { "model.layers.0.mlp.up_proj.bias": [24] }, '"model.layers.0.mlp.up_proj.bias" has no place'],
-    ["LoRA beside its targets", { "lm_head.lora_A.weight": [4, 16] }, '"lm_head.lora_A.weight" has no place'],
+    ["LoRA next to its targets", { "lm_head.lora_A.weight": [4, 16] }, '"lm_head.lora_A.weight" has no place'],
   ])("do not fit with %s", async (_, changes, message) => {
     const own = await base();
     expect(() => expectBase(changed(changes), own)).toThrow(message);
@@ -167,7 +167,7 @@ describe("adapter and base", () => {
     await file.close();
   });
 
-  it("merge: new rows behind the old, norms replaced, products added, the rest as it was", async () => {
+  it("merge: new rows after the old, norms replaced, products added, the rest as it was", async () => {
     const file = await openCheckpoint("test/fixtures/llm/llama");
     const path = join(folder, "merged.safetensors");
     await writeSafetensors(path, mergeAdapter(file, adapter, "F32"));

@@ -1,7 +1,7 @@
 /**
  * Adapters as PEFT folders: `adapter_config.json` and `adapter_model.safetensors`, which the Python library loads too.
  *
- * Three kinds of tensors: low-rank matrices, whole modules trained beside them (`modules_to_save`: norms), and the rows of
+ * Three kinds of tensors: low-rank matrices, whole modules trained next to them (`modules_to_save`: norms), and the rows of
  * new tokens (`trainable_token_indices`). PEFT puts "base_model.model." before every name of the base model.
  */
 import { CheckpointError } from "../base/errors.ts";

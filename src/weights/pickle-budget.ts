@@ -17,7 +17,7 @@ const MAX_ITEMS = 2_000_000;
  */
 const MAX_NUMBER_KEYS = 100_000;
 
-/** Items that these count as, beside what is put into them: an empty one takes memory too. */
+/** Items that these count as, in addition to what is put into them: an empty one takes memory too. */
 export const DICT_ITEMS = 8;
 export const LIST_ITEMS = 4;
 export const CALL_ITEMS = 8;

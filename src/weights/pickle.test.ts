@@ -178,7 +178,7 @@ describe("properties", () => {
           read(code(...list, "."));
           values++;
         } catch (error) {
-          // What `new Map` makes of a list that is no pairs is this test's own affair.
+          // What `new Map` makes of a list that is not pairs is this test's own affair.
           if (error instanceof TypeError && /iterator|entry object/i.test(error.message)) return;
           expect(error).toBeInstanceOf(CheckpointError);
           expect((error as Error).message).toMatch(/^x\.pt: [^\r\n\u2028\u2029]{10,300}$/);

@@ -101,7 +101,7 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
     memo[key] = stack.at(-1);
   };
   const pushGlobal = (module: unknown, name: unknown) => {
-    if (typeof module !== "string" || typeof name !== "string") return fail("a name that is no text");
+    if (typeof module !== "string" || typeof name !== "string") return fail("a name that is not text");
     const path = `${module} ${name}`;
     if (!globals.has(path)) {
       const dotted = quote(path.replace(" ", "."));
@@ -115,7 +115,7 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
     const args = pop();
     const callee = pop();
     if (!(callee instanceof PickleFunction) || !Array.isArray(args))
-      return fail("a call of something that is no function");
+      return fail("a call of something that is not a function");
     spendOn(args);
     for (const arg of args) if (Array.isArray(arg)) budget.spend(arg.length);
     stack.push(callee.call(args));
@@ -125,7 +125,7 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
   /** Python sets attributes here; on a dict (torch keeps version notes there) they are dropped. */
   const build = () => {
     pop();
-    if (!(stack.at(-1) instanceof Map)) fail("attributes for something that is no dict");
+    if (!(stack.at(-1) instanceof Map)) fail("attributes for something that is not a dict");
   };
 
   for (;;) {

@@ -22,7 +22,7 @@ const MAX_DIMENSIONS = 64;
 
 const METADATA = "__metadata__";
 
-/** A tensor whose bytes lie in one piece at an absolute offset of the file. */
+/** A tensor whose bytes are in one piece at an absolute offset of the file. */
 export interface SafetensorsInfo extends TensorInfo {
   readonly offset: number;
 }

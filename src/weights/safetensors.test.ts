@@ -80,7 +80,7 @@ describe("refusals, one line each", () => {
     ["a trailing comma", handmade(`{${a},}`, 4), "x: damaged header (expected a name at character 53)."],
     ["no value", handmade('{"a"}'), 'x: damaged header (expected ":" at character 4).'],
     ["no end", handmade(`{${a}`, 4), "x: damaged header (cut short)."],
-    ["something behind the end", handmade(`{${a}}}`, 4), "x: damaged header (text after the object)."],
+    ["something after the end", handmade(`{${a}}}`, 4), "x: damaged header (text after the object)."],
     [
       "a bomb of brackets",
       handmade(`{"a":${"[".repeat(20_000)}`),

@@ -9,7 +9,7 @@ const MAX_SHARDS = 1000;
 /** `metadata` gives the size of the model; other members are ignored. */
 const MAX_OTHER_CHARACTERS = 1_000_000;
 
-/** A file beside the index: no folder, and nothing that would break a message into lines. */
+/** A file next to the index: no folder, and nothing that would break a message into lines. */
 const SHARD = /^[^./\\:\p{Cc}\u2028\u2029][^/\\:\p{Cc}\u2028\u2029]*\.safetensors$/u;
 
 /**

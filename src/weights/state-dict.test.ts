@@ -35,7 +35,7 @@ describe("where the tensors are", () => {
       { model: "ab", optimizer: { state: "xy" }, epoch: 3 },
       ["ab", "model", '2 under "optimizer.state"'],
     ],
-    ["a score beside it", { state_dict: "ab", "": "s" }, ["ab", "state_dict", '"s"']],
+    ["a score next to it", { state_dict: "ab", "": "s" }, ["ab", "state_dict", '"s"']],
     ["trained weights before their average", { ema: "cd", model: "ab" }, ["ab", "model", '2 under "ema"']],
     ["an average alone", { ema: "cd", step: 1 }, ["cd", "ema"]],
     ["a section in a section", { model: { module: "ab" } }, ["ab", "model.module"]],

@@ -89,7 +89,7 @@ function inWords({ path, tensors }: Candidate): string[] {
 /** What wrappers put between the names of modules: torch.compile, FSDP, activation checkpointing. */
 const SEGMENTS = /(^|\.)((?:(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.)+)/g;
 const PARALLEL = "module.";
-/** The counter of PyTorch's AveragedModel, which stands beside the names that it wraps. */
+/** The counter of PyTorch's AveragedModel, which is next to the names that it wraps. */
 const COUNTER = "n_averaged";
 
 export interface UnwrappedNames {

@@ -52,7 +52,7 @@ describe("refusals", () => {
     [
       "a function as a value that is called wrongly",
       { raw: Buffer.from("NNR") },
-      "a call of something that is no function",
+      "a call of something that is not a function",
     ],
     ["no arguments", call("torch._utils _rebuild_tensor_v2"), "expected a storage, an offset, a shape and strides"],
     ["odd pairs", call("collections OrderedDict", [1]), "expected an OrderedDict of pairs"],
@@ -87,11 +87,11 @@ describe("refusals", () => {
       { dict: [["a", 1]] },
       "expected a dict of tensors, or one under model, state_dict, model_state_dict, module or the like; found none",
     ],
-    ["names made of lists", { raw: Buffer.from("]]\u0093", "latin1") }, "a name that is no text"],
+    ["names made of lists", { raw: Buffer.from("]]\u0093", "latin1") }, "a name that is not text"],
     ["leftovers", { raw: Buffer.from("NN") }, "values left over"],
     ["an unknown memo", { raw: Buffer.from("h\u0005") }, "unknown memo"],
     ["INST", { raw: Buffer.from("(ios\nsystem\n") }, "forbidden or unknown instruction 0x69"],
-    ["attributes of a tensor", { raw: Buffer.from("]Nb") }, "attributes for something that is no dict"],
+    ["attributes of a tensor", { raw: Buffer.from("]Nb") }, "attributes for something that is not a dict"],
     ["a string longer than the file", { raw: Buffer.from("X\u007f\u007f\u007f\u007f") }, "cut short"],
   ])("%s", async (_, value, message) => {
     expect(await refusal(archive(value))).toContain(message);
@@ -105,7 +105,7 @@ describe("refusals", () => {
     ["an absolute name", [record, { name: "/etc/x", data: six }], "the name leaves the archive"],
     ["a name twice", [record, record], "duplicate zip entry"],
     ["a stored size that lies", [{ ...record, size: 4_000_000_000 }], "claims 4000000000 bytes, holds 24"],
-    ["bytes beyond the archive", [{ ...record, size: 5000, packedSize: 5000 }], "lies beyond the end of the archive"],
+    ["bytes beyond the archive", [{ ...record, size: 5000, packedSize: 5000 }], "is beyond the end of the archive"],
     ["entries that overlap", [{ ...record, offset: 0 }], "damaged zip, entry"],
     [
       "a big-endian file",

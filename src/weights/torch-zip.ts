@@ -112,7 +112,7 @@ function findPrefix(zip: ZipArchive, path: string): string {
   const prefix = pickles[0]?.slice(0, -"data.pkl".length);
   if (prefix === undefined || pickles.length > 1) {
     throw new CheckpointError(
-      `${path}: expected one data.pkl in the archive, found ${pickles.length}. It is no torch.save file.`,
+      `${path}: expected one data.pkl in the archive, found ${pickles.length}. It is not a torch.save file.`,
     );
   }
   if (zip.entries.has(`${prefix}constants.pkl`)) {
@@ -179,7 +179,7 @@ function checkStorage(id: unknown, zip: ZipArchive, prefix: string, path: string
   if (word !== "storage" || !(type instanceof StorageType) || typeof key !== "string" || !isSize(length)) {
     throw new CheckpointError(`${path}: damaged pickle: expected a reference to a storage.`);
   }
-  // Keys are short numbers. A long one would have to be joined and looked up anew for every reference to it.
+  // Keys are short numbers. A long one would have to be joined and looked up again for every reference to it.
   const entry = key.length <= MAX_KEY_CHARACTERS ? zip.entries.get(`${prefix}data/${key}`) : undefined;
   if (!entry)
     throw new CheckpointError(`${path}: expected the storage record ${quote(key)}, found none. The file is damaged.`);
@@ -201,7 +201,7 @@ function checkTensor(storage: unknown, begin: unknown, shape: unknown, strides: 
     const view = `[${reason(shape.join())}] with strides [${reason(strides.join())}] from ${begin}`;
     throw new CheckpointError(`${path}: a view ${view} does not fit its storage of ${storage.length} elements.`);
   }
-  // Copies: the pickle may go on to lengthen the lists that were just checked.
+  // Copies: the pickle may later lengthen the lists that were just checked.
   return new TorchTensor(storage, begin, [...shape], [...strides]);
 }
 

@@ -9,7 +9,7 @@ import { inflateRaw } from "../io/inflate.ts";
 
 export interface ZipEntry {
   readonly name: string;
-  /** Bytes once unpacked, and as they lie in the file. */
+  /** Bytes once unpacked, and as they are in the file. */
   readonly size: number;
   readonly packedSize: number;
   readonly deflated: boolean;
@@ -138,7 +138,7 @@ function parseDirectory({ bytes, offset: directoryOffset, count }: Directory, so
     if (method !== 0 && method !== 8) throw problem(`packed by method ${method}; expected stored or deflated`);
     if (/(^|\/)\.\.(\/|$)|^\/|\\|\0|^[a-z]:/i.test(name)) throw problem("the name leaves the archive");
     const [size, packedSize, headerOffset] = sizes(view, at, nameEnd, extraEnd);
-    if (headerOffset + 30 + packedSize > directoryOffset) throw problem("lies beyond the end of the archive");
+    if (headerOffset + 30 + packedSize > directoryOffset) throw problem("is beyond the end of the archive");
     if (method === 0 ? size !== packedSize : size > packedSize * MAX_GROWTH) {
       throw problem(`claims ${size} bytes, holds ${packedSize}`);
     }

@@ -92,7 +92,7 @@ describe(
       }
     });
 
-    test("what cannot be done is said in one line, and the conversation goes on", async () => {
+    test("what cannot be done is said in one line, and the conversation continues", async () => {
       const { code, stdout, stderr } = await chat(
         ["/drow a cat", "/image", "/image gone.png", "notes.txt/x.png what?", "/draw", "/save x.png", "/seed -1", "hi"],
         ["--temperature", "0", "-q"],
@@ -142,7 +142,7 @@ describe(
       expect(names(join(folder, "chat-pictures")).filter((name) => !/^picture-\d+\.png$/.test(name))).toEqual([]);
     });
 
-    test("a reader that has seen enough is no error", async () => {
+    test("a reader that has seen enough is not an error", async () => {
       const child = start(withModel(["chat", "-q"]), { cwd: root });
       child.stdin.on("error", () => {});
       child.stdin.end("hi\nhi\nhi\nhi\nhi\nhi\n");

@@ -232,7 +232,7 @@ describe(
       expect(status).toBe(4);
     });
 
-    test("a reader that has seen enough is no error", async () => {
+    test("a reader that has seen enough is not an error", async () => {
       const child = start(["tokenize", ...Array(40).fill("photos/a.png"), "--batch", "1", "--model", model], {
         cwd: root,
       });
@@ -364,7 +364,7 @@ describe(
 describe(
   "sheets",
   () => {
-    test("reconstruct: originals beside what their codes say", async () => {
+    test("reconstruct: originals next to what their codes say", async () => {
       const { code, stderr } = await seedling("reconstruct photos bad/text.png -o sheet.png --keep 32,4 --steps 1");
       expect(lines(stderr)).toEqual([
         LEFT_OUT,

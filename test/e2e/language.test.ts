@@ -143,7 +143,7 @@ describe(
       expect(names()).not.toContain("none.txt");
     });
 
-    test("Ctrl-C leaves no file, and a reader that has seen enough is no error", async () => {
+    test("Ctrl-C leaves no file, and a reader that has seen enough is not an error", async () => {
       const folder = join(root, "interrupted");
       await mkdir(folder);
       const child = start(withModel(["describe", "-", "-o", "text.txt"]), { cwd: folder });

@@ -37,7 +37,7 @@ export interface Visit {
   readonly pictures: number;
 }
 
-/** A picture becomes codes and a picture again; the slider; a question; another picture beside it; what is no picture. */
+/** A picture becomes codes and a picture again; the slider; a question; another picture next to it; what is not a picture. */
 export async function see({ page, engine }: Visit): Promise<void> {
   await page.getByRole("tab", { name: "See" }).click();
   await page.getByRole("button", { name: "Example: turtle png" }).first().click();

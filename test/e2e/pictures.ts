@@ -31,7 +31,7 @@ export async function turnedPictures(): Promise<Record<"upright.png" | "turned.p
   };
 }
 
-/** Files that are no pictures, with what the message about each must say. */
+/** Files that are not pictures, with what the message about each must say. */
 export async function badPictures(): Promise<Record<string, { bytes: Uint8Array; says: RegExp }>> {
   const png = await encodePng(blocks(3, 300, 200));
   const bomb = Uint8Array.from(await encodePng(blocks(3)));
@@ -41,6 +41,6 @@ export async function badPictures(): Promise<Record<string, { bytes: Uint8Array;
     "bomb.png": { bytes: bomb, says: /expected at most 100000000 pixels, got 60000x60000|damaged PNG picture/ },
     "cut.png": { bytes: png.subarray(0, png.length / 2), says: /damaged PNG picture/ },
     "empty.png": { bytes: new Uint8Array(), says: /got an empty file/ },
-    "text.png": { bytes: Buffer.from("this is no picture\n"), says: /got a text file \("this is no picture/ },
+    "text.png": { bytes: Buffer.from("this is not a picture\n"), says: /got a text file \("this is not a picture/ },
   };
 }

@@ -55,7 +55,7 @@ test("an index is made, searched in every way, and brought up to date; other fol
   await rm(join(root, "photos/3.png"));
   await writeFile(join(root, "photos/new.png"), await png(3));
   const found = await seedling("search", "i", "--picture", "photos/new.png", "--sheet", "sheet.png");
-  expect(found.stderr).toMatch(/^seedling: photos\/3\.png: is not there any more\. Run `seedling index` again, /);
+  expect(found.stderr).toMatch(/^seedling: photos\/3\.png: no longer exists\. Run `seedling index` again, /);
   expect(found).toMatchObject({ code: 0 });
   expect((await decodeImage(await readFile(join(root, "sheet.png")), "sheet.png")).width).toBeGreaterThan(96 * 2);
   expect((await seedling("index", "photos", "-o", "i")).stderr).toBe(

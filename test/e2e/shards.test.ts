@@ -174,8 +174,8 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
     if (Date.now() > deadline) throw new Error("waited in vain");
 }
 
-/** A shard of five samples that ends within the fourth: in the middle of its picture, or right behind it. */
-async function cutShard(path: string, where: "within" | "behind"): Promise<void> {
+/** A shard of five samples that ends within the fourth: in the middle of its picture, or right after it. */
+async function cutShard(path: string, where: "within" | "after"): Promise<void> {
   await writeShard(path, samples(7));
   for await (const { name, offset, size } of tarFileEntries(path))
     if (name === "7-3.png") await truncate(path, offset + (where === "within" ? 20 : Math.ceil(size / 512) * 512));
@@ -184,7 +184,7 @@ async function cutShard(path: string, where: "within" | "behind"): Promise<void>
 test("a damaged shard keeps its good part, marked partial; one that vanished and one without pictures are reported", async () => {
   await mkdir(join(root, "bad"));
   await cutShard(join(root, "bad/cut.tar"), "within");
-  await cutShard(join(root, "bad/even.tar"), "behind");
+  await cutShard(join(root, "bad/even.tar"), "after");
   await writeShard(join(root, "bad/good.tar"), samples(8));
   await writeShard(join(root, "bad/none.tar"), [{ key: "a", files: { txt: "no picture" } }]);
   await writeFile(join(root, "bad/zip.tar"), Buffer.from([0x1f, 0x8b, 8, 0]));

@@ -161,7 +161,7 @@ describe("train and assemble", () => {
         .filter((line) => line.startsWith("seedling: "));
       expect(problems).toHaveLength(3);
       expect(problems[0]).toBe(
-        `seedling: ${join("photos", "0.png")}: no caption. Put it into 0.txt beside the picture.`,
+        `seedling: ${join("photos", "0.png")}: no caption. Put it into 0.txt next to the picture.`,
       );
       expect(problems[1]).toMatch(/^seedling: photos.broken\.png: .+\.$/);
       expect(problems[2]).toBe("seedling: left out of --data: 1 missing caption, 1 broken image");
@@ -180,7 +180,7 @@ describe("train and assemble", () => {
       expect(codes.code, codes.stderr).toBe(0);
       expect((JSON.parse(codes.stdout.toString()) as { codes: number[] }).codes).toHaveLength(32);
 
-      // The model alone, taken apart, is a run folder from which a stage goes on; and the same model once more.
+      // The model alone, taken apart, is a run folder from which a stage continues; and the same model once more.
       const apart = await seedling("disassemble", "model", "--run", "apart");
       expect({ ...apart, stdout: apart.stdout.toString() }).toEqual({
         code: 0,

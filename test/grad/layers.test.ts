@@ -51,7 +51,7 @@ const layers: readonly (readonly [string, readonly number[], readonly number[], 
     },
   ],
   [
-    "down by a stride, up by copies, beside a skip",
+    "down by a stride, up by copies, next to a skip",
     [1, 2, 4, 4],
     [1, 2, 4, 4],
     (p, x, skip) => {

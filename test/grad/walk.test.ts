@@ -44,7 +44,7 @@ describe("gradients", () => {
     expect(gradients(stopGradient(x).add(flags).sum(), [x])).toEqual([undefined]);
   });
 
-  it("takes inner tensors as targets, beside those before and after them", () => {
+  it("takes inner tensors as targets, next to those before and after them", () => {
     const x = input("x", [2]);
     const h = x.square();
     const y = h.mul(5);
@@ -137,7 +137,7 @@ describe("gradients", () => {
     expect(dw!.data[1]).toBeCloseTo(2 * Math.E, 12);
   });
 
-  it("refuses a loss that is no scalar", () => {
+  it("refuses a loss that is not a scalar", () => {
     expect(() => gradients(input("x", ["B", 2]), [])).toThrow("gradients: expected a scalar loss, got f32 [B,2].");
   });
 

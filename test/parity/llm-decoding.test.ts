@@ -17,7 +17,7 @@ import { ggufTokenizer, openGguf, openSafetensors, readPeftFolder, writePeftFold
 const root = "test/fixtures/llm";
 let folder: string;
 
-/** The fixture folder with the tokenizer of the GGUF file beside it. */
+/** The fixture folder with the tokenizer of the GGUF file next to it. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "llm-"));
   await cp(join(root, "llama"), folder, { recursive: true });

@@ -66,7 +66,7 @@ function relativeError(got: ArrayLike<number>, wanted: ArrayLike<number>): numbe
 
 const ints = (data: readonly number[], shape: readonly number[]): Value => ({ shape, data: Int32Array.from(data) });
 
-/** Sequences as one batch; padding lies before or after. */
+/** Sequences as one batch; padding is before or after. */
 function padded(sequences: readonly (readonly number[])[], side: "left" | "right"): Values {
   const T = Math.max(...sequences.map((s) => s.length));
   const [ids, positions, keys]: [number[], number[], number[]] = [[], [], []];
@@ -171,7 +171,7 @@ describe.each(["llama", "llama-tied", "opt"])("%s", (name) => {
   });
 });
 
-test("an adapter that PEFT has written, with new words and norms beside it", async () => {
+test("an adapter that PEFT has written, with new words and norms next to it", async () => {
   const { weights, config } = await fixture("llama");
   const io = await floats(join(root, "lora", "io.safetensors"));
   const adapter = await readPeftFolder(join(root, "lora"));

@@ -149,7 +149,7 @@ test("an arena takes no step on a norm that is not finite", async () => {
   }
 });
 
-test("sums go on where keep is 1 and begin anew where it is 0, whatever they held", () => {
+test("sums continue where keep is 1 and begin again where it is 0, whatever they held", () => {
   const [total] = summed([input("g", [2])]);
   const value = (keep: number, held: number): number[] =>
     Array.from(evaluate([total!], { feeds: { g: [1, 2], keep: [keep], "sum:0": [held, held] } })[0]!.data);

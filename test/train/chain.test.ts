@@ -1,4 +1,4 @@
-/** Chains in memory, on a stage of a few numbers: what is skipped, continued, refused, and what is told of a run. */
+/** Chains in memory, on a stage of a few numbers: what is skipped, continued, refused, and what is reported of a run. */
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -64,7 +64,7 @@ test("pretraining makes a Hugging Face folder that speaks as its texts do, bette
   }
 }, 120_000);
 
-test("it goes on with texts behind lists of their words, and learns to say what is listed", async () => {
+test("it continues with texts after lists of their words, and learns to say what is listed", async () => {
   const lines: LogLine[] = [];
   const listed = COLORS.flatMap((color) =>
     THINGS.map((thing) => ({ given: `${thing} ${color}:`, text: ` a ${color} ${thing} is ${color}.` })),

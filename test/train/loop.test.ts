@@ -196,20 +196,23 @@ describe("a disk that refuses", () => {
     await expect(train(slope(), { run: join(file, "run"), steps: 1 })).rejects.toMatchObject({ exitCode: 4 });
   });
 
-  test.runIf(existsSync("/dev/full"))("a full one ends the run in one line, and what was saved goes on", async () => {
-    const run = join(root, "full");
-    const log = join(run, "log.jsonl");
-    await mkdir(run);
-    await symlink("/dev/full", log);
-    await expect(train(regression(), { run, steps: 6, logEvery: 3, saveEvery: 2 })).rejects.toMatchObject({
-      message: `${log}: the disk is full; nothing was written. Free some space or choose another place.`,
-      exitCode: 4,
-    });
-    expect(await listCheckpoints(run)).toEqual([2]);
-    await rm(log);
-    const { weights } = await train(regression(), { run, steps: 6, resume: true });
-    expect(weights).toEqual((await train(regression(), { steps: 6 })).weights);
-  });
+  test.runIf(existsSync("/dev/full"))(
+    "a full one ends the run in one line, and what was saved can be resumed",
+    async () => {
+      const run = join(root, "full");
+      const log = join(run, "log.jsonl");
+      await mkdir(run);
+      await symlink("/dev/full", log);
+      await expect(train(regression(), { run, steps: 6, logEvery: 3, saveEvery: 2 })).rejects.toMatchObject({
+        message: `${log}: the disk is full; nothing was written. Free some space or choose another place.`,
+        exitCode: 4,
+      });
+      expect(await listCheckpoints(run)).toEqual([2]);
+      await rm(log);
+      const { weights } = await train(regression(), { run, steps: 6, resume: true });
+      expect(weights).toEqual((await train(regression(), { steps: 6 })).weights);
+    },
+  );
 
   test("a log that cannot be read is not written anew", async () => {
     const run = join(root, "log");
@@ -240,7 +243,7 @@ describe("checkpoints", () => {
     expect(await listCheckpoints(run)).toEqual([2, 3]);
   });
 
-  test("a run that is stopped saves where it is and goes on with the same bits", async () => {
+  test("a run that is stopped saves where it is and continues with the same bits", async () => {
     const run = join(root, "stopped");
     const whole = await train(regression(), { steps: 9 });
     const stop = new AbortController();
@@ -290,7 +293,7 @@ test("a run that ended between its last checkpoint and its evaluation is evaluat
   expect(shapes.get("deviation")).toEqual([1]);
 });
 
-test("the event loop goes on while a step is computed", async () => {
+test("the event loop runs while a step is computed", async () => {
   const size = 512;
   const heavy: Stage = {
     name: "heavy",

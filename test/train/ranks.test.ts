@@ -104,7 +104,7 @@ test("three ranks are one process: weights, what the stage keeps, one log, evalu
   expect(rows(await state("three", 6))).toBe(rows(await state("alone", 6)));
 });
 
-test("a signal that reaches one rank stops all after the same step, and they go on with the same bits", async () => {
+test("a signal that reaches one rank stops all after the same step, and they continue with the same bits", async () => {
   const stop = new AbortController();
   const stopped = await onRanks(2, ({ rank }) => ({
     options: options("stopped", {
@@ -122,7 +122,7 @@ test("a signal that reaches one rank stops all after the same step, and they go 
   expect((await state("stopped", 6)).equals(await state("whole", 6))).toBe(true);
 });
 
-test("a run goes on with another number of ranks, the same but for rounding", async () => {
+test("a run continues with another number of ranks, the same but for rounding", async () => {
   const stop = new AbortController();
   await trainLoop(line(), options("more", { signal: stop.signal, onLine: ({ step }) => step === 2 && stop.abort() }));
   const [first] = await onRanks(3, () => ({ options: options("more", { resume: true }) }));

@@ -51,7 +51,7 @@ test(
 );
 
 test(
-  "vae learns to give pictures back, at latents of unit variance, and goes on with the same bits",
+  "vae learns to give pictures back, at latents of unit variance, and continues with the same bits",
   async () => {
     await runs.run("vae", stopAfter(3));
     const { lines, weights } = await runs.run("vae", { resume: true });
@@ -73,7 +73,7 @@ test(
 
 describe("clip", () => {
   test(
-    "learns, stops in either phase, and goes on with the bits of a run that did not stop",
+    "learns, stops in either phase, and continues with the bits of a run that did not stop",
     async () => {
       const first = await runs.run("clip", stopAfter(1));
       expect(first).toMatchObject({ step: 1, finished: false });
@@ -222,7 +222,7 @@ describe("codebook", () => {
   const weights = { contrast: 0.5, pairs: 0.5, feature: 2, draft: 1 };
 
   test(
-    "learns every term from a k-means start, by moving averages, with revival and prefixes, and stops and goes on",
+    "learns every term from a k-means start, by moving averages, with revival and prefixes, and stops and continues",
     async () => {
       const whole = await runs.run("codebook");
       // The published terms are logged with their weights.

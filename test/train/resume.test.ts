@@ -1,4 +1,4 @@
-/** A run that is killed or stopped and goes on ends with the bits of a run that was left alone. */
+/** A run that is killed or stopped and then resumed ends with the bits of a run that was left alone. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
@@ -78,7 +78,7 @@ test(
     }
     const ended = await train({ run, resume: true });
     await expectFinished(ended);
-    expect(ended.steps[0], where).toBeGreaterThan(1); // it went on, it did not begin again
+    expect(ended.steps[0], where).toBeGreaterThan(1); // it continued, it did not begin again
     expect((await state(run)).equals(undisturbed), where).toBe(true);
     const logged = (await readFile(join(run, "log.jsonl"), "utf8")).trim().split("\n");
     const each = Array.from({ length: LAST }, (_, i) => i + 1);
@@ -117,7 +117,7 @@ test(
 );
 
 test(
-  "Ctrl-C saves, ends with 130, and the run goes on from that step",
+  "Ctrl-C saves, ends with 130, and the run continues from that step",
   async () => {
     const run = join(root, "stopped");
     const { code, signal, stderr, steps } = await train({ run }, (step, child) => {

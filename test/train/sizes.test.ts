@@ -92,7 +92,7 @@ test("what a finished stage depends on stays, and a stage that needs it otherwis
   expect(await written()).toEqual({ ...before, ...withSteps(9) });
 });
 
-test("a stage that is trained anew replaces its own sizes, not those of the stages that it shares them with", async () => {
+test("a stage that is trained again replaces its own sizes, not those of the stages that it shares them with", async () => {
   await train(
     "first",
     [],
@@ -130,7 +130,7 @@ test("a variant in a folder of its own may have other sizes, and those of the fi
   // What another finished stage depends on is shared all the same.
   const vae = sizes(({ vae }) => ({ ...withWidth(24), vae: { ...vae, layers_per_block: 2 } }));
   await expect(train("codebook", ["vae"], vae, "codebook-wide")).rejects.toThrow("expected vae as this recipe's model");
-  // Trained anew, in its own folder, the stage brings its own.
+  // Trained again, in its own folder, the stage brings its own.
   await rm(join(run, "codebook"), { recursive: true });
   await train("codebook", ["model.decoderDepth"], deeper);
   expect((await written())["model"]).toMatchObject({ decoderDepth: 7 });

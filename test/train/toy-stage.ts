@@ -8,12 +8,12 @@ import { defineStage } from "../../src/training/stages/definition.ts";
 
 export const toy = defineStage({
   name: "toy",
-  about: "Learns where points lie.",
+  about: "Learns where points are.",
   paper: "none: a test",
   recipe: z.strictObject({
     ...trainingKeys,
     width: key(count, "numbers of a point"),
-    at: key(z.number().default(3), "where they lie"),
+    at: key(z.number().default(3), "where they are"),
     points: key(count.default(100), "points that there are", "count"),
   }),
   needs: [],

@@ -23,7 +23,7 @@ try {
   const last = remembered<string>("engine", "");
   const first = engines.value.find(({ where }) => where === last) ?? engines.value[0];
   if (first) await useEngine(first);
-  else status.value = "There is no model here: neither a server nor a model folder beside this page.";
+  else status.value = "There is no model here: neither a server nor a model folder next to this page.";
 } catch (error) {
   status.value = error instanceof Error ? error.message : String(error);
 }

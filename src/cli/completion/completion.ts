@@ -22,7 +22,7 @@ export function completionCommand(): Command {
     .addArgument(new Argument("<shell>", "which shell").choices(Object.keys(SCRIPTS)));
   return withExamples(command, [
     ['eval "$(seedling completion bash)"', "in ~/.bashrc"],
-    ["source <(seedling completion zsh)", "in ~/.zshrc, behind compinit"],
+    ["source <(seedling completion zsh)", "in ~/.zshrc, after compinit"],
     ["seedling completion fish | source", "in ~/.config/fish/config.fish"],
   ]).action(async (shell: Shell, _, command: Command) => {
     let root = command;

@@ -3,7 +3,7 @@ import { type CommandSpec, type FlagSpec, flat, type Value } from "./command-tre
 
 export function zshScript(root: CommandSpec): string {
   return `#compdef seedling
-# Completion of seedling for zsh. Add to ~/.zshrc, behind compinit:  source <(seedling completion zsh)
+# Completion of seedling for zsh. Add to ~/.zshrc, after compinit:  source <(seedling completion zsh)
 ${[...flat(root)].map(functionOf).join("\n")}
 if [[ \${funcstack[1]} == _seedling ]]; then _seedling "$@"; else compdef _seedling seedling; fi
 `;

@@ -1,4 +1,4 @@
-/** 52 bytes a picture, and a list of names beside them. */
+/** 52 bytes a picture, and a list of names next to them. */
 import { packCodes } from "../../codes/index.ts";
 import type { OutputFormat } from "./output-format.ts";
 

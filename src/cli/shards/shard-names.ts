@@ -87,7 +87,7 @@ export function outputName(path: string, ...parts: readonly string[]): string {
   return `${stem}-${hashOf(...parts)}`;
 }
 
-/** Outputs of this format would be shards of the next run. @throws UsageError if one lies in the folder of outputs */
+/** Outputs of this format would be shards of the next run. @throws UsageError if one is in the folder of outputs */
 export function expectElsewhere(shards: readonly string[], out: string): void {
   const inside = shards.find((path) => dirname(resolve(path)) === resolve(out));
   if (inside !== undefined)

@@ -37,7 +37,7 @@ export function pairedBootstrap(a: readonly number[], b: readonly number[], opti
 export type Statistic = (sums: readonly number[]) => number;
 
 /**
- * The interval of a score that is no mean: examples are resampled, their rows of numbers are added, and the score is
+ * The interval of a score that is not a mean: examples are resampled, their rows of numbers are added, and the score is
  * computed from the sums. `mean` is the score of all examples.
  * @throws UsageError for no rows
  */

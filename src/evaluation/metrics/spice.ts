@@ -58,7 +58,7 @@ function explained(cause: unknown, jar: string, java: string): SetupError {
     return new SetupError(`${java}: expected Java for SPICE, found none. Install a Java runtime.`, { cause });
   const line = stderr.split("\n").find((text) => /exception|error/i.test(text)) ?? reason(cause);
   const fix = /NoClassDefFound|ClassNotFound/.test(stderr)
-    ? "Put stanford-corenlp-3.6.0.jar and its models into lib/ beside the jar."
+    ? "Put stanford-corenlp-3.6.0.jar and its models into lib/ next to the jar."
     : "Does it run by itself?";
   return new SetupError(`${jar}: expected SPICE scores, got ${line.trim().slice(0, 160)}. ${fix}`, { cause });
 }

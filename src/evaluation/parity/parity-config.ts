@@ -89,7 +89,7 @@ export interface ParityConfig {
   readonly smoothing?: number;
 }
 
-/** @throws CheckpointError if the text is no JSON, the kind is unknown, or a constant is not the published one. */
+/** @throws CheckpointError if the text is not JSON, the kind is unknown, or a constant is not the published one. */
 export function parseParityConfig(text: string, where: string): ParityConfig {
   let json: unknown;
   try {

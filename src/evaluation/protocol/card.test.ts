@@ -154,7 +154,7 @@ function expectFigures(card: PaperCard, sections = Object.keys(expected)): void 
       }
 }
 
-test("every figure of every set, with the papers' beside", async () => {
+test("every figure of every set, next to the papers'", async () => {
   const { card, told } = await run(SETS);
   expectFigures(card);
   expect(told).toEqual([]);

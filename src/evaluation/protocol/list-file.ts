@@ -28,7 +28,7 @@ export async function findList(folder: string, names: readonly string[]): Promis
   throw new InputError(`${folder}: expected ${names.join(" or ")}, here or in annotations/, found none. Put it there.`);
 }
 
-/** @throws InputError if it is no JSON, has a key twice, is in no known encoding or larger than a list can be */
+/** @throws InputError if it is not JSON, has a key twice, is in no known encoding or larger than a list can be */
 export async function readList(path: string): Promise<{ readonly json: unknown; readonly file: ListFile }> {
   const bytes = await readFileBounded(path, MAX_BYTES);
   const text = decodeText(bytes, path).replace(/^\uFEFF/, "");

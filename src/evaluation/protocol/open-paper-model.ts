@@ -47,7 +47,7 @@ export interface OpenedPaperModel {
 
 type Parts = { -readonly [K in PartName]?: PaperModel[K] };
 
-/** @throws as the parts do; a part that is missing is no error here: see `PaperModel.lacks` */
+/** @throws as the parts do; a part that is missing is not an error here: see `PaperModel.lacks` */
 export async function openPaperModel(folder: string, options: OpenPaperOptions): Promise<OpenedPaperModel> {
   const { settings, judge: judgeFolder } = options;
   const lacks: Partial<Record<PartName, string>> = {};

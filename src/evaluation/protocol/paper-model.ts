@@ -1,4 +1,4 @@
-/** What the protocol asks of a model. Parts that a model lacks are undefined, with the reason beside them. */
+/** What the protocol asks of a model. Parts that a model lacks are undefined, with the reason next to them. */
 import type { Codes } from "../../codes/index.ts";
 import type { RgbImage } from "../../image/index.ts";
 

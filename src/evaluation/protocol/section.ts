@@ -1,4 +1,4 @@
-/** What sections of a card have in common: own figures with the papers' beside, pictures that the model could see. */
+/** What sections of a card have in common: own figures next to the papers', pictures that the model could see. */
 import type { Interval } from "../metrics/bootstrap.ts";
 import type { CaptionedPicture, CaptionSet } from "./caption-sets.ts";
 import type { PaperModel, PartName } from "./paper-model.ts";

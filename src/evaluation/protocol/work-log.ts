@@ -1,5 +1,5 @@
 /**
- * Work that is done, beside the card it is done for: one JSON line a result, keyed by a hash of everything that the result
+ * Work that is done, next to the card it is done for: one JSON line a result, keyed by a hash of everything that the result
  * depends on (weights, settings, picture, words). A run that was cut off continues where it stopped, and nothing that was
  * computed under other circumstances is ever taken.
  */

@@ -34,7 +34,7 @@ function numberOf(t: Tensor): number | undefined {
   return moved && numberOf(moved.inputs[0]);
 }
 
-/** x times a number, read through a product of scalars; `undefined` if it is no such product. */
+/** x times a number, read through a product of scalars; `undefined` if it is not such a product. */
 function scaled(t: Tensor): { x: Tensor; by: number } | undefined {
   const negated = madeBy(t, "neg");
   if (negated) return { x: negated.inputs[0], by: -1 };

@@ -76,7 +76,7 @@ const cases: readonly (readonly [name: string, outputs: readonly Tensor[], left:
   ["a bias of a convolution", [image.add(channels.reshape([4, 1, 1]))], { add: 0, conv2d: 1 }],
   ["a bias before a convolution", [channels.reshape([4, 1, 1]).add(image)], { add: 0 }],
   ["a convolution that is read twice", [image.add(channels.reshape([4, 1, 1])), image], { add: 1 }],
-  ["a sum that is no bias", [image.add(channels.reshape([4, 1]))], { add: 1 }],
+  ["a sum that is not a bias", [image.add(channels.reshape([4, 1]))], { add: 1 }],
   ["a number on the way into a product", [m.mul(3).matmul(n.neg())], { mul: 0, neg: 0, matmul: 1 }],
   ["a number on the way into a linear layer", [rows.mul(3).reshape([4, 3]).linear(w)], { mul: 0, linear: 1 }],
   ["a number before a sum", [a.mul(3).sum([0, 1])], { mul: 1, sum: 1 }],
@@ -86,7 +86,7 @@ const cases: readonly (readonly [name: string, outputs: readonly Tensor[], left:
   ["a transposed operand", [m.matmul(n.transpose([1, 0]), { transB: true })], { transpose: 0 }],
   ["both operands transposed", [g.transpose([0, 2, 1]).matmul(p.transpose([0, 2, 1]))], { transpose: 0 }],
   [
-    "heads swapped are no transposed operand",
+    "heads swapped are not a transposed operand",
     [
       p
         .transpose([1, 0, 2])

@@ -104,7 +104,7 @@ test.each(["model.pt", "model.safetensors"])(
   async (name) => {
     const whole = await readFile(join(fixtures, name));
     const path = join(root, name);
-    // Names, shapes and directories lie at both ends; between them are numbers, of which any will do.
+    // Names, shapes and directories are at both ends; between them are numbers, of which any will do.
     const place = fc.oneof(
       fc.integer({ min: 0, max: 30_000 }),
       fc.integer({ min: whole.length - 20_000, max: whole.length - 1 }),

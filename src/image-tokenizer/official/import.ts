@@ -148,7 +148,7 @@ export function expectComplete({ report: { missing, misshaped, files } }: Import
   if (problems.length === 0) return;
   const more = problems.length > 3 ? `; and ${problems.length - 3} more` : "";
   throw new CheckpointError(
-    `${files.map(({ path }) => path).join(" + ")}: ${problems.slice(0, 3).join("; ")}${more}. Is a file left out?`,
+    `${files.map(({ path }) => path).join(" + ")}: ${problems.slice(0, 3).join("; ")}${more}. Is a file missing?`,
     problems,
   );
 }

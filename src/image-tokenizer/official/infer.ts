@@ -122,7 +122,7 @@ export function inferOfficialConfig(shapes: Shapes, hints: Hints, where: string)
 function byHeadSize(width: number, headSize: number, what: string, option: string, where: string): number {
   if (width % headSize === 0) return width / headSize;
   throw new UsageError(
-    `${where}: the heads of ${what} cannot be told from shapes: ${width} is no multiple of ${headSize}. Set ${option}.`,
+    `${where}: the heads of ${what} cannot be told from shapes: ${width} is not a multiple of ${headSize}. Set ${option}.`,
   );
 }
 

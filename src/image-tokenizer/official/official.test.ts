@@ -185,7 +185,7 @@ describe("tiny-a", () => {
     expect(a!.equals(b!)).toBe(true);
   });
 
-  test("names behind module. and _orig_mod. of a trainer's file are understood, and said", async () => {
+  test("names after module. and _orig_mod. of a trainer's file are understood, and said", async () => {
     const [plain, wrapped, folder] = [fresh(), fresh(), fresh()];
     await importOfficial([fixtures], plain);
     await mkdir(folder, { recursive: true });
@@ -318,7 +318,7 @@ describe("what does not fit", () => {
   test("numbers of heads are never guessed wrongly", async () => {
     const pair = await publishedPair();
     await expect(importOfficial(pair, fresh())).rejects.toThrow(
-      "the heads of the vision tower cannot be told from shapes: 28 is no multiple of 88. Set visionHeads.",
+      "the heads of the vision tower cannot be told from shapes: 28 is not a multiple of 88. Set visionHeads.",
     );
     await expect(importOfficial(pair, fresh(), { hints: { visionHeads: 4 } })).rejects.toThrow("Set qformerHeads.");
     await expect(importOfficial(pair, fresh(), { hints: { ...heads, visionHeads: 3 } })).rejects.toMatchObject({
@@ -347,7 +347,7 @@ describe("what does not fit", () => {
     await expect(readdir(out)).rejects.toThrow();
   });
 
-  test("values that are no numbers are counted, by name", async () => {
+  test("non-finite values are counted, by name", async () => {
     const [path, folder] = [join(root, "nan.pt"), fresh()];
     await withFile(fixtures, (file) =>
       writeTorch(

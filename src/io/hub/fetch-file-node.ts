@@ -40,7 +40,7 @@ export async function fetchFile(
   if ((await hashOf(partial, remote)) !== remote.hash) {
     await rm(partial, { force: true });
     throw new InputError(
-      `${remote.url}: the hash of what came is not ${remote.hash}; it was thrown away. Download it again.`,
+      `${remote.url}: expected hash ${remote.hash}, got another; the download was discarded. Try again.`,
     );
   }
   await rename(partial, path).catch((error: unknown) => {
@@ -100,7 +100,7 @@ async function append(
       done += chunk.length;
       onBytes(done);
     }
-    if (done < size) throw new Interrupted("cut short", { cause: new Error(`${done} of ${size} bytes came`) });
+    if (done < size) throw new Interrupted("cut short", { cause: new Error(`${done} of ${size} bytes arrived`) });
   } finally {
     await file.close();
   }

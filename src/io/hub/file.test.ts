@@ -71,7 +71,7 @@ test("names of files are told from paths", () => {
     expect(parseHubFile(path)).toBeUndefined();
 });
 
-test("import and inspect take a file by its name, with the config.json beside it and nothing else", async () => {
+test("import and inspect take a file by its name, with the config.json next to it and nothing else", async () => {
   const [here, there] = [join(root, "here"), join(root, "there")];
   await importOfficial([fixture], here);
   await run(importCommand(), "o/m/seed/model.pt", "-o", there, "-q");

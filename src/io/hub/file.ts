@@ -28,7 +28,7 @@ export function parseHubFile(
 }
 
 /**
- * A file with tensors in the cache, downloaded if it is not there yet; a config.json beside it comes along, as it may say
+ * A file with tensors in the cache, downloaded if it is not there yet; a config.json next to it comes along, as it may say
  * what shapes do not tell.
  * @throws InputError if there is no such model or file; SetupError without permission or network.
  */

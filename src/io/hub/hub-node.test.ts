@@ -121,7 +121,7 @@ describe("a download", () => {
     expect(log).toEqual([]);
   });
 
-  test("goes on where it was cut off, at once and in the next call", async () => {
+  test("continues where it was cut off, at once and in the next call", async () => {
     let answers = 0;
     unusual = (request, response, path) => {
       if (!isWeights(path)) return false;
@@ -216,7 +216,7 @@ describe("one clear line, and no half model, when", () => {
     vi.stubEnv("HF_TOKEN", token);
     unusual = (_, response) => Boolean(response.writeHead(status, { "Content-Type": "application/json" }).end("{}"));
     const { message, exitCode } = await failure();
-    expect(message).toBe(`o/m: no such model, or not for everyone (${status}). ${fix}`);
+    expect(message).toBe(`o/m: no such model, or access is restricted (${status}). ${fix}`);
     expect(exitCode).toBe(4);
     await expectNothing();
   });
@@ -251,7 +251,7 @@ describe("one clear line, and no half model, when", () => {
     unusual = (_, response, path) => isWeights(path) && Boolean(response.writeHead(200).end(other));
     expect(await failure()).toMatchObject({
       exitCode: 3,
-      message: expect.stringContaining(`the hash of what came is not ${sha256Of(weights)}`),
+      message: expect.stringContaining(`expected hash ${sha256Of(weights)}`),
     });
     await expectNothing();
     expect(await readdir(join(root, "models--o--m", "blobs"))).toEqual([gitSha(config)]);
@@ -281,7 +281,7 @@ describe("one clear line, and no half model, when", () => {
     expect(await readdir(root)).toEqual([]);
   });
 
-  test("an answer is no JSON, or the environment is wrong", async () => {
+  test("an answer is not JSON, or the environment is wrong", async () => {
     unusual = (_, response) => Boolean(response.setHeader("Content-Type", "text/html").end("<html>log in first"));
     expect(await failure()).toMatchObject({ exitCode: 4, message: expect.stringContaining("in JSON") });
     vi.stubEnv("HF_ENDPOINT", "https://huggingface.co/");

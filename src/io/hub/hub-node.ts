@@ -116,7 +116,7 @@ function explain(error: unknown, id: string, { url, token }: Server): SeedlingEr
     if (statusCode === 404) return new InputError(`${id}: no such model or revision on the Hub (404). Check the name.`);
     if (statusCode === 401 || statusCode === 403) {
       const fix = token ? "HF_TOKEN is not allowed to read it" : "For a private one set HF_TOKEN";
-      return new SetupError(`${id}: no such model, or not for everyone (${statusCode}). Check the name. ${fix}.`);
+      return new SetupError(`${id}: no such model, or access is restricted (${statusCode}). Check the name. ${fix}.`);
     }
     return new SetupError(`${id}: the Hub answered with status ${statusCode}. Try again later.`);
   }

@@ -26,7 +26,7 @@ export interface GraphWeights extends WeightSource {
 export interface BaseModel {
   readonly config: LmConfig;
   readonly weights: LmWeights;
-  /** @param bits rounds matrices of linear layers to blocks of so many bits; default: as they are stored */
+  /** @param bits rounds matrices of linear layers to blocks of this many bits; default: as they are stored */
   readonly graphWeights: (bits?: 4 | 8) => Promise<GraphWeights>;
   /** @throws SetupError if the model has no tokenizer; InputError if it is not one that can be read */
   readonly tokenizer: () => Promise<LmTokenizer>;

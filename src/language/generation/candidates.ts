@@ -86,7 +86,7 @@ export class Candidates {
     return this.#ids[this.#count - 1];
   }
 
-  /** Drops what is farther than so many nats from the likeliest, and sorts the rest, equal ones by id. */
+  /** Drops what is farther than this many nats from the likeliest, and sorts the rest, equal ones by id. */
   #sortNearest(nats = NEGLIGIBLE): void {
     let count = 0;
     for (let i = 0; i < this.#count; i++) {

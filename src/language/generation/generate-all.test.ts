@@ -48,7 +48,7 @@ describe("generateAll", () => {
       expect(await generateAll(babbler(), tokenizer, prompts, { ...options, batch })).toEqual(expected);
   });
 
-  it("reads each prompt once, and goes on with those that have not ended", async () => {
+  it("reads each prompt once, and continues those that have not ended", async () => {
     const model = babbler();
     await generateAll(model, tokenizer, [...prompts, ...prompts], { temperature: 0, batch: 4, maxTokens: 30 });
     expect(Math.max(...model.reads)).toBeLessThan(4); // of four prompts together some are the same, and so is what they say

@@ -104,7 +104,7 @@ describe("pictures among the words", () => {
     expect(all.map(({ kind }) => kind)).toEqual(["text", "broken", "text", "end"]);
   });
 
-  it("go on where the prompt has begun one", async () => {
+  it("continue what the prompt has begun", async () => {
     const prompt = [...text("hi"), ...picture.slice(0, 5)];
     const all: GenerateEvent[] = [];
     for await (const event of generate(babbler(), tokenizer, prompt, { maxTokens: 29 })) all.push(event);

@@ -7,7 +7,7 @@ import { codeOf, type ImageTokens } from "../../text/index.ts";
 import type { TokenModel, TokenState } from "./token-model.ts";
 
 export interface GuidanceOptions {
-  /** 1 is no guidance; more follows the prompt more closely. */
+  /** 1 means no guidance; more follows the prompt more closely. */
   readonly scale: number;
   /** The prompt to move away from: an empty request, or a request for what is not wanted. */
   readonly without: readonly number[];

@@ -47,7 +47,7 @@ describe("ReplyScheduler", () => {
     expect(model.reads[0]).toBe(prompts.length);
   });
 
-  it("starts a newcomer while others speak, at most so many groups at a time", async () => {
+  it("starts a newcomer while others speak, at most a number of groups at a time", async () => {
     const scheduler = new ReplyScheduler({ batch: 2, groups: 2 });
     const model = babbler();
     let firstEnded = false;

@@ -27,7 +27,7 @@ describe("a reply", () => {
     expect(all.at(-1)).toEqual({ kind: "end", reason: "stop", ids: text("a cat") });
   });
 
-  it("goes on after what only looked like it", async () => {
+  it("continues after what only looked like it", async () => {
     const all = await reply([...text("a\nUSE\nUx\n"), tokenizer.eos!]);
     expect(said(all)).toBe("a\nUSE\nUx\n");
   });

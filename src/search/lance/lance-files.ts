@@ -1,4 +1,4 @@
-/** An index in a folder of LanceDB: the table `pictures`, and `index.json` beside it. */
+/** An index in a folder of LanceDB: the table `pictures`, and `index.json` next to it. */
 import { z } from "zod";
 import { InputError, SeedlingError, SetupError } from "../../base/errors.ts";
 import { reason } from "../../base/one-line.ts";

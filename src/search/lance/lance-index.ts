@@ -22,7 +22,7 @@ export class LanceIndex implements SearchIndex {
   readonly #files: LanceFiles;
   readonly #table: LanceTable;
 
-  /** @throws SetupError if LanceDB is not installed; InputError if the folder is no such index, or is damaged */
+  /** @throws SetupError if LanceDB is not installed; InputError if the folder is not such an index, or is damaged */
   static async open(folder: string): Promise<LanceIndex> {
     const about = await readLanceHeader(folder);
     const files = about && (await openLance(folder));

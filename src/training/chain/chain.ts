@@ -20,7 +20,7 @@ const bound = z.strictObject({ atLeast: z.number().optional(), atMost: z.number(
 const plan = z.strictObject({
   /** One line for people. */
   about: z.string(),
-  /** Names of stages, or of recipes beside this file. */
+  /** Names of stages, or of recipes next to this file. */
   stages: z.array(z.string()).min(1),
   /** The model folder: which head conditions the diffusion model ("none": no pictures), and how weights are stored. Absent: none is made. */
   assemble: z

@@ -110,7 +110,7 @@ async function writeStage(
   await writeSafetensors(weightsFile(join(root, stage)), tensors);
 }
 
-/** The file of sizes that `assemble` needs, and mean and deviation of the latents where they are no weights. */
+/** The file of sizes that `assemble` needs, and mean and deviation of the latents where they are not weights. */
 async function sizesOf(model: string, first: boolean): Promise<{ sizes: unknown; stats: readonly TensorToWrite[] }> {
   const read = async (name: string): Promise<Record<string, unknown>> =>
     (await readJsonFile(join(model, name))) as Record<string, unknown>;

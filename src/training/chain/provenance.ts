@@ -26,7 +26,7 @@ export async function commit(): Promise<string> {
   const git = async (...args: string[]): Promise<string> =>
     (await promisify(execFile)("git", args, { cwd })).stdout.trim();
   try {
-    // As a package it lies in somebody else's repository.
+    // As a package it is in somebody else's repository.
     if ((await git("rev-parse", "--show-prefix")) !== "") throw new Error("not a repository of its own");
     const [hash, changed] = [
       await git("rev-parse", "HEAD"),

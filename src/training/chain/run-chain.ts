@@ -41,7 +41,7 @@ export interface ChainResult {
   /** The model folder, or the adapter folder of a chain that only tunes a language model. Absent before all is finished. */
   readonly folder?: string;
   readonly record?: TrainingRecord;
-  /** Scores beside what the chain expects; none for a chain that is tried out. */
+  /** Scores next to what the chain expects; none for a chain that is tried out. */
   readonly comparisons: readonly Comparison[];
 }
 

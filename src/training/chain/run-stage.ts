@@ -137,7 +137,7 @@ async function runPhase(
       model: options.model,
       sizes() {
         if (recipe.sizes) return recipe.sizes;
-        throw new SetupError(`${recipe.where}: expected a model.json beside it, found none. Name one with "model".`);
+        throw new SetupError(`${recipe.where}: expected a model.json next to it, found none. Name one with "model".`);
       },
       async weights(stage) {
         const path = weightsFile(folderOf(stage, options));

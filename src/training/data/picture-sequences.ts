@@ -115,7 +115,7 @@ function seen(
   ]);
 }
 
-/** At most so many questions on one picture. */
+/** Most questions on one picture. */
 const MOST_QUESTIONS = 4;
 
 function someOf<T>(list: readonly T[], rng: Rng): T[] {

@@ -22,7 +22,7 @@ export interface SceneDataOptions extends Work {
   /** Pictures that a run sees, and the share of them at its start that show one kind of object only. */
   readonly pictures: number;
   readonly warmupShare?: number | undefined;
-  /** Training pictures in a row that only their objects tell apart, and how often a drawing is drawn anew. */
+  /** Training pictures in a row that only their objects tell apart, and how often a drawing is redrawn. */
   readonly likeness?: number | undefined;
   readonly redrawn?: number | undefined;
   /** How often each kind of scene is drawn. */

@@ -41,7 +41,7 @@ interface SequencesOptions extends Work {
   readonly where: string;
 }
 
-/** Packed texts, and what a trigram model reaches on them; with `readLists` one text a sequence, and wrong lists beside. */
+/** Packed texts, and what a trigram model reaches on them; with `readLists` one text a sequence, and wrong lists next to them. */
 export async function sequencesOf(
   texts: LanguageTexts,
   tokenizer: LmTokenizer,
@@ -57,7 +57,7 @@ export async function sequencesOf(
     const plain = heldOut.filter(({ given }) => given.length === 0);
     if (listed.length === 0)
       throw new InputError(
-        `${where}: texts.readLists: expected held-out scenes behind lists, found none. Raise texts.listed or texts.scenes.`,
+        `${where}: texts.readLists: expected held-out scenes after lists, found none. Raise texts.listed or texts.scenes.`,
       );
     const common = { end, seed, identity: "held out" };
     return {

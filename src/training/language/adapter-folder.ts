@@ -10,7 +10,7 @@ import { type LmManifest, writeLmManifest } from "../../text/lm-manifest.ts";
 import { writePeftFolder, writeSafetensors } from "../../weights/index.ts";
 
 export interface AdapterContents {
-  /** The frozen model: as it was named, where it lies, and the hash of its weights. */
+  /** The frozen model: as it was named, where it is, and the hash of its weights. */
   readonly base: { readonly name: string; readonly path: string; readonly hash: string };
   readonly config: LmConfig;
   readonly lora: LoraConfig;

@@ -15,7 +15,7 @@ const config: LlamaConfig = {
 };
 const sizes = { tokens: 2, length: 8 };
 
-test("image tokens stand behind the caption, which is cut so that they fit", () => {
+test("image tokens follow the caption, which is cut so that they fit", () => {
   const { ids, places, keyPositions } = gillFeeds(["cat", "a cat and a cat"], tokenizer, config, sizes);
   const [first, second] = [[...ids!.data.slice(0, 8)], [...ids!.data.slice(8)]];
   const V = tokenizer.size;

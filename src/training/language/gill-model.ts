@@ -41,7 +41,7 @@ export function writeGill(folder: string, sizes: GillSizes): Promise<void> {
 }
 
 /**
- * Captions cut so that all image tokens fit behind them, padded to T tokens: ids, positions i32 [B,T], `places` i32 [B,N]
+ * Captions cut so that all image tokens fit after them, padded to T tokens: ids, positions i32 [B,T], `places` i32 [B,N]
  * of the image tokens.
  */
 export function gillFeeds(

@@ -1,6 +1,6 @@
 /**
  * Stages of a language model: the next token of texts, all of it or only what is marked (answers, captions, codes, what
- * stands behind a list). With LoRA the base is frozen, and new rows of the vocabulary and the norms learn beside the thin
+ * follows a list). With LoRA the base is frozen, and new rows of the vocabulary and the norms learn next to the thin
  * matrices. arXiv 2307.08041 section 3.3.
  */
 
@@ -162,7 +162,7 @@ function nextTokenLoss(
   return { loss: labeledCrossEntropy(raised, labels, divisor), count: labels.less(0).cast("f32").neg().add(1).sum() };
 }
 
-/** 1 for codes where the label is none, and for all that is no code where it is one. labels: i32 [M] -> f32 [M,V]. */
+/** 1 for codes where the label is none, and for all that is not a code where it is one. labels: i32 [M] -> f32 [M,V]. */
 function otherKind(labels: Tensor, { vocabulary, addedTokens = 0 }: LmConfig): Tensor {
   const [V, end] = [vocabulary + addedTokens, vocabulary + Math.max(addedTokens - PICTURE_MARKS, 0)];
   const kinds = new Float32Array(2 * V); // codes, then words and marks

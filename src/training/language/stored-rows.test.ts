@@ -18,7 +18,7 @@ test("a shared vector is added to every row, and what else was learned stays", (
   expect(storedRows(stored, codebook)).toEqual(stored); // a second time there is nothing to do
 });
 
-test("beside plain rows, a projection is added to the rows of codes, not to the marks", () => {
+test("besides plain rows, a projection is added to the rows of codes, not to the marks", () => {
   const learned = new Map([
     [`${table}.added`, Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8)],
     [`${table}.shared`, Float32Array.of(10, 20)],
@@ -29,7 +29,7 @@ test("beside plain rows, a projection is added to the rows of codes, not to the 
   expect([...stored.get(`${table}.added`)!]).toEqual([12, 25, 17, 32, 15, 26, 17, 28]);
 });
 
-test("a projection becomes the rows of the codes, the marks stand behind them", () => {
+test("a projection becomes the rows of the codes, the marks follow them", () => {
   const learned = new Map([
     [`${table}.code_projection.weight`, Float32Array.of(1, 2, 3, 4)], // [width,E]
     [`${table}.code_projection.bias`, Float32Array.of(0.5, -0.5)],

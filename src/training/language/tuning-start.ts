@@ -66,7 +66,7 @@ interface Learned {
   readonly lora: LoraConfig;
 }
 
-/** What an adapter has learned; what rows share in training (a vector, a projection) begins anew. @throws InputError if the recipe teaches something else */
+/** What an adapter has learned; what rows share in training (a vector, a projection) begins from scratch. @throws InputError if the recipe teaches something else */
 export function adapterValues(
   c: Pick<StageContext<TuningRecipe>, "dependsOn">,
   { folder, adapter: { weights } }: EarlierAdapter,

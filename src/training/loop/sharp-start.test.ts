@@ -18,7 +18,7 @@ function start(width: number): { values: Map<string, Float32Array>; deviation: (
   return { values, deviation };
 }
 
-test("only the matrices of cross-attention begin anew, queries `sharpness` times as wide", () => {
+test("only the matrices of cross-attention begin from scratch, queries `sharpness` times as wide", () => {
   const { values, deviation } = start(48);
   const matrices = ["self.query", "self.key", "self.value", "output.dense"];
   const wanted = [0, 2].flatMap((j) => matrices.map((m) => `bert.encoder.layer.${j}.crossattention.${m}.weight`));

@@ -13,7 +13,7 @@ const CROSS = /(?:^|\.)crossattention\.(?:self\.(query|key|value)|output\.dense)
 
 /**
  * First values of every cross-attention declared in `params`, for a context of deviation 1 (normalized) and queries of
- * deviation 1 (behind a norm). Hand them to the loop as first values of a stage that begins anew.
+ * deviation 1 (after a norm). Hand them to the loop as first values of a stage that begins from scratch.
  */
 export function sharpStart(params: Params, seed: number, sharpness: number): Map<string, Float32Array> {
   const values = new Map<string, Float32Array>();

@@ -10,7 +10,7 @@ import type { Value } from "../../runtime/index.ts";
 import type { Picture } from "../data/pictures.ts";
 import { inOnePiece, type WholeBatch } from "../loop/whole-batch.ts";
 
-/** Labels of a cell beside the probability that it should get. */
+/** Labels of a cell next to the probability that it should get. */
 const NOT_COUNTED = -1;
 
 /**

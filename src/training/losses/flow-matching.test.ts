@@ -14,7 +14,7 @@ test("the line from data (sigma 0) to noise (sigma 1), and its direction", () =>
   expect(l!.data[0]).toBe(3); // (0 + 0 + 9) / 3
 });
 
-test("sigmas lie within 0 and 1 with the median that the mean says", () => {
+test("sigmas are within 0 and 1 with the median that the mean says", () => {
   const sigmas = drawSigmas(2001, new Rng(1)).sort();
   expect(sigmas[0]).toBeGreaterThan(0);
   expect(sigmas.at(-1)).toBeLessThan(1);

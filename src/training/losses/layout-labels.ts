@@ -1,5 +1,5 @@
 /**
- * Layout labels: one linear head reads which object covers each patch, and which background color lies behind each cell,
+ * Layout labels: one linear head reads which object covers each patch, and which background color is behind each cell,
  * from the embedding of a picture and, the same head, from that of its caption. Contrast alone stays on a plateau: while
  * captions that differ in order have equal embeddings, no gradient asks pictures to tell them apart, and the other way
  * round. Here each side learns order by itself, and both in the same coordinates. Ours; only trained with.

@@ -17,7 +17,7 @@ export function drawPrefixes(count: number, codes: number, whole: number, rng: R
 }
 
 /**
- * Codes' vectors with those behind the prefix replaced by learned ones. vectors: f32 [B,T,E], keep: f32 [B,T,1] -> [B,T,E].
+ * Codes' vectors with those after the prefix replaced by learned ones. vectors: f32 [B,T,E], keep: f32 [B,T,1] -> [B,T,E].
  * Key `missing` [1,T,E].
  */
 export function keepPrefix(p: Params, vectors: Tensor, keep: Tensor): Tensor {

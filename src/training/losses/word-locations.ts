@@ -31,7 +31,7 @@ export interface LocatedPhrase {
 
 /**
  * Locations of one caption, f32 [L,P], the begin token first. Each phrase is found where it first occurs; one that does
- * not occur, occurs behind position L - 1, or has no cells is left out.
+ * not occur, occurs after position L - 1, or has no cells is left out.
  */
 export function wordLocations(
   caption: readonly string[],

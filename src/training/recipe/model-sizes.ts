@@ -1,4 +1,4 @@
-/** The file with the sizes of a model: `model.json` beside the recipes, and in a run folder. */
+/** The file with the sizes of a model: `model.json` next to the recipes, and in a run folder. */
 import { z } from "zod";
 import { type DecoderFiles, decoderSizes } from "../../image-decoder/write-decoder.ts";
 import { hashOf } from "../../io/hash.ts";

@@ -15,7 +15,7 @@ const dataKeys = {
   ),
   redrawn: key(
     share.optional(),
-    "built-in scenes: share of the drawings that are drawn anew: turned, in other colors, with dark lines",
+    "built-in scenes: share of the drawings that are redrawn: turned, in other colors, with dark lines",
   ),
   kinds: key(
     z.partialRecord(z.enum(SCENE_KINDS), z.number().min(0)).optional(),

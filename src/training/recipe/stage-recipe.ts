@@ -46,15 +46,15 @@ const ownKeys = z.object({
   phases: z.array(z.record(z.string(), z.unknown())).min(1).optional(),
 });
 
-/** Keys of a recipe file beside those of the stage's schema, for docs. */
+/** Keys of a recipe file in addition to those of the stage's schema, for docs. */
 export const OWN_KEYS: Readonly<Record<string, string>> = {
   stage: "the stage; `seedling recipes` lists them",
   about: "one line for people; default the stage's",
   paper: "what it stands for in the paper; default the stage's",
   name: "folder of the run; default the stage",
   extends: "another recipe, of which this one states only the differences; they count in all its phases",
-  model: "file with the sizes of the model; default `model.json` beside the recipe",
-  continues: "a finished run of the run folder whose weights this one begins with; `null` to begin anew",
+  model: "file with the sizes of the model; default `model.json` next to the recipe",
+  continues: "a finished run of the run folder whose weights this one begins with; `null` to begin from scratch",
   phases: "list of what differs from phase to phase; each begins with the averaged weights of the one before",
 };
 

@@ -36,7 +36,7 @@ export interface FrozenFeatures {
   readonly key: string;
   /** Features of pictures, first axis = pictures. */
   readonly compute: (pictures: readonly Picture[]) => Promise<Values>;
-  /** How they follow from others, which are kept beside them; absent if they are computed from pictures. */
+  /** How they follow from others, which are kept next to them; absent if they are computed from pictures. */
   readonly derived?: {
     readonly from: FrozenFeatures;
     readonly derive: (values: Values) => Promise<Values>;
@@ -141,7 +141,7 @@ export async function tokenizerWeights(c: Pick<Context, "weights">): Promise<Wei
 }
 
 /**
- * Of a Causal Q-Former: `y` f32 [B,32,D], beside the features of the CLIP pair, which have the tower's `tokens`.
+ * Of a Causal Q-Former: `y` f32 [B,32,D], next to the features of the CLIP pair, which have the tower's `tokens`.
  * @param weights of stage 1, or `tokenizerWeights`
  */
 export async function causalFeatures(
@@ -190,7 +190,7 @@ export async function branchFeatures(
 }
 
 /**
- * Of the codebook: `draft` f32 [B,K,y,x], what the codes say to the diffusion model, beside the causal embeddings `y`.
+ * Of the codebook: `draft` f32 [B,K,y,x], what the codes say to the diffusion model, next to the causal embeddings `y`.
  * @param prefixes share of pictures of which only the first codes are read, a random number of them that follows from `y`
  */
 export async function draftFeatures(

@@ -30,7 +30,7 @@ export const gill = defineStage({
   recipe: z.strictObject({
     ...trainingKeys,
     data: cachedPictureData,
-    length: key(count, "tokens of a caption and the image tokens behind it; a longer caption loses its end"),
+    length: key(count, "tokens of a caption and the image tokens after it; a longer caption loses its end"),
   }),
   needs: ["clip"],
   uses: ["language model"],

@@ -38,7 +38,7 @@ const cosine = (a: Float32Array, b: Float32Array): number => {
 };
 const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
 
-test("without regions only cross-attention begins anew", () => {
+test("without regions only cross-attention begins from scratch", () => {
   const values = firstQueries(stage(sizes()), sizes(), { ...settings, regions: false }, "recipe.json");
   expect(values.size).toBeGreaterThan(7);
   for (const path of values.keys()) expect(path).toMatch(/crossattention/);

@@ -37,7 +37,7 @@ const writtenArm = z.strictObject({
   from: name.optional().describe("an arm above whose finished stages it reads, of the same seed where there is one"),
   reads: z.record(name, name).optional().describe("stage -> arm above that trained it, besides those of `from`"),
   model: json.optional().describe("what differs in model.json; `null` removes a key"),
-  stages: z.array(z.string()).optional().describe("recipes beside the file that it trains, in order"),
+  stages: z.array(z.string()).optional().describe("recipes next to the file that it trains, in order"),
   changes: z.record(z.string(), json).optional().describe("stage -> what differs from its recipe"),
   head: z
     .enum(["image", "text", "draft", "none"])
@@ -182,7 +182,7 @@ function without(reads: Readonly<Record<string, string>>, names: readonly string
 /** The fewest scenes that say anything at all. */
 const LEAST = 10;
 
-/** The twins with a share of their steps, caches and scenes, or so many steps in every phase, to try them out. */
+/** The twins with a share of their steps, caches and scenes, or a number of steps in every phase, to try them out. */
 export function triedTwins(
   twins: Twins,
   { scale = 1, steps }: { readonly scale?: number; readonly steps?: number },

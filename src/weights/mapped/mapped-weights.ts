@@ -8,7 +8,7 @@ const DTYPES = { F32: "f32", F16: "f16", BF16: "bf16" } as const;
 
 /**
  * tensors: by the names of the model that reads them; `path` is what messages call them.
- * @throws CheckpointError for tensors that are no floats, or whose files are in several folders.
+ * @throws CheckpointError for tensors that are not floats, or whose files are in several folders.
  */
 export async function mappedWeights(path: string, tensors: ReadonlyMap<string, TensorInfo>): Promise<WeightSource> {
   const odd = [...tensors].find(([, { dtype, offset }]) => !(dtype in DTYPES) || offset === undefined);

@@ -49,7 +49,7 @@ export interface PartToQuantize {
   readonly roundable: ReadonlyMap<string, string>;
 }
 
-/** Weights in formats that a quantized part does not go on in. */
+/** Weights in formats that a quantized part is not stored in. */
 const OTHER_WEIGHTS = /\.(bin|pt|pth|ckpt|h5|msgpack|ot|onnx|gguf|safetensors)$/;
 
 /**
@@ -139,7 +139,7 @@ const MAX_DEPTH = 8;
 
 /** Files below a folder by their paths in it, those of version control left out. @throws InputError if it is too deep. */
 async function allFiles(root: string, folder = "", depth = 0): Promise<string[]> {
-  if (depth > MAX_DEPTH) throw new InputError(`${root}: expected a model folder, got one that is deeper than any.`);
+  if (depth > MAX_DEPTH) throw new InputError(`${root}: expected a model folder, got one nested too deeply.`);
   const found: string[] = [];
   for (const name of await listFolder(join(root, folder))) {
     const path = folder ? `${folder}/${name}` : name;
@@ -156,7 +156,7 @@ async function sizeOf({ tensors }: TensorFile): Promise<number> {
   return (await Promise.all([...files].map(fileSize))).reduce((a, b) => a + b, 0);
 }
 
-/** Numbers and scales of the matrix `from`, stored as `name`. Each reads and rounds it anew, so that one tensor is in memory at a time. */
+/** Numbers and scales of the matrix `from`, stored as `name`. Each reads and rounds it again, so that one tensor is in memory at a time. */
 function quantizedTensors(
   file: TensorFile,
   from: string,

@@ -61,7 +61,7 @@ export function DrawTab() {
   };
   const load = useCallback(async (file: Blob): Promise<void> => {
     const recipe = await readRecipe(file);
-    if (!recipe) return setNote("This picture carries no recipe: it was not drawn by Seedling, or it was saved anew.");
+    if (!recipe) return setNote("This picture carries no recipe: it was not drawn by Seedling, or it was saved again.");
     again({ ...recipe, url: await pictureUrl(file), done: true });
     setNote("The recipe of this picture is filled in. Draw to get it again.");
   }, []);

@@ -1,4 +1,4 @@
-/** The engine in this browser: a worker that runs the library itself, from model folders beside the page. */
+/** The engine in this browser: a worker that runs the library itself, from model folders next to the page. */
 import type { FromWorker, ToWorker, Work, WorkName } from "./browser-protocol.ts";
 import {
   type ChatOptions,
@@ -37,7 +37,7 @@ export class BrowserEngine implements Engine {
 
   /**
    * @param models names of the folders below `./models/`
-   * @param onStatus told what is being loaded; "" when nothing is
+   * @param onStatus called with what is being loaded; "" when nothing is
    */
   constructor(models: readonly string[], devices: readonly Device[], onStatus: (text: string) => void) {
     this.#models = models;

@@ -1,9 +1,9 @@
-/** Which engines there are: the server that this page comes from, and this browser where model folders are beside the page. */
+/** Which engines there are: the server that this page comes from, and this browser where model folders are next to the page. */
 import { BrowserEngine } from "./browser.ts";
 import type { Device, Engine } from "./engine.ts";
 import { ServerEngine } from "./server.ts";
 
-/** @param onStatus told what the browser is loading; "" when nothing is */
+/** @param onStatus called with what the browser is loading; "" when nothing is */
 export async function findEngines(onStatus: (text: string) => void): Promise<readonly Engine[]> {
   const { models, indexed } = await offered();
   const server = new ServerEngine(new URL(".", document.baseURI).href.replace(/\/$/, ""), indexed);
@@ -18,7 +18,7 @@ export async function findEngines(onStatus: (text: string) => void): Promise<rea
 }
 
 interface Offered {
-  /** Names of the model folders beside the page. */
+  /** Names of the model folders next to the page. */
   readonly models: readonly string[];
   /** How many pictures the server can search. */
   readonly indexed: number;

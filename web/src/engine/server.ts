@@ -29,7 +29,7 @@ export class ServerEngine implements Engine {
   #model: string | undefined;
 
   /**
-   * @param base address below which `/v1` lies
+   * @param base address below which `/v1` is
    * @param indexed how many pictures its index has
    */
   constructor(base: string, indexed: number) {

@@ -5,7 +5,7 @@ import { type Sharing, sharing } from "./gallery.ts";
 
 export interface CodeChipsProps {
   readonly codes: readonly number[];
-  /** The first so many count; the others are faded. */
+  /** The first ones that count; the others are faded. */
   readonly keep?: number;
   /** Codes of another picture: those that are equal at the same place are marked. */
   readonly compare?: readonly number[];

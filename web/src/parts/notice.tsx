@@ -1,4 +1,4 @@
-/** What went wrong, and that something is going on. */
+/** What went wrong, and that something is in progress. */
 
 export function ErrorNotice({ text }: { readonly text: string }) {
   return text ? (

@@ -3,7 +3,7 @@
 const MAX_BYTES = 30e6;
 const TYPES = /^image\/(png|jpeg|webp|gif|avif)$/;
 
-/** @throws Error in words for a file that is no picture or too large */
+/** @throws Error in words for a file that is not a picture or too large */
 export async function pictureUrl(file: Blob): Promise<string> {
   if (!TYPES.test(file.type)) throw new Error("This is not a PNG, JPEG, WebP, GIF or AVIF picture.");
   if (file.size > MAX_BYTES)

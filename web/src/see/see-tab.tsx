@@ -1,4 +1,4 @@
-/** A picture becomes 32 codes and a picture again; what it shows; questions; another picture beside it, code by code. */
+/** A picture becomes 32 codes and a picture again; what it shows; questions; another picture next to it, code by code. */
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { CodeChips } from "../parts/code-chips.tsx";
 import { Busy, ErrorNotice } from "../parts/notice.tsx";
