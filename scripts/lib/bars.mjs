@@ -91,7 +91,7 @@ export function languageBars(scores) {
     },
     {
       key: "drawings",
-      short: "objects of a prompt found in the drawing, compared with pictures of real codes",
+      short: "objects of a prompt found in the drawing, beside pictures of real codes",
       bar: "85 % of these",
       got: `${one(drawings.drawn)} / ${one(drawings.realCodes)} %, which is ${one(kept)} %`,
       reached: kept >= 85,
