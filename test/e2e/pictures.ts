@@ -41,6 +41,6 @@ export async function badPictures(): Promise<Record<string, { bytes: Uint8Array;
     "bomb.png": { bytes: bomb, says: /expected at most 100000000 pixels, got 60000x60000|damaged PNG picture/ },
     "cut.png": { bytes: png.subarray(0, png.length / 2), says: /damaged PNG picture/ },
     "empty.png": { bytes: new Uint8Array(), says: /got an empty file/ },
-    "text.png": { bytes: Buffer.from("this is not a picture\n"), says: /got a text file \("this is not a picture/ },
+    "text.png": { bytes: Buffer.from("this is not a picture\n"), says: /got a text file \("this is not a pictur/ },
   };
 }
