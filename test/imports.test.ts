@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 const SRC = fileURLToPath(new URL("../src", import.meta.url));
 
 /**
- * What each room may import besides itself: a room is a folder, or a file in the root of src. The longest matching name
+ * What each floor may import besides itself: a floor is a folder, or a file in the root of src. The longest matching name
  * counts, so that `evaluation/metrics` has a row of its own.
  */
 const MAY: Readonly<Record<string, readonly string[]>> = {
@@ -86,7 +86,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
 /** Known wrong ways, each to be mended; a row that is no longer needed fails the test. */
 const EXCEPTIONS: readonly string[] = [];
 
-/** Rooms that run in Node only. Everything else builds for a browser. */
+/** Floors that run in Node only. Everything else builds for a browser. */
 const IN_NODE = new Set([
   "distributed",
   "data",
@@ -99,7 +99,7 @@ const IN_NODE = new Set([
   "cli",
 ]);
 
-/** The platform's own modules are behind these, in files of these rooms that end with -node.ts and -web.ts. */
+/** The platform's own modules are behind these, in files of these floors that end with -node.ts and -web.ts. */
 const LEAVES: Readonly<Record<string, string>> = {
   "#storage": "io",
   "#hub": "io",
@@ -108,7 +108,7 @@ const LEAVES: Readonly<Record<string, string>> = {
   "#codec": "image",
 };
 
-/** Packages that run anywhere, and the rooms that know the others. */
+/** Packages that run anywhere, and the floors that know the others. */
 const ANYWHERE = new Set(["zod", "@huggingface/tokenizers", "onnxruntime-common"]);
 const KNOWN_TO: Readonly<Record<string, string>> = {
   "@huggingface/hub": "io",
@@ -154,9 +154,9 @@ function isType(names: string): boolean {
 }
 
 /** The row of MAY that a file belongs to. */
-function roomOf(file: string): string | undefined {
+function floorOf(file: string): string | undefined {
   return Object.keys(MAY)
-    .filter((room) => file === room || file.startsWith(`${room}/`))
+    .filter((floor) => file === floor || file.startsWith(`${floor}/`))
     .sort((a, b) => b.length - a.length)[0];
 }
 
@@ -165,7 +165,7 @@ function targetOf({ file, from }: Import): string {
 }
 
 function isPlatformFile(file: string): boolean {
-  return /-(node|web)\.ts$/.test(file) && Object.values(LEAVES).includes(roomOf(file) ?? "");
+  return /-(node|web)\.ts$/.test(file) && Object.values(LEAVES).includes(floorOf(file) ?? "");
 }
 
 test("there is something to walk", () => {
@@ -174,15 +174,15 @@ test("there is something to walk", () => {
 });
 
 test("each folder and each file in the root of src stands in the table", () => {
-  expect(files.filter((file) => !roomOf(file))).toEqual([]);
+  expect(files.filter((file) => !floorOf(file))).toEqual([]);
 });
 
-test("each room imports only what is below it", () => {
+test("each floor imports only what is below it", () => {
   const wrong = imports.flatMap((one) => {
     if (!one.from.startsWith(".")) return [];
-    const room = roomOf(one.file) ?? "";
-    const target = roomOf(targetOf(one)) ?? one.from;
-    return target === room || MAY[room]?.includes(target) ? [] : [`${one.file} -> ${target}`];
+    const floor = floorOf(one.file) ?? "";
+    const target = floorOf(targetOf(one)) ?? one.from;
+    return target === floor || MAY[floor]?.includes(target) ? [] : [`${one.file} -> ${target}`];
   });
   expect([...new Set(wrong)].sort()).toEqual([...EXCEPTIONS].sort());
 });
@@ -193,7 +193,7 @@ test("no circles of folders, types aside; a folder and those inside it are one",
     const [from, to] = [dirname(one.file), dirname(targetOf(one))];
     const inside = from === to || from.startsWith(`${to}/`) || to.startsWith(`${from}/`) || to === "." || from === ".";
     if (one.type || !one.from.startsWith(".") || inside) continue;
-    if (EXCEPTIONS.includes(`${one.file} -> ${roomOf(targetOf(one))}`)) continue;
+    if (EXCEPTIONS.includes(`${one.file} -> ${floorOf(targetOf(one))}`)) continue;
     next.set(from, (next.get(from) ?? new Set()).add(to));
   }
   const reaches = (from: string, goal: string, seen = new Set<string>()): boolean =>
@@ -203,8 +203,8 @@ test("no circles of folders, types aside; a folder and those inside it are one",
   expect([...next.keys()].filter((folder) => reaches(folder, folder))).toEqual([]);
 });
 
-test("only rooms for Node and platform files know Node", () => {
-  const pure = files.filter((file) => !IN_NODE.has(roomOf(file) ?? "") && !isPlatformFile(file));
+test("only floors for Node and platform files know Node", () => {
+  const pure = files.filter((file) => !IN_NODE.has(floorOf(file) ?? "") && !isPlatformFile(file));
   const isPure = new Set(pure);
   const modules = imports.filter(({ file, from }) => isPure.has(file) && from.startsWith("node:"));
   expect(modules.map(({ file, from }) => `${file} imports ${from}`)).toEqual([]);
@@ -215,13 +215,13 @@ test("only rooms for Node and platform files know Node", () => {
   expect(found).toEqual([]);
 });
 
-test("each package and each platform leaf is known to one room", () => {
+test("each package and each platform leaf is known to one floor", () => {
   const wrong = imports.filter(({ file, from }) => {
     if (from.startsWith(".") || from.startsWith("node:") || ANYWHERE.has(from)) return false;
-    const room = roomOf(file) ?? "";
+    const floor = floorOf(file) ?? "";
     const owner = LEAVES[from] ?? KNOWN_TO[from];
-    if (owner) return room !== owner || (from in KNOWN_TO && !isPlatformFile(file));
-    return !IN_NODE.has(room); // what runs in Node only may use what it likes
+    if (owner) return floor !== owner || (from in KNOWN_TO && !isPlatformFile(file));
+    return !IN_NODE.has(floor); // what runs in Node only may use what it likes
   });
   expect(wrong.map(({ file, from }) => `${file} imports ${from}`)).toEqual([]);
 });

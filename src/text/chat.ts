@@ -43,7 +43,7 @@ const content = (turn: ChatTurn, learned = false): Piece[] =>
 /** `USER: question\nASSISTANT:answer`, turns separated by a line end, `</s>` at the very end only (docs/published-system.md). */
 export const SEED_CHAT: ChatTemplate = {
   stop: "</s>",
-  // After an image the line end is dropped (published system: spaces at picture tokens).
+  // After an image the line end is dropped (published system: spaces at image tokens).
   stopTexts: ["\nUSER:", "USER:"],
   pieces: (turns, reply) => {
     const pieces: Piece[] = [{ token: "<s>" }];
@@ -80,7 +80,7 @@ export const CHATML: ChatTemplate = {
 
 /**
  * A conversation as ids. White space next to an image is dropped, as it is when the whole is tokenized as one string (published
- * system: spaces at picture tokens), but not before a reply that begins with one: the prompt must not depend on the reply.
+ * system: spaces at image tokens), but not before a reply that begins with one: the prompt must not depend on the reply.
  * With `reply` (default) the last turn is the user's, and the ids end where the reply begins.
  * @throws UsageError if the turns do not alternate; InputError if the tokenizer lacks a token of the template or of images
  */

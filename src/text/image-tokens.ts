@@ -38,7 +38,7 @@ export interface AddedToken {
 
 /**
  * A tokenizer.json with added tokens for `codes` codes, then `<img>` and `</img>`, with ids from `firstId` on. White space next
- * to them is dropped when text is read (published system: spaces at picture tokens).
+ * to them is dropped when text is read (published system: spaces at image tokens).
  * @throws InputError if it has image tokens already
  */
 export function withImageTokens(

@@ -1,4 +1,4 @@
-/** Ablations of the image tokenizer: retrieval by codes, how much of the book is used, and what decoded pictures show. */
+/** Ablations of the image tokenizer: retrieval by codes, how much of the codebook is used, and what decoded pictures show. */
 
 import { imageOf } from "../../scores.ts";
 import { pictureMetrics } from "./generation.ts";
