@@ -1,5 +1,6 @@
 /** A byte-level tokenizer of a few letters with the tokens of four codes, and models that are functions of what was said. */
 import type { TokenModel } from "../src/language/generation/index.ts";
+import type { TokenState } from "../src/language/generation/token-model.ts";
 import { type ImageTokens, LmTokenizer, withImageTokens } from "../src/text/index.ts";
 
 const SPECIALS = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"];
@@ -38,18 +39,27 @@ export function tinyTokenizer(): LmTokenizer & { readonly image: ImageTokens } {
 
 /** A model whose logits are a function of a whole sequence. */
 export function functionModel(logits: (ids: readonly number[]) => Float32Array, context = 1000): TokenModel {
-  return {
-    context,
-    start: () => {
-      let sequences: (readonly number[])[] = [];
-      return {
-        read: async (tokens, parents) => {
-          sequences = tokens.map((own, i) => [...(sequences[parents?.[i] ?? i] ?? []), ...own]);
-          return sequences.map(logits);
-        },
-      };
-    },
-  };
+  return { context, start: () => new FunctionState(logits) };
+}
+
+class FunctionState implements TokenState {
+  readonly #logits: (ids: readonly number[]) => Float32Array;
+  #sequences: (readonly number[])[] = [];
+
+  constructor(logits: (ids: readonly number[]) => Float32Array) {
+    this.#logits = logits;
+  }
+
+  async read(tokens: readonly (readonly number[])[], parents?: readonly number[]): Promise<Float32Array[]> {
+    this.#sequences = tokens.map((own, i) => [...(this.#sequences[parents?.[i] ?? i] ?? []), ...own]);
+    return this.#sequences.map(this.#logits);
+  }
+
+  async join(other: TokenState, own: readonly number[], others: readonly number[]): Promise<void> {
+    const chosen = (state: FunctionState, rows: readonly number[]): (readonly number[])[] =>
+      rows.map((row) => state.#sequences[row] ?? []);
+    this.#sequences = [...chosen(this, own), ...chosen(other as FunctionState, others)];
+  }
 }
 
 /** A model that says these ids one after the other, however the prompt ends; then always the last of them. */

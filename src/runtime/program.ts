@@ -1,7 +1,7 @@
 /** A compiled graph, as its caller holds it. */
 import type { Values } from "../base/value.ts";
 import type { Channel } from "./channel.ts";
-import type { Feeds, Kept } from "./protocol.ts";
+import type { Feeds, Kept, KeptRow } from "./protocol.ts";
 
 export class Program {
   readonly #channel: Channel;
@@ -24,11 +24,14 @@ export class Program {
     return out;
   }
 
-  /** Rows of the first axis of a kept tensor, in the order wanted, as a new one. */
-  async choose({ kept }: Kept, rows: readonly number[]): Promise<Kept> {
-    const chosen = (await this.#channel.request({ kind: "choose", kept, rows })) as Kept;
-    this.#channel.watch(chosen);
-    return chosen;
+  /**
+   * Rows of kept tensors f32 [N,...,P,D], in the order wanted, as a new one. P may differ between the tensors, the other axes
+   * but the first may not; a row that has fewer places than another one gets zeros in front.
+   */
+  async gather(rows: readonly KeptRow[]): Promise<Kept> {
+    const gathered = (await this.#channel.request({ kind: "gather", rows })) as Kept;
+    this.#channel.watch(gathered);
+    return gathered;
   }
 
   /** Frees kept tensors. Those that are forgotten are freed too, some time later. */

@@ -60,6 +60,13 @@ export interface TrainingState {
   release(): Promise<void>;
 }
 
+/** A row of the first axis of a kept tensor [N,...,P,D], without the first `from` of its P places. */
+export interface KeptRow {
+  readonly kept: number;
+  readonly row: number;
+  readonly from: number;
+}
+
 export type Request =
   | { readonly kind: "load"; readonly spec: SessionSpec }
   | {
@@ -70,8 +77,8 @@ export type Request =
       /** Outputs that stay in the worker. */
       readonly keep?: readonly string[] | undefined;
     }
-  /** Rows of the first axis of a kept tensor, as a new one. */
-  | { readonly kind: "choose"; readonly kept: number; readonly rows: readonly number[] }
+  /** Rows of kept tensors as a new one: see `Program.gather`. */
+  | { readonly kind: "gather"; readonly rows: readonly KeptRow[] }
   | { readonly kind: "drop"; readonly kept: readonly number[] }
   | { readonly kind: "train"; readonly spec: TrainSpec }
   | { readonly kind: "forward"; readonly session: number; readonly feeds: Values; readonly first: boolean }

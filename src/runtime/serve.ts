@@ -3,7 +3,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { ort } from "#ort";
 import { SeedlingError, SetupError } from "../base/errors.ts";
 import type { Value } from "../base/value.ts";
-import type { Feeds, Kept, Message, Reply, Request, TrainingState, TrainSpec } from "./protocol.ts";
+import type { Feeds, Kept, KeptRow, Message, Reply, Request, TrainingState, TrainSpec } from "./protocol.ts";
 import { createSession, fromOrt, toOrt } from "./session.ts";
 
 export interface ServerOptions {
@@ -54,8 +54,8 @@ class Held {
         return this.#nextSession++;
       case "run":
         return this.#run(request.session, request.feeds, request.fetch, new Set(request.keep));
-      case "choose":
-        return this.#keep(choose(this.#find(request.kept), request.rows));
+      case "gather":
+        return this.#keep(gather(request.rows.map((row) => ({ ...row, tensor: this.#find(row.kept) }))));
       case "drop":
         for (const id of request.kept) this.#kept.delete(id);
         return;
@@ -129,14 +129,22 @@ function open<T>(map: ReadonlyMap<number, T>, id: number): T {
   throw new SeedlingError(`runtime: session ${id} is closed`);
 }
 
-/** Rows of the first axis, in the order wanted. */
-function choose(t: Tensor, rows: readonly number[]): Tensor {
-  const [count = 1, ...rest] = t.dims;
-  const data = t.data as Float32Array;
-  const size = data.length / count;
-  const out = new Float32Array(size * rows.length);
-  for (const [i, row] of rows.entries()) out.set(data.subarray(row * size, (row + 1) * size), i * size);
-  return new ort.Tensor("float32", out, [rows.length, ...rest]);
+/** As `Program.gather` says. */
+function gather(rows: readonly (KeptRow & { readonly tensor: Tensor })[]): Tensor {
+  const places = (dims: readonly number[]): number => dims.at(-2) ?? 1;
+  const dims = rows[0]?.tensor.dims ?? [];
+  const [middle, D] = [dims.slice(1, -2), dims.at(-1) ?? 1];
+  const M = middle.reduce((product, size) => product * size, 1);
+  const longest = Math.max(...rows.map(({ tensor, from }) => places(tensor.dims) - from));
+  const out = new Float32Array(rows.length * M * longest * D);
+  for (const [i, { tensor, row, from }] of rows.entries()) {
+    const [data, P] = [tensor.data as Float32Array, places(tensor.dims)];
+    for (let m = 0; m < M; m++) {
+      const start = (row * M + m) * P;
+      out.set(data.subarray((start + from) * D, (start + P) * D), ((i * M + m + 1) * longest - (P - from)) * D);
+    }
+  }
+  return new ort.Tensor("float32", out, [rows.length, ...middle, longest, D]);
 }
 
 /** ONNX Runtime's own words, in one line and with a fix where the cause is known. */

@@ -6,7 +6,7 @@ import type { TokenModel, TokenState } from "./token-model.ts";
 
 type Sizes = Pick<LmConfig, "layers" | "kvHeads" | "headWidth" | "context">;
 
-type DecodingProgram = Pick<Program, "runKeeping" | "choose" | "drop">;
+type DecodingProgram = Pick<Program, "runKeeping" | "gather" | "drop">;
 
 /** @param program of `decodingGraph` */
 export function cachedModel(program: DecodingProgram, sizes: Sizes): TokenModel {
@@ -17,9 +17,9 @@ export function cachedModel(program: DecodingProgram, sizes: Sizes): TokenModel 
 class CachedState implements TokenState {
   readonly #program: DecodingProgram;
   readonly #sizes: Sizes;
-  #cache: Feeds | undefined;
+  #cache: Readonly<Record<string, Kept>> | undefined;
   #length = 0;
-  /** Tokens of padding before each sequence, so that prompts of different lengths end together. */
+  /** Tokens of padding before each sequence, so that sequences of different lengths end together. */
   #pads: readonly number[] = [];
 
   constructor(program: DecodingProgram, sizes: Sizes) {
@@ -28,10 +28,10 @@ class CachedState implements TokenState {
   }
 
   async read(tokens: readonly (readonly number[])[], parents?: readonly number[]): Promise<Float32Array[]> {
+    if (parents && this.#cache) await this.#continueWith(parents.map((row) => ({ state: this, row })));
     const [B, T, P] = [tokens.length, Math.max(...tokens.map((list) => list.length)), this.#length];
-    const past = this.#cache ? await this.#chooseRows(this.#cache, parents) : emptyCache(B, this.#sizes);
+    const past: Feeds = this.#cache ?? emptyCache(B, this.#sizes);
     if (P === 0) this.#pads = tokens.map((list) => T - list.length);
-    else if (parents) this.#pads = parents.map((parent) => this.#pads[parent] ?? 0);
     const pads = this.#pads;
     const each = (length: number, value: (b: number, at: number) => number): Value =>
       rows(
@@ -47,27 +47,52 @@ class CachedState implements TokenState {
     };
     const names = Object.keys(past).map((name) => name.replace("past", "present"));
     const { logits, ...present } = await this.#program.runKeeping(feeds, names);
-    this.#program.drop(keptOf(past));
-    this.#cache = Object.fromEntries(Object.entries(present).map(([name, t]) => [name.replace("present", "past"), t]));
+    this.#drop();
+    this.#cache = Object.fromEntries(
+      Object.entries(present).map(([name, t]) => [name.replace("present", "past"), t as Kept]),
+    );
     this.#length += T;
     const data = (logits as Value).data as Float32Array;
     const V = data.length / B;
     return Array.from({ length: B }, (_, b) => data.slice(b * V, (b + 1) * V));
   }
 
-  /** The cache of the sequences that continue, in their order. */
-  async #chooseRows(cache: Feeds, parents: readonly number[] | undefined): Promise<Feeds> {
-    if (!parents) return cache;
-    const chosen = await Promise.all(
-      Object.entries(cache).map(async ([name, t]) => [name, await this.#program.choose(t as Kept, parents)] as const),
-    );
-    this.#program.drop(keptOf(cache));
-    return Object.fromEntries(chosen);
+  async join(other: TokenState, own: readonly number[], others: readonly number[]): Promise<void> {
+    if (!(other instanceof CachedState) || other.#program !== this.#program || !this.#cache || !other.#cache)
+      throw new Error("states of two models were joined, or one that has read nothing");
+    const sequences = (state: CachedState, rows: readonly number[]): Sequence[] => rows.map((row) => ({ state, row }));
+    await this.#continueWith([...sequences(this, own), ...sequences(other, others)]);
+    other.#drop();
+  }
+
+  /** The cache is that of these sequences from now on, with no more padding than the longest of them asks for. */
+  async #continueWith(sequences: readonly Sequence[]): Promise<void> {
+    const pad = ({ state, row }: Sequence): number => state.#pads[row] ?? 0;
+    const gathered = Object.keys(this.#cache ?? {}).map(async (name) => {
+      const rows = sequences.flatMap((sequence) => {
+        const t = sequence.state.#cache?.[name];
+        return t ? [{ kept: t.kept, row: sequence.row, from: pad(sequence) }] : [];
+      });
+      return [name, await this.#program.gather(rows)] as const;
+    });
+    const cache = Object.fromEntries(await Promise.all(gathered));
+    const lengths = sequences.map((sequence) => sequence.state.#length - pad(sequence));
+    this.#drop();
+    this.#cache = cache;
+    this.#length = Math.max(...lengths);
+    this.#pads = lengths.map((length) => this.#length - length);
+  }
+
+  #drop(): void {
+    this.#program.drop(Object.values(this.#cache ?? {}));
+    this.#cache = undefined;
   }
 }
 
-function keptOf(cache: Feeds): Kept[] {
-  return Object.values(cache).filter((t): t is Kept => "kept" in t);
+/** A sequence that a state has read. */
+interface Sequence {
+  readonly state: CachedState;
+  readonly row: number;
 }
 
 function rows(B: number, data: readonly number[]): Value {

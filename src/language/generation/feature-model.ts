@@ -60,7 +60,7 @@ export async function openFeatureModel(
     const fed = {
       runKeeping: (feeds: Parameters<typeof program.runKeeping>[0], names: readonly string[]) =>
         program.runKeeping({ ...feeds, [FEATURES]: shown }, names),
-      choose: program.choose.bind(program),
+      gather: program.gather.bind(program),
       drop: program.drop.bind(program),
     };
     const show = (features: Value): void => {

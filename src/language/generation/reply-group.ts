@@ -1,4 +1,7 @@
-/** Replies that grow together: one reading of the weights gives a token to each. What begins alike is read once. */
+/**
+ * Replies that grow together: one reading of the weights gives a token to each. What begins alike is read once, and a group
+ * that began later may join.
+ */
 import type { GenerateEvent, GrowingReply } from "./generate.ts";
 import type { TokenModel, TokenState } from "./token-model.ts";
 
@@ -9,6 +12,7 @@ export interface GroupMember {
 }
 
 export class ReplyGroup {
+  readonly model: TokenModel;
   readonly #state: TokenState;
   #open: readonly GroupMember[];
   /** For each open member, which of the sequences read so far it continues; of `#read` many. */
@@ -16,6 +20,7 @@ export class ReplyGroup {
   #read = 0;
 
   constructor(model: TokenModel, members: readonly GroupMember[]) {
+    this.model = model;
     this.#state = model.start();
     this.#open = members;
     this.#rows = members.map(() => 0);
@@ -23,6 +28,21 @@ export class ReplyGroup {
 
   get open(): readonly GroupMember[] {
     return this.#open;
+  }
+
+  /** Others of the same model can join once it has said something, if the model is one that allows it. */
+  get joins(): boolean {
+    return this.#state.join !== undefined && this.#read > 0;
+  }
+
+  /** Lets the open members of another group grow with these from now on; both `joins`, and that group ends. */
+  async join(other: ReplyGroup): Promise<void> {
+    const [own, others] = [[...new Set(this.#rows)], [...new Set(other.#rows)]];
+    await this.#state.join?.(other.#state, own, others);
+    const rowsOfOthers = other.#rows.map((row) => own.length + others.indexOf(row));
+    this.#rows = [...this.#rows.map((row) => own.indexOf(row)), ...rowsOfOthers];
+    this.#open = [...this.#open, ...other.#open];
+    this.#read = own.length + others.length;
   }
 
   /** Gives each open member its next token. */

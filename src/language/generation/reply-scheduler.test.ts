@@ -2,11 +2,14 @@ import { describe, expect, it } from "vitest";
 import { functionModel, tinyTokenizer } from "../../../test/tiny-lm.ts";
 import { type GenerateEvent, type GenerateOptions, generate } from "./generate.ts";
 import { ReplyScheduler } from "./reply-scheduler.ts";
-import type { TokenModel } from "./token-model.ts";
+import type { TokenModel, TokenState } from "./token-model.ts";
 
 const tokenizer = tinyTokenizer();
-/** Logits depend on the whole sequence, so mixed-up sequences would show. Counts how many are read at a time. */
-function babbler(): TokenModel & { readonly reads: number[] } {
+/**
+ * Logits depend on the whole sequence, so mixed-up sequences would show. Counts how many are read at a time. Its states can
+ * be joined or not.
+ */
+function babbler(joins = true): TokenModel & { readonly reads: number[] } {
   const reads: number[] = [];
   const model = functionModel((ids) => {
     let state = ids.reduce((sum, id, i) => (sum * 31 + id * (i + 7)) % 9973, 17);
@@ -15,15 +18,21 @@ function babbler(): TokenModel & { readonly reads: number[] } {
       return (state % 1000) / 150;
     });
   });
-  const start = (): ReturnType<TokenModel["start"]> => {
+  const inners = new WeakMap<TokenState, TokenState>();
+  const start = (): TokenState => {
     const inner = model.start();
-    return {
+    const state: TokenState = {
       read: async (tokens, parents) => {
         reads.push(tokens.length);
         await new Promise((done) => setTimeout(done)); // as a worker thread answers
         return inner.read(tokens, parents);
       },
+      ...(joins && {
+        join: (other, own, others) => inner.join?.(inners.get(other) as TokenState, own, others) ?? Promise.resolve(),
+      }),
     };
+    inners.set(state, inner);
+    return state;
   };
   return { context: model.context, start, reads };
 }
@@ -47,9 +56,25 @@ describe("ReplyScheduler", () => {
     expect(model.reads[0]).toBe(prompts.length);
   });
 
-  it("starts a newcomer while others speak, at most a number of groups at a time", async () => {
-    const scheduler = new ReplyScheduler({ batch: 2, groups: 2 });
+  it("lets newcomers join those who speak, as many as there is room for", async () => {
+    const scheduler = new ReplyScheduler({ batch: 3, groups: 1 });
     const model = babbler();
+    const asked = prompts.map(async (prompt, i) => {
+      await new Promise((done) => setTimeout(done, 12 * i));
+      return all(scheduler.reply(model, tokenizer, prompt, { ...options(i), stop: [0], maxTokens: 60 }));
+    });
+    const expected = prompts.map((prompt, i) =>
+      all(generate(babbler(), tokenizer, prompt, { ...options(i), stop: [0], maxTokens: 60 })),
+    );
+    expect(await Promise.all(asked)).toEqual(await Promise.all(expected));
+    expect(Math.max(...model.reads)).toBe(3);
+    expect(model.reads[0]).toBe(1);
+    expect(model.reads.length).toBeLessThan(3 * 60);
+  });
+
+  it.each([true, false])("starts a newcomer while others speak (states that join: %s)", async (joins) => {
+    const scheduler = new ReplyScheduler({ batch: 2, groups: 2 });
+    const model = babbler(joins);
     let firstEnded = false;
     const long = all(
       scheduler.reply(model, tokenizer, prompts[0]!, { temperature: 1, maxTokens: 400, stop: [0], images: "never" }),

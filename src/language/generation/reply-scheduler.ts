@@ -1,6 +1,6 @@
 /**
- * Replies to prompts that arrive at any time, as a server gets them. Those that wait are started together; a few such
- * groups take turns, a token each, so that a newcomer does not wait for the longest reply.
+ * Replies to prompts that arrive at any time, as a server gets them. Those that wait are started together and join those
+ * that are under way; what cannot join takes turns, a token each, so that a newcomer does not wait for the longest reply.
  */
 import type { LmTokenizer } from "../../text/index.ts";
 import { type GenerateEvent, type GenerateOptions, GrowingReply } from "./generate.ts";
@@ -72,27 +72,53 @@ export class ReplyScheduler {
     const groups: ReplyGroup[] = [];
     while (this.#waiting.length > 0 || groups.length > 0) {
       if (groups.length === 0) await new Promise((done) => setTimeout(done)); // others that come now begin together
-      while (this.#waiting.length > 0 && groups.length < this.#most) groups.push(this.#nextGroup());
+      const next = this.#nextGroup(groups);
+      if (next) groups.push(next);
       for (const group of groups) {
         group.keep((member) => stillWanted(member as Waiting));
         if (group.open.length === 0) continue;
-        try {
-          await group.step();
-        } catch (error) {
-          for (const member of group.open) (member as Waiting).fail(error);
-          group.keep(() => false);
-        }
+        await failing([group], () => group.step());
       }
-      for (let i = groups.length - 1; i >= 0; i--) if (groups[i]?.open.length === 0) groups.splice(i, 1);
+      for (let i = groups.length - 1; i >= 0; i--) {
+        const group = groups[i] as ReplyGroup;
+        const older = groups.slice(0, i).find((one) => this.#fits(one, group));
+        if (older) await failing([older, group], () => older.join(group));
+        if (older || group.open.length === 0) groups.splice(i, 1);
+      }
     }
   }
 
-  /** The first that waits, and others of the same model. */
-  #nextGroup(): ReplyGroup {
-    const model = this.#waiting[0]?.model as TokenModel;
-    const together = this.#waiting.filter((member) => member.model === model).slice(0, this.#batch);
+  #fits(group: ReplyGroup, other: ReplyGroup): boolean {
+    const both = group.open.length > 0 && other.open.length > 0 && group.joins && other.joins;
+    return both && group.model === other.model && group.open.length + other.open.length <= this.#batch;
+  }
+
+  /**
+   * The first that waits, and others of the same model: as many as a group that is under way has room for, or a group of
+   * their own if there may be one more. Undefined if they have to wait.
+   */
+  #nextGroup(groups: readonly ReplyGroup[]): ReplyGroup | undefined {
+    const model = this.#waiting[0]?.model;
+    if (!model) return undefined;
+    const joining = groups.filter((group) => group.model === model && group.joins);
+    const rooms = joining.map((group) => this.#batch - group.open.length).filter((room) => room > 0);
+    const room = rooms[0] ?? (groups.length < this.#most ? this.#batch : 0);
+    if (room === 0) return undefined;
+    const together = this.#waiting.filter((member) => member.model === model).slice(0, room);
     this.#waiting = this.#waiting.filter((member) => !together.includes(member));
     return new ReplyGroup(model, together);
+  }
+}
+
+/** Tells the members of the groups if something fails, and ends them. */
+async function failing(groups: readonly ReplyGroup[], work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    for (const group of groups) {
+      for (const member of group.open) (member as Waiting).fail(error);
+      group.keep(() => false);
+    }
   }
 }
 

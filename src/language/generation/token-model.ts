@@ -13,4 +13,9 @@ export interface TokenState {
    * sequence i, and the first call begins them all.
    */
   read(tokens: readonly (readonly number[])[], parents?: readonly number[]): Promise<Float32Array[]>;
+  /**
+   * Goes on with sequences `own` of this state and then sequences `others` of another one of the same model, which ends. Both
+   * have read something. Absent where a state cannot.
+   */
+  join?(other: TokenState, own: readonly number[], others: readonly number[]): Promise<void>;
 }
