@@ -1,7 +1,7 @@
 /** Errors of the library name options as programs do (`maxTokens`); on a terminal they name the flag (`--max-tokens`). */
 import type { Command } from "commander";
 
-/** The command whose options a message may be about; set by main.ts. */
+/** The command whose options a message may be about; set by run-program.ts. */
 export const running: { command?: Command } = {};
 
 /** Library options whose flag has another name. */

@@ -129,5 +129,5 @@ function share(command: Command): void {
     .addOption(debugOption())
     .helpOption("-h, --help", "show this help")
     .exitOverride()
-    .configureOutput({ outputError: () => {} }); // printed by main.ts, like every error
+    .configureOutput({ outputError: () => {} }); // printed by run-program.ts, like every error
 }

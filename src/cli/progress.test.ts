@@ -47,6 +47,16 @@ test("the time left counts down while nothing is heard of the work, until it sto
   expect(screen.take()).toBe("");
 });
 
+test("after the last word of the command nothing is heard of work that was under way", () => {
+  const screen = new TestScreen({ isTTY: false });
+  const line = new StatusLine(screen, UTF8);
+  new Progress(line).show("opening models/mine");
+  line.print("seedling: models/mine: damaged.");
+  line.end();
+  vi.advanceTimersByTime(3000);
+  expect(screen.take()).toBe("seedling: models/mine: damaged.\n");
+});
+
 test("the line never wraps: the bar gives way first", () => {
   const { screen, at } = progressOn({ columns: 40 });
   at(0, 0, 10_000_000, "pictures");

@@ -37,7 +37,7 @@ export class Progress {
   #work: Work | undefined;
   /** The last plain line. */
   #printed = "";
-  #ticks: NodeJS.Timeout | undefined;
+  #stopTicks: (() => void) | undefined;
 
   constructor(line: StatusLine = statusLine, now: () => number = Date.now) {
     this.#line = line;
@@ -52,14 +52,14 @@ export class Progress {
       this.#work = { label, start: this.#now(), doneBefore, amount, last: undefined };
     }
     this.#work.amount = amount;
-    this.#ticks ??= setInterval(() => this.#print(TICK_EVERY), TICK_EVERY).unref();
+    this.#stopTicks ??= this.#line.every(TICK_EVERY, () => this.#print(TICK_EVERY));
     this.#print(DRAW_EVERY);
   }
 
   /** Removes the bar until the next `show`. */
   stop(): void {
-    clearInterval(this.#ticks);
-    this.#ticks = undefined;
+    this.#stopTicks?.();
+    this.#stopTicks = undefined;
     this.#line.clear();
   }
 

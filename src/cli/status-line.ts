@@ -18,6 +18,7 @@ export class StatusLine {
   readonly colors: boolean;
   /** Whether the terminal can show block characters. */
   readonly blocks: boolean;
+  readonly #timers = new Set<NodeJS.Timeout>();
   #drawn = false;
   #ended = false;
 
@@ -51,8 +52,20 @@ export class StatusLine {
     this.#drawn = false;
   }
 
+  /** Calls `tick` again and again until the line ends. @returns what stops it earlier */
+  every(ms: number, tick: () => void): () => void {
+    const timer = setInterval(tick, ms).unref();
+    this.#timers.add(timer);
+    return () => {
+      clearInterval(timer);
+      this.#timers.delete(timer);
+    };
+  }
+
   /** Removes the line for good: what follows is the last word of the command. */
   end(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#timers.clear();
     this.clear();
     this.#ended = true;
   }

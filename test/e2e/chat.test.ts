@@ -1,4 +1,4 @@
-/** `seedling chat` as a process, on a tiny model. */
+/** `seedling chat` on a tiny model. */
 import { readdirSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

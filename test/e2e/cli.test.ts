@@ -14,7 +14,7 @@ import { SeedTokenizer } from "../../src/image-tokenizer/seed-tokenizer.ts";
 import { writeTinyModel } from "../tiny-model.ts";
 import { blocks } from "./blocks.ts";
 import { badPictures, turnedPictures, unusualPictures } from "./pictures.ts";
-import { type Finished, finished, MAIN, type RunOptions, run, start } from "./run.ts";
+import { type Finished, finished, MAIN, type RunOptions, run, runProcess, start } from "./run.ts";
 
 const TIMEOUT = 120_000;
 
@@ -59,9 +59,13 @@ function jpeg(seed: number): Promise<Uint8Array> {
 
 /** A command with the tiny model, in the temporary folder. */
 function seedling(line: string, options: Partial<RunOptions> = {}): Promise<Finished> {
+  return run(argsOf(line), { cwd: root, ...options });
+}
+
+function argsOf(line: string): string[] {
   const args = line.split(" ");
   const needsModel = ["tokenize", "detokenize", "reconstruct", "demo"].includes(args[0]!) && !args.includes("--model");
-  return run(needsModel ? [...args, "--model", model, "--threads", "1"] : args, { cwd: root, ...options });
+  return needsModel ? [...args, "--model", model, "--threads", "1"] : args;
 }
 
 function lines(output: Buffer | string): string[] {
@@ -103,7 +107,7 @@ describe(
       const help = await seedling("tokenize --help");
       expect(help.code).toBe(0);
       expect(help.stdout.toString()).toContain("seedling tokenize photos/ --json -o codes.jsonl");
-      const version = await seedling("--version");
+      const version = await runProcess(["--version"], { cwd: root });
       expect(version).toMatchObject({ code: 0, stderr: "" });
       expect(version.stdout.toString()).toMatch(/^\d+\.\d+\.\d+\n$/);
     });
@@ -114,8 +118,8 @@ describe(
 describe(
   "tokenize",
   () => {
-    test("a folder, as text", async () => {
-      const { code, stdout, stderr } = await seedling("tokenize photos");
+    test("a folder, as text, as a process", async () => {
+      const { code, stdout, stderr } = await runProcess(argsOf("tokenize photos"), { cwd: root });
       expect(stderr).toBe(`${LEFT_OUT}\n`);
       expect(lines(stdout)).toEqual(expected.map((codes) => codes.join(" ")));
       expect(code).toBe(0);
@@ -225,7 +229,7 @@ describe(
       });
       const full = openSync("/dev/full", "w");
       // Quiet, as a busy machine takes long enough to open the model that progress is printed.
-      const args = [MAIN, "tokenize", "photos/a.png", "--model", model, "--quiet"];
+      const args = [MAIN, ...argsOf("tokenize photos/a.png --quiet")];
       const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, stdio: ["ignore", full, "pipe"] });
       closeSync(full);
       expect(stderr.toString()).toMatch(/^seedling: standard output: the disk is full;.*\n$/);
@@ -233,9 +237,7 @@ describe(
     });
 
     test("a reader that has seen enough is not an error", async () => {
-      const child = start(["tokenize", ...Array(40).fill("photos/a.png"), "--batch", "1", "--model", model], {
-        cwd: root,
-      });
+      const child = start(argsOf(`tokenize ${"photos/a.png ".repeat(40)}--batch 1`), { cwd: root });
       child.stdin.end();
       child.stdout.once("data", () => child.stdout.destroy());
       expect(await finished(child)).toMatchObject({ code: 0, stderr: "" });
@@ -244,7 +246,7 @@ describe(
     test("Ctrl-C ends cleanly and leaves no file", async () => {
       const folder = join(root, "interrupted");
       await mkdir(folder);
-      const child = start(["tokenize", "-", "-o", "codes.txt", "--model", model], { cwd: folder });
+      const child = start(argsOf("tokenize - -o codes.txt"), { cwd: folder });
       const done = finished(child);
       while (names(folder).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
       child.kill("SIGINT");
@@ -287,7 +289,7 @@ describe(
       ]);
       for (const { codes } of said) expect(codes).toEqual(expected[0]);
       expect(await seedling("detokenize - -o - --json", { stdin })).toMatchObject({ code: 2 });
-      const closed = start(`detokenize - -o unread --keep 4,8,16,32 --json --model ${model}`.split(" "), { cwd: root });
+      const closed = start(argsOf("detokenize - -o unread --keep 4,8,16,32 --json"), { cwd: root });
       closed.stdout.destroy(); // nobody reads the lines, and the pictures are decoded all the same
       closed.stdin.end(stdin);
       expect(await finished(closed)).toMatchObject({ code: 0 });
@@ -347,9 +349,7 @@ describe(
     });
 
     test("Ctrl-C between two steps of a decoding", async () => {
-      const child = start(["detokenize", "-", "-o", "slow", "--keep", "32,31", "--steps", "1000", "--model", model], {
-        cwd: root,
-      });
+      const child = start(argsOf("detokenize - -o slow --keep 32,31 --steps 1000"), { cwd: root });
       const done = finished(child);
       child.stdin.end(expected[0]!.join(" "));
       while (!names().includes("slow")) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -12,7 +12,7 @@ import { type DescribeOptions, SeedLanguageModel } from "../../src/language/inde
 import { TINY_CONTEXT, writeTinyLanguageModel } from "../tiny-language-model.ts";
 import { writeTinyModel } from "../tiny-model.ts";
 import { blocks } from "./blocks.ts";
-import { type Finished, finished, type RunOptions, run, start } from "./run.ts";
+import { type Finished, finished, type RunOptions, run, runProcess, start } from "./run.ts";
 
 const TIMEOUT = 240_000;
 
@@ -87,7 +87,7 @@ describe(
   "describe",
   () => {
     test("a file, a folder with names, JSON lines", async () => {
-      const one = await seedling(["describe", "photos/a.png", "--max-tokens", "12"]);
+      const one = await runProcess(withModel(["describe", "photos/a.png", "--max-tokens", "12"]), { cwd: root });
       expect(one).toMatchObject({ code: 0, stderr: "" });
       expect(one.stdout.toString()).toBe(`${said[0]}\n`);
       const both = await seedling(["describe", "photos", "--max-tokens", "12"]);
