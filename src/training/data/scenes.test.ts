@@ -1,7 +1,7 @@
 /** Scenes with hard negatives as training data. */
 import { describe, expect, test } from "vitest";
 import { createSceneSource, loadAtlas } from "../../data/index.ts";
-import { atMost, type Picture, take } from "./pictures.ts";
+import { atMost, type Picture, take, takeCaptions } from "./pictures.ts";
 import { sceneData, scenePictures } from "./scenes.ts";
 
 const atlas = await loadAtlas("test/fixtures/sprites.bin.br");
@@ -13,6 +13,19 @@ const list = (await take(pictures, 0, COUNT)) as Picture[];
 describe("scenes with hard negatives", () => {
   test("the same index gives the same picture, whatever was asked for before", async () => {
     for (const index of [3, 0, 17, COUNT - 1]) expect(await pictures.get(index)).toEqual(list[index]);
+  });
+
+  test("a caption is that of its picture, and costs no picture", async () => {
+    const kinds = [
+      pictures,
+      scenePictures(source),
+      scenePictures(source, { source, count: 5 }, { hardNegatives: true }),
+    ];
+    for (const some of kinds) {
+      const captions = (await take(some, 0, COUNT)).map(({ caption }) => caption);
+      expect(await takeCaptions({ ...some, get: () => expect.fail("drawn") }, 0, COUNT)).toEqual(captions);
+      expect(await takeCaptions({ ...some, caption: undefined }, 0, COUNT)).toEqual(captions);
+    }
   });
 
   test("each has a changed caption, which is never its own", () => {

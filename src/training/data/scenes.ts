@@ -43,6 +43,10 @@ export function scenePictures(
   const { likeness = 1, redrawn = 0, kinds, hardNegatives = false, changedPictures = 0 } = options;
   const variety = [likeness, redrawn, kinds ?? null, hardNegatives, changedPictures];
   const usual = JSON.stringify(variety) === JSON.stringify([1, 0, null, false, 0]);
+  const sceneOf = (index: number): [source: SceneSource, seed: number] => {
+    const own = simple && index < simple.count ? simple.source : source;
+    return [own, index % own.seeds];
+  };
   return {
     identity: JSON.stringify([
       "scenes-2",
@@ -55,12 +59,16 @@ export function scenePictures(
     block: likeness,
     names: source.nouns,
     hardNegatives,
+    caption(index) {
+      const [own, seed] = sceneOf(index);
+      const before = hardNegatives && seed % 2 === 1 ? changeToDraw(own, seed - 1, changedPictures) : undefined;
+      return before ? before.caption : captionOf(own, seed);
+    },
     get(index) {
-      const own = simple && index < simple.count ? simple.source : source;
-      const seed = index % own.seeds;
+      const [own, seed] = sceneOf(index);
       if (!hardNegatives) return toPicture(own.scene(seed));
       // The picture after one that is followed by that of its changed caption.
-      if (seed % 2 === 1 && changedPictures > 0) {
+      if (seed % 2 === 1) {
         const changed = changedPicture(own, seed - 1, changedPictures);
         if (changed) return changed;
       }
@@ -99,9 +107,9 @@ function changeOf(source: SceneSource, seed: number): HardNegative | undefined {
 
 /** The caption of the next scene that has another one, for a scene whose caption allows no change. */
 function otherCaption(source: SceneSource, seed: number): string {
-  const caption = sayCaption(source.plan(seed).said);
+  const caption = captionOf(source, seed);
   for (let i = 1; i < source.seeds; i++) {
-    const other = sayCaption(source.plan((seed + i) % source.seeds).said);
+    const other = captionOf(source, (seed + i) % source.seeds);
     if (other !== caption) return other;
   }
   throw new UsageError(
@@ -111,11 +119,22 @@ function otherCaption(source: SceneSource, seed: number): string {
 
 /** The picture of the changed caption of scene `seed`, for a share of scenes and where it can be drawn. */
 function changedPicture(source: SceneSource, seed: number, share: number): Picture | undefined {
+  const scene = changeToDraw(source, seed, share)?.scene?.();
+  return scene && { ...toPicture(scene), changed: captionOf(source, seed) };
+}
+
+/** The change of scene `seed` whose picture follows it. */
+function changeToDraw(source: SceneSource, seed: number, share: number): HardNegative | undefined {
+  if (share === 0) return undefined;
   const chance = new Rng(hashText(`${absoluteSeed(source.split, seed)}/changed picture`)).next();
   if (chance >= share) return undefined;
   const change = changeOf(source, seed);
-  const scene = change?.scene?.();
-  return scene && { ...toPicture(scene), changed: sayCaption(source.plan(seed).said) };
+  return change?.scene && change;
+}
+
+/** Without drawing it. */
+function captionOf(source: SceneSource, seed: number): string {
+  return sayCaption(source.plan(seed).said);
 }
 
 function toPicture({ pixels, caption, size, objects, background }: Scene): Picture {
@@ -159,7 +178,7 @@ export async function sceneData({
       // Every word of the full table, so that held-out nouns have a token although no training picture shows them.
       for (const [name, noun] of nounTable()) yield `${name} ${noun.plural ?? ""}`;
       const everything = createSceneSource(atlas, { size: 8, split: "train", questions: false });
-      for (let seed = 0; seed < VOCABULARY_SCENES; seed++) yield everything.scene(seed).caption;
+      for (let seed = 0; seed < VOCABULARY_SCENES; seed++) yield captionOf(everything, seed);
     },
   };
 }

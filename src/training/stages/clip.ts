@@ -19,7 +19,7 @@ import type { VaeConfig } from "../../models/vae.ts";
 import { normalize } from "../../nn/index.ts";
 import { mapWeights, type Values } from "../../runtime/index.ts";
 import { captionLocations } from "../data/located-phrases.ts";
-import { take, takeThose } from "../data/pictures.ts";
+import { takeCaptions, takeThose } from "../data/pictures.ts";
 import { normalizedPixels } from "../data/pixels.ts";
 import type { Stage } from "../loop/loop.ts";
 import type { WholeBatch } from "../loop/whole-batch.ts";
@@ -125,9 +125,7 @@ function clipStage(options: ClipStageOptions): Stage {
   const looks =
     weights.contrast + weights.pairs + weights.wordClassification + weights.patchLabels + weights.latents > 0;
   const labels = weights.patchLabels + weights.layout > 0;
-  const words = new WordTargets(tokenizer, L, async (count) =>
-    (await take(train, 0, count)).map(({ caption }) => caption),
-  );
+  const words = new WordTargets(tokenizer, L, (count) => takeCaptions(train, 0, count));
   return {
     name: "clip",
     learns: [
