@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SeedlingError } from "../base/errors.ts";
 import { Rng } from "../base/rng.ts";
-import { encodePng } from "../image/index.ts";
+import { decodeImage, encodePng } from "../image/index.ts";
 import { captionList, captionsBeside } from "./caption-files.ts";
 import { type DatasetOptions, openDataset } from "./loader.ts";
 import { readShard, type ShardSample, splitName, writeShard, writeShards } from "./webdataset.ts";
@@ -89,6 +89,24 @@ describe("folders", () => {
     expect(again.identity).toBe(dataset.identity);
     const { dataset: other } = await open(folder, { seed: 4 });
     expect(other.identity).not.toBe(dataset.identity);
+  });
+
+  test("captions alone are those of the samples, and every picture is decoded once at most", async () => {
+    for (let i = 0; i < 8; i++)
+      await put({ [`${i}.png`]: await picture(i), [`${i}.json`]: `{"captions": ["number ${i}", "${i}"]}` });
+    await put({ "3.png": "broken", "6.png": (await picture(6)).subarray(0, 50) });
+    let decoded = 0;
+    const decode: DatasetOptions["decode"] = async (bytes, where) => {
+      decoded++;
+      return decodeImage(bytes, where);
+    };
+    const { dataset, messages } = await open(folder, { decode });
+    const indices = Array.from({ length: 50 }, (_, i) => i);
+    const captions = await Promise.all(indices.map((i) => dataset.caption(i)));
+    expect(decoded).toBe(8);
+    expect(messages).toHaveLength(2);
+    expect(captions).toEqual((await Promise.all(indices.map((i) => dataset.get(i)))).map(({ caption }) => caption));
+    expect(new Set(captions).size).toBeGreaterThan(6); // either one of the two captions
   });
 
   test("a split holds out as many pictures as asked for, and all captions of one picture are on one side", async () => {

@@ -52,6 +52,8 @@ export interface Dataset {
    * @throws InputError if every picture is broken.
    */
   get(index: number): Promise<Sample>;
+  /** The caption of that sample; every picture is decoded once at most, to know whether it is broken. */
+  caption(index: number): Promise<string>;
   /**
    * Two data sets, each in an order of its own: at least `count` samples to validate on, chosen by the hashes of their
    * keys among pictures that are not broken, and the others. Pictures with the same bytes stay together, and so all
@@ -112,6 +114,7 @@ function datasetOf(
   const { size, seed = 0, decode = decodeImage } = options;
   const order = shuffler(kept.length, seed);
   const broken = new Set<number>();
+  const checked = new Map<number, Promise<boolean>>();
 
   async function read(number: number): Promise<RgbImage | undefined> {
     const { key, read } = item(kept, number);
@@ -124,14 +127,28 @@ function datasetOf(
     }
   }
 
-  async function get(index: number): Promise<Sample> {
+  /** The first number from `index` on of which `use` makes something. */
+  async function firstOf<T>(index: number, use: (number: number) => Promise<T | undefined>): Promise<[number, T]> {
     for (let step = 0; step < kept.length * 2 && broken.size < kept.length; step++) {
       const number = order(index + step);
-      const image = broken.has(number) ? undefined : await read(number);
-      const { key, captions } = item(kept, number);
-      if (image) return { key, image, caption: new Rng(seed ^ hashText(`${index}`)).pick(captions) };
+      const made = broken.has(number) ? undefined : await use(number);
+      if (made) return [number, made];
     }
     throw new InputError(`${item(kept, 0).key} and ${kept.length - 1} more: every picture is broken. Check the files.`);
+  }
+
+  const captionOf = (index: number, number: number): string =>
+    new Rng(seed ^ hashText(`${index}`)).pick(item(kept, number).captions);
+
+  async function get(index: number): Promise<Sample> {
+    const [number, image] = await firstOf(index, read);
+    return { key: item(kept, number).key, image, caption: captionOf(index, number) };
+  }
+
+  function isWhole(number: number): Promise<boolean> {
+    const known = checked.get(number) ?? read(number).then((image) => image !== undefined);
+    checked.set(number, known);
+    return known;
   }
 
   const identity = createHash("sha256").update(JSON.stringify([size, seed]));
@@ -141,6 +158,10 @@ function datasetOf(
     length: kept.length,
     problems,
     get,
+    async caption(index) {
+      const [number] = await firstOf(index, isWhole);
+      return captionOf(index, number);
+    },
     async split(count) {
       const held = new Set<Source>();
       const numbers = new Map(kept.map((source, number) => [source, number]));

@@ -38,5 +38,6 @@ export async function ownPictures({ sources, size, onProblem }: OwnPicturesOptio
 }
 
 function picturesOf(dataset: Dataset): Pictures {
-  return { identity: dataset.identity, count: dataset.length, get: (index) => dataset.get(index) };
+  const { identity, length: count, get, caption } = dataset;
+  return { identity, count, get, caption };
 }

@@ -35,8 +35,8 @@ export interface Pictures {
   readonly hardNegatives?: boolean;
   /** Picture number `index`; any index is valid, a finite source begins again in another order. */
   get(index: number): Picture | Promise<Picture>;
-  /** Its caption, where that is known without the picture. */
-  caption?(index: number): string;
+  /** The caption of that picture, where it takes less than the picture. */
+  caption?(index: number): string | Promise<string>;
 }
 
 /** What a stage of pictures trains on and is measured by. */
@@ -70,10 +70,9 @@ export function take(pictures: Pictures, start: number, count: number): Promise<
   return Promise.all(Array.from({ length: count }, (_, i) => pictures.get(start + i)));
 }
 
-/** Captions of pictures. */
+/** The captions of those pictures. */
 export async function takeCaptions(pictures: Pictures, start: number, count: number): Promise<string[]> {
-  if (!pictures.caption) return (await take(pictures, start, count)).map(({ caption }) => caption);
-  const captions: string[] = [];
-  for (let i = 0; i < count; i++) captions.push(pictures.caption(start + i));
-  return captions;
+  const caption = async (index: number): Promise<string> =>
+    pictures.caption ? pictures.caption(index) : (await pictures.get(index)).caption;
+  return Promise.all(Array.from({ length: count }, (_, i) => caption(start + i)));
 }
