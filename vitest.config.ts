@@ -29,7 +29,7 @@ function project(name: string, test: TestProjectConfiguration["test"]): TestProj
     // The `imports` of package.json lead to src, not to what was built last.
     ssr: { resolve: { conditions: ["@seedling/source", "node", "module", "development|production"] } },
     // Generous, as the fuzz and ONNX Runtime tests also run on busy machines with two cores.
-    test: { name, testTimeout: 120_000, hookTimeout: 120_000, ...test },
+    test: { name, setupFiles: ["test/setup.ts"], testTimeout: 120_000, hookTimeout: 120_000, ...test },
   };
 }
 
