@@ -22,7 +22,7 @@ export interface Finished {
 
 /** "decoding: 2/8 pictures, 1.29/s, 5 s left", "opening seedling-mini, 2 s". */
 const PROGRESS =
-  /^(?!seedling:)[^:\n]+(: [\d.]+( \wB)?(\/[\d.]+)?( \wB)?( \w+( \(\d+ pictures\))?)?(, [\d.]+( \wB\/s|\/s| s each))?(, [\w ]+ left)?|, [\d smin]+)\n/gm;
+  /^(?!seedling:)[^:\n]+(: [\d.]+( \wB)?(\/[\d.]+)?( \wB)?( \w+( \(\d+ pictures\))?)?(, [\d smin]+)?(, [\d.]+( \wB\/s|\/s| s each))?(, [\w ]+ left)?|, [\d smin]+)\n/gm;
 
 export interface RunOptions {
   readonly cwd: string;

@@ -1,4 +1,4 @@
-/** `tokenize --shards` as processes: what they write together, and what is left when some are killed. */
+/** `tokenize --shards`: what processes write together, and what is left when some are killed. */
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** `seedling data`, `train` and `assemble` as processes, at toy size, and the example of the library. */
+/** `seedling data`, `train` and `assemble` as processes, at toy size, and the examples of the library. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createSceneSource, loadAtlas, openDataset } from "../../src/data/index.ts";
 import { decodeImage, encodePng } from "../../src/image/index.ts";
 import type { LogLine, TrainingRecord } from "../../src/training/index.ts";
-import { childEnv, type Finished, finished, run } from "./run.ts";
+import { childEnv, type Finished, finished, runProcess } from "./run.ts";
 
 /** Processes that train start slowly on a busy machine. */
 const TIMEOUT = 300_000;
@@ -27,7 +27,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const recipe = (name: string): string => here(`../recipes/published/${name}.json`);
 
 function seedling(...args: string[]): Promise<Finished> {
-  return run(args, { cwd: root });
+  return runProcess(args, { cwd: root });
 }
 
 function node(script: string, ...args: string[]) {
