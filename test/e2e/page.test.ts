@@ -1,5 +1,5 @@
 /** A visit of the page in headless Chromium, with the model on a server and in the browser: every state that it has. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -33,8 +33,10 @@ describe.skipIf(noBrowser)(inChromium, () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "seedling-page-"));
     const built = join(folder, "page");
+    const quick = join(folder, "model");
+    await writeQuickModel(quick);
     await buildPage(built, inject("build"));
-    await writeStaticSite(join(folder, "site"), built, new Map([["seedling-mini", MODEL]]));
+    await writeStaticSite(join(folder, "site"), built, new Map([["seedling-mini", quick]]));
     site = await serveFiles({ folders: { "/some/folder/": join(folder, "site") } });
     const open = () => openServedModel(MODEL, { id: "seedling-mini", threads: 1 });
     pool = new ModelPool([{ id: "seedling-mini", open }], { maxWaiting: 10, keepAliveMs: 0 });
@@ -42,7 +44,7 @@ describe.skipIf(noBrowser)(inChromium, () => {
       ...{ pool, version: "0", hosts: ["127.0.0.1"], origins: [], maxBodyBytes: 32e6, deadlineMs: 0, png: encodePng },
       pictures: { maxBytes: 32e6, allowUrls: false },
       page: built,
-      modelFolders: new Map([["seedling-mini", MODEL]]),
+      modelFolders: new Map([["seedling-mini", quick]]),
     });
     server = await listen(app, { host: "127.0.0.1", port: 0, graceMs: 1000 });
     browser = await startBrowser();
@@ -97,7 +99,7 @@ describe.skipIf(noBrowser)(inChromium, () => {
   test("first paint within a second", { timeout: TIMEOUT_MS }, async () => {
     const times: number[] = [];
     // The best of five: what else runs on the machine can only add.
-    for (let i = 0; i < 5; i++) {
+    while (times.length < 5 && !(Math.min(...times) < 1000)) {
       const page = await (await browser.newContext()).newPage();
       await page.goto(server.url, { timeout: TIMEOUT_MS });
       times.push((await page.evaluate(FIRST_PAINT)) as number);
@@ -133,6 +135,17 @@ describe.skipIf(noBrowser)(inChromium, () => {
     await page.context().close();
   });
 });
+
+/** The shipped model, in fewer steps and tries: a browser's WebAssembly is slow, and the page is the same. */
+async function writeQuickModel(folder: string): Promise<void> {
+  await cp(MODEL, folder, { recursive: true });
+  const change = async (name: string, more: (json: Record<string, object>) => object): Promise<void> => {
+    const json = JSON.parse(await readFile(join(folder, name), "utf8")) as Record<string, object>;
+    await writeFile(join(folder, name), JSON.stringify({ ...json, ...more(json) }));
+  };
+  await change("scheduler.json", () => ({ steps: 5 }));
+  await change("lm-adapter/seedling.json", ({ describing }) => ({ describing: { ...describing, bestOf: 4 } }));
+}
 
 /** What axe-core finds serious, in words, and whether the page is wider than its window. */
 async function faults(page: Page): Promise<string[]> {

@@ -174,7 +174,8 @@ export async function chat({ page, engine }: Visit): Promise<void> {
   expect(await panel.getByLabel("Message").inputValue()).toBe("draw a blue car");
   expect(await panel.locator("li").count()).toBe(0);
   await send("draw a green tree");
-  await panel.getByRole("button", { name: "Stop" }).click();
+  // At once: a click waits until the button does not move any more, and the reply may have ended by then.
+  await panel.getByRole("button", { name: "Stop" }).dispatchEvent("click");
   await settled(page, "chat");
   expect(await panel.locator("li").count()).toBe(1);
 }
