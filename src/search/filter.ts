@@ -12,9 +12,9 @@ export function acceptBy({ path, since, until }: Filter): ((picture: IndexedPict
 }
 
 /**
- * A condition that every accepted picture meets, in the SQL of LanceDB (DataFusion's, but names with capitals stand
- * in backticks: quotes make strings of them), on columns `path` and `changedMs`. Its regular
- * expressions cannot look ahead, as globs do to leave out names, so a path that meets it may still have to be left out.
+ * A condition that every accepted picture meets, in LanceDB's SQL, on columns `path` and `changedMs`: that of DataFusion, but a
+ * name with capitals needs backticks, as quotes make it a string. Its regular expressions cannot look ahead, as globs do to
+ * leave out names, so a path that meets it may still have to be left out.
  */
 export function conditionOf({ path, since, until }: Filter): string | undefined {
   const parts: string[] = [];
