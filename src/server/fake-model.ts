@@ -28,6 +28,7 @@ export function fakeModel(id = "fake", delayMs = 5): FakeModel {
     },
     embedImages: async (images) => images.map(({ data }) => Float32Array.of(data[0] ?? 0, 1)),
     embedTexts: async (texts) => texts.map((text) => Float32Array.of(text.length, 0.5)),
+    embedCodes: async (lists) => lists.map(([first = 0]) => Float32Array.of(first, 1)),
     decode: async (jobs) => {
       await later();
       return jobs.map(() => image as never);

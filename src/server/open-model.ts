@@ -55,6 +55,7 @@ function imagePart(tokenizer: SeedTokenizer, id: string): ServedModel {
     },
     embedImages: (images, signal) => tokenizer.embed([...images], { batch: images.length, signal }),
     embedTexts: (texts, signal) => tokenizer.embedText(texts, { batch: texts.length, signal }),
+    embedCodes: (codes, signal) => tokenizer.embedCodes(codes, { batch: codes.length, signal }),
     decode: (jobs, signal) => decode(tokenizer, jobs, signal),
     describe: async () => {
       throw new Error("a model without a language model was asked to describe");

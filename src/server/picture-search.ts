@@ -3,7 +3,7 @@ import { UsageError } from "../base/errors.ts";
 import { decodeImage, encodePng, resize } from "../image/index.ts";
 import { openIndex } from "../search/open-index.ts";
 import { readIndexed } from "../search/read-picture.ts";
-import type { FoundPicture, SearchIndex } from "../search/search-index.ts";
+import type { Filter, FoundPicture, SearchIndex } from "../search/search-index.ts";
 
 /** Longer side, px. */
 const THUMBNAIL = 192;
@@ -31,8 +31,8 @@ export class PictureSearch {
   }
 
   /** @param query a unit vector of the space that texts and pictures share */
-  find(query: Float32Array, count: number): Promise<FoundPicture[]> {
-    return this.#index.nearest(query, count);
+  find(query: Float32Array, count: number, filter: Filter = {}): Promise<FoundPicture[]> {
+    return this.#index.nearest(query, count, filter);
   }
 
   /** A small PNG file. @throws InputError if the picture no longer exists; undefined for a number that is none */

@@ -28,6 +28,7 @@ export class QueuedModel {
   readonly #encode: BatchQueue<RgbImage, Codes>;
   readonly #embedImage: BatchQueue<RgbImage, Float32Array>;
   readonly #embedText: BatchQueue<string, Float32Array>;
+  readonly #embedCodes: BatchQueue<Codes, Float32Array>;
   readonly #decode: BatchQueue<DecodeJob, RgbImage>;
   readonly #describe: BatchQueue<DescribeJob, string>;
   /** Replies that are being written; the model computes them together itself. */
@@ -43,6 +44,7 @@ export class QueuedModel {
     this.#encode = new BatchQueue({ run: (jobs, signal) => model.encode(jobs, signal), ...limits });
     this.#embedImage = new BatchQueue({ run: (jobs, signal) => model.embedImages(jobs, signal), ...limits });
     this.#embedText = new BatchQueue({ run: (jobs, signal) => model.embedTexts(jobs, signal), ...limits });
+    this.#embedCodes = new BatchQueue({ run: (jobs, signal) => model.embedCodes(jobs, signal), ...limits });
     this.#decode = new BatchQueue({
       run: (jobs, signal) => model.decode(jobs, signal),
       key: ({ steps, guidanceScale, keep }) => `${steps} ${guidanceScale} ${keep}`,
@@ -59,7 +61,8 @@ export class QueuedModel {
 
   /** Requests that wait or are being answered, of all kinds. */
   get waiting(): number {
-    return [this.#prepare, this.#encode, this.#embedImage, this.#embedText, this.#decode, this.#describe].reduce(
+    const embed = [this.#embedImage, this.#embedText, this.#embedCodes];
+    return [this.#prepare, this.#encode, ...embed, this.#decode, this.#describe].reduce(
       (sum, queue) => sum + queue.waiting,
       this.#replies,
     );
@@ -81,6 +84,11 @@ export class QueuedModel {
   embedText(text: string, signal: AbortSignal): Promise<Float32Array> {
     this.#expect("embed");
     return this.#embedText.submit(text, signal);
+  }
+
+  embedCodes(codes: Codes, signal: AbortSignal): Promise<Float32Array> {
+    this.#expect("embed");
+    return this.#embedCodes.submit(codes, signal);
   }
 
   decode(jobs: readonly DecodeJob[], signal: AbortSignal): Promise<RgbImage[]> {

@@ -1,4 +1,4 @@
-/** `POST /v1/search`: pictures of the index that show what a text says, that are like a picture, or both. */
+/** `POST /v1/search`: pictures of the index that show what a text says, or are like a picture or its codes. */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { between } from "../search/query.ts";
 import { ApiError } from "./api-error.ts";
@@ -11,7 +11,7 @@ import { type Services, scoped } from "./services.ts";
 const search = createRoute({
   method: "post",
   path: "/v1/search",
-  summary: "Find pictures of the index by a text, by a picture, or by both",
+  summary: "Find pictures of the index by a text, by a picture, by codes, or by several of these",
   request: { body: body(searchRequest) },
   responses: { 200: jsonReply(searchReply, "The nearest pictures, best first."), ...errors },
 });
@@ -32,7 +32,7 @@ const thumbnail = createRoute({
 
 export function searchRoutes(app: OpenAPIHono, services: Services, index: PictureSearch): void {
   app.openapi(search, async (c) => {
-    const { model: id, text, image, n = 10 } = c.req.valid("json");
+    const { model: id, text, image, codes, n = 10, path, since, until } = c.req.valid("json");
     const reply = await scoped(c, services, (signal) =>
       services.pool.use(id, async (model) => {
         index.expectModel(model.model.id, model.model.codebook);
@@ -40,8 +40,10 @@ export function searchRoutes(app: OpenAPIHono, services: Services, index: Pictur
         const query = await Promise.all([
           ...(text === undefined ? [] : [model.embedText(text, signal)]),
           ...(picture ? [model.embedImage(picture, signal)] : []),
+          ...(codes ? [model.embedCodes(codes, signal)] : []),
         ]);
-        const found = await index.find(between(query), n);
+        const filter = { path, since: milliseconds(since), until: milliseconds(until) };
+        const found = await index.find(between(query), n, filter);
         const data = found.map(({ id, path, score, codes }) => ({ id, path, score, codes: [...codes] }));
         return { model: model.model.id, data };
       }),
@@ -58,4 +60,8 @@ export function searchRoutes(app: OpenAPIHono, services: Services, index: Pictur
       "cache-control": "max-age=3600",
     });
   });
+}
+
+function milliseconds(time: string | undefined): number | undefined {
+  return time === undefined ? undefined : Date.parse(time);
 }

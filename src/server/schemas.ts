@@ -142,15 +142,28 @@ export const reconstructRequest = z
   .strictObject({ model: model.optional(), images: pictures(64), ...decoding })
   .openapi("ReconstructRequest");
 
+/** "2024-05-01" or "2024-05-01T12:00:00Z". */
+const time = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
+
 export const searchRequest = z
   .strictObject({
     model: model.optional(),
     text: z.string().min(1).max(MAX_TEXT).optional().openapi({ description: "What the pictures show." }),
-    image: pictureUrl.optional().openapi({ description: "Data URL of a picture; with a text, both count the same." }),
+    image: pictureUrl.optional().openapi({ description: "Data URL of a picture like those to find." }),
+    codes: codes.optional().openapi({ description: "Codes of a picture like those to find." }),
     n: z.int().min(1).max(1000).optional().openapi({ description: "Pictures to find. Default: 10" }),
+    path: z.string().min(1).max(1000).optional().openapi({ description: "Glob that the path has to match." }),
+    since: time.optional().openapi({ description: "Only pictures changed since then." }),
+    until: time.optional().openapi({ description: "Only pictures changed before then." }),
   })
-  .refine(({ text, image }) => text !== undefined || image !== undefined, "expected a text or an image")
-  .openapi("SearchRequest", { anyOf: [{ required: ["text"] }, { required: ["image"] }] });
+  .refine(
+    ({ text, image, codes }) => [text, image, codes].some((part) => part !== undefined),
+    "expected a text, an image or codes",
+  )
+  .openapi("SearchRequest", {
+    description: "Text, image and codes count the same.",
+    anyOf: [{ required: ["text"] }, { required: ["image"] }, { required: ["codes"] }],
+  });
 
 export const errorReply = z
   .object({

@@ -1,4 +1,4 @@
-/** Searching an index by text, by picture, and by both; small pictures of what is found. */
+/** Searching an index by text, by picture, by codes; small pictures of what is found. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ let server: Listening;
 
 async function start(codebook = "fake codes"): Promise<Listening> {
   const entries = ROWS.map((vector, i) => ({
-    picture: { path: join(root, `${i}.png`), sizeBytes: 1, changedMs: 0 },
+    picture: { path: join(root, `${i}.png`), sizeBytes: 1, changedMs: Date.UTC(2024, 4, i + 1) },
     codes: codes(i),
     ...toInt8(vector),
   }));
@@ -68,8 +68,23 @@ test("by a text, a picture, or both, which count the same; the best first", asyn
   expect(both.data[0]).toMatchObject({ id: 2, path: join(root, "2.png"), codes: codes(2) });
 });
 
+test("by codes; only pictures of a path and of a time", async () => {
+  expect((await search({ codes: codes(0) })).ids).toEqual([1, 2, 0]);
+  expect((await search({ codes: codes(9) })).ids).toEqual([0, 2, 1]);
+  expect((await search({ text: "a", codes: codes(0), n: 1 })).ids).toEqual([2]);
+  const at = (filter: object): Promise<{ ids: number[] }> => search({ codes: codes(0), ...filter });
+  expect((await at({ path: "**/[02].png" })).ids).toEqual([2, 0]);
+  expect((await at({ since: "2024-05-02" })).ids).toEqual([1, 2]);
+  expect((await at({ since: "2024-05-02", until: "2024-05-03T00:00:00Z" })).ids).toEqual([1]);
+  expect(await at({ since: "soon" })).toMatchObject({ status: 400, text: expect.stringContaining("since") });
+  expect(await search({ codes: [1, 2] })).toMatchObject({ status: 400, text: expect.stringContaining("codes") });
+});
+
 test("nothing to look for, and an index of another model, are refused", async () => {
-  expect(await search({})).toMatchObject({ status: 400, text: expect.stringContaining("expected a text or an image") });
+  expect(await search({})).toMatchObject({
+    status: 400,
+    text: expect.stringContaining("expected a text, an image or codes"),
+  });
   await server.close();
   server = await start("other codes");
   expect(await search({ text: "a" })).toMatchObject({

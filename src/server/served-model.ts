@@ -74,6 +74,7 @@ export interface ServedModel {
   /** Unit vectors of the space that pictures and texts share. */
   embedImages(images: readonly RgbImage[], signal?: AbortSignal): Promise<Float32Array[]>;
   embedTexts(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]>;
+  embedCodes(codes: readonly Codes[], signal?: AbortSignal): Promise<Float32Array[]>;
   /** Codes -> pictures; jobs of the same settings. */
   decode(jobs: readonly DecodeJob[], signal?: AbortSignal): Promise<RgbImage[]>;
   /** What pictures show; jobs of the same settings. */
