@@ -9,7 +9,7 @@ export const describedData = key(
     scenes: key(count, "built-in scenes whose codes are computed once", "count"),
     questions: key(
       z.enum(["all", "balanced"]).default("all"),
-      "built-in scenes: what is asked, `balanced` so that answers that are right in most scenes are asked for less often, and colors and absent objects more",
+      "built-in scenes: which questions are asked; `balanced`: those with the same answer in most scenes less often, those about colors and absent objects more often",
     ),
     validation: key(
       count.default(200),

@@ -7,11 +7,11 @@ const dataKeys = {
   nouns: key(z.int().min(0), "built-in scenes: the first n everyday nouns, 0 for the full table of 572"),
   warmupShare: key(
     share.optional(),
-    "built-in scenes: share of the training that begins with pictures of one kind of object",
+    "built-in scenes: share of the training, at its start, whose pictures show one kind of object",
   ),
   likeness: key(
     count.optional(),
-    "built-in scenes: pictures in a row with one arrangement and background, so that only their objects tell them apart",
+    "built-in scenes: consecutive pictures that share an arrangement and a background, so that only their objects tell them apart",
   ),
   redrawn: key(
     share.optional(),
@@ -19,11 +19,11 @@ const dataKeys = {
   ),
   kinds: key(
     z.partialRecord(z.enum(SCENE_KINDS), z.number().min(0)).optional(),
-    "built-in scenes: how often each kind is drawn, as weights",
+    "built-in scenes: relative frequency of each kind of scene",
   ),
   hardNegatives: key(
     z.boolean().optional(),
-    "built-in scenes: each picture comes with its caption and with the caption after one change, false of it: sides exchanged, another count",
+    "built-in scenes: each picture comes with its caption and with a copy of it that one change makes false: sides exchanged, another count",
   ),
   changedPictures: key(
     share.optional(),

@@ -49,8 +49,8 @@ const ownKeys = z.object({
 /** Keys of a recipe file in addition to those of the stage's schema, for docs. */
 export const OWN_KEYS: Readonly<Record<string, string>> = {
   stage: "the stage; `seedling recipes` lists them",
-  about: "one line for people; default the stage's",
-  paper: "what it stands for in the paper; default the stage's",
+  about: "a one-line description; default the stage's",
+  paper: "its counterpart in the paper; default the stage's",
   name: "folder of the run; default the stage",
   extends: "another recipe, of which this one states only the differences; they count in all its phases",
   model: "file with the sizes of the model; default `model.json` next to the recipe",

@@ -11,7 +11,7 @@ export const languageModelSizes = key(
     heads: key(count, "attention heads"),
     kvHeads: key(count, "heads of keys and values"),
     intermediate: key(count, "hidden width of the MLP"),
-    context: key(count, "tokens that a position can see"),
+    context: key(count, "longest sequence, in tokens"),
   }),
   "sizes of the model",
 );
@@ -24,16 +24,16 @@ export const textsData = key(
     wordNetShare: key(share.default(1), "share of the glosses of WordNet that are among the texts", "share"),
     listed: key(
       share.default(0),
-      "share of scenes whose text follows a list of its words, out of order and with other words among them",
+      "share of scenes whose text follows a shuffled list of its words with other words among them",
     ),
     questions: key(
       z.enum(["all", "balanced"]).default("all"),
-      "what is asked of scenes; `balanced` as in the stages that read codes",
+      "which questions are asked about scenes; `balanced` as in the stages that read codes",
     ),
     mostQuestions: key(z.int().min(0).optional(), "questions in the text of a scene; default all"),
     readLists: key(
       z.boolean().default(false),
-      "lists are read but not learned, and every text is a sequence of its own, so that none is cut from its list",
+      "lists are context only and not learned, and every text is a sequence of its own, so that none is separated from its list",
     ),
   }),
   "texts",

@@ -13,14 +13,14 @@ export function key<T extends z.ZodType>(schema: T, description: string, scales?
 }
 
 export const trainingKeys = {
-  about: key(z.string().optional(), "one line for people"),
+  about: key(z.string().optional(), "a one-line description"),
   seed: key(z.int().min(0).default(1), "all randomness is drawn from it"),
   steps: key(count, "optimizer steps", "count"),
   batch: key(count, "examples of a micro-batch"),
   accumulate: key(count.default(1), "micro-batches of a step"),
   pieces: key(
     count.optional(),
-    "pieces in which a micro-batch is computed, so that a contrast over a large one fits into memory (GradCache, Gao et al. 2021); results differ by rounding; default 1",
+    "pieces in which a micro-batch is computed, so that the contrast over a large batch fits into memory (GradCache, Gao et al. 2021); results differ by rounding; default 1",
   ),
   peakRate: key(z.number().positive(), "largest learning rate"),
   floorRate: key(z.number().min(0).default(0), "last learning rate: after the warm-up it falls by half a cosine"),
@@ -39,7 +39,7 @@ export const trainingKeys = {
   evaluateEvery: key(count.default(500), "steps between evaluations"),
   expected: key(
     z.record(z.string(), z.union([z.string(), z.number()])).default({}),
-    "what one run took and reached, for people",
+    "time and scores of one run, for information",
   ),
 } as const;
 

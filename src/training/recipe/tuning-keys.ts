@@ -30,21 +30,21 @@ export const tuningRecipe = z.strictObject({
   ),
   codeWords: key(
     z.enum(["rows", "projection", "both"]).default("rows"),
-    "what codes are to the model while it learns: new `rows` of its vocabulary (SEED-LLaMA), a `projection` of the codebook's vectors (SEED-OPT), or, ours, the sum of `both`; stored as rows",
+    "how codes are embedded during training: new `rows` of its vocabulary (SEED-LLaMA), a `projection` of the codebook's vectors (SEED-OPT), or, ours, the sum of `both`; stored as rows",
   ),
   rowsStart: key(
     z.enum(["noise", "words"]).default("noise"),
-    "how new rows begin: as noise, or, ours, as the words that go with each code in the training captions, weighed as naive Bayes does",
+    "how new rows are initialized: as noise, or, ours, from the words that occur with each code in the training captions, weighted as in naive Bayes",
   ),
   rowsRate: key(
     z.number().positive().default(1),
-    "factor on the learning rate of new rows, each of which is met rarely",
+    "factor on the learning rate of new rows, each of which occurs rarely",
   ),
   kindMargin: key(
     z.number().min(0).default(0),
-    "nats by which codes are raised in training where a word is due, and words where a code is, so that the two kinds are never confused",
+    "nats added in training to the logits of codes where the label is a word, and of words where it is a code, so that the model does not confuse the two",
   ),
-  drawShare: key(share.default(0.5), "share of sequences in which the model draws; `see` has none"),
+  drawShare: key(share.default(0.5), "share of sequences in which the model draws; 0 in `see`"),
   describeShare: key(
     share.optional(),
     "`instruct`: share of conversations about a picture that begin with the request to describe it; default 0.5",
@@ -55,7 +55,7 @@ export const tuningRecipe = z.strictObject({
   ),
   manyShare: key(
     share.default(0),
-    "share of the sequences about pictures that show three kinds of objects or more; the rest is as it comes; built-in scenes only",
+    "share of the sequences about pictures that are drawn from pictures with three kinds of objects or more; the others are drawn from all; built-in scenes only",
   ),
   textShare: key(
     share.default(0),

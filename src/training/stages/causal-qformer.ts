@@ -40,11 +40,11 @@ const weights = z.strictObject({
   ),
   pairEmbedding: key(
     weight.default(0),
-    "ours: of 1 - cosine of the last embedding's feature and the frozen CLIP pair's embedding of the picture, which have to be of one width",
+    "ours: of 1 - cosine of the last embedding's feature and the frozen CLIP pair's embedding of the picture, which must have the same width",
   ),
   draft: key(
     weight.default(0),
-    "ours: of the autoencoder's latents as all 32 embeddings say them; needs stage vae and `draft` in model.json",
+    "ours: of the autoencoder's latents, regressed from all 32 embeddings; needs stage vae and `draft` in model.json",
   ),
 });
 
@@ -59,7 +59,7 @@ const DRAFT = "draft";
 
 export const causalQformer = defineStage({
   name: "causal-qformer",
-  about: "32 causal queries on the frozen tower; the last embedding says what the caption says.",
+  about: "32 causal queries on the frozen tower; the last embedding matches the caption.",
   paper: "stage 1 (arXiv 2307.08041, section 3.1)",
   recipe: z.strictObject({
     ...trainingKeys,
@@ -67,7 +67,7 @@ export const causalQformer = defineStage({
     smoothing: key(share.default(0.1), "label smoothing of the contrast; published 0.1"),
     sharpness: key(
       z.number().min(0).max(20).default(0),
-      "ours: deviation of the cross-attention's scores at the start; 0 as published, which is nearly none",
+      "ours: standard deviation of the cross-attention's scores at the start; 0 leaves the published initialization, with a deviation of nearly 0",
     ),
     regions: key(
       z.boolean().default(false),

@@ -56,40 +56,40 @@ const weights = z.strictObject({
   ),
   feature: key(
     weight.default(0),
-    "ours: of 1 - cosine between the last embedding's feature as stage 1 has it and as the codes rebuild it; where the Causal Q-Former learns on, its own feature is held to stage 1's too",
+    "ours: of 1 - cosine between the last embedding's feature in stage 1 and as rebuilt from the codes; where the Causal Q-Former continues to learn, its own feature is held to that of stage 1 too",
   ),
   draft: key(
     weight.default(0),
-    "ours: of the autoencoder's latents as the codes say them; needs stage vae and `draft` in model.json",
+    "ours: of the autoencoder's latents, regressed from the codes; needs stage vae and `draft` in model.json",
   ),
   tokens: key(
     weight.default(0),
-    "ours: of the tower's patch tokens as the vectors of the draft's cells say them, so that these know what stands where; needs `draft`, and a cell for each patch",
+    "ours: of the tower's patch tokens, regressed from the vectors of the draft's cells, so that these hold what is where; needs `draft`, and a cell for each patch",
   ),
 });
 
 const settings = {
   start: key(
     z.enum(["uniform", "kmeans"]).default("uniform"),
-    "how codes begin: `uniform` as published, or at the means of the data; without effect in a later phase",
+    "how codes begin: `uniform` as published, or at the `kmeans` centers of the data; no effect in a later phase",
   ),
   learn: key(
     z.enum(["gradient", "ema"]).default("gradient"),
     "how codes learn: `gradient` as published, or moving averages",
   ),
   emaDecay: key(share.default(0.99), "decay of the moving averages"),
-  reviveAfter: key(z.int().min(0).default(0), "steps without use after which a code starts again; 0 for never"),
+  reviveAfter: key(z.int().min(0).default(0), "steps without use after which a code is revived; 0 for never"),
   targets: key(
     z.array(z.enum(["image", "text"])).default(["image", "text"]),
     "what a Reverse Q-Former learns to predict: the image embedding, the text features, both, or neither",
   ),
   prefixes: key(
     share.default(0),
-    "ours: share of each batch of which only the first codes are read, a random number of them (nested dropout); needs `missing` of the codebook in model.json",
+    "ours: share of each batch in which only a random number of the first codes is read (nested dropout); needs `missing` of the codebook in model.json",
   ),
   qformerRate: key(
     share.default(0),
-    "ours: share of the rate at which the Causal Q-Former learns on, so that its embeddings become ones that codes can say; 0 as published, where it is frozen",
+    "ours: factor on the rate at which the Causal Q-Former continues to learn, so that codes can express its embeddings; 0 as published, where it is frozen",
   ),
   weights: key(weights.prefault({}), "weights of the terms of the loss"),
 };

@@ -42,7 +42,7 @@ export const diffusion = defineStage({
     ),
     prefixes: key(
       share.default(0),
-      "ours: share of pictures whose draft is that of their first codes, a random number of them, so that a few codes are decoded as well as they can be; needs `missing` of the codebook in model.json",
+      "ours: share of pictures whose draft is made from a random number of their first codes, so that a few codes are decoded as well as possible; needs `missing` of the codebook in model.json",
     ),
     maxWeight: key(z.number().positive().default(5), "largest weight of an example, as in min-SNR (Hang et al. 2023)"),
   }),

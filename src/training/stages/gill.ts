@@ -25,7 +25,7 @@ import { CLIP_SIZES } from "./sizes.ts";
 
 export const gill = defineStage({
   name: "gill",
-  about: "Hidden states of a frozen language model learn to give the text features of a caption.",
+  about: "Hidden states of a frozen language model learn to predict the text features of a caption.",
   paper: "GILL, which the paper compares with (arXiv 2307.08041, table 2)",
   recipe: z.strictObject({
     ...trainingKeys,

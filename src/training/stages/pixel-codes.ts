@@ -40,14 +40,14 @@ const CODES = ["quantize", "encode_task_layer", "decode_task_layer", "pos_embed"
 
 export const pixelCodes = defineStage({
   name: "pixel-codes",
-  about: "A VQ autoencoder of the same network: codes that give the picture back and mean nothing.",
+  about: "A VQ autoencoder of the same network: codes that rebuild the picture and carry no meaning.",
   paper: "the pilot's VQ-VAE (arXiv 2307.08041, section 2)",
   recipe: z.strictObject({
     ...trainingKeys,
     data: pictureData,
     commitment: key(weight.default(1), "weight of the codebook term and the commitment"),
     emaDecay: key(share.default(0.99), "decay of the codes' moving averages"),
-    reviveAfter: key(z.int().min(0).default(100), "steps without use after which a code starts again; 0 for never"),
+    reviveAfter: key(z.int().min(0).default(100), "steps without use after which a code is revived; 0 for never"),
     sharpness: key(z.number().min(0).max(20).default(0), "as in stage causal-qformer"),
     regions: key(z.boolean().default(false), "as in stage causal-qformer"),
   }),

@@ -42,8 +42,8 @@ const [GRID, SHARPNESS] = [16, 2];
 
 export const probe = defineStage({
   name: "probe",
-  about: "What codes or embeddings say of objects and backgrounds, found by a small network that reads them alone.",
-  paper: "no part of it: the probe measures what a frozen tokenizer says",
+  about: "What codes or embeddings hold of objects and backgrounds, found by a small network that reads them alone.",
+  paper: "no part of it: the probe measures a frozen tokenizer",
   recipe: z.strictObject({
     ...trainingKeys,
     data: cachedPictureData,

@@ -38,7 +38,7 @@ export const vae = defineStage({
     data: pictureData,
     latentNoise: key(
       share.default(0.3),
-      "most noise on the latents that are decoded, in deviations of their channel; each picture has a random share of it",
+      "largest noise on the latents that are decoded, in standard deviations of their channel; each picture gets a random share of it",
     ),
   }),
   needs: [],
