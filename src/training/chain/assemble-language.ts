@@ -45,7 +45,7 @@ export async function assembleLanguage({ adapter, base, out }: AssembleLanguageO
   await recordStages(out, dirname(stageFolder), await stagesOf(stageFolder, from));
 }
 
-/** Names of the stages behind an adapter and its base, as far as they are in the run folder of the adapter's stage. */
+/** Names of the stages that trained an adapter and its base, if they are in the run folder of the adapter's stage. */
 async function stagesOf(stageFolder: string, base: string): Promise<string[]> {
   const record = await readRunRecord(stageFolder);
   if (!record) return []; // an adapter from elsewhere

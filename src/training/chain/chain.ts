@@ -18,7 +18,7 @@ const count = z.int().min(1);
 const bound = z.strictObject({ atLeast: z.number().optional(), atMost: z.number().optional() });
 
 const plan = z.strictObject({
-  /** One line for people. */
+  /** A one-line description. */
   about: z.string(),
   /** Names of stages, or of recipes next to this file. */
   stages: z.array(z.string()).min(1),
@@ -54,11 +54,11 @@ const plan = z.strictObject({
       language: z.strictObject({ scenes: count, drawings: count, spans: count }).optional(),
     })
     .optional(),
-  /** For own pictures: how their number and a budget of hours make recipes (plan.ts). */
+  /** For the user's own pictures: how their number and a budget of hours determine the recipes (plan.ts). */
   plan: z
     .strictObject({
       hours: z.number().positive(),
-      /** Share of the hours, and examples per second as measured on two cores of an AMD EPYC (docs/recipes.md). */
+      /** Share of the hours, and examples per second as measured on two cores of an AMD EPYC. */
       stages: z.record(z.string(), z.strictObject({ share: z.number().positive(), perSecond: z.number().positive() })),
     })
     .optional(),
@@ -74,7 +74,7 @@ export type EvaluationPlan = NonNullable<ChainPlan["evaluate"]>;
 
 export interface Chain extends ChainPlan {
   readonly recipes: readonly StageRecipe[];
-  /** It is tried out: shortened, so that the bounds say nothing. */
+  /** A trial run: shortened, so that the bounds mean nothing. */
   readonly tryout: boolean;
   /** Its folder, for messages. */
   readonly where: string;
@@ -100,7 +100,7 @@ export interface ChainJson {
   readonly model?: unknown;
 }
 
-/** A chain that was made in memory. @param where stands for its folder in messages */
+/** A chain made in memory. @param where stands for its folder in messages */
 export function chainOf(
   { chain, recipes, model }: ChainJson,
   where: string,
@@ -138,7 +138,7 @@ export function triedChain(
   return { ...chain, recipes, evaluate, tryout: true };
 }
 
-/** Fewer scenes say nothing at all. */
+/** Scores of fewer scenes mean nothing. */
 const LEAST = 16;
 
 /**

@@ -1,6 +1,6 @@
 /**
  * A model folder taken apart into a run folder, the inverse of `assemble`: to continue from a stage, or to train a later
- * one on own pictures, without the run that made the model.
+ * one on the user's own pictures, without the run that made the model.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -25,14 +25,14 @@ import { isOwner } from "./assemble.ts";
 
 /** The stages that train parameters of a model folder. */
 const OWNERS = STAGES.filter(isOwner);
-/** Files with weights, and what the names in them lack in front. */
+/** Files with weights, and the prefix that the names in them lack. */
 const FILES = [
   ["model.safetensors", ""],
   ["unet/diffusion_pytorch_model.safetensors", "unet."],
   ["conditioner/diffusion_pytorch_model.safetensors", "conditioner."],
   ["vae/diffusion_pytorch_model.safetensors", "vae."],
 ] as const;
-/** Of a folder of the first format, whose diffusion model has a shape that is not trained any more. */
+/** The same of a folder of the first format, whose diffusion model has a shape that is no longer trained. */
 const FIRST_FILES = [
   ["model.safetensors", ""],
   ["vae/model.safetensors", ""],
@@ -48,9 +48,9 @@ interface Opened {
 
 /**
  * Writes `<root>/<stage>/weights.safetensors` for every stage, the sizes of the model and the tokenizer of captions, or
- * nothing. What a model folder leaves out is missing: the encoder of the autoencoder, the head that does not condition the
- * diffusion model, parameters that only losses have. A temperature that an older folder lacks is as published. A folder of
- * the first format gives no stage diffusion.
+ * nothing at all. What a model folder leaves out is missing: the encoder of the autoencoder, the head that does not
+ * condition the diffusion model, parameters that only losses have. If an older folder lacks the temperature, it is set to
+ * the published value. A folder of the first format gives no stage diffusion.
  * @returns the stages written
  * @throws SetupError if a file of the model is missing; InputError if one is damaged, quantized or of no stage, or if the
  * run folder has a chain already
@@ -145,7 +145,7 @@ async function sizesOf(model: string, first: boolean): Promise<{ sizes: unknown;
   return { sizes, stats };
 }
 
-/** A folder holds one head. The other one is as large. */
+/** A folder holds one head only; the other one gets the same size. */
 function bothHeads({
   image,
   text,

@@ -30,11 +30,11 @@ export interface PlannedChain {
   readonly codes: number;
 }
 
-/** Fewer pictures teach nothing; more than the caches are made for take another machine. */
+/** Fewer pictures teach nothing; more need larger caches and another machine. */
 const [FEWEST, MOST] = [50, 500_000];
 /** Pictures whose features are kept on disk: 0.3 MB each. */
 const MOST_CACHED = 40_000;
-/** Few pictures are learned by heart long before this. */
+/** A few pictures are memorized long before this. */
 const MOST_EPOCHS = 600;
 const [LEAST_BATCH, LEAST_STEPS] = [8, 20];
 /** Codes that each of the codebook's vectors stands for on average, at least: 32 codes a picture. */

@@ -102,7 +102,7 @@ async function imageTokenizer(chain: Chain, products: Products, options: ChainOp
   });
 }
 
-/** The stages of which a model folder is put together, later ones in place of earlier ones. */
+/** The stages from which a model folder is assembled; later ones replace earlier ones. */
 function tokenizerStages({ recipes }: Chain, { earlier = {} }: ChainOptions): string[] {
   const own = recipes.filter(({ definition }) => definition.owns.length > 0);
   const others = STAGES.filter(({ name, owns }) => earlier[name] !== undefined && owns.length > 0);

@@ -1,4 +1,4 @@
-/** `training.json` of a model folder: by which recipes, on what, where, how long it was trained, and what it reached. */
+/** `training.json` of a model folder: the recipes, data, machine, hours and scores of its training. */
 import { join } from "node:path";
 import { z } from "zod";
 import { exists, writeFileAtomic } from "../../io/files.ts";
@@ -15,7 +15,7 @@ export interface TrainingRecord {
   readonly format: "seedling-training-1";
   /** Name of the chain, such as "mini"; absent for recipes that were trained one by one. */
   readonly chain?: string;
-  /** Of the code that put the model together. */
+  /** Of the code that assembled the model. */
   readonly commit: string;
   readonly machine: Machine;
   readonly date: string;
@@ -42,7 +42,7 @@ export interface TrainingRecord {
   readonly scores: Scores;
 }
 
-/** Of the stages with these names in a run folder. Those that were not trained here (disassembled) are left out. */
+/** The record of the named stages of a run folder. Those that were not trained here (disassembled) are left out. */
 export async function trainingRecord(
   root: string,
   names: readonly string[],

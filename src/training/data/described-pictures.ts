@@ -31,7 +31,7 @@ export interface DescribedPictures {
   readonly features?: PictureFeatures;
 }
 
-/** Kinds of objects in a picture that has many. */
+/** A picture with this many kinds of objects, or more, is one with many. */
 const MANY = 3;
 
 /** Tokenizes scenes, once for each tokenizer; their codes are kept in the run folder. */
@@ -74,7 +74,7 @@ export async function sceneCodes(
   return {
     train,
     validation: await rows("validation", validation),
-    // The pixels are not looked at, so they are few.
+    // Nothing reads the pixels, so the pictures are small.
     many: () => manyObjects(createSceneSource(atlas, { size: 8, nouns: list, split: "train" }), train.length),
     identity: `scenes ${scenes} ${list.length} ${questions}`,
     codes: codebookSize,

@@ -10,7 +10,7 @@ import type { TextsData } from "../recipe/text-keys.ts";
 import { type Drawings, iconDrawings } from "./drawings.ts";
 import type { LanguageText, LanguageTexts } from "./text-sequences.ts";
 
-/** The pixels are not looked at, so they are few. */
+/** Nothing reads the pixels, so the pictures are small. */
 const SIZE = 8;
 
 export async function languageTexts(
@@ -83,7 +83,7 @@ const MOST_WORDS = 28;
 
 /**
  * What a scene shows as words out of order, some of them more than once, among a few words of another scene. An
- * off-the-shelf model has learned to speak of what its context holds; a small one learns it from such lists.
+ * off-the-shelf model has learned to use its context; a small one learns it from such lists.
  */
 export function wordList(scene: WordedScene, other: WordedScene, rng: Rng): string {
   const words = wordsOf(scene).flatMap((word) => Array<string>(1 + rng.int(3)).fill(word));

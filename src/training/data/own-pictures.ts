@@ -2,9 +2,9 @@
 import { type Dataset, openDataset, type ProblemKind } from "../../data/index.ts";
 import type { Pictures, TrainingData } from "./pictures.ts";
 
-/** So few validation pictures still say something, and more would say no more. */
+/** Fewer validation pictures say too little, and more add nothing. */
 const [LEAST, MOST] = [8, 1000];
-/** With fewer pictures than this, each is needed to learn from. */
+/** With fewer pictures than this, nearly all are needed for training. */
 const FEW = 50;
 
 /** A tenth of the pictures is held out: 8 to 1,000 of them where there are 50 or more. */

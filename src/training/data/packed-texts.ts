@@ -12,7 +12,7 @@ export interface PackOptions {
   readonly length: number;
 }
 
-/** All tokens are learned. Each time through, the texts come in another order. */
+/** All tokens are learned. The order of the texts changes each epoch. */
 export function packedTexts(
   texts: readonly (readonly number[])[],
   { identity, end, length }: PackOptions,

@@ -50,7 +50,7 @@ export interface PictureTextsOptions {
   readonly template: ChatTemplate;
   /** Leaves out the pictures themselves: a model that sees nothing. Default false. */
   readonly blind?: boolean;
-  /** Vectors of the rows' pictures, if these are what the model sees; their codes only hold their places. */
+  /** Vectors of the rows' pictures, if these are what the model sees; their codes are only placeholders. */
   readonly features?: Sequences["features"];
   /** Share of sequences in which the model draws; none in stage `see`. */
   readonly drawShare: number;

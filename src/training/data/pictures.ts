@@ -27,7 +27,7 @@ export interface Pictures {
   readonly identity: string;
   /** How many different pictures there are; absent for an unbounded source. */
   readonly count?: number;
-  /** Pictures in a row that belong into one batch; shuffling keeps them together. Default 1. */
+  /** Consecutive pictures that belong in one batch; shuffling keeps them together. Default 1. */
   readonly block?: number;
   /** Names of all objects, for pictures whose objects' positions are known. */
   readonly names?: readonly string[];

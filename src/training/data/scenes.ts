@@ -22,7 +22,7 @@ export interface SceneDataOptions extends Work {
   /** Pictures that a run sees, and the share of them at its start that show one kind of object only. */
   readonly pictures: number;
   readonly warmupShare?: number | undefined;
-  /** Training pictures in a row that only their objects tell apart, and how often a drawing is redrawn. */
+  /** Consecutive training pictures that only their objects tell apart, and the share of drawings that are redrawn. */
   readonly likeness?: number | undefined;
   readonly redrawn?: number | undefined;
   /** How often each kind of scene is drawn. */
@@ -79,7 +79,7 @@ export function scenePictures(
   };
 }
 
-/** Which changes are taken, as weights: what a small model is slow to learn more often. */
+/** Weights by which changes are chosen: those that a small model is slow to learn more often. */
 const CHANGE_WEIGHTS: Readonly<Record<NegativeKind, number>> = {
   sides: 4,
   "above-below": 4,

@@ -1,4 +1,4 @@
-/** Every text as a sequence of its own, in another order each time through; what is given is read and not learned. */
+/** Every text as a sequence of its own, in another order each epoch; what is given is context and not learned. */
 import type { EncodedChat } from "../../text/index.ts";
 import type { Sequences } from "../language/lm-stage.ts";
 import { Shuffle } from "../loop/shuffle.ts";

@@ -41,7 +41,7 @@ function recordedBase({ name, path }: AdapterContents["base"]): string {
   return path !== name || isAbsolute(name) || name.startsWith(".") ? name : `./${name}`;
 }
 
-/** What a model has of pictures that it sees as features, which PEFT has no place for. */
+/** The weights through which a model sees pictures as features; PEFT has no names for them. */
 async function writeFeatureRows(folder: string, { config: { width }, weights }: AdapterContents): Promise<void> {
   const tensors = [...weights]
     .filter(([name]) => isOfFeatures(name))

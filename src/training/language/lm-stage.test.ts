@@ -175,7 +175,7 @@ test("a margin makes what is not of the label's kind count for more, in training
 test("a model learns to count, and an adapter with new words to count by twos while the base stays as it was", async () => {
   const base = await train({});
   expect(base.nats).toBeLessThan(0.05);
-  expect((await train({ room: 5, kindMargin: 1 })).nats).toBeLessThan(0.1); // of seven places five are learned in a step
+  expect((await train({ room: 5, kindMargin: 1 })).nats).toBeLessThan(0.1); // of seven positions five are learned in a step
   expect(Math.exp(base.nats)).toBeLessThan(1.06);
 
   const bigger = { ...config, addedTokens: 4 };

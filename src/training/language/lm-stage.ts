@@ -69,8 +69,8 @@ export interface LmStageOptions {
    */
   readonly room?: number;
   /**
-   * Nats by which the logits of codes are raised where a word is due, and of words where a code is, so that the model
-   * learns to tell the two kinds apart with certainty. Not applied in evaluations. Default 0.
+   * Nats by which the logits of codes are raised where the label is a word, and those of words where it is a code, so that
+   * the model learns to tell the two kinds apart with certainty. Not applied in evaluations. Default 0.
    */
   readonly kindMargin?: number;
 }
@@ -162,7 +162,7 @@ function nextTokenLoss(
   return { loss: labeledCrossEntropy(raised, labels, divisor), count: labels.less(0).cast("f32").neg().add(1).sum() };
 }
 
-/** 1 for codes where the label is none, and for all that is not a code where it is one. labels: i32 [M] -> f32 [M,V]. */
+/** 1 for codes where the label is not a code, and for all other tokens where it is. labels: i32 [M] -> f32 [M,V]. */
 function otherKind(labels: Tensor, { vocabulary, addedTokens = 0 }: LmConfig): Tensor {
   const [V, end] = [vocabulary + addedTokens, vocabulary + Math.max(addedTokens - PICTURE_MARKS, 0)];
   const kinds = new Float32Array(2 * V); // codes, then words and marks

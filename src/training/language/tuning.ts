@@ -96,7 +96,7 @@ export async function tuningStage(name: PictureStage, c: Context): Promise<Built
 }
 
 /**
- * The pictures as the model sees them. Where these are features, codes 0..Q-1 hold their places in each sequence.
+ * The pictures as the model sees them. Where it sees features, codes 0..Q-1 are their placeholders in each sequence.
  * @throws InputError for a recipe that draws without codes
  */
 async function seenPictures(

@@ -7,7 +7,7 @@ const width = 4;
 const embeddings = Float32Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? 1 : 0));
 const encode = (caption: string): number[] => caption.split(" ").map((word) => WORDS.indexOf(word));
 
-/** Code 0 stands in every red picture, 1 in every blue one, 2 with cats, 3 with dogs, 4 in all, 5 in none. */
+/** Code 0 occurs in every red picture, 1 in every blue one, 2 with cats, 3 with dogs, 4 in all, 5 in none. */
 const rows = Array.from({ length: 400 }, (_, i) => {
   const [color, thing] = [i % 2, (i >> 1) % 2];
   const codes = Array.from({ length: 32 }, (_, k) => [color, 2 + thing, 4][k % 3]!);
@@ -16,7 +16,7 @@ const rows = Array.from({ length: 400 }, (_, i) => {
 
 test("a code begins as the words that go with it", () => {
   const out = wordRows({ rows, encode, embeddings, width, codes: 6 });
-  // Code 5 stands in no picture, so its row is what all rows share.
+  // Code 5 occurs in no picture, so its row is what all rows share.
   const shared = out.subarray(5 * width);
   const row = (code: number): number[] =>
     [...out.subarray(code * width, (code + 1) * width)].map((value, d) => value - shared[d]!);

@@ -3,9 +3,9 @@
  * own vectors, so that a frozen model reads a picture as a bag of faint words before it has learned anything.
  *
  * A row is the sum over words w of log((n(c,w) + a) / (n(c) p(w) + a)) (E(w) - mean E): the evidence of naive Bayes, where
- * n(c,w) counts the captions with word w among the n(c) pictures with code c, and p(w) is the share of all captions. To
- * every row one and the same vector is added, by which the model can tell codes from words, in what it reads and in what
- * it says where the head is tied to the embeddings.
+ * n(c,w) counts the captions with word w among the n(c) pictures with code c, and p(w) is the share of all captions. The
+ * same vector is added to every row, so that the model can tell codes from words, in what it reads and, where the head is
+ * tied to the embeddings, in what it writes.
  */
 
 import { item } from "../../base/item.ts";
@@ -48,7 +48,7 @@ export function wordRows({ rows, encode, embeddings, width, codes }: WordRowsOpt
       for (let d = 0; d < width; d++) out[code * width + d]! += evidence * (embeddings[id * width + d]! - mean[d]!);
     }
   const vectors = words.flatMap(([id]) => [...embeddings.subarray(id * width, (id + 1) * width)]);
-  // A few captions, or captions that are all alike, have no word that says anything: then all rows are the shared vector.
+  // In a few captions, or in captions that are all alike, no word is informative: then all rows are the shared vector.
   const own = spread(vectors.length > 0 ? Float32Array.from(vectors) : embeddings);
   const scale = (LENGTH * own * Math.SQRT1_2) / (spread(out) || 1);
   const rng = new Rng(hashText("code"));

@@ -1,4 +1,4 @@
-/** Lets the event loop in while a long computation runs on the main thread: signals are noticed, progress is drawn. */
+/** Pauses for the event loop during a long computation on the main thread: signals are noticed, progress is drawn. */
 
 /** Longest time without a pause, ms. */
 const LONGEST = 50;

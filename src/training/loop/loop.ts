@@ -28,10 +28,10 @@ export interface StepNews {
   readonly warning?: string | undefined;
 }
 
-/** One kind of training: a graph, what learns of it, and its batches. */
+/** One kind of training: a graph, which of its parameters learn, and its batches. */
 export interface Stage {
   readonly name: string;
-  /** The root of names, if it is a special one (LoRA). */
+  /** The root of the parameter paths, if it is a special one (LoRA). */
   params?(batch: number): Params;
   /** Builds loss and metrics for `batch` examples: a micro-batch, or a share of it that sees the rest as `whole`. */
   build(
@@ -73,7 +73,7 @@ export interface PreparedBatch {
   /** Examples of a micro-batch, and of the part of it that `forward` takes. */
   readonly of: number;
   readonly size: number;
-  /** Outputs of the graph for a part by itself; what depends on the rest of its batch is without meaning. */
+  /** Outputs of the graph for a part by itself; values that depend on the rest of its batch are meaningless. */
   forward(feeds: Values): Promise<Values>;
 }
 
@@ -81,7 +81,7 @@ export interface PreparedBatch {
 export interface Listener {
   /** A line of the log: means since the last one, scores, or a warning. */
   readonly onLine?: (line: LogLine) => void;
-  /** What is done now, and how much of it where that can be counted, in `unit`s ("steps", "pictures"). */
+  /** The current work, and how much of it is done, if it can be counted in `unit`s ("steps", "pictures"). */
   readonly onProgress?: (what: string, done?: number, total?: number, unit?: string) => void;
   /** Something worth a line. */
   readonly onNote?: (text: string) => void;

@@ -37,7 +37,7 @@ export class MicroBatches {
     this.#options = { seed, batch, ranks, pieces };
   }
 
-  /** What every share has to know of the others before it is computed. Complete once the graph is built. */
+  /** What every share needs from the others before it is computed. Complete once the graph is built. */
   get asked(): SharedBatch["asked"] | undefined {
     return this.whole instanceof SharedBatch && Object.keys(this.whole.asked).length > 0 ? this.whole.asked : undefined;
   }
@@ -63,7 +63,7 @@ export class MicroBatches {
     return outputs;
   }
 
-  /** For `Stage.prepare`: the rest of the batch is as the part itself. */
+  /** For `Stage.prepare`: copies of the part stand for the rest of its batch. */
   prepared(training: Training): PreparedBatch {
     const forward = async (feeds: Values): Promise<Values> => {
       if (!this.asked) return training.forward(feeds);

@@ -1,8 +1,8 @@
 /**
  * Cross-attention that is sharp from the start. With the usual N(0, 0.02) all scores are nearly equal: every query sees
- * the mean of its context, and queries that are to fetch what is where stay on a plateau for long. Here scores have a
- * deviation of `sharpness` at the start, and what is fetched has the deviation of the stream. Where queries and context
- * are of one width both are projected alike, so a query attends to what resembles it, and queries that begin as sums of
+ * the mean of its context, and queries that have to learn what is where stay on a plateau for long. Here scores have a
+ * deviation of `sharpness` at the start, and the attended values have the deviation of the stream. Where queries and
+ * context have the same width both are projected alike, so a query attends to what resembles it, and queries that begin as sums of
  * positions attend to those (`regions.ts`). The architecture is unchanged; ours.
  */
 import { item } from "../../base/item.ts";

@@ -1,6 +1,6 @@
 import { hashText, permutation, Rng } from "../../base/rng.ts";
 
-/** All rows in a new order each time through. */
+/** All rows in a new order each epoch. */
 export class Shuffle {
   readonly #count: number;
   readonly #seed: number;

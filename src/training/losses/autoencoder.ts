@@ -1,7 +1,7 @@
 /**
- * What the autoencoder learns by: absolute and squared errors of pixels and absolute errors of their gradients, which
- * keep edges sharp without a discriminator; noise on the latents in place of a divergence, so that near latents decode
- * alike and a diffusion model's small errors do not show.
+ * The autoencoder's losses: absolute and squared errors of pixels and absolute errors of their gradients, which keep edges
+ * sharp without a discriminator; noise on the latents in place of a divergence, so that nearby latents decode to similar
+ * pictures and a diffusion model's small errors do not show.
  */
 import { stopGradient, type Tensor } from "../../graph/index.ts";
 import { inOnePiece, type WholeBatch } from "../loop/whole-batch.ts";

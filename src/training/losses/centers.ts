@@ -1,6 +1,6 @@
 /**
- * Losses of the judge of pictures. Centers of objects by a focal loss, which lets the many empty cells that are easy weigh
- * little (Lin et al. 2017, arXiv 1708.02002; for centers, Zhou et al. 2019, arXiv 1904.07850). Where those lower the penalty
+ * Losses of the judge of pictures. Centers of objects by a focal loss, which gives the many easy, empty cells little weight
+ * (Lin et al. 2017, arXiv 1708.02002; for centers, Zhou et al. 2019, arXiv 1904.07850). Where the latter lower the penalty
  * around a center by a Gaussian, its eight neighbors do not count at all here: a cell is 4 px wide.
  */
 import { BACKGROUND_NAMES } from "../../data/colors.ts";
@@ -10,7 +10,7 @@ import type { Value } from "../../runtime/index.ts";
 import type { Picture } from "../data/pictures.ts";
 import { inOnePiece, type WholeBatch } from "../loop/whole-batch.ts";
 
-/** Labels of a cell next to the probability that it should get. */
+/** The label of a cell that the loss leaves out; all others are the probability that the cell should get. */
 const NOT_COUNTED = -1;
 
 /**
@@ -45,7 +45,7 @@ export function centerLabels(
   return { shape: [pictures.length, names.length, grid, grid], data };
 }
 
-/** Colors at the top left and at the bottom right, as indices of BACKGROUND_NAMES; of a fade its ends. i32 [B,2]. */
+/** Colors at the top left and at the bottom right, as indices of BACKGROUND_NAMES; for a fade, its ends. i32 [B,2]. */
 export function cornerLabels(pictures: readonly Picture[]): Value {
   const data = pictures.flatMap(({ background }) =>
     background ? [background.from, background.to].map((name) => BACKGROUND_NAMES.indexOf(name)) : [-1, -1],

@@ -1,6 +1,6 @@
 /**
- * Latents as a target: a linear head keeps appearance in every patch token of the tower, and drafts from 32 vectors are
- * asked for the same cells. Both take latents normalized by channel, so that 1 is the error of the mean picture.
+ * Latents as a target: a linear head keeps appearance in every patch token of the tower, and drafts predict the same cells
+ * from 32 vectors. Both take latents normalized by channel, so that 1 is the error of the mean picture.
  */
 import { normal, type Params, stopGradient, type Tensor } from "../../graph/index.ts";
 import { latentsToCells } from "../../models/draft.ts";
@@ -9,7 +9,7 @@ import { inOnePiece, type WholeBatch } from "../loop/whole-batch.ts";
 import { batchMoments } from "./batch-moments.ts";
 
 /**
- * The tower's patch tokens as cells of latents; only trained with. tokens: f32 [B,1+P,W], class token first ->
+ * The tower's patch tokens as cells of latents; used in training only. tokens: f32 [B,1+P,W], class token first ->
  * f32 [B,P,width]. Keys `norm`, `out`.
  */
 export function latentHead(p: Params, tokens: Tensor, width: number): Tensor {
@@ -23,9 +23,9 @@ export function draftLoss(cells: Tensor, latents: Tensor, cell: number): Tensor 
 }
 
 /**
- * The tower's patch tokens as the vectors of a draft's cells say them: mean squared error of tokens of mean 0 and variance
- * 1 in each of their numbers, so that 1 is the error of the mean token. vectors: f32 [B,P,D], tokens: f32 [B,1+P,W], class
- * token first. Keys of a linear layer.
+ * The tower's patch tokens, regressed from the vectors of a draft's cells: mean squared error of tokens of mean 0 and
+ * variance 1 in each of their numbers, so that 1 is the error of the mean token. vectors: f32 [B,P,D], tokens: f32
+ * [B,1+P,W], class token first. Keys of a linear layer.
  */
 export function tokensLoss(p: Params, vectors: Tensor, tokens: Tensor, whole: WholeBatch = inOnePiece): Tensor {
   const patches = tokens.slice(1, 1, tokens.size(1));

@@ -1,6 +1,6 @@
 /**
  * Contrast with hard negatives: each picture has, besides the captions of the batch, a caption of its own with one change.
- * Without it a model is content with a bag of words. Yuksekgonul et al. 2023 (NegCLIP); the term of pairs is ours: it
+ * Without it a bag of words is enough for a model. Yuksekgonul et al. 2023 (NegCLIP); the term of pairs is ours: it
  * asks for the change alone, from the first step on, while the other candidates still fill the softmax.
  */
 import { ShapeError } from "../../base/errors.ts";

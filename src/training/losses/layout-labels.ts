@@ -1,8 +1,8 @@
 /**
  * Layout labels: one linear head reads which object covers each patch, and which background color is behind each cell,
  * from the embedding of a picture and, the same head, from that of its caption. Contrast alone stays on a plateau: while
- * captions that differ in order have equal embeddings, no gradient asks pictures to tell them apart, and the other way
- * round. Here each side learns order by itself, and both in the same coordinates. Ours; only trained with.
+ * captions that differ in order have equal embeddings, no gradient makes pictures tell them apart, and vice versa. Here
+ * each side learns order by itself, and both in the same coordinates. Ours; used in training only.
  */
 import { BACKGROUND_NAMES } from "../../data/colors.ts";
 import { normal, type Params, type Tensor } from "../../graph/index.ts";

@@ -1,6 +1,6 @@
 /**
- * Nested dropout: for part of the batch only a prefix of the codes is read, so that the first codes learn to say the most
- * and every prefix is a picture. Rippel, Gelbart & Adams 2014.
+ * Nested dropout: for part of the batch only a prefix of the codes is read, so that the first codes learn to carry the most
+ * information and every prefix gives a picture. Rippel, Gelbart & Adams 2014.
  */
 import type { Rng } from "../../base/rng.ts";
 import type { Params, Tensor } from "../../graph/index.ts";

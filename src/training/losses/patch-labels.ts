@@ -1,6 +1,6 @@
 /**
  * Patch labels: every patch of the picture names the object that covers it. A caption tells what a picture shows but not
- * where, which a small model takes long to find out; the boxes of scenes teach it, as location-aware captions do in Wan
+ * where, which a small model takes long to learn; the boxes of scenes teach it, as location-aware captions do in Wan
  * et al. 2024 (LocCa). Ours; used in training only, never stored in a model.
  */
 import { normal, type Params, type Tensor } from "../../graph/index.ts";

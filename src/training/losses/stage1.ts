@@ -9,7 +9,7 @@ import { causalEmbeddings, queriesOf, type SeedConfig, visionContext } from "../
 import { scalar } from "../../nn/index.ts";
 import { type ContrastOptions, type ContrastOutput, contrast } from "./contrast.ts";
 
-/** Captioned pictures: pixels f32 [B,3,Y,X], or the frozen tower's tokens f32 [B,S,W] (before `ln_vision`, it learns). */
+/** Captioned pictures: pixels f32 [B,3,Y,X], or the frozen tower's tokens f32 [B,S,W] (before `ln_vision`, which learns). */
 export type Stage1Batch = ({ readonly pixels: Tensor } | { readonly tokens: Tensor }) & {
   /** i32 [B,L], the first is the begin token. */
   readonly textIds: Tensor;

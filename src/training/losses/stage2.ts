@@ -41,7 +41,8 @@ export interface Stage2Output {
 }
 
 /**
- * y: causal embeddings, f32 [B,32,D]; of the frozen Q-Former, or of one that learns to make what codes can say. `config.image` and `config.text` say which heads exist.
+ * y: causal embeddings, f32 [B,32,D]; of the frozen Q-Former, or of one that learns embeddings that codes can express.
+ * `config.image` and `config.text` determine which heads exist.
  * keep, ours: f32 [B,32,1], 1 for codes that are read, whose embeddings alone have to be rebuilt (nested dropout). The
  * heads read all of them.
  * Keys: `quantize.*`, `encode_task_layer.*`, `decode_task_layer.*`, `pos_embed`, `blocks` and those of the heads.

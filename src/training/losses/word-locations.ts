@@ -1,7 +1,8 @@
 /**
- * Word locations: the token of each noun names the cells that its object covers. One head serves all words, so place is learned once and not apart for each noun;
- * binding noun and place is left to the blocks and to `layout-labels`. This is what makes a small text encoder read order:
- * without it exchanged sides stay at chance, with it 90 % are distinguished after 25,000 captions. Ours; only trained with.
+ * Word locations: the token of each noun names the cells that its object covers. One head serves all words, so
+ * positions are learned once and not separately for each noun; binding nouns to positions is left to the blocks and to
+ * `layout-labels`. This is what makes a small text encoder read order: without it exchanged sides stay at chance, with it
+ * 90 % are distinguished after 25,000 captions. Ours; used in training only.
  */
 import { normal, type Params, type Tensor } from "../../graph/index.ts";
 import { linear } from "../../nn/index.ts";

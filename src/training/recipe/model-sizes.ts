@@ -11,7 +11,7 @@ const part = z.record(z.string(), z.unknown());
 
 const parseFile = parseWith(
   z.strictObject({
-    /** One line for people. */
+    /** A one-line description. */
     about: z.string(),
     /** Content of config.json of a model folder, without the size of the vocabulary. */
     model: part,
@@ -54,7 +54,7 @@ export function sizesHash({ json }: ModelSizes, keys: readonly SizeKey[]): strin
   return hashOf(JSON.stringify(keys.map((key) => [key, sizeAt(json, key) ?? null])));
 }
 
-/** The first of these keys under which two files differ; in which order they name what is below it does not matter. */
+/** The first of these keys under which two files differ; the order of the keys below it does not matter. */
 export function differingSize(a: ModelSizes, b: ModelSizes, keys: readonly SizeKey[]): SizeKey | undefined {
   const said = ({ json }: ModelSizes, key: SizeKey): string => JSON.stringify(inOrder(sizeAt(json, key) ?? null));
   return keys.find((key) => said(a, key) !== said(b, key));

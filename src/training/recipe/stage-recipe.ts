@@ -115,7 +115,7 @@ function checked<S extends z.ZodType>(schema: S, json: unknown, where: string): 
   throw new InputError(`${where}: ${problems.slice(0, 5).join("; ")}. See docs/recipes.md for the keys.`);
 }
 
-/** Objects are merged key by key; anything else is replaced, and so is what a run reached. */
+/** Objects are merged key by key; anything else is replaced, and so is `expected`. */
 function merged(below: Json, above: Json): Json {
   const both = Object.entries(above).map(([name, value]) => {
     const under = below[name];
@@ -128,7 +128,7 @@ function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** No count becomes smaller than this, unless it was. */
+/** No count becomes smaller than this, unless it was smaller before. */
 const LEAST = 8;
 
 /** The recipe with a share of its steps, cached pictures and scenes, to try it out. */

@@ -46,10 +46,10 @@ export const trainingKeys = {
 export type TrainingKeys = typeof trainingKeys;
 export type TrainingRecipe = z.output<z.ZodObject<TrainingKeys>>;
 
-/** Keys that change nothing that is learned: a run is resumed when they change. */
+/** Keys that do not affect what is learned: a run can be resumed when they change. */
 const NOT_LEARNED = new Set(["about", "expected", "logEvery", "saveEvery", "evaluateEvery", "describing", "pieces"]);
 
-/** The keys of a recipe that change what is learned. */
+/** The keys of a recipe that affect what is learned. */
 export function learnedFrom(recipe: object): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(recipe).filter(([name]) => !NOT_LEARNED.has(name)));
 }

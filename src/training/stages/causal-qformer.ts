@@ -3,8 +3,7 @@
  * contrasted with the caption. Trains on cached features. arXiv 2307.08041 section 3.1.
  *
  * Ours, each off by default: captions are those of the frozen CLIP pair, with changed ones as hard negatives; the last
- * embedding is near the pair's embedding of the picture; and all 32 together say what the picture looks like, as a draft
- * of its latents.
+ * embedding is near the pair's embedding of the picture; and all 32 together give a draft of the picture's latents.
  */
 import { z } from "zod";
 import { InputError } from "../../base/errors.ts";
@@ -50,10 +49,10 @@ const weights = z.strictObject({
 
 type TermWeights = z.output<typeof weights>;
 
-/** Name prefixes that it trains and a model keeps. The draft's head learns on with the codebook, which owns it. */
+/** Name prefixes that it trains and a model keeps. The draft's head continues to learn with the codebook, which owns it. */
 const OWN = ["ln_vision", "query_tokens", "Qformer", "vision_proj", "temp"] as const;
 const POSITIONS = "vision_positions";
-/** Only where the Q-Former's text branch speaks for captions. */
+/** Only where the Q-Former's text branch embeds captions. */
 const TEXT = "text_proj";
 const DRAFT = "draft";
 

@@ -2,9 +2,9 @@
  * Stage `clip`: a vision tower and a text encoder learn by contrast over the batch. Both are frozen afterwards: the tower
  * stands for BLIP-2's ViT, the text encoder for that of the diffusion model. Radford et al. 2021.
  *
- * Every term but the contrast is ours and off by default. Together they make order and place count: the text encoder can
- * begin alone (phases without a weight for contrast do not build the tower), hard negatives keep what it learned, and the
- * tower keeps what things look like.
+ * Every term but the contrast is ours and off by default. Together they make order and position count: the text encoder can
+ * begin alone (phases without a weight for contrast do not build the tower), hard negatives preserve what it learned, and
+ * the tower preserves appearance.
  */
 import { z } from "zod";
 import { InputError } from "../../base/errors.ts";

@@ -39,14 +39,14 @@ export interface CodebookScoreOptions {
 }
 
 const BATCH = 100;
-/** Learned where prefixes of the codes were trained with. */
+/** Learned only where prefixes of the codes were trained. */
 const MISSING = "quantize.missing";
 /** Validation pictures on a sheet of drafts. */
 const SHOWN = 12;
 /** Numbers of codes whose drafts are measured: all, half of them, ... */
 const kept = (all: number): readonly number[] => [1, 2, 4, 8].map((part) => Math.ceil(all / part));
 
-/** Where the causal embeddings come from: cached, or of a Causal Q-Former that learned on with the codes. */
+/** Where the causal embeddings come from: cached, or of a Causal Q-Former that continued to learn with the codes. */
 function sourceOf(weights: Weights): "y" | "tokens" {
   return weights.has("query_tokens") ? "tokens" : "y";
 }

@@ -14,7 +14,7 @@ export type RecipeSchema = z.ZodObject<TrainingKeys & z.ZodRawShape>;
 export interface StageDefinition<S extends RecipeSchema = RecipeSchema> {
   /** Name in recipes, and of its folder in a run. */
   readonly name: string;
-  /** One line for people. */
+  /** A one-line description. */
   readonly about: string;
   /** The section of the paper that it implements, or the part of the published system that it stands for. */
   readonly paper: string;

@@ -134,7 +134,7 @@ export async function withLatents(
   };
 }
 
-/** Weights of stage 1, or of both stages where the Causal Q-Former learned on in the second. */
+/** Weights of stage 1, or of both stages where the Causal Q-Former continued to learn in the second. */
 export async function tokenizerWeights(c: Pick<Context, "weights">): Promise<Weights> {
   const [first, second] = [await c.weights("causal-qformer"), await c.weights("codebook")];
   return second.has("query_tokens") ? new Map([...first, ...second]) : first;
@@ -161,8 +161,8 @@ export async function causalFeatures(
 }
 
 /**
- * Features of captions by the Q-Former's text branch, where that speaks for them in the contrastive space: `caption` f32
- * [B,F] (unit) in place of the CLIP pair's.
+ * Features of captions by the Q-Former's text branch, where that embeds them in the contrastive space: `caption` f32 [B,F]
+ * (unit) in place of the CLIP pair's.
  */
 export async function branchFeatures(
   c: Context,
@@ -190,7 +190,7 @@ export async function branchFeatures(
 }
 
 /**
- * Of the codebook: `draft` f32 [B,K,y,x], what the codes say to the diffusion model, next to the causal embeddings `y`.
+ * Of the codebook: `draft` f32 [B,K,y,x], which conditions the diffusion model, next to the causal embeddings `y`.
  * @param prefixes share of pictures of which only the first codes are read, a random number of them that follows from `y`
  */
 export async function draftFeatures(

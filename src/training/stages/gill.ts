@@ -1,5 +1,5 @@
 /**
- * Stage `gill`: image tokens of a frozen language model and a linear map of its hidden states learn to give the text
+ * Stage `gill`: image tokens of a frozen language model and a linear map of its hidden states learn to predict the text
  * features of the caption before them, which a diffusion model reads. A twin of codes, for the papers' tables.
  */
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 /**
  * Stage `judge`: a small convolutional network that finds objects and backgrounds in pictures. It learns from real scenes
  * only, no other stage reads it and no model folder holds it, so that it can measure what decoded and drawn pictures show.
- * Its folder is what `seedling eval --judge-run` opens. Ours; stands for a person who looks.
+ * Its folder is what `seedling eval --judge-run` opens. Ours; it stands in for a human viewer.
  */
 import { join } from "node:path";
 import { z } from "zod";

@@ -1,5 +1,5 @@
 /**
- * Stage `lm-pretrain`: a small Llama learns English from texts alone, and how scenes are spoken of; frozen afterwards. It
+ * Stage `lm-pretrain`: a small Llama learns English from texts alone, and how scenes are described; frozen afterwards. It
  * stands for the off-the-shelf language model. Ends in a Hugging Face folder, `model` in the stage's folder.
  */
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 /**
- * Stage `probe`: what do the codes say, and what do the embeddings before them? A small Reverse Q-Former looks for objects
- * and backgrounds in the frozen vectors alone, and is measured as the judge of pictures is. What it finds is there for a
- * language model and for a decoder to find; what it does not find may be. Nothing else reads it. Ours.
+ * Stage `probe`: what do the codes hold, and what do the embeddings before them? A small Reverse Q-Former looks for objects
+ * and backgrounds in the frozen vectors alone, and is measured as the judge of pictures is. What it finds, a language
+ * model and a decoder can find too; what it does not find may still be there. Nothing else reads it. Ours.
  */
 import { z } from "zod";
 import { UsageError } from "../../base/errors.ts";

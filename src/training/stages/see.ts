@@ -1,4 +1,4 @@
-/** Stage `see`: a frozen language model learns what the codes of a picture say. Picture, prefix, caption. */
+/** Stage `see`: a frozen language model learns to read the codes of a picture. Picture, prefix, caption. */
 import { tuningRecipe, tuningStage } from "../language/tuning.ts";
 import { defineStage } from "./definition.ts";
 

@@ -1,7 +1,7 @@
 /**
  * Stage `vae`: the autoencoder in whose latents the diffusion model works; frozen afterwards. It stands for Stable
- * Diffusion's. It learns by errors of pixels and of their gradients, with noise on the latents; once it has learned, mean
- * and deviation of each channel of the latents are measured, so that everything after it sees latents of unit variance.
+ * Diffusion's. It is trained on errors of pixels and of their gradients, with noise on the latents; afterwards mean and
+ * deviation of each channel of the latents are measured, so that everything after it sees latents of unit variance.
  * Rombach et al. 2022, 3.1.
  */
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 /**
- * Twins: models that differ in one thing and are trained at one budget, by which the papers' tables are repeated. A folder
- * with `twins.json` names the arms; an arm states what differs from one that it is like, and which arms' finished stages
- * it reads. Stages of the source run (the frozen tower and what belongs to it) are those of all arms.
+ * Twins: models that differ in one thing and are trained at one budget, to repeat the papers' tables. A folder with
+ * `twins.json` names the arms; an arm states only how it differs from an earlier one (`like`), and which arms' finished
+ * stages it reads. All arms share the stages of the source run (the frozen tower and what belongs to it).
  */
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
@@ -95,7 +95,7 @@ export interface Twins {
   readonly source: { readonly run: string; readonly stages: readonly string[] };
   readonly settings: TwinSettings;
   readonly arms: readonly TwinArm[];
-  /** They are tried out: shortened, so that the results say nothing. */
+  /** A trial run: shortened, so that the results mean nothing. */
   readonly tryout: boolean;
   /** The folder, for messages. */
   readonly where: string;
@@ -138,7 +138,7 @@ export async function readTwins(folder: string, stages: readonly StageDefinition
   return { about, source, settings: measure, arms: [...arms.values()], tryout: false, where: folder };
 }
 
-/** The arm and everything of the one that it is like which it does not state, except what that is measured as. */
+/** The arm, with what it does not state from the arm named in `like`, except for what that one is measured as. */
 function likeArm(below: WrittenArm, own: WrittenArm): WrittenArm {
   const { model, changes, reads } = own;
   return {
@@ -179,7 +179,7 @@ function without(reads: Readonly<Record<string, string>>, names: readonly string
   return Object.fromEntries(Object.entries(reads).filter(([stage]) => !names.includes(stage)));
 }
 
-/** The fewest scenes that say anything at all. */
+/** Scores of fewer scenes mean nothing. */
 const LEAST = 10;
 
 /** The twins with a share of their steps, caches and scenes, or a number of steps in every phase, to try them out. */

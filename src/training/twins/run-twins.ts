@@ -75,7 +75,7 @@ export async function runTwins(twins: Twins, options: TwinsOptions): Promise<boo
     });
     if (!finished || folder === undefined) return false;
     await measureArm(run, folder, twins, source, options);
-    // Features of its own stages: large, and of no use any more.
+    // Features of its own stages: large, and no longer needed.
     await rm(join(run.root, "features"), { recursive: true, force: true });
   }
   return true;
@@ -90,7 +90,7 @@ async function expectSource(source: string, { source: { stages }, where }: Twins
       );
 }
 
-/** The wanted runs and those that they read, in order. @throws UsageError for an arm that there is none of */
+/** The wanted runs and those that they read, in order. @throws UsageError for an arm that does not exist */
 function runsOf({ arms, where }: Twins, { only, root }: TwinsOptions): TwinRun[] {
   const wanted = new Set(only ?? arms.map(({ name }) => name));
   const known = new Map(arms.map((arm) => [arm.name, arm]));
