@@ -1,4 +1,4 @@
-/** Scenes as a model gives them back, each picture decoded once however many scores look at it. */
+/** Scenes as a model reconstructs them, each picture decoded once however many scores use it. */
 import type { Scene } from "../data/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";

@@ -1,4 +1,4 @@
-/** Changes of a picture that leave what it shows as it is: what codes and retrieval should withstand. */
+/** Changes of a picture that leave its content as it is, so codes and retrieval should withstand them. */
 import { hashText, Rng } from "../base/rng.ts";
 import type { ScenePlan, SceneSource } from "../data/index.ts";
 import { crop, type RgbImage, resize } from "../image/index.ts";
@@ -14,7 +14,7 @@ export interface DrawnScene {
 export type Disturbance = (image: RgbImage, scene: DrawnScene) => RgbImage | Promise<RgbImage>;
 
 const SHIFT = 2;
-/** Deviations, levels of 255. */
+/** Standard deviations, in levels of 255. */
 const [NOISE, TEXTURE] = [16, 32];
 
 export const DISTURBANCES: Readonly<Record<string, Disturbance>> = {
@@ -39,7 +39,7 @@ export const DISTURBANCES: Readonly<Record<string, Disturbance>> = {
     const middle = crop(image, (image.width - width) >> 1, (image.height - height) >> 1, width, height);
     return resize(middle, image.width, image.height);
   },
-  /** Luma in place of colors (ITU-R BT.601). */
+  /** Luma instead of colors (ITU-R BT.601). */
   gray: ({ width, height, data }) => {
     const gray = new Uint8Array(data.length);
     for (let i = 0; i < data.length; i += 3)

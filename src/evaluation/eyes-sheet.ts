@@ -1,4 +1,4 @@
-/** Sheets for eyes: the first scenes as they were and as they were decoded, without captions. */
+/** Contact sheets for human viewers: the first scenes, originals and decoded, without captions. */
 import { contactSheet } from "../data/index.ts";
 import type { RgbImage } from "../image/index.ts";
 import type { DecodedScenes } from "./decoded-scenes.ts";
@@ -8,7 +8,7 @@ const [SHOWN, COLUMNS] = [24, 12];
 
 /**
  * PNG files: `whole` has all rows of originals, then of decoded pictures, then of drafts; each of the others has one kind,
- * for someone who is to name what it shows without having seen the originals.
+ * for a viewer who names what it shows without having seen the originals.
  */
 export async function eyesSheet(
   decoded: DecodedScenes,

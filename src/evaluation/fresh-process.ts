@@ -1,4 +1,4 @@
-/** Our side of fresh-speed.ts: starts it, tells it what to open, waits for its numbers. */
+/** The parent's side of fresh-speed.ts: starts it, sends what to open, waits for its numbers. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { SetupError } from "../base/errors.ts";
@@ -15,7 +15,7 @@ export interface SpeedRequest {
   readonly images: readonly RgbImage[];
 }
 
-/** @throws SetupError if the process ends without an answer; what went wrong it has printed itself. */
+/** @throws SetupError if the process ends without an answer; it has printed the cause itself. */
 export async function speedInFreshProcess(request: SpeedRequest): Promise<SpeedScores> {
   const child = fork(FRESH_SPEED, { serialization: "advanced", execArgv: [] });
   const ended = once(child, "exit").then(([code]: unknown[]) => {

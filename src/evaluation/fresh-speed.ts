@@ -1,6 +1,6 @@
 /**
- * The script of a process that does nothing but tokenize, so that opening a model takes as long as at a user's and
- * memory is that of tokenizing alone. The parent sends a SpeedRequest and gets SpeedScores back.
+ * The script of a process that only tokenizes, so that opening a model takes as long as for a user and memory is that of
+ * tokenizing alone. The parent sends a SpeedRequest and gets SpeedScores back.
  */
 import { once } from "node:events";
 import { statSync } from "node:fs";
@@ -13,7 +13,7 @@ import { peakMemory } from "./peak-memory.ts";
 export interface SpeedScores {
   /** From the call that opens the folder to the first picture's codes: reading, checking, compiling, computing, ms. */
   readonly loadMs: number;
-  /** Of all that, the first picture alone, with what is compiled for it, ms. */
+  /** The part of that for the first picture alone, with what is compiled for it, ms. */
   readonly firstMs: number;
   readonly picturesPerSecond: number;
   /** One picture, median of 20, ms. */
@@ -40,7 +40,7 @@ async function measure({ folder, load, images }: SpeedRequest): Promise<SpeedSco
     times.sort((a, b) => a - b),
     10,
   );
-  await encode(images.slice(0, BATCH)); // the first batch of a size finds its memory
+  await encode(images.slice(0, BATCH)); // the first batch of a size allocates its memory
   const ms = await timed(() => encode(images));
   const peakMemoryMb = memory();
   await tokenizer.close();

@@ -1,4 +1,4 @@
-/** The judge of pictures, as a run of stage `judge` left it: says which objects are where, and which colors are behind them. */
+/** The judge of pictures, as a run of stage `judge` left it: finds objects, their positions, and the colors behind them. */
 import { join } from "node:path";
 import { InputError, SetupError } from "../base/errors.ts";
 import { input, Params, paramAttrs } from "../graph/index.ts";

@@ -1,4 +1,4 @@
-/** What a judge of pictures finds in originals, in what is decoded of them, and, as floors, in pictures that say little. */
+/** What a judge finds in originals, in what is decoded of them, and, as floors, in pictures with little content. */
 import { item } from "../base/item.ts";
 import { drawBackground } from "../data/draw.ts";
 import type { Scene } from "../data/index.ts";

@@ -34,9 +34,9 @@ export interface LanguageCardOptions {
   readonly drawings: number;
   /** Prompts that are drawn without any rule, to see whether a picture comes out. */
   readonly spans: number;
-  /** Training scenes whose answers and captions are what can be said without a model. Default 40,000. */
+  /** Training scenes whose answers and captions are the baseline without a model. Default 40,000. */
   readonly trainingScenes?: number;
-  /** Which says what drawings show; without it they are not judged. */
+  /** Names what drawings show; without it they are not judged. */
   readonly pictureJudge?: Judge;
   /** The first n everyday nouns, those of the recipe; 0 for the full table. */
   readonly nouns: number;
@@ -66,7 +66,7 @@ export async function languageCard(
   if (offset > 0) scores.offset = offset;
   onProgress?.("texts");
   scores.text = await textScores(model, report);
-  const training = createSceneSource(atlas, { size: 8, nouns: list, split: "train" }); // nobody looks
+  const training = createSceneSource(atlas, { size: 8, nouns: list, split: "train" }); // no pixels needed
   const habit = likeliestAnswers(
     Array.from({ length: trainingScenes }, (_, i) => ({ questions: training.scene(i).questions })),
   );
@@ -96,7 +96,7 @@ export async function languageCard(
     const { seeing, questionOnly, likeliest } = questions;
     const right = [seeing, questionOnly, likeliest].map((percent) => percent.toFixed(1));
     report?.(`questions, ${split}: ${right[0]} % right, without the picture ${right[1]}, likeliest answer ${right[2]}`);
-    if (split === "held-out-style") continue; // a prompt has no style
+    if (split === "held-out-style") continue; // prompts have no style
     const some = scenes.slice(0, drawings);
     const { pictures, ...drawn } = await drawingScores(
       speaker,
@@ -127,7 +127,7 @@ export async function languageCard(
   return scores;
 }
 
-/** Held-out glosses of WordNet: the base alone, and with what it learned of pictures. */
+/** Held-out glosses of WordNet: the base alone, and with the adapter. */
 async function textScores(
   { folders }: SeedLanguageModel,
   report: LanguageCardOptions["onResult"],
@@ -149,7 +149,7 @@ async function textScores(
   return scores;
 }
 
-/** The model as scoring asks it. */
+/** The model in the form that scoring uses. */
 export function speakerOf(model: SeedLanguageModel): Speaker {
   const short = { maxTokens: 60 } as const;
   const certain = { ...short, temperature: 0 } as const;

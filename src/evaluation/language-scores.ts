@@ -1,6 +1,6 @@
 /**
- * What a language model says of pictures and draws from captions, against what the scenes show, each next to a trivial
- * answer: the question without the picture, the picture sampled from the caption itself.
+ * How well a language model describes pictures and draws captions, compared with what the scenes show, each next to a
+ * trivial answer: the question without the picture, the picture sampled from the caption itself.
  */
 
 import { entry, item } from "../base/item.ts";
@@ -14,11 +14,11 @@ import type { SeedTokenizer } from "../image-tokenizer/seed-tokenizer.ts";
 import { type CaptionScores, captionScores } from "./metrics/read-caption.ts";
 import { unitRows } from "./metrics/retrieval.ts";
 
-/** A model that was taught to see and to draw, as scoring asks it. Seeds are fixed, so that scores can be repeated. */
+/** A model that sees and draws, in the form that scoring uses. Seeds are fixed, so that scores are reproducible. */
 export interface Speaker {
   /** What each picture shows: the best of several descriptions. */
   describe(pictures: readonly Codes[], progress?: Progress): Promise<readonly string[]>;
-  /** The same in one go: the likeliest words. */
+  /** The same without sampling: the likeliest token each time. */
   describeOnce(pictures: readonly Codes[], progress?: Progress): Promise<readonly string[]>;
   /** Answers; without codes to the question alone. */
   ask(asked: readonly Asked[], progress?: Progress): Promise<readonly string[]>;
@@ -42,7 +42,7 @@ export interface CodedScene {
 export type Progress = (done: number, total: number) => void;
 
 export interface DescribingScores extends CaptionScores {
-  /** Of the likeliest words, with nothing to choose from. */
+  /** Of one description, greedily decoded, instead of the best of several. */
   readonly once: CaptionScores;
   /** The baseline: what was said of the next picture. */
   readonly ofOthers: CaptionScores;

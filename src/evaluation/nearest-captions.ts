@@ -1,6 +1,6 @@
 /**
- * Captions without a language model: a picture is described by the training caption that is nearest to its codes. What a
- * language model says has to be better than that.
+ * Captions without a language model: a picture is described by the training caption that is nearest to its codes. A
+ * language model has to do better.
  */
 import { dot } from "../base/vectors.ts";
 import type { Codes } from "../codes/index.ts";

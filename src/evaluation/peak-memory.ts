@@ -1,7 +1,7 @@
 /** The most memory that this process has had, mapped weight files included. */
 import { readFileSync } from "node:fs";
 
-/** Less of mapped files than this no process has where they are counted at all: the program of Node is larger. */
+/** Where mapped files are counted at all, every process has more of them than this: Node's own program is larger. */
 const LEAST_MAPPED = 8 * 2 ** 20;
 
 /** Bytes. `mapped`: the size of the weight files, added where the system leaves mapped files out of its count. */

@@ -1,4 +1,4 @@
-/** How alike pictures and what is decoded of them are to the frozen CLIP pair. arXiv 2307.08041 Table 2. */
+/** Similarity of pictures and what is decoded of them, by the frozen CLIP pair. arXiv 2307.08041 Table 2. */
 import { item } from "../base/item.ts";
 import type { Scene } from "../data/index.ts";
 import type { RgbImage } from "../image/index.ts";

@@ -1,4 +1,4 @@
-/** What is left of codes and retrieval when pictures are disturbed. */
+/** How well codes and retrieval withstand disturbances of pictures. */
 import { entry, item } from "../base/item.ts";
 import type { SceneSource } from "../data/index.ts";
 import type { RgbImage } from "../image/index.ts";
@@ -8,7 +8,7 @@ import { retrieval } from "./metrics/retrieval.ts";
 import { imageOf } from "./scores.ts";
 
 export interface RobustnessScores {
-  /** Percent of codes that are what they are of the picture as it was. */
+  /** Percent of codes that equal those of the undisturbed picture. */
   readonly codesKept: number;
   /** R@1 of captions by pictures, percent, by embeddings and by codes. */
   readonly embeddingsR1: number;

@@ -48,7 +48,7 @@ export interface ScorecardOptions {
   readonly atlas: Atlas;
   /** The first n everyday nouns; 0 for the full table. */
   readonly nouns: number;
-  /** First seed of the scenes; those of training stay. Default 0. */
+  /** First seed of the scenes; training scenes keep their seeds. Default 0. */
   readonly offset?: number;
   readonly count: number;
   /** Candidates of one more retrieval among test scenes. Default 0: none. */
@@ -65,7 +65,7 @@ export interface ScorecardOptions {
   readonly fresh: Omit<SpeedRequest, "images">;
   /** Whose CLIP pair compares decoded pictures. Default the model's own. */
   readonly judge?: SeedTokenizer;
-  /** Which says what decoded pictures show; without it `judged` is left out. */
+  /** Names what decoded pictures show; without it `judged` is left out. */
   readonly pictureJudge?: Judge;
   /** Takes the sheets of the first scenes, if they are wanted. */
   readonly onSheet?: (part: "whole" | "decoded" | "drafts", png: Uint8Array) => Promise<void>;
@@ -73,7 +73,7 @@ export interface ScorecardOptions {
   readonly onProgress?: CardProgress;
 }
 
-/** `label` is what is measured now: `done` of `total` parts, if they can be counted. */
+/** `label` is the current measurement: `done` of `total` parts, if they can be counted. */
 export type CardProgress = (label: string, done?: number, total?: number) => void;
 
 export async function scorecard(
@@ -145,7 +145,7 @@ export async function scorecard(
       ...(await codebookScores(tokenizer, source("test"), codesCount, { onProgress })),
     };
   }
-  // Decoding is what takes long: the sections share it.
+  // Decoding takes longest, so the sections share it.
   const decoded = (split: Split, name: string, n: number): DecodedScenes =>
     new DecodedScenes(tokenizer, firstScenes(source(split), n), {
       onProgress: (what, at, total) => onProgress?.(`${name}, ${what}`, at, total),

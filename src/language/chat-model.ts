@@ -68,13 +68,13 @@ export class ChatModel {
     return encodeChat(this.tokenizer, this.#template, turns).ids;
   }
 
-  /** What a user says who wants this picture. */
+  /** The text of a user who asks for this picture. */
   request(prompt: string): string {
     return fillRequest(this.manifest, prompt);
   }
 
   /**
-   * Events of one reply: sampled, or the best of all beams. Replies that are asked for at the same time grow together.
+   * Events of one reply: sampled, or the best of all beams. Replies that are requested at the same time grow together.
    * @throws as `generate`
    */
   async *reply(prompt: readonly number[], options: ReplySettings): AsyncGenerator<GenerateEvent, void, undefined> {

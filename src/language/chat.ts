@@ -43,7 +43,7 @@ export async function* chat(
   }
 }
 
-/** What the user said last: the prompt of what is drawn. */
+/** The user's last text: the prompt of what is drawn. */
 function lastText(turns: readonly Turn[]): string {
   const parts = turns.at(-1)?.parts ?? [];
   return parts

@@ -1,4 +1,4 @@
-/** Conversations with codes in place of their images, as long as the model can read. */
+/** Conversations with codes in place of their images, cut to what the model can read. */
 import { InputError, UsageError } from "../base/errors.ts";
 import { item } from "../base/item.ts";
 import { withDefaults } from "../base/with-defaults.ts";

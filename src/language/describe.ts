@@ -7,7 +7,7 @@ import { codesOf, expectImage, respond } from "./conversations.ts";
 import { nearestTexts } from "./nearest-texts.ts";
 import type { DescribeOptions, ImageInput, Question, Reply, RespondOptions, Turn } from "./options.ts";
 
-/** Without it a small model names one object of two twice. Chosen on validation scenes with both models (docs/log.md). */
+/** Without it a small model names one of two objects twice. Chosen on validation scenes with both models (docs/log.md). */
 export const DESCRIBING_PENALTY = 1.2;
 const GREEDY = { temperature: 0, topP: 1, maxTokens: 120, images: "never" } as const;
 
@@ -34,7 +34,7 @@ export async function describe(
         settings,
       ),
     );
-  // Images are tokenized and texts compared 16 at a time, however many are written together.
+  // Images are tokenized and texts compared 16 at a time, however many are generated together.
   const few = { batch: options.batch ?? 16, signal };
   const pictures = await codesOf(tokenizer, images, few);
   const asked = pictures.flatMap((codes) => Array.from({ length: bestOf }, () => ({ image: { codes }, question })));

@@ -1,4 +1,4 @@
-/** Plain requests to draw, told apart from everything else that is said in a conversation. */
+/** Plain requests to draw, told apart from everything else in a conversation. */
 import type { LmManifest } from "../text/index.ts";
 
 /** In characters. What is longer is not a plain request. */
@@ -14,13 +14,13 @@ const VERBS = `(?:(?:draw|paint|sketch|illustrate)\\s+(?:me\\s+|us\\s+)?(?:${PIC
 const REQUEST = new RegExp(`^${POLITE}${ASKED}${VERBS}(.+)$`, "isu");
 /** What ends a request and is not part of what is asked for. */
 const END = /(?:[\s,]*\b(?:please|for\s+(?:me|us)|thanks|thank\s+you))*[\s.!?]*$/isu;
-/** Words that point at what was said or shown before, which a drawing from a prompt alone cannot know. */
+/** Words that refer to what was said or shown before, which a drawing from a prompt alone cannot know. */
 const POINTING =
   /^(?:it|this|that|these|those|them|him|her|again|something|anything|what|how|why|whatever|one\s+more)\b|^(?:one|another)[\s.!?]*$|^another\s+one\b|\b(?:it|this|that|these|those|them|same)[\s.!?]*$|\b(?:this|these|those|the\s+same)\s/iu;
 
 /**
  * What a plain request to draw asks for: "Can you draw a red apple, please?" -> "a red apple". Undefined for anything else,
- * also for requests that point at the conversation ("draw it again"): the model answers those.
+ * also for requests that refer to the conversation ("draw it again"): the model answers those.
  */
 export function drawRequest(text: string, { requests }: Pick<LmManifest, "requests">): string | undefined {
   const words = text.trim();

@@ -24,7 +24,7 @@ const number = z.number();
 
 const schema = z.strictObject({
   format: z.literal("seedling-drawing-2"),
-  /** Of this package. */
+  /** The version of this package. */
   version: z.string().max(40),
   prompt: text,
   codes: z
@@ -35,7 +35,7 @@ const schema = z.strictObject({
         .max(MAX_CODES - 1),
     )
     .length(CODES_PER_IMAGE),
-  /** Of the codes and of the noise. */
+  /** For the codes and for the noise. */
   seed: z.int().min(0),
   /** How the codes were chosen. */
   sampling: z.strictObject({
@@ -103,7 +103,7 @@ const first = z.looseObject({
   models: z.looseObject({ painter: z.unknown() }),
 });
 
-/** A note of the first format, which had other names for the same, as one of today's; other JSON as it is. */
+/** Converts a note of the first format, which had other names; leaves other JSON as it is. */
 function translated(json: unknown): unknown {
   const parsed = first.safeParse(json);
   if (!parsed.success) return json;

@@ -1,4 +1,4 @@
-/** Drawings: prompts to codes, and a drawn picture that knows how it was made. */
+/** Drawings: prompts to codes, and a drawn picture that records how it was made. */
 import { InputError, UsageError } from "../base/errors.ts";
 import { withDefaults } from "../base/with-defaults.ts";
 import type { Codes } from "../codes/index.ts";
@@ -13,9 +13,9 @@ import type { DrawOptions } from "./options.ts";
 /** A picture as the language model draws it, not yet decoded. */
 export interface DrawnCodes {
   readonly codes: Codes;
-  /** What the model said besides the picture. */
+  /** Text that the model wrote besides the picture. */
   readonly text: string;
-  /** Of these codes, and of the noise they are decoded from. */
+  /** For these codes, and for the noise they are decoded from. */
   readonly seed: number;
 }
 
@@ -35,7 +35,7 @@ export class Drawing implements DrawnCodes {
     this.#note = note;
   }
 
-  /** How it was made: prompt, codes, settings, and hashes of the models, whose files are read for it once. */
+  /** How it was made: prompt, codes, settings, and hashes of the models, whose files are read once for that. */
   note(): Promise<DrawingNote> {
     return this.#note();
   }
@@ -87,7 +87,6 @@ export function decodingOptions({
   return { batch: 1, steps, guidanceScale, onStep, signal };
 }
 
-/** Undefined for a prompt without words. @throws InputError if it is longer than a file would keep */
 /** Hands out the codes so far with each new one. */
 function codeCollector(chat: ChatModel, onCode: (codes: Codes) => void): (id: number) => void {
   const image = chat.tokenizer.expectImageTokens();

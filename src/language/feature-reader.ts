@@ -22,7 +22,7 @@ export interface FeatureReplyOptions {
   readonly onReply?: (done: number, total: number) => void;
 }
 
-/** Pictures that are seen at a time. */
+/** Pictures that are encoded at a time. */
 const BATCH = 16;
 
 export class FeatureReader {

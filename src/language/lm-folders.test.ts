@@ -1,4 +1,4 @@
-/** Which base an adapter speaks with: what is named, what the adapter records on the Hub, or what is next to it. */
+/** Which base an adapter uses: what is named, what the adapter records on the Hub, or what is next to it. */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

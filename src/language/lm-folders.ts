@@ -19,8 +19,8 @@ export interface LmFolders {
 }
 
 /**
- * `<model>/lm` and `<model>/lm-adapter`, or what is named instead. An adapter that is named brings its base along, if it
- * records a file on the Hub, which is downloaded once, or a path that exists here.
+ * `<model>/lm` and `<model>/lm-adapter`, or what is named instead. A named adapter determines its base, if it records a
+ * file on the Hub, which is downloaded once, or a path that exists here.
  * @throws InputError naming the part that is missing
  */
 export async function lmFolders(

@@ -82,7 +82,7 @@ export class SeedLanguageModel {
     this.#ownsTokenizer = lent === undefined;
   }
 
-  /** What the adapter was taught to be asked, and how it describes. */
+  /** The requests that the adapter was trained on, and how it describes. */
   get manifest(): LmManifest {
     return this.#chat.manifest;
   }
@@ -144,7 +144,7 @@ export class SeedLanguageModel {
    * Draws pictures of a prompt and decodes them. Sampled with top-p 0.5 by default. The same prompt, seed and settings give
    * the same pictures.
    * @throws UsageError for an empty prompt or settings out of range; InputError for a prompt that does not fit, or if the
-   * model only speaks (images "auto")
+   * model replies with text only (images "auto")
    */
   async draw(prompt: string, options: DrawOptions = {}): Promise<Drawing[]> {
     const drawn = await this.drawCodes(prompt, options);

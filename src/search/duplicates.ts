@@ -15,7 +15,7 @@ export interface DuplicateGroup {
 
 /** Two pictures of cosine 0.95 agree in a band of 16 signs with probability 0.18, in one of 24 with 0.99. */
 const [BANDS, BITS] = [24, 16];
-/** A band in which more agree says little; its pictures meet in other bands. */
+/** If more pictures agree in a band, each is compared with this many of the next only; the rest meet in other bands. */
 const MOST_IN_BAND = 2000;
 
 /** Groups of pictures whose cosine is at least `threshold` from one to the next. */

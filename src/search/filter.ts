@@ -13,7 +13,7 @@ export function acceptBy({ path, since, until }: Filter): ((picture: IndexedPict
 
 /**
  * A condition that every accepted picture meets, in LanceDB's SQL, on columns `path` and `changedMs`: that of DataFusion, but a
- * name with capitals needs backticks, as quotes make it a string. Its regular expressions cannot look ahead, as globs do to
+ * name with capitals needs backticks, as quotes turn it into a string. Its regular expressions cannot look ahead, as globs do to
  * leave out names, so a path that meets it may still have to be left out.
  */
 export function conditionOf({ path, since, until }: Filter): string | undefined {

@@ -98,7 +98,7 @@ export class FlatWriter implements IndexWriter {
   readonly #about: Omit<IndexAbout, "width">;
   readonly #pictures: IndexedPicture[] = [];
   readonly #numbers = new Map<string, number>();
-  /** Of the entries that the index had, and of the others: those that it has now. */
+  /** How many entries the index had, and the numbers of those, old and new, that it has now. */
   readonly #old: number;
   readonly #current = new Set<number>();
   readonly #scales: number[] = [];
@@ -107,7 +107,7 @@ export class FlatWriter implements IndexWriter {
   #width = 0;
   #replaced = 0;
 
-  /** @param old what is in the folder, to be brought up to date; else the folder is made */
+  /** @param fresh leaves out what is in the folder; otherwise that is brought up to date */
   static async open(folder: string, about: Omit<IndexAbout, "width">, fresh: boolean): Promise<FlatWriter> {
     return new FlatWriter(folder, about, !fresh && (await exists(folder)) ? await readIndex(folder) : undefined);
   }

@@ -1,6 +1,6 @@
 /**
- * An index of pictures on disk: `index.json` (what it was made with), `pictures.jsonl` (a line each: path, size, time of
- * the last change), `codes.bin` (52 bytes each) and `embeddings.bin` (int8 rows with a float32 scale before each).
+ * An index of pictures on disk: `index.json` (what it was made with), `pictures.jsonl` (a line each: path, size,
+ * modification time), `codes.bin` (52 bytes each) and `embeddings.bin` (int8 rows with a float32 scale before each).
  */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
@@ -12,14 +12,14 @@ import { join } from "../io/paths.ts";
 export interface IndexedPicture {
   readonly path: string;
   readonly sizeBytes: number;
-  /** Time of the last change, ms. */
+  /** Modification time, ms. */
   readonly changedMs: number;
 }
 
 export interface PictureIndex {
   /** Hash of the codebook of the model that made it. */
   readonly codebook: string;
-  /** Name or folder of that model, for people. */
+  /** Name or folder of that model, for messages. */
   readonly model: string;
   /** Numbers of an embedding. */
   readonly width: number;
@@ -28,7 +28,7 @@ export interface PictureIndex {
   readonly codes: Uint8Array;
   /** [pictures, width]: unit vectors divided by their scale. */
   readonly embeddings: Int8Array;
-  /** What one step of each row is worth. */
+  /** The scale of each row. */
   readonly scales: Float32Array;
 }
 
@@ -71,7 +71,7 @@ export function rowOf({ embeddings, width }: PictureIndex, i: number): Int8Array
   return embeddings.subarray(i * width, (i + 1) * width);
 }
 
-/** Puts rows together. */
+/** An index of rows. */
 export function makeIndex(
   about: Pick<PictureIndex, "codebook" | "model" | "width">,
   entries: readonly {
@@ -141,7 +141,7 @@ export async function readIndex(folder: string): Promise<PictureIndex> {
   return { codebook, model, width, pictures, codes: Uint8Array.from(codes), embeddings, scales };
 }
 
-/** A million schema checks would take longer than everything else, so the schema only says what is wrong. */
+/** A million schema checks would take longer than everything else, so the schema is used only to explain errors. */
 function pictureOf(json: unknown, file: string, i: number): IndexedPicture {
   const { path, sizeBytes, changedMs, ...others } = (json ?? {}) as Partial<IndexedPicture>;
   const isPicture = typeof path === "string" && typeof sizeBytes === "number" && typeof changedMs === "number";

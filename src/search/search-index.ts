@@ -1,4 +1,4 @@
-/** What an index of pictures is to those who search it or bring it up to date, wherever its rows are kept. */
+/** An index of pictures as those see it who search or update it, wherever its rows are kept. */
 import type { Codes } from "../codes/index.ts";
 import type { IndexedPicture, PictureIndex } from "./picture-index.ts";
 
@@ -6,7 +6,7 @@ import type { IndexedPicture, PictureIndex } from "./picture-index.ts";
 export interface IndexAbout {
   /** Hash of the codebook of the model. */
   readonly codebook: string;
-  /** Name or folder of the model, for people. */
+  /** Name or folder of the model, for messages. */
   readonly model: string;
   /** Numbers of an embedding. */
   readonly width: number;
@@ -16,13 +16,13 @@ export interface IndexAbout {
 export interface Filter {
   /** Glob that the path has to match. */
   readonly path?: string;
-  /** Times of the last change, ms: from `since` on, before `until`. */
+  /** Modification times, ms: from `since` on, before `until`. */
   readonly since?: number;
   readonly until?: number;
 }
 
 export interface FoundPicture extends IndexedPicture {
-  /** Names the picture within the index, until that is brought up to date. */
+  /** Identifies the picture within the index, until that is updated. */
   readonly id: number;
   /** Cosine of query and picture, at most 1. */
   readonly score: number;
@@ -45,7 +45,7 @@ export interface SearchIndex extends IndexAbout {
   close(): Promise<void>;
 }
 
-/** A picture and what was computed of it. */
+/** A picture and what was computed from it. */
 export interface NewEntry {
   readonly picture: IndexedPicture;
   readonly codes: Codes;
@@ -60,9 +60,9 @@ export interface IndexWriter {
   /** Keeps the entry of a picture if its size and time are those of the index. @returns whether there is one */
   keep(picture: IndexedPicture): boolean;
   add(entries: readonly NewEntry[]): Promise<void>;
-  /** Puts what was added on disk, before the end: entries that were neither kept nor replaced stay. */
+  /** Writes what was added to disk, before the end: entries that were neither kept nor replaced stay. */
   save(): Promise<void>;
-  /** Puts the whole index on disk. @returns what became of the pictures */
+  /** Writes the whole index to disk. @returns what became of the pictures */
   finish(): Promise<IndexChanges>;
   close(): Promise<void>;
 }

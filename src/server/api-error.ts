@@ -8,7 +8,7 @@ export class ApiError extends Error {
   readonly status: ApiStatus;
   readonly code: string;
   readonly param: string | null;
-  /** Seconds after which another try makes sense. */
+  /** Seconds after which a retry makes sense. */
   readonly retryAfter: number | undefined;
 
   constructor(
@@ -47,7 +47,7 @@ export interface ErrorBody {
   };
 }
 
-/** Whatever was thrown, as an error of the API. What is not the fault of the request keeps its details to the log. */
+/** Whatever was thrown, as an error of the API. Details of internal errors go to the log only. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof InputError) return new ApiError(400, "invalid_input", error.message);

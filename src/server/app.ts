@@ -1,4 +1,4 @@
-/** The HTTP application: guards, the API in the shape of OpenAI's, what only Seedling has, health, metrics, the page. */
+/** The HTTP application: guards, the API in the shape of OpenAI's, Seedling's own routes, health, metrics, the page. */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
@@ -26,7 +26,7 @@ export interface AppOptions extends GuardOptions, Omit<Services, "onError"> {
   /** The index that is searched, if there is one. */
   readonly search?: PictureSearch;
   readonly onRequest?: (line: AccessLine) => void;
-  /** What is not the fault of a request, for the log. */
+  /** Takes errors that are not the fault of a request, for the log. */
   readonly onError?: (line: string) => void;
 }
 
@@ -95,7 +95,7 @@ function asApiError(thrown: unknown): ApiError {
   return toApiError(thrown instanceof HTTPException ? fromHono(thrown) : thrown);
 }
 
-/** Bodies that are no JSON. */
+/** Bodies that are not JSON. */
 function fromHono({ status, message }: HTTPException): ApiError {
   if (status === 400) return new ApiError(400, "invalid_json", "expected a body of valid JSON.");
   return new ApiError(status === 413 ? 413 : 500, "internal_error", message);

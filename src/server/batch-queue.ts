@@ -1,14 +1,14 @@
 /**
  * Requests that wait are computed together. While one batch is computed the next one collects, so the batch grows with the
- * load and nobody waits for company.
+ * load and no request waits for others to arrive.
  */
 import { InputError, UsageError } from "../base/errors.ts";
 import { BusyError } from "./api-error.ts";
 
 export interface BatchQueueOptions<Job, Result> {
-  /** Results of jobs that may be computed together, in their order. `signal` aborts when nobody waits for any of them. */
+  /** Results of jobs that may be computed together, in their order. `signal` aborts when no caller waits for any of them. */
   readonly run: (jobs: readonly Job[], signal: AbortSignal) => Promise<readonly Result[]>;
-  /** Jobs of one key may be computed together. Default: all may. */
+  /** Jobs with the same key may be computed together. Default: all may. */
   readonly key?: (job: Job) => string;
   /** Most jobs in a batch. */
   readonly maxBatch: number;

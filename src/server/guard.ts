@@ -1,11 +1,11 @@
-/** Who may ask, from where, and how much: host, origin, API key, body size, security headers. */
+/** Which requests are accepted: host, origin, API key, body size; and security headers. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { ApiError } from "./api-error.ts";
 
 export interface GuardOptions {
-  /** Host names under which the server may be asked, without port; "*" for any. */
+  /** Host names under which the server answers, without port; "*" for any. */
   readonly hosts: readonly string[];
   /** Origins of pages that may read replies; none by default. */
   readonly origins: readonly string[];

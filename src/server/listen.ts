@@ -1,4 +1,4 @@
-/** Starts the server and ends it without losing what is being answered. */
+/** Starts the server and ends it without losing replies in progress. */
 import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
 import type { OpenAPIHono } from "@hono/zod-openapi";
@@ -22,11 +22,11 @@ export interface Listening {
 }
 
 const [HEADERS_MS, REQUEST_MS, IDLE_MS] = [10_000, 60_000, 65_000];
-/** How often slow requests are looked for. Node's default of 30 s would let them stay much longer than they may. */
+/** How often slow requests are looked for. With Node's default of 30 s they would stay much longer than allowed. */
 const CHECK_MS = 2000;
 const MAX_CONNECTIONS = 2000;
 
-/** @throws SetupError if the address is taken or not this machine's */
+/** @throws SetupError if the address is in use or not this machine's */
 export async function listen(app: OpenAPIHono, options: ListenOptions): Promise<Listening> {
   const { host, port, graceMs, headersMs = HEADERS_MS, requestMs = REQUEST_MS } = options;
   const serverOptions = { connectionsCheckingInterval: Math.min(CHECK_MS, headersMs, requestMs) };

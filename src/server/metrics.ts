@@ -10,7 +10,7 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-/** @param routes paths that are counted by name; all others count as "other", so that strangers cannot grow the list */
+/** @param routes paths that are counted by name; all others count as "other", so that unknown paths cannot grow the list */
 export function serverMetrics(pool: ModelPool, routes: ReadonlySet<string>): Metrics {
   const register = new Registry();
   collectDefaultMetrics({ register });

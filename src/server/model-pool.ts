@@ -1,11 +1,11 @@
-/** The models that are served: opened when they are first asked for, closed when nobody has asked for a while. */
+/** The models that are served: opened at the first request, closed after some time without one. */
 import { RuntimeEndedError } from "../base/errors.ts";
 import { ApiError } from "./api-error.ts";
 import { QueuedModel, type QueueLimits } from "./queued-model.ts";
 import type { ServedModel } from "./served-model.ts";
 
 export interface ModelSource {
-  /** As requests name it. */
+  /** The name that requests use. */
   readonly id: string;
   readonly open: () => Promise<ServedModel>;
 }
@@ -106,7 +106,7 @@ export class ModelPool {
 
   /** A model whose worker has died: the requests that it was computing fail, the next one opens it again. */
   #forget(slot: Slot, dead: Promise<QueuedModel>): void {
-    if (slot.opening !== dead) return; // another request was first
+    if (slot.opening !== dead) return; // another request was faster
     slot.opening = undefined;
     dead.then(({ model }) => model.close()).catch(() => {});
   }

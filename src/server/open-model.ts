@@ -1,4 +1,4 @@
-/** A model folder as the server asks it: with a language model if it has one, an image tokenizer alone otherwise. */
+/** A model folder as the server uses it: with a language model if it has one, else an image tokenizer alone. */
 import type { Codes } from "../codes/index.ts";
 import { SeedTokenizer, type TokenizerLoadOptions } from "../image-tokenizer/seed-tokenizer.ts";
 import { exists } from "../io/files.ts";

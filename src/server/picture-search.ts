@@ -35,7 +35,7 @@ export class PictureSearch {
     return this.#index.nearest(query, count, filter);
   }
 
-  /** A small PNG file. @throws InputError if the picture no longer exists; undefined for a number that is none */
+  /** A small PNG file. @throws InputError if the picture no longer exists; undefined if there is no picture of that id */
   async thumbnail(id: number): Promise<Uint8Array | undefined> {
     const path = await this.#index.pathOf(id);
     if (path === undefined) return undefined;

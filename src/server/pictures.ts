@@ -17,7 +17,7 @@ const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 const FETCH_MS = 10_000;
 const MAX_REDIRECTS = 3;
 
-/** The encoded bytes of a picture. @param param where in the request it stands, for the error */
+/** The encoded bytes of a picture. @param param where it is in the request, for the error */
 export async function pictureBytes(
   url: string,
   param: string,
@@ -66,7 +66,7 @@ async function fetchPicture(url: string, param: string, maxBytes: number, signal
   throw bad(param, `more than ${MAX_REDIRECTS} redirects.`);
 }
 
-/** One request to a public address. The check is made on the address that is connected to, so names cannot change under it. */
+/** One request to a public address. The address that is connected to is checked, so a name cannot change in between. */
 function request(url: string, param: string, signal: AbortSignal): Promise<IncomingMessage> {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || !/^https?:$/.test(parsed.protocol)) throw bad(param, "expected an http or https URL.");
@@ -104,7 +104,7 @@ async function readBounded(body: IncomingMessage, param: string, maxBytes: numbe
   return Buffer.concat(parts);
 }
 
-/** Addresses that a server must not be talked into asking: its own machine, its network, the cloud's metadata. */
+/** Addresses that a request must not make the server contact: its own machine, its network, the cloud's metadata. */
 const PRIVATE = new BlockList();
 for (const [net, bits] of [
   ["0.0.0.0", 8],

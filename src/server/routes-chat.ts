@@ -30,7 +30,7 @@ export function chatRoutes(app: OpenAPIHono, services: Services): void {
     const created = now();
     const id = `chatcmpl-${randomUUID()}`;
     if (request.stream) {
-      // The model is opened and the pictures are read before the reply begins, so that what is wrong has its status.
+      // The model is opened and the pictures are read before the reply begins, so that errors have their own status.
       const scope = requestScope(c, services.deadlineMs);
       const turns = await turnsOf(request, services, scope.signal);
       const settings = { ...settingsOf(request), signal: scope.signal };

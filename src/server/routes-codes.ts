@@ -1,4 +1,4 @@
-/** What only Seedling has: pictures to codes, codes to pictures, both in one, and descriptions. */
+/** Seedling's own routes: pictures to codes, codes to pictures, both in one, and descriptions. */
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Codes } from "../codes/index.ts";
 import { pictureBytes } from "./pictures.ts";

@@ -38,7 +38,7 @@ export function imagesRoutes(app: OpenAPIHono, services: Services): void {
       return c.json({ created: now(), data }, 200);
     }
     if (seeds.length > 1) throw new ApiError(400, "invalid_n", "n: expected 1 with stream.", { param: "n" });
-    await services.pool.use(request.model, async () => {}); // what is wrong with the model has its status
+    await services.pool.use(request.model, async () => {}); // errors of the model have their own status
     const scope = requestScope(c, services.deadlineMs);
     const [seed] = seeds as [number];
     return streamSSE(c, async (stream) => {
@@ -63,7 +63,7 @@ export function imagesRoutes(app: OpenAPIHono, services: Services): void {
   });
 }
 
-/** @param onPartial is given pictures of the first codes, as many as `partial_images` asks for */
+/** @param onPartial gets pictures decoded from the first codes, as many as `partial_images` asks for */
 async function draw(
   model: QueuedModel,
   request: ImagesRequest,

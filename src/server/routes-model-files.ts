@@ -1,6 +1,6 @@
 /**
  * `GET /models.json` and `/models/NAME/...`: model folders, for a page that computes in the browser. They are files of the
- * page and no part of the API.
+ * page and not part of the API.
  */
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { type FolderListing, LISTING, listingOf, modelFilesOf } from "./model-files.ts";
@@ -33,7 +33,7 @@ export function modelFilesRoutes(app: OpenAPIHono, folders: ReadonlyMap<string, 
   }
 }
 
-/** What is computed when it is first asked for, and kept; a failure is not kept. */
+/** Computes a value when it is first needed, and keeps it; a failure is not kept. */
 function once<T>(compute: () => Promise<T>): () => Promise<T> {
   let known: Promise<T> | undefined;
   return () => {

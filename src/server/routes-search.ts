@@ -1,4 +1,4 @@
-/** `POST /v1/search`: pictures of the index that show what a text says, or are like a picture or its codes. */
+/** `POST /v1/search`: pictures of the index that match a text, or are like a picture or its codes. */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { between } from "../search/query.ts";
 import { ApiError } from "./api-error.ts";

@@ -1,4 +1,4 @@
-/** Requests and replies: what is checked, and what the OpenAPI description says. Unknown fields are refused. */
+/** Schemas of requests and replies, for validation and for the OpenAPI description. Unknown fields are refused. */
 import { z } from "@hono/zod-openapi";
 import { CODES_PER_IMAGE, MAX_CODES } from "../codes/index.ts";
 
@@ -39,7 +39,7 @@ export const codes = z
     maxItems: CODES_PER_IMAGE,
   });
 const imageUrl = z.object({ url: z.string(), detail: z.enum(["auto", "low", "high"]).optional() });
-/** Pictures of replies carry their codes; sent back, the codes count and the picture is not encoded again. */
+/** Pictures in replies carry their codes; if they are sent back with them, the picture is not encoded again. */
 const imagePart = z.strictObject({ type: z.literal("image_url"), image_url: imageUrl, codes: codes.optional() });
 
 const contentPart = z.discriminatedUnion("type", [
@@ -107,7 +107,7 @@ export const embeddingsRequest = z
   })
   .openapi("EmbeddingsRequest");
 
-/** What a picture's address looks like. Whether it is a picture is checked when it is decoded. */
+/** The form of a picture's URL. Whether it is a picture is checked when it is decoded. */
 const pictureUrl = z.string().openapi({ pattern: "^(data:image/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]+=*|https?://.+)$" });
 const pictures = (most: number) =>
   z.array(pictureUrl).min(1).max(most).openapi({ description: "Data URLs of pictures.", maxItems: most });

@@ -22,7 +22,7 @@ export type ChatEvent =
   | {
       readonly kind: "image";
       readonly codes: Codes;
-      /** A PNG file that carries how it was drawn. */
+      /** A PNG file that records how it was drawn. */
       readonly png: () => Promise<Uint8Array>;
     }
   | {
@@ -65,7 +65,7 @@ export interface DescribeJob {
 export interface ServedModel {
   readonly id: string;
   readonly capabilities: ReadonlySet<Capability>;
-  /** Names the codebook by its numbers. */
+  /** Hash of the codebook's vectors. */
   readonly codebook: string;
   /** A picture file -> the picture as the model sees it. @throws InputError if it is damaged */
   prepare(image: Uint8Array): Promise<RgbImage>;
@@ -82,7 +82,7 @@ export interface ServedModel {
   chat(turns: readonly ChatTurn[], settings: SamplingSettings): AsyncIterable<ChatEvent>;
   /** The codes of one drawing; `onCodes` is called with the codes written so far. */
   drawCodes(prompt: string, settings: SamplingSettings, onCodes?: (codes: readonly number[]) => void): Promise<Codes>;
-  /** A PNG file that carries how it was drawn. */
+  /** A PNG file that records how it was drawn. */
   drawingPng(drawn: DrawnPicture): Promise<Uint8Array>;
   close(): Promise<void>;
 }

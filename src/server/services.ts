@@ -12,7 +12,7 @@ export interface Services {
   readonly deadlineMs: number;
   /** Writes a PNG file. */
   readonly png: (image: RgbImage) => Promise<Uint8Array>;
-  /** Takes what went wrong with a request that was already answered. */
+  /** Takes errors of requests that were already answered. */
   readonly onError: (error: unknown) => void;
 }
 

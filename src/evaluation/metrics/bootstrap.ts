@@ -1,4 +1,4 @@
-/** How sure a mean is: bootstrap intervals over the examples, paired for two arms on the same examples. Efron 1979. */
+/** How certain a mean is: bootstrap intervals over the examples, paired for two arms on the same examples. Efron 1979. */
 import { UsageError } from "../../base/errors.ts";
 import { Rng } from "../../base/rng.ts";
 
@@ -90,7 +90,7 @@ export function pairedBootstrapSums(
   return bootstrapSums(both, (sums) => compare(statistic(sums.slice(0, width)), statistic(sums.slice(width))), rest);
 }
 
-/** What of an example was right, out of how much: objects of a picture, for instance. */
+/** How much of an example was right, out of how much: objects of a picture, for instance. */
 export interface Part {
   readonly right: number;
   readonly of: number;

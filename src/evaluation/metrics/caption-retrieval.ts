@@ -1,6 +1,6 @@
 /**
- * Retrieval with several captions a picture, as on COCO and Flickr30K: a picture finds any of its captions, a caption finds
- * its picture; by plain similarity, without re-ranking. Of equally near candidates the later one ranks first, as in LAVIS.
+ * Retrieval with several captions per picture, as on COCO and Flickr30K: a picture finds any of its captions, a caption
+ * finds its picture; by plain similarity, without re-ranking. Of equally near candidates the later one ranks first, as in LAVIS.
  */
 import { UsageError } from "../../base/errors.ts";
 import { dot } from "../../base/vectors.ts";
@@ -62,7 +62,7 @@ class RankCounter implements CaptionRanks {
   readonly texts: number[];
   readonly #owners: readonly number[];
   readonly #similarity: (image: number, text: number) => number;
-  /** Of each caption to its own picture. */
+  /** Similarity of each caption to its own picture. */
   readonly #own: Float64Array;
 
   constructor(pictures: number, owners: readonly number[], similarity: (image: number, text: number) => number) {

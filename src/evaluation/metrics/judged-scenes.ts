@@ -1,5 +1,5 @@
 /**
- * How much of a scene a judge still sees in a picture of it: objects, their numbers, their order and the background, each
+ * How much of a scene a judge still finds in a picture of it: objects, their numbers, their order and the background, each
  * with a bootstrap interval over scenes. The judge errs on real pictures too, so what it sees in a decoded or drawn picture
  * is read as a share of what it sees in the originals.
  */

@@ -1,4 +1,4 @@
-/** What a caption says, parsed into objects, counts, colors and relations: free text of a model compared with what a scene shows. */
+/** Captions parsed into objects, counts, colors and relations, to compare a model's free text with what a scene shows. */
 import { item } from "../../base/item.ts";
 import { BACKGROUND_NAMES } from "../../data/colors.ts";
 import { nounOf } from "../../data/nouns.ts";
@@ -11,12 +11,12 @@ export interface SaidObject {
   readonly color?: string;
 }
 
-/** How the first object stands to the second. */
+/** Where the first object is relative to the second. */
 export type Relation = "left" | "right" | "above" | "below";
 
 export interface SaidScene {
   readonly objects: readonly SaidObject[];
-  /** Between the first two objects, if it is said. */
+  /** Between the first two objects, if the caption states it. */
   readonly relation?: Relation;
 }
 
@@ -29,7 +29,7 @@ const RELATIONS: readonly (readonly [RegExp, Relation])[] = [
 const COUNTS = new Map(Array.from({ length: 8 }, (_, i) => [numberWord(i + 2), i + 2] as const));
 const COLORS = new Set<string>(BACKGROUND_NAMES);
 
-/** Reads captions that speak of these nouns. */
+/** Reads captions that use these nouns. */
 export class CaptionReader {
   readonly #forms: ReadonlyMap<string, string>;
   readonly #longest: number;
@@ -144,7 +144,7 @@ export function captionScores(
   };
 }
 
-/** By the mean places of both, along the axis that the relation speaks of. */
+/** By the mean positions of both, along the axis of the relation. */
 function stands(objects: readonly SceneObject[], a: string, b: string, relation: Relation): boolean {
   const center = (noun: string): [number, number] => {
     const own = objects.filter((object) => object.noun === noun);

@@ -5,11 +5,11 @@ import type { TokenModel } from "../../language/generation/index.ts";
 export interface TextScore {
   /** exp of the mean negative logarithm of each token's probability, given those before it. */
   readonly perplexity: number;
-  /** Tokens that were foretold: all but the first of each text. */
+  /** Tokens that were predicted: all but the first of each text. */
   readonly tokens: number;
 }
 
-/** Texts that are read side by side. */
+/** Texts that are read together. */
 const BATCH = 16;
 
 /**

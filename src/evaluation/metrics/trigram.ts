@@ -51,7 +51,7 @@ export class Trigram {
     return sum / Math.max(count, 1);
   }
 
-  /** Numbers for the contexts of place i, the shortest first: none, one token, two tokens. */
+  /** Keys of the contexts of position i, the shortest first: none, one token, two tokens. */
   #keys(ids: readonly number[], i: number): number[] {
     const V = this.#vocabulary + 1;
     const keys = [0];

@@ -1,6 +1,7 @@
 /**
- * Contractions as the official VQA evaluation restores them: keys lack one apostrophe or more. What looks wrong is so
- * there: `somebody'd` loses its apostrophe, and the forms of "I" never match, since answers are in lower case by then.
+ * Contractions as the official VQA evaluation restores them: keys lack one apostrophe or more. Oddities are those of the
+ * official code: `somebody'd` loses its apostrophe, and the forms of "I" never match, since answers are in lower case by
+ * then.
  */
 
 /** Forms with apostrophes, each followed by the spellings that become it. */

@@ -6,7 +6,7 @@ import { InputError } from "../../base/errors.ts";
 import { exists } from "../../io/files.ts";
 import { parseWith, readJsonFile } from "../../io/json-file.ts";
 
-/** Rows of 5,000 pictures have less. */
+/** Rows of 5,000 pictures take less. */
 const MAX_BYTES = 32e6;
 
 const finite = z.number();
@@ -55,7 +55,10 @@ export type Arm = z.infer<typeof arm> & { readonly path: string };
 
 const parse = parseWith(arm);
 
-/** All arms in a folder and those below it, by path; none if there is no such folder. @throws InputError for a wrong or doubled one */
+/**
+ * All arms in a folder and those below it, by path; none if there is no such folder.
+ * @throws InputError for an invalid or duplicate one
+ */
 export async function readArms(folder: string): Promise<Arm[]> {
   if (!(await exists(folder))) return [];
   const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".json")).sort();

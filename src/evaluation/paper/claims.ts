@@ -14,17 +14,17 @@ export interface Claim {
   readonly losses?: Arm["losses"];
   /** "keeps": the arm has at least this share of the twin; "beats": it has more than the twin. */
   readonly kind: "keeps" | "beats";
-  /** The paper's ratio, and how it comes about. */
+  /** The paper's ratio, and how it is computed. */
   readonly paper: number;
-  /** The share that a "keeps" claim speaks of, where it is not the paper's ratio. */
+  /** The share that a "keeps" claim is about, where it is not the paper's ratio. */
   readonly share?: number;
   readonly figures: string;
-  /** What this project set itself, as a ratio, or as a score of the arm in percent. */
+  /** This project's own goal, as a ratio, or as a score of the arm in percent. */
   readonly goal?: number;
   readonly goalPercent?: number;
 }
 
-/** A "keeps" claim must be sure within this much below the paper's share. */
+/** The interval of a "keeps" claim may begin this much below the paper's share. */
 export const MARGIN = 0.05;
 
 export const RULE =

@@ -1,4 +1,4 @@
-/** What was found out about claims, in words: `discussion/<claim>.md` next to the arms. The verdict is never among them. */
+/** Discussions of claims as text: `discussion/<claim>.md` next to the arms. They never contain the verdict. */
 import { basename, join } from "node:path";
 import { decodeText } from "../../base/decode-text.ts";
 import { InputError } from "../../base/errors.ts";

@@ -7,7 +7,7 @@ import { goalText, heading, NOT_RUN, ratioText, scoreText, seedsText, summary } 
 export interface MarkdownOptions {
   /** The folder that the file will be in: links to sheets start there. */
   readonly folder: string;
-  /** claim -> what was found out about it. */
+  /** claim -> its discussion. */
   readonly discussions: Readonly<Record<string, string>>;
   /** What writes the file. */
   readonly command: string;

@@ -9,7 +9,7 @@ export interface ArmRow {
   readonly label: string;
   /** Where two sets of losses are compared: which one. Default "ours". */
   readonly losses?: Arm["losses"];
-  /** What needs no training of its own: what a score means is seen next to it. */
+  /** A baseline that needs no training of its own and puts the other scores into perspective. */
   readonly floor?: boolean;
   /** metric -> figures of the papers, in words. */
   readonly papers?: Readonly<Record<string, string>>;

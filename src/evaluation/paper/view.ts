@@ -27,7 +27,7 @@ export interface SheetView {
 
 export interface TableView {
   readonly table: PaperTable;
-  /** Sets of which at least one arm has scores; if there are none, the first. */
+  /** Sets for which at least one arm has scores; if there are none, the first set. */
   readonly sets: readonly SetView[];
   readonly runs: readonly Arm[];
   readonly sheets: readonly SheetView[];

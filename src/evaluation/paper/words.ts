@@ -43,7 +43,7 @@ export function summary(claims: readonly JudgedClaim[]): string {
   return `Of ${claims.length} claims, ${counts.join(", ")}.`;
 }
 
-/** What stands over a table. */
+/** The line above a table. */
 export function heading({ source, ratio, twin }: Pick<PaperTable, "source" | "ratio" | "twin">): string {
   const after = source === undefined ? "The papers have no such table." : `After ${source}.`;
   return `${after} Ratio: ${ratio}, to ${twin}.`;

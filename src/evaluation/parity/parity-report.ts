@@ -1,4 +1,4 @@
-/** The lines of a parity report: how far two tensors are apart, how far they may be, and how that is printed. */
+/** The lines of a parity report: how far apart two tensors are, how far they may be, and how that is printed. */
 import type { Value } from "../../runtime/index.ts";
 
 export interface ParityLine {

@@ -12,7 +12,7 @@ import { Problems, type ProblemTable } from "./problems.ts";
 export interface CaptionedPicture {
   /** As the list has it. */
   readonly id: string;
-  /** On this disk. */
+  /** Path of the file. */
   readonly path: string;
   readonly captions: readonly string[];
   /** NoCaps: "in-domain", "near-domain", "out-domain". */

@@ -30,7 +30,7 @@ export interface CardOptions {
   readonly limit?: number;
   /** Settings of the decoder, for the card. */
   readonly decoding?: Readonly<Record<string, unknown>>;
-  /** A problem that is named; all are counted. */
+  /** Called with each problem that is named; all are counted. */
   readonly onProblem?: (kind: string, name: string) => void;
   readonly onSection?: (name: string, section: Section) => void;
 }
@@ -40,7 +40,7 @@ interface SetCard {
   /** Pictures or questions of the published set, and those that were found. */
   readonly expected: number;
   readonly found: number;
-  /** Is it the whole published set, without any problem? */
+  /** Whether it is the whole published set, without any problem. */
   readonly complete: boolean;
   readonly problems: ProblemTable;
 }

@@ -9,7 +9,7 @@ import { exists, readFileBounded } from "../../io/files.ts";
 import { sha256 } from "../../io/hash.ts";
 import type { Problems } from "./problems.ts";
 
-/** VQAv2's answers of its training split, the largest, have 380 MB. */
+/** The largest, VQAv2's answers of its training split, has 380 MB. */
 const MAX_BYTES = 1e9;
 
 export interface ListFile {
@@ -28,7 +28,7 @@ export async function findList(folder: string, names: readonly string[]): Promis
   throw new InputError(`${folder}: expected ${names.join(" or ")}, here or in annotations/, found none. Put it there.`);
 }
 
-/** @throws InputError if it is not JSON, has a key twice, is in no known encoding or larger than a list can be */
+/** @throws InputError if it is not JSON, has a key twice, is in an unknown encoding or too large for a list */
 export async function readList(path: string): Promise<{ readonly json: unknown; readonly file: ListFile }> {
   const bytes = await readFileBounded(path, MAX_BYTES);
   const text = decodeText(bytes, path).replace(/^\uFEFF/, "");
@@ -45,7 +45,7 @@ export async function readList(path: string): Promise<{ readonly json: unknown; 
   throw new InputError(`${path}: expected JSON (${problem}). Copy the file again.`);
 }
 
-/** The entries that are as they should be; the others are counted as wrong. */
+/** The valid entries; the others are counted as wrong. */
 export function goodEntries<T>(
   entries: readonly unknown[],
   schema: z.ZodType<T>,

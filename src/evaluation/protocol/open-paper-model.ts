@@ -1,4 +1,4 @@
-/** The parts of a model folder as the protocol asks them, with the hashes of what computes. */
+/** The parts of a model folder in the form that the protocol uses, with the hashes of their weights and settings. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError, SetupError } from "../../base/errors.ts";
@@ -38,7 +38,7 @@ export interface OpenedPaperModel {
   readonly model: PaperModel;
   /** Of files, by part and name. */
   readonly weights: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** What the adapter says to have a picture described. */
+  /** The adapter's request to describe a picture. */
   readonly describe?: string;
   /** Tokens of a caption that count. */
   readonly textTokens?: number;

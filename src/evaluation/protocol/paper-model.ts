@@ -1,4 +1,4 @@
-/** What the protocol asks of a model. Parts that a model lacks are undefined, with the reason next to them. */
+/** What the protocol needs of a model. Parts that a model lacks are undefined, with the reason next to them. */
 import type { Codes } from "../../codes/index.ts";
 import type { RgbImage } from "../../image/index.ts";
 
@@ -33,7 +33,7 @@ export interface PaperModel {
   readonly decodeTexts?: Part<(captions: readonly string[], seeds: readonly number[]) => Promise<readonly RgbImage[]>>;
   /** Pictures -> image embeddings of the network that compares them. */
   readonly judge?: Part<(pictures: readonly (RgbImage | Uint8Array)[]) => Promise<readonly Float32Array[]>>;
-  /** Why a part is not there. */
+  /** Why a part is missing. */
   readonly lacks: Readonly<Partial<Record<PartName, string>>>;
 }
 

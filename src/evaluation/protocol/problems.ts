@@ -1,4 +1,4 @@
-/** What is wrong with data sets, entry by entry: counted by kind, the first of each named. Nothing is left out silently. */
+/** Problems of data sets, entry by entry: counted by kind, the first of each kind named. Nothing is left out silently. */
 
 /** How many problems of one kind are listed. */
 const NAMED = 5;

@@ -1,4 +1,4 @@
-/** What the papers report, to be shown next to own figures. Only figures that were read in the paper, or in one that quotes it. */
+/** What the papers report, to be shown next to our figures. Only figures read in the paper, or in one that quotes it. */
 
 /** arXiv 2307.08041, and the rows of its tables for other models. */
 const SEED = "SEED (arXiv 2307.08041)";

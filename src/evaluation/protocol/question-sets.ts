@@ -9,7 +9,7 @@ import { Problems } from "./problems.ts";
 
 export interface AskedPicture {
   readonly id: string;
-  /** The picture on this disk. */
+  /** Path of the picture. */
   readonly path: string;
   readonly question: string;
   /** Ten of VQAv2's annotators, or GQA's one. */

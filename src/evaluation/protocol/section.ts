@@ -1,11 +1,11 @@
-/** What sections of a card have in common: own figures next to the papers', pictures that the model could see. */
+/** What sections of a card have in common: the model's figures next to the papers', pictures that the model could read. */
 import type { Interval } from "../metrics/bootstrap.ts";
 import type { CaptionedPicture, CaptionSet } from "./caption-sets.ts";
 import type { PaperModel, PartName } from "./paper-model.ts";
 import { publishedFigures } from "./published.ts";
 import { type KnownPicture, seePictures, type WorkOptions } from "./work.ts";
 
-/** An own figure in percent, and the papers'. */
+/** A figure of the model in percent, and the papers'. */
 export interface Figure {
   readonly own: Interval;
   readonly papers?: Readonly<Record<string, number>>;
@@ -22,7 +22,7 @@ export interface Section {
   readonly examples?: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** Shown in a card. */
+/** Number of examples in a card. */
 export const EXAMPLES = 8;
 
 /** Adds the papers' figures. */
@@ -40,7 +40,7 @@ export function figures(section: string, own: Readonly<Record<string, Readonly<R
 /** A set whose pictures are seen when a section first needs them, once. */
 export interface SeenSet {
   readonly name: CaptionSet["name"];
-  /** Pictures that the model could see, with what it saw. */
+  /** Pictures that the model could read, with their codes and embeddings. */
   see(): Promise<readonly (CaptionedPicture & KnownPicture)[]>;
 }
 

@@ -2,8 +2,8 @@
 import type { ResizeFilter } from "../../image/index.ts";
 
 /**
- * How a language model is asked. "paper": a plain sequence of picture and words, as SEED's own; "chat": the paper's words in
- * the adapter's chat template; "own": the words that the adapter was trained with.
+ * How a language model is prompted. "paper": a plain sequence of picture and text, as SEED's own; "chat": the paper's text
+ * in the adapter's chat template; "own": the requests that the adapter was trained with.
  */
 export const PROMPTS = ["paper", "chat", "own"] as const;
 export type Prompts = (typeof PROMPTS)[number];
@@ -14,7 +14,7 @@ export interface ProtocolSettings {
   readonly prompts: Prompts;
   /** Beams of captions. */
   readonly beams: number;
-  /** Beams of answers; 1 takes the likeliest word each time. */
+  /** Beams of answers; 1 takes the likeliest token each time. */
   readonly answerBeams: number;
 }
 

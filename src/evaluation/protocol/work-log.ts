@@ -1,7 +1,7 @@
 /**
- * Work that is done, next to the card it is done for: one JSON line a result, keyed by a hash of everything that the result
- * depends on (weights, settings, picture, words). A run that was cut off continues where it stopped, and nothing that was
- * computed under other circumstances is ever taken.
+ * Finished work, in a file next to the card: one JSON line per result, keyed by a hash of everything that the result
+ * depends on (weights, settings, picture, text). A run that was interrupted continues where it stopped, and nothing that
+ * was computed with other inputs is ever reused.
  */
 import { type FileHandle, open } from "node:fs/promises";
 import { InputError } from "../../base/errors.ts";
@@ -10,7 +10,7 @@ import { exists, placeError } from "../../io/files.ts";
 import { fileLines } from "../../io/lines.ts";
 
 const FORMAT = "seedling-work-1";
-/** A picture's codes and embedding have a few kilobytes. */
+/** A picture's codes and embedding take a few kilobytes. */
 const MAX_LINE = 1e6;
 
 export class WorkLog {
@@ -56,7 +56,7 @@ export class WorkLog {
     return this.#results.get(key);
   }
 
-  /** Remembers results, on the disk when the promise resolves. */
+  /** Stores results; they are on disk when the promise resolves. */
   async add(results: readonly (readonly [key: string, value: unknown])[]): Promise<void> {
     for (const [key, value] of results) this.#results.set(key, value);
     await this.#write(results);
@@ -74,7 +74,7 @@ export class WorkLog {
   }
 }
 
-/** Escaped, as a model may say characters that no text file should hold. */
+/** Escaped, as a model may write characters that no text file should hold. */
 function ascii(json: string): string {
   return json.replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -52,7 +52,7 @@ export async function remembered<T, V>(
   return keys.map((key) => work.unpack(log.get(key)));
 }
 
-/** A picture that the model saw, and the hash of its file. */
+/** A picture that the model has read, and the hash of its file. */
 export interface KnownPicture extends SeenPicture {
   readonly hash: string;
 }
@@ -102,7 +102,7 @@ export async function seePictures(
   return paths.map((path) => found.get(path));
 }
 
-/** A broken picture fails its batch, so that is seen again one by one. */
+/** A broken picture fails its batch, whose pictures are then read one by one. */
 async function seeBatch<T extends { readonly path: string; readonly bytes: Uint8Array }>(
   some: readonly T[],
   model: PaperModel,

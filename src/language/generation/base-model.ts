@@ -7,7 +7,7 @@ import { LmTokenizer } from "../../text/index.ts";
 import { ggufLlamaConfig, openGguf, openGgufTokenizer, readJsonFile } from "../../weights/index.ts";
 import { folderWeights, ggufGraphWeights, ggufWeights, roundedWeights } from "./lm-weights.ts";
 
-/** Weights of a base model where they are stored, and as numbers. Of a GGUF file nothing can be mapped, so `get` has none. */
+/** Weights of a base model where they are stored, and as numbers. GGUF files cannot be mapped: their `get` returns nothing. */
 export interface LmWeights extends WeightSource {
   /** The embeddings are tied, but the head has quantized weights of its own: the same numbers, rounded. */
   readonly ownHead: boolean;

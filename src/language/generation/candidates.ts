@@ -74,7 +74,7 @@ export class Candidates {
     this.#count = kept;
   }
 
-  /** The candidate at a place in [0,1) of their likelihoods laid end to end; undefined if there is none. */
+  /** The candidate at a point in [0,1) of their likelihoods laid end to end; undefined if there is none. */
   at(place: number): number | undefined {
     let rest = 0;
     for (let i = 0; i < this.#count; i++) rest += Math.exp(this.#scores[i] as number);

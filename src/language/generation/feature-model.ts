@@ -22,7 +22,7 @@ export function isOfFeatures(name: string): boolean {
 }
 
 export interface FeatureModel extends OpenedModel {
-  /** The vectors that sequences name from now on, f32 [N,W]: see `featureRows`. */
+  /** Sets the vectors that ids of sequences refer to, f32 [N,W]: see `featureRows`. */
   show(features: Value): void;
 }
 

@@ -166,12 +166,12 @@ class ReplyStream {
     this.#text = new TextStream(tokenizer);
   }
 
-  /** A stop text was said. */
+  /** Whether a stop text was generated. */
   get stopped(): boolean {
     return this.#held.stopped;
   }
 
-  /** The prompt ended within a picture. */
+  /** Called if the prompt ended within a picture. */
   openedBefore(ids: readonly number[]): void {
     this.#picture = [...ids];
   }

@@ -50,7 +50,7 @@ async function quantizedFolderWeights(file: TensorFile, config: LmConfig): Promi
   return { ...(await checkedWeights(file.path, languageModelWeights(stored), { rename })), ownHead };
 }
 
-/** The numbers of a GGUF file, dequantized as they are asked for; graphs take `ggufGraphWeights`. @throws as `expectGgufLlama` */
+/** The numbers of a GGUF file, dequantized on demand; graphs take `ggufGraphWeights`. @throws as `expectGgufLlama` */
 export function ggufWeights(file: GgufFile, config: LlamaConfig): LmWeights {
   expectGgufLlama(file, config);
   const read = async (name: string): Promise<Float32Array> => {
@@ -84,7 +84,7 @@ export async function ggufGraphWeights(file: GgufFile, config: LlamaConfig, bits
   }
 }
 
-/** A tensor in the blocks of the file, or as it is stored if it is of 16-bit floats; anything else as `floats` makes it. */
+/** A tensor in the blocks of the file, or as it is stored if it has 16-bit floats; anything else as made by `floats`. */
 async function blocksOr(floats: MakeWeight, file: GgufFile, name: string, config: LlamaConfig): Promise<StoredWeight> {
   const { type, bytes } = await readGgufLlamaBytes(file, name, config);
   if (type === "F16" || type === "BF16") return { dtype: type === "F16" ? "f16" : "bf16", data: bytes };

@@ -7,7 +7,7 @@ import type { TokenModel, TokenState } from "./token-model.ts";
 
 export interface GroupMember {
   readonly reply: GrowingReply;
-  /** Takes what was said; the last event is of kind "end". */
+  /** Takes the events of the reply; the last one is of kind "end". */
   onEvents(events: readonly GenerateEvent[]): void;
 }
 
@@ -30,7 +30,7 @@ export class ReplyGroup {
     return this.#open;
   }
 
-  /** Others of the same model can join once it has said something, if the model is one that allows it. */
+  /** Groups of the same model can join once it has a first token, if the model allows it. */
   get joins(): boolean {
     return this.#state.join !== undefined && this.#read > 0;
   }
@@ -75,7 +75,7 @@ interface Sequences {
   readonly rows: number[];
 }
 
-/** Each sequence once: those that continue the same one by the same tokens are one. */
+/** Each sequence once: those that continue the same one with the same tokens are one. */
 function different(sequences: readonly { readonly parent: number; readonly unread: readonly number[] }[]): Sequences {
   const known = new Map<string, number>();
   const [unread, parents]: [(readonly number[])[], number[]] = [[], []];

@@ -32,7 +32,7 @@ export class ReplyScheduler {
   }
 
   /**
-   * Yields what the model says after the prompt, as `generate` does. Replies of one model grow together: each is the same
+   * Yields the model's reply to the prompt, as `generate` does. Replies of one model grow together: each is the same
    * as alone but for rounding. Ending the iteration early, or aborting the signal, ends the computation of this reply.
    * @throws as `generate`
    */
@@ -110,7 +110,7 @@ export class ReplyScheduler {
   }
 }
 
-/** Tells the members of the groups if something fails, and ends them. */
+/** Reports a failure to the members of the groups, and ends them. */
 async function failing(groups: readonly ReplyGroup[], work: () => Promise<void>): Promise<void> {
   try {
     await work();

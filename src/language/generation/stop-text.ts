@@ -40,7 +40,7 @@ export class HeldText {
     this.#texts = texts;
   }
 
-  /** The text that is certain; after a stop text, none. */
+  /** The text that is final; after a stop text, none. */
   push(text: string): string {
     if (this.stopped) return "";
     const all = this.#held + text;

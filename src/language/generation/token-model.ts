@@ -14,8 +14,8 @@ export interface TokenState {
    */
   read(tokens: readonly (readonly number[])[], parents?: readonly number[]): Promise<Float32Array[]>;
   /**
-   * Goes on with sequences `own` of this state and then sequences `others` of another one of the same model, which ends. Both
-   * have read something. Absent where a state cannot.
+   * Continues with sequences `own` of this state, followed by sequences `others` of another state of the same model, which
+   * ends. Both have read something. Absent if a state cannot do this.
    */
   join?(other: TokenState, own: readonly number[], others: readonly number[]): Promise<void>;
 }

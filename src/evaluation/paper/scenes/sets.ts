@@ -22,7 +22,7 @@ export interface SceneArmOptions {
   readonly decoded?: number | undefined;
   /** Prompts that are drawn without a rule. */
   readonly prompts: number;
-  /** Training scenes among which the nearest are looked for; the answers of eight times as many are counted. */
+  /** Training scenes among which the nearest is searched; the answers of eight times as many are counted. */
   readonly gallery: number;
   readonly tokenizer: SeedTokenizer;
   /** For causality. */
@@ -33,7 +33,7 @@ export interface SceneArmOptions {
   readonly gill?: GillModel;
   /** Whose CLIP pair compares pictures: another network than the one that was trained against. */
   readonly judge?: SeedTokenizer;
-  /** Compares pictures in place of a CLIP pair, and says which objects they show. */
+  /** Compares pictures instead of a CLIP pair, and finds which objects they show. */
   readonly pictureJudge?: Judge;
   /** Called with the pictures of the test set that an arm of generation made. */
   readonly onPictures?: (pictures: readonly RgbImage[]) => void;

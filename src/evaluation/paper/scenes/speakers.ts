@@ -1,4 +1,4 @@
-/** Language models as arms are asked: about pictures, or about nothing. */
+/** Language models in the form that arms use: asked about pictures, or without one. */
 import type { RgbImage } from "../../../image/index.ts";
 import type { FeatureReader } from "../../../language/feature-reader.ts";
 import type { SeedLanguageModel, Turn } from "../../../language/index.ts";
@@ -10,7 +10,7 @@ export interface SpeakingOptions {
 }
 
 export interface ArmSpeaker {
-  /** What each picture shows; without one, what pictures mostly show. */
+  /** What each picture shows; without a picture, what pictures usually show. */
   describe(images: readonly (RgbImage | undefined)[], options: SpeakingOptions): Promise<readonly string[]>;
   ask(
     asked: readonly { readonly question: string; readonly image?: RgbImage }[],

@@ -1,4 +1,4 @@
-/** Captions and answers about pictures, in one go: the likeliest words, and 5 beams. arXiv 2307.08041 table 3. */
+/** Captions and answers about pictures, decoded greedily and with 5 beams. arXiv 2307.08041 table 3. */
 import { UsageError } from "../../../base/errors.ts";
 import { createSceneSource, isHeldOutConcept } from "../../../data/index.ts";
 import { likeliestAnswers } from "../../language-scores.ts";
@@ -87,7 +87,7 @@ async function spoken(
 
 function habitOf({ atlas, nouns, gallery }: SceneArmOptions): ReturnType<typeof likeliestAnswers> {
   const training = createSceneSource(atlas, {
-    ...{ size: 8, nouns: nounList(nouns), split: "train" as const, questions: "balanced" as const }, // nobody looks
+    ...{ size: 8, nouns: nounList(nouns), split: "train" as const, questions: "balanced" as const }, // no pixels needed
   });
   return likeliestAnswers(
     Array.from({ length: HABITS * gallery }, (_, i) => ({ questions: training.scene(i).questions })),
