@@ -92,7 +92,7 @@ test(
       );
     expect(logged(published.lines, "contrastLoss")).toEqual([]);
     const uniform = await codebookOf("codebook");
-    expect(Math.max(...uniform.map(Math.abs))).toBeLessThan(0.1); // about 1/48, and a few steps of 0.01
+    expect(Math.max(...uniform.map(Math.abs))).toBeLessThan(0.1); // about 1/160, and a few steps of 0.01
 
     const folders = await runs.caches();
     const written = () =>

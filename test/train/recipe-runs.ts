@@ -19,7 +19,7 @@ import { loadWeights } from "../../src/training/loop/weights-file.ts";
 
 export const TIMEOUT_MS = 180_000;
 /** Of the toy models. */
-export const CODES = 48;
+export const CODES = 160;
 
 export interface Run extends StageResult {
   readonly lines: readonly LogLine[];

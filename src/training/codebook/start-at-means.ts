@@ -1,6 +1,6 @@
 /** The start of a codebook where the data is: k-means on two vectors a code. */
 import { Rng } from "../../base/rng.ts";
-import type { Training, Value, Values } from "../../runtime/index.ts";
+import type { Runtime, Training, Value, Values } from "../../runtime/index.ts";
 import type { PreparedBatch, Work } from "../loop/loop.ts";
 import type { Part } from "../loop/shares.ts";
 import { joinRows, namedValue } from "../loop/values.ts";
@@ -14,6 +14,7 @@ export interface MeansOptions {
   /** Vectors of an example, which a forward pass gives as `z`. */
   readonly vectors: number;
   readonly seed: number;
+  readonly runtime: Runtime;
   readonly feeds: (part: Part, rng: Rng) => Promise<Values>;
 }
 
@@ -21,7 +22,7 @@ export interface MeansOptions {
 export async function startAtMeans(
   training: Training,
   { of, size, forward }: PreparedBatch,
-  { codes, width, vectors: each, seed, feeds }: MeansOptions,
+  { codes, width, vectors: each, seed, runtime, feeds }: MeansOptions,
   work: Work,
 ): Promise<void> {
   const vectors: Value[] = [];
@@ -34,6 +35,6 @@ export async function startAtMeans(
     const part = { examples: rows.map((row) => at + row), rows, of: size };
     vectors.push(namedValue(await forward(await feeds(part, rng)), "z"));
   }
-  const settings = { width, centers: codes, rounds: 8, rng: new Rng(seed) };
+  const settings = { width, centers: codes, rounds: 8, rng: new Rng(seed), runtime };
   await training.writeOne("param", CODEBOOK, await kmeans(joinRows(vectors), settings, work));
 }

@@ -1,7 +1,5 @@
 import { expect, test } from "vitest";
-import { Rng } from "../../base/rng.ts";
 import { codebookHealth } from "../../evaluation/metrics/codebook-health.ts";
-import { kmeans, nearest } from "./kmeans.ts";
 import { CodeWindow, UsageAlarm } from "./usage.ts";
 
 test("health of a codebook by hand: two of four codes, one twice as often", () => {
@@ -47,16 +45,4 @@ test("falling usage is warned of once, and again after it recovered", () => {
   expect(alarm.check(0.3)).toBe('codebook usage fell to 30.0 % from 80.0 %. Try learn "ema" and reviveAfter 100.');
   expect([0.2, 0.6].map((usage) => alarm.check(usage))).toEqual([undefined, undefined]);
   expect(alarm.check(0.1)).toContain("fell to 10.0 %");
-});
-
-test("k-means finds three clear clusters", async () => {
-  const rng = new Rng(1);
-  const middles = [-10, 0, 10];
-  const rows = Float32Array.from({ length: 600 }, (_, i) => middles[Math.floor(i / 2) % 3]! + 0.1 * rng.normal());
-  const centers = await kmeans(rows, { width: 2, centers: 6, rounds: 20, rng });
-  const owner = await nearest(rows, centers, 2);
-  for (let i = 0; i < 300; i++)
-    expect(
-      Math.hypot(rows[2 * i]! - centers[2 * owner[i]!]!, rows[2 * i + 1]! - centers[2 * owner[i]! + 1]!),
-    ).toBeLessThan(1);
 });

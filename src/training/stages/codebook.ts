@@ -1,11 +1,12 @@
 /**
  * Stage `codebook` (the paper's stage 2): codebook, reconstruction decoder and Reverse Q-Formers learn on the outputs of
- * the frozen Causal Q-Former. arXiv 2307.08041 section 3.2. Ours, off by default: the Q-Former learns on with them.
+ * the frozen Causal Q-Former. arXiv 2307.08041 section 3.2. Ours, off by default: the Q-Former continues to learn
+ * with them.
  *
  * The published codebook learns by gradient from a uniform start, and on little data most of its codes die. Three remedies
  * are settings: a k-means start, moving averages instead of the gradient (van den Oord et al. 2017, appendix A.1), and
  * revival of codes that were not used for a while. The paper asks for codes that serve reconstruction too: the term
- * `draft` makes them say what the picture looks like, and nested dropout makes every prefix of them a picture.
+ * `draft` makes them hold appearance, and with nested dropout every prefix of them gives a picture.
  */
 import { z } from "zod";
 import { InputError } from "../../base/errors.ts";
@@ -106,9 +107,9 @@ const TEXT_HEAD = [
   "distill_text_proj",
 ] as const;
 const DRAFT = "draft";
-/** Only trained with. */
+/** Used in training only. */
 const TOKENS = "draft_tokens";
-/** What may learn on of stage 1. The projection stays, so that features mean the same before and after. */
+/** The parts of stage 1 that may continue to learn. The projection is fixed, so that features keep their meaning. */
 const QFORMER = ["ln_vision", "query_tokens", "Qformer"] as const;
 const POSITIONS = "vision_positions";
 
@@ -146,7 +147,7 @@ export const codebook = defineStage({
       );
     const hard = (data.train.hardNegatives ?? false) && config.contrastiveText === "clip";
     const changed = hard ? (["changed"] as const) : [];
-    // As stage 1 has them, so that its cache is read again.
+    // The same as in stage 1, so that its cache is reused.
     const wanted: ClipFeature[] = [
       "tokens",
       "image",
@@ -181,7 +182,10 @@ export const codebook = defineStage({
 
 interface CodebookStageOptions {
   readonly config: SeedlingConfig;
-  /** Caches with `y` (causal embeddings), `caption` and perhaps `changed` (features of captions), `latents` for drafts, and those of the targets. */
+  /**
+   * Caches with `y` (causal embeddings), `caption` and perhaps `changed` (features of captions), `latents` for drafts, and
+   * those of the targets.
+   */
   readonly train: FeatureCache;
   readonly validation: FeatureCache;
   readonly pairs: PairFeatures;
@@ -200,12 +204,12 @@ interface CodebookStageOptions {
   /** Whether pictures come with changed captions. */
   readonly hard: boolean;
   readonly runtime: Runtime;
-  /** Weights of stage 1, whose projection says what the last embedding means, and whose head of drafts learns on. */
+  /** Weights of stage 1: its projection maps the last embedding to features, and its head of drafts continues to learn. */
   readonly frozen: Weights;
 }
 
 function codebookStage(options: CodebookStageOptions): Stage {
-  const { config, recipe, train, weights, hard, frozen } = options;
+  const { config, recipe, runtime, train, weights, hard, frozen } = options;
   const { targets } = recipe;
   const seed = seedConfig(config);
   const [K, E, D] = [config.codebook.codes, config.codebook.width, config.qformer.hidden];
@@ -289,7 +293,7 @@ function codebookStage(options: CodebookStageOptions): Stage {
     },
     batch: feeds,
     async prepare(training, batch, work) {
-      const means = { codes: K, width: E, vectors: N, seed: recipe.seed, feeds };
+      const means = { codes: K, width: E, vectors: N, seed: recipe.seed, runtime, feeds };
       if (options.start === "kmeans") await startAtMeans(training, batch, means, work);
       if (recipe.learn === "ema") keeper.begin(await training.readOne("param", CODEBOOK), (batch.of * N) / K);
     },

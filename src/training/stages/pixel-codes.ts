@@ -1,7 +1,8 @@
 /**
- * Stage `pixel-codes`: codes without meaning, a twin of SEED's. The same tower, queries and codebook learn from nothing to
- * give the picture back and nothing else, as a VQ autoencoder does: no captions, no frozen features. What it trains stands
- * in a model folder in place of tower, Causal Q-Former and codebook. van den Oord et al. 2017; arXiv 2307.08041 section 2.
+ * Stage `pixel-codes`: codes without meaning, a twin of SEED's. The same tower, queries and codebook learn from
+ * scratch to rebuild the picture and nothing else, as a VQ autoencoder does: no captions, no frozen features. In a model
+ * folder, what it trains takes the place of tower, Causal Q-Former and codebook. van den Oord et al. 2017; arXiv
+ * 2307.08041 section 2.
  */
 import { z } from "zod";
 import { InputError } from "../../base/errors.ts";
@@ -92,7 +93,7 @@ export const pixelCodes = defineStage({
         build,
         batch,
         async prepare(training, prepared, work) {
-          const means = { codes: K, width: E, vectors: Q, seed: recipe.seed, feeds: batch };
+          const means = { codes: K, width: E, vectors: Q, seed: recipe.seed, runtime, feeds: batch };
           await startAtMeans(training, prepared, means, work);
           keeper.begin(await training.readOne("param", CODEBOOK), (prepared.of * Q) / K);
         },
