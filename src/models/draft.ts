@@ -1,7 +1,7 @@
 /**
  * Drafts: a picture's latents as 32 vectors say them, one learned query for each cell of the latents. The diffusion model
- * is conditioned on a draft, and decoded by itself it is a soft picture. arXiv 2307.08041 section 3.2 maps codes "into
- * the latent space of the diffusion model" with a Reverse Q-Former; aligned cells in place of text features are ours.
+ * is conditioned on a draft, and decoded by itself it is a soft picture. arXiv 2307.08041 section 3.2 maps codes to
+ * what conditions the diffusion model with a Reverse Q-Former; aligned cells in place of text features are ours.
  */
 import { ShapeError } from "../base/errors.ts";
 import { normal, type Params, type Tensor } from "../graph/index.ts";
