@@ -122,10 +122,19 @@ function parseIndex(line: Uint8Array): Entry[] | undefined {
 }
 
 function spriteOf([noun, style, icon]: Entry, pixels: Uint8Array): Sprite {
-  const half = new Uint8Array(CELL_BYTES / 4);
-  resampleSquare(pixels, CELL, CELL / 2, half);
+  let half: Uint8Array | undefined;
   const box = alphaBox({ width: CELL, height: CELL, data: pixels }) ?? [0, 0, CELL, CELL];
-  return { noun, style, icon, pixels, half, box, color: colorOf(pixels) };
+  return {
+    ...{ noun, style, icon, pixels, box, color: colorOf(pixels) },
+    // When it is first needed: many commands draw few of the sprites.
+    get half() {
+      if (!half) {
+        half = new Uint8Array(CELL_BYTES / 4);
+        resampleSquare(pixels, CELL, CELL / 2, half);
+      }
+      return half;
+    },
+  };
 }
 
 /** Writes sprites as an atlas file's bytes. */

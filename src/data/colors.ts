@@ -35,15 +35,29 @@ export function colorOf(pixels: Uint8Array): ColorName | undefined {
 function countColors(pixels: Uint8Array): { counts: Map<ColorName | undefined, number>; opaque: number } {
   const counts = new Map<ColorName | undefined, number>();
   let opaque = 0;
-  for (let i = 0; i < pixels.length; i += 4) {
-    const alpha = pixels[i + 3]!;
+  // Icons are flat: runs of equal pixels are named once.
+  for (let i = 0; i < pixels.length; ) {
+    const start = i;
+    do i += 4;
+    while (i < pixels.length && samePixel(pixels, start, i));
+    const alpha = pixels[start + 3]!;
     if (alpha < 128) continue;
-    opaque++;
+    const run = (i - start) / 4;
+    opaque += run;
     const straight = 255 / alpha;
-    const name = nameColor([pixels[i]! * straight, pixels[i + 1]! * straight, pixels[i + 2]! * straight]);
-    counts.set(name, (counts.get(name) ?? 0) + 1);
+    const name = nameColor([pixels[start]! * straight, pixels[start + 1]! * straight, pixels[start + 2]! * straight]);
+    counts.set(name, (counts.get(name) ?? 0) + run);
   }
   return { counts, opaque };
+}
+
+function samePixel(pixels: Uint8Array, i: number, j: number): boolean {
+  return (
+    pixels[i] === pixels[j] &&
+    pixels[i + 1] === pixels[j + 1] &&
+    pixels[i + 2] === pixels[j + 2] &&
+    pixels[i + 3] === pixels[j + 3]
+  );
 }
 
 const counted = new WeakMap<object, ReturnType<typeof countColors>>();

@@ -82,31 +82,35 @@ let rows = new Float32Array(0);
 export function resampleSquare(data: Uint8Array, from: number, to: number, out: Uint8Array, flip = false): void {
   const { taps, first, weights } = coverage(from, to);
   if (rows.length < from * to * 4) rows = new Float32Array(from * to * 4);
+  const stride = to * 4;
   for (let x = 0; x < to; x++) {
     const column = (flip ? to - 1 - x : x) * 4;
-    for (let y = 0; y < from; y++) {
-      let [r, g, b, a] = [0, 0, 0, 0];
-      for (let t = 0, i = (y * from + first[x]!) * 4; t < taps && first[x]! + t < from; t++, i += 4) {
+    const start = first[x]!;
+    const reached = Math.min(taps, from - start);
+    for (let y = 0, line = start * 4, o = column; y < from; y++, line += from * 4, o += stride) {
+      let r = 0;
+      let g = 0;
+      let b = 0;
+      let a = 0;
+      for (let t = 0, i = line; t < reached; t++, i += 4) {
         const w = weights[x * taps + t]!;
         r += w * data[i]!;
         g += w * data[i + 1]!;
         b += w * data[i + 2]!;
         a += w * data[i + 3]!;
       }
-      const o = y * to * 4 + column;
       rows[o] = r;
       rows[o + 1] = g;
       rows[o + 2] = b;
       rows[o + 3] = a;
     }
   }
-  const stride = to * 4;
   for (let y = 0; y < to; y++) {
+    const start = first[y]!;
+    const reached = Math.min(taps, from - start);
     for (let c = 0; c < stride; c++) {
       let sum = 0.5;
-      for (let t = 0, i = first[y]! * stride + c; t < taps && first[y]! + t < from; t++, i += stride) {
-        sum += weights[y * taps + t]! * rows[i]!;
-      }
+      for (let t = 0, i = start * stride + c; t < reached; t++, i += stride) sum += weights[y * taps + t]! * rows[i]!;
       out[y * stride + c] = sum;
     }
   }
