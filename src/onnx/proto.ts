@@ -4,28 +4,55 @@
 export const OnnxType = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, bool: 9, f16: 10, bf16: 16 } as const;
 export type OnnxTypeName = keyof typeof OnnxType;
 
-/** Bytes that are not copied until the whole message is put together. */
-type Chunk = Uint8Array;
+/** Bytes of this size or more are not copied until the whole message is put together. */
+const LARGE = 4096;
+const encoder = new TextEncoder();
 
 export class Message {
-  readonly #chunks: Chunk[] = [];
-  #size = 0;
+  /** What comes before the tail. */
+  readonly #parts: Uint8Array[] = [];
+  #partsSize = 0;
+  #tail = new Uint8Array(64);
+  /** Bytes of the tail that are written. */
+  #at = 0;
 
-  #push(chunk: Chunk): this {
-    this.#chunks.push(chunk);
-    this.#size += chunk.length;
+  get #size(): number {
+    return this.#partsSize + this.#at;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#at + bytes <= this.#tail.length) return;
+    const grown = new Uint8Array(Math.max(2 * this.#tail.length, this.#at + bytes));
+    grown.set(this.#tail.subarray(0, this.#at));
+    this.#tail = grown;
+  }
+
+  #append(bytes: Uint8Array): this {
+    if (bytes.length < LARGE) {
+      this.#reserve(bytes.length);
+      this.#tail.set(bytes, this.#at);
+      this.#at += bytes.length;
+      return this;
+    }
+    this.#parts.push(this.#tail.subarray(0, this.#at), bytes);
+    this.#partsSize += this.#at + bytes.length;
+    this.#tail = new Uint8Array(64);
+    this.#at = 0;
     return this;
   }
 
   #varint(value: number | bigint): this {
-    let rest = BigInt.asUintN(64, BigInt(value));
-    const bytes: number[] = [];
-    do {
-      const low = Number(rest & 0x7fn);
-      rest >>= 7n;
-      bytes.push(rest > 0n ? low | 0x80 : low);
-    } while (rest > 0n);
-    return this.#push(Uint8Array.from(bytes));
+    this.#reserve(10);
+    if (typeof value === "number" && value >= 0) {
+      let rest = value;
+      for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.#tail[this.#at++] = (rest % 0x80) | 0x80;
+      this.#tail[this.#at++] = rest;
+      return this;
+    }
+    let rest = BigInt.asUintN(64, BigInt(value)); // negative numbers are written in two's complement
+    for (; rest >= 0x80n; rest >>= 7n) this.#tail[this.#at++] = Number(rest & 0x7fn) | 0x80;
+    this.#tail[this.#at++] = Number(rest);
+    return this;
   }
 
   int(field: number, value: number | bigint): this {
@@ -33,31 +60,31 @@ export class Message {
   }
 
   float(field: number, value: number): this {
-    return this.#varint((field << 3) | 5).#push(new Uint8Array(Float32Array.of(value).buffer));
+    return this.#varint((field << 3) | 5).#append(new Uint8Array(Float32Array.of(value).buffer));
   }
 
   bytes(field: number, value: Uint8Array): this {
     return this.#varint((field << 3) | 2)
       .#varint(value.length)
-      .#push(value);
+      .#append(value);
   }
 
   text(field: number, value: string): this {
-    return this.bytes(field, new TextEncoder().encode(value));
+    return this.bytes(field, encoder.encode(value));
   }
 
   message(field: number, value: Message): this {
     this.#varint((field << 3) | 2).#varint(value.#size);
-    for (const chunk of value.#chunks) this.#push(chunk);
-    return this;
+    for (const part of value.#parts) this.#append(part);
+    return this.#append(value.#tail.subarray(0, value.#at));
   }
 
   finish(): Uint8Array<ArrayBuffer> {
     const out = new Uint8Array(this.#size);
     let at = 0;
-    for (const chunk of this.#chunks) {
-      out.set(chunk, at);
-      at += chunk.length;
+    for (const part of [...this.#parts, this.#tail.subarray(0, this.#at)]) {
+      out.set(part, at);
+      at += part.length;
     }
     return out;
   }
