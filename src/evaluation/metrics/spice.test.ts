@@ -16,7 +16,7 @@ const pairs = [
 
 /** A program in place of java, whose body gets `input` (the parsed items) and `output` (a path). */
 async function java(name: string, body: string): Promise<string> {
-  const path = join(folder, name);
+  const path = join(folder, `${name}.cjs`);
   const head = `#!${process.execPath}
 const { readFileSync, writeFileSync } = require("node:fs");
 const args = process.argv.slice(2);
