@@ -32,7 +32,7 @@ const thumbnail = createRoute({
 
 export function searchRoutes(app: OpenAPIHono, services: Services, index: PictureSearch): void {
   app.openapi(search, async (c) => {
-    const { model: id, text, image, codes, n = 10, path, since, until } = c.req.valid("json");
+    const { model: id, text, image, codes, n = 10, since, until } = c.req.valid("json");
     const reply = await scoped(c, services, (signal) =>
       services.pool.use(id, async (model) => {
         index.expectModel(model.model.id, model.model.codebook);
@@ -42,7 +42,7 @@ export function searchRoutes(app: OpenAPIHono, services: Services, index: Pictur
           ...(picture ? [model.embedImage(picture, signal)] : []),
           ...(codes ? [model.embedCodes(codes, signal)] : []),
         ]);
-        const filter = { path, since: milliseconds(since), until: milliseconds(until) };
+        const filter = { since: milliseconds(since), until: milliseconds(until) };
         const found = await index.find(between(query), n, filter);
         const data = found.map(({ id, path, score, codes }) => ({ id, path, score, codes: [...codes] }));
         return { model: model.model.id, data };

@@ -152,7 +152,6 @@ export const searchRequest = z
     image: pictureUrl.optional().openapi({ description: "Data URL of a picture like those to find." }),
     codes: codes.optional().openapi({ description: "Codes of a picture like those to find." }),
     n: z.int().min(1).max(1000).optional().openapi({ description: "Pictures to find. Default: 10" }),
-    path: z.string().min(1).max(1000).optional().openapi({ description: "Glob that the path has to match." }),
     since: time.optional().openapi({ description: "Only pictures changed since then." }),
     until: time.optional().openapi({ description: "Only pictures changed before then." }),
   })

@@ -68,12 +68,12 @@ test("by a text, a picture, or both, which count the same; the best first", asyn
   expect(both.data[0]).toMatchObject({ id: 2, path: join(root, "2.png"), codes: codes(2) });
 });
 
-test("by codes; only pictures of a path and of a time", async () => {
+test("by codes; only pictures of a time; a glob of a stranger is not matched, as some take forever", async () => {
   expect((await search({ codes: codes(0) })).ids).toEqual([1, 2, 0]);
   expect((await search({ codes: codes(9) })).ids).toEqual([0, 2, 1]);
   expect((await search({ text: "a", codes: codes(0), n: 1 })).ids).toEqual([2]);
   const at = (filter: object): Promise<{ ids: number[] }> => search({ codes: codes(0), ...filter });
-  expect((await at({ path: "**/[02].png" })).ids).toEqual([2, 0]);
+  expect(await search({ codes: codes(0), path: "*a*a*a*b" })).toMatchObject({ status: 400 });
   expect((await at({ since: "2024-05-02" })).ids).toEqual([1, 2]);
   expect((await at({ since: "2024-05-02", until: "2024-05-03T00:00:00Z" })).ids).toEqual([1]);
   expect(await at({ since: "soon" })).toMatchObject({ status: 400, text: expect.stringContaining("since") });

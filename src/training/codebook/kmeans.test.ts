@@ -1,13 +1,14 @@
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { Rng } from "../../base/rng.ts";
 import { Runtime } from "../../runtime/index.ts";
 import { kmeans } from "./kmeans.ts";
 
 const runtime = new Runtime({ threads: 1 });
+afterAll(() => runtime.close());
 
-test("k-means finds the means of groups of rows, whatever does not fill a piece", async () => {
+test("k-means finds the means of groups of rows, also where the last piece is not full", async () => {
   const rng = new Rng(1);
-  const n = 3001; // pieces of 1,048,576 / 1,500 rows
+  const n = 3001; // a piece has 4,194,304 / 1,500 rows
   const groups = rng.fillNormal(new Float32Array(3 * 8)).map((x) => x * 20);
   const rows = Float32Array.from(
     { length: n * 8 },
@@ -24,7 +25,7 @@ test("k-means finds the means of groups of rows, whatever does not fill a piece"
   }
 });
 
-test("one center for each group of equal rows is that row, and a center is the mean of its rows", async () => {
+test("a center is the mean of its rows", async () => {
   const rows = Float32Array.of(0, 0, 2, 0, 10, 10, 12, 10, -10, 4, -10, 6);
   const found = await kmeans(rows, { width: 2, centers: 3, rounds: 12, rng: new Rng(5), runtime });
   const sorted = Array.from({ length: 3 }, (_, c) => [...found.subarray(2 * c, 2 * c + 2)]).sort(
