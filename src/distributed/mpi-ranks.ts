@@ -7,8 +7,8 @@ import { Mpi } from "./mpi.ts";
 /** How long a rank waits for the others with its eyes open, ms; then it looks every millisecond, and after a second less often. */
 const EAGER = 1;
 const [SOON, LATER] = [1, 20];
-/** How long a rank that fails waits for the others to fail too, ms. */
-const SAME_FAILURE = 1000;
+/** How long a rank that fails waits for the others to fail too, ms: they may be seconds behind where cores are shared. */
+const SAME_FAILURE = 10_000;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -46,16 +46,21 @@ export async function cacheFeatures(options: CacheOptions): Promise<FeatureCache
   const folder = join(options.folder, hashOf(pictures.identity, options.key, String(count)));
   await makeFolder(folder);
   const shards: Shard[] = [];
-  for (let start = 0; start < count; start += SHARD) {
-    const name = join(folder, `shard-${String(start / SHARD).padStart(5, "0")}`);
-    let shard = await openShard(name);
-    if (!shard) {
-      await writeShard(name, start, Math.min(SHARD, count - start), options);
-      shard = await openShard(name);
+  try {
+    for (let start = 0; start < count; start += SHARD) {
+      const name = join(folder, `shard-${String(start / SHARD).padStart(5, "0")}`);
+      let shard = await openShard(name);
+      if (!shard) {
+        await writeShard(name, start, Math.min(SHARD, count - start), options);
+        shard = await openShard(name);
+      }
+      if (!shard) throw new SetupError(`${name}: written, but it cannot be read back. Check the disk and ulimit -n.`);
+      shards.push(shard);
+      onProgress?.(WHAT, Math.min(start + SHARD, count), count, "pictures");
     }
-    if (!shard) throw new SetupError(`${name}: written, but it cannot be read back. Check the disk and ulimit -n.`);
-    shards.push(shard);
-    onProgress?.(WHAT, Math.min(start + SHARD, count), count, "pictures");
+  } catch (error) {
+    await Promise.all(shards.map(({ file }) => file.close()));
+    throw error;
   }
   const own = new FeatureCache(shards, count, pictures.block);
   return options.derived ? own.with(options.derived.from) : own;
