@@ -151,42 +151,36 @@ writeFileSync("docs/results.md", `${out.join("\n")}`);
 // The short table of README.md and of the model card.
 const test = mini["retrieval test"];
 const style = mini["retrieval held-out-style"];
-const naming = mini["naming openmoji"];
 const { reconstruction, codebook, speed } = mini;
-const verdicts = new Map(bars(mini).map(({ key, reached }) => [key, verdict(reached)]));
 const r1 = (r) => (r ? `${f(r.imageToText.r1)} / ${f(r.textToImage.r1)}` : NOT_MEASURED);
 const untrainedTest = untrained["retrieval test"];
 const HEAD = [row("", "score", "bar or baseline"), row("---", "---:", "---")];
+const barRow = ({ short, bar, got, reached }, more = "") =>
+  row(short, got ?? NOT_MEASURED, `bar ${bar}, ${verdict(reached)}${more && `; ${more}`}`);
+const shares = mini["judged, share of the originals"];
+const foundIn = (route) => f(shares?.[route]?.objectsFound.mean);
+const baselines = {
+  embeddings: `untrained ${r1(untrainedTest?.embeddings)}, nearest training pixels ${r1(test.pixels)}`,
+  usage: `perplexity ${f(codebook.perplexity, 0)} of ${codes.toLocaleString("en")}`,
+  decoded: `objects in the background alone ${foundIn("backgroundOnly")}, by another picture's codes ${foundIn("codesOfAnother")} %`,
+  reconstruction: `other codes ${f(reconstruction.fromShuffledCodes, 3)}, untrained ${f(untrained.reconstruction?.fromCodes, 3)}, nearest training pixels ${f(reconstruction.nearestPixels, 3)}`,
+};
+const barRows = new Map(bars(mini).map((one) => [one.key, barRow(one, baselines[one.key])]));
+const styleRow = row(
+  "retrieval in a style never trained on, embeddings, R@1",
+  `${r1(style.embeddings)} %`,
+  `nearest training pixels ${r1(style.pixels)}`,
+);
 const pictureRows = [
-  row(
-    "retrieval by causal embeddings, R@1, picture to text / text to picture",
-    `${r1(test.embeddings)} %`,
-    `bar 60, ${verdicts.get("embeddings")}; untrained ${r1(untrainedTest?.embeddings)}, nearest training pixels ${r1(test.pixels)}`,
-  ),
+  ...barRows.values(),
+  styleRow,
   row("retrieval by codes, R@1", `${r1(test.codes)} %`, `untrained ${r1(untrainedTest?.codes)}`),
-  row("mean recall that codes keep", `${f(test.keptPercent)} %`, `bar 95, ${verdicts.get("codes")}`),
-  row(
-    "retrieval in a style never trained on, embeddings, R@1",
-    `${r1(style.embeddings)} %`,
-    `nearest training pixels ${r1(style.pixels)}`,
-  ),
-  row(
-    "naming single drawings of a style never trained on, top 1",
-    `${f(naming.embeddings.top1)} %`,
-    `nearest training pixels ${f(naming.pixels.top1)} %, ${naming.embeddings.top1 > naming.pixels.top1 ? "above" : "**below**"} the floor`,
-  ),
-  row(
-    "codes in use over 10,000 scenes",
-    `${f(codebook.usage * 100)} % of ${codes.toLocaleString("en")}, perplexity ${f(codebook.perplexity, 0)}`,
-    `bar 80, ${verdicts.get("usage")}`,
-  ),
   row("different codes in one picture", `${f(codebook.distinct)} of 32`, ""),
   row(
-    "clip similarity of pictures decoded from codes",
-    f(reconstruction.fromCodes, 3),
-    `bar 0.02 below the caption's ${f(reconstruction.fromCaption, 3)}, ${verdicts.get("reconstruction")}; other codes ${f(reconstruction.fromShuffledCodes, 3)}, untrained ${f(untrained.reconstruction?.fromCodes, 3)}, nearest training pixels ${f(reconstruction.nearestPixels, 3)}`,
+    "clip similarity from the first 16 / 8 / 4 codes",
+    [16, 8, 4].map((n) => f(reconstruction.fromFirst[n], 3)).join(" / "),
+    "",
   ),
-  row("... from the first 16 / 8 / 4 codes", [16, 8, 4].map((n) => f(reconstruction.fromFirst[n], 3)).join(" / "), ""),
   row(
     "... in a style never trained on, from all codes",
     f(inStyle?.fromCodes, 3),
@@ -208,16 +202,13 @@ const speedRows = [
 const languageRows = new Map(
   languages.map(([name, language]) => [
     name,
-    languageBars(language).map(({ short, got, bar, reached }) =>
-      row(`${name}: ${short}`, got, `bar ${bar}, ${verdict(reached)}`),
-    ),
+    languageBars(language, name).map(({ short, ...rest }) => barRow({ short: `${name}: ${short}`, ...rest })),
   ]),
 );
 const smollm2 = languageRows.get("SmolLM2-135M");
 // README.md: the few that tell most.
-const [embeddingsRow, , keptRow, styleRow, namingRow, , , decodedRow] = pictureRows;
-const spoken = [...languageRows.values()].flat();
-writeScores("README.md", [embeddingsRow, keptRow, styleRow, namingRow, decodedRow, ...spoken, speedRows[0]]);
+const telling = ["embeddings", "codes", "where", "what", "naming", "decoded", "drafts"].map((key) => barRows.get(key));
+writeScores("README.md", [...telling, styleRow, ...[...languageRows.values()].flat(), speedRows[0]]);
 writeScores("models/seedling-mini/README.md", [
   ...pictureRows,
   ...(languageRows.get("seedling-mini") ?? []),
@@ -249,10 +240,10 @@ function barsSection(all) {
   const missed = all.filter(({ reached }) => reached === false);
   return [
     ...head("bar", "measured", ""),
-    ...all.map(({ bar, got, reached }) => row(bar, got ?? NOT_MEASURED, verdict(reached))),
+    ...all.map(({ short, bar, got, reached }) => row(`${short}: ${bar}`, got ?? NOT_MEASURED, verdict(reached))),
     "",
-    ...missed.flatMap(({ key, bar }) => [
-      `Missed: ${bar.replace(/^\.\.\. and /, "naming openmoji, top 1: ")}. ${reasons.get(key) ?? `Why is not written yet (${path}).`}`,
+    ...missed.flatMap(({ key, short, bar }) => [
+      `Missed: ${short.replace(/^\.\.\. /, "")}: ${bar}. ${reasons.get(key) ?? `Why is not written yet (${path}).`}`,
       "",
     ]),
   ];
@@ -290,7 +281,7 @@ function languageSection(name, scores) {
   const splits = ["test", "held-out-style", "held-out-pairs"];
   const lines = ["", `## ${name} sees and draws: ${scores.scenes} scenes of each split, ${scores.nouns} nouns`, ""];
   const key = name.toLowerCase();
-  const named = languageBars(scores).map((b) => ({ ...b, key: `${key} ${b.key}`, bar: `${b.short}: ${b.bar}` }));
+  const named = languageBars(scores, name).map((bar) => ({ ...bar, key: `${key} ${bar.key}` }));
   lines.push(...barsSection(named));
   const both = (own, others) => `${own} (${others})`;
   lines.push(
@@ -299,11 +290,14 @@ function languageSection(name, scores) {
   );
   lines.push(...head("captions", "object F1", "counts %", "colors %", "relations %", "exactly right %"));
   for (const split of splits) {
-    const { ofOthers: o, once, ...c } = scores[`captions ${split}`];
+    const { ofOthers: o, once, withoutLanguageModel: floor, ...c } = scores[`captions ${split}`];
     const percents = ["countAccuracy", "colorAccuracy", "relationAccuracy", "exactly"];
     lines.push(
       row(split, both(f(c.objectF1, 3), f(o.objectF1, 3)), ...percents.map((name) => both(f(c[name]), f(o[name])))),
       row(`${split}, in one go`, f(once?.objectF1, 3), ...percents.map((name) => f(once?.[name]))),
+      ...(floor
+        ? [row(`${split}, without a language model`, f(floor.objectF1, 3), ...percents.map((name) => f(floor[name])))]
+        : []),
     );
   }
   lines.push(
