@@ -1,4 +1,4 @@
-/** `seedling demo`: the pictures in examples/ to codes and back, in words, and two drawings of what words ask for. */
+/** `seedling demo`: the pictures in examples/ to codes and back, in words, and drawings of what words ask for. */
 
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -24,7 +24,15 @@ import { title } from "./reconstruct.ts";
 import { plural, Report } from "./report.ts";
 
 const QUESTION = "how many things are there?";
-const PROMPTS = ["a red apple", "two fish on blue"];
+/** Each holds a color, and a count or a side or both. */
+const PROMPTS = [
+  "two red apples above a green car",
+  "three yellow stars on a black background",
+  "a blue umbrella above two houses",
+  "a red heart to the left of a yellow star",
+  "a green frog to the right of a mushroom",
+  "three blue cars above a strawberry on a gray background",
+];
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
 
 interface Options extends ModelOptions, DecodingOptions {
@@ -34,7 +42,7 @@ interface Options extends ModelOptions, DecodingOptions {
 
 export function demoCommand(): Command {
   const command = new Command("demo")
-    .description("show what the model does: codes and words of some pictures, the pictures again, and two drawings")
+    .description("show what the model does: codes and words of some pictures, the pictures again, and six drawings")
     .addArgument(
       new Argument("[pictures...]", "your own pictures in place of the examples").default(
         [EXAMPLES],
@@ -84,9 +92,11 @@ async function demo(inputs: string[], options: Options): Promise<void> {
       const decoding = performance.now();
       for await (const { index, image } of decodings(tokenizer, codes, options, { signal, report }))
         item(rows, index).push(image);
+      const drafted = codes.length > 0 && tokenizer.capabilities.has("decodeDraft");
+      if (drafted) for (const [i, draft] of (await tokenizer.decodeDraft(codes)).entries()) item(rows, i).push(draft);
       report.clear();
       await print(`\n${plural(rows.length, "picture")} again from ${keep.join(", ")} codes in ${seconds(decoding)}`);
-      await writeSheet(output, ["original", ...keep.map(title)], rows, report);
+      await writeSheet(output, ["original", ...keep.map(title), ...(drafted ? ["draft"] : [])], rows, report);
       if (language) await draw(language, options, report, signal);
       await print(`done in ${seconds(start)}`);
     });

@@ -53,6 +53,21 @@ test("a sheet has a titled column for each version and a row for each subject, s
   expect([title(8), title(144)]).toEqual([true, true]);
 });
 
+test("long titles are broken between words, and the pictures begin below the longest", () => {
+  const sheet = comparisonSheet(
+    ["three blue cars above a strawberry", "a star"],
+    [[blankImage(128, 128, 9), blankImage(128, 128, 9)]],
+  );
+  expect(sheet.height).toBe(8 + 2 * 9 + 8 + 136);
+  const taller = comparisonSheet(
+    ["three yellow stars to the right of a strawberry on black"],
+    [[blankImage(128, 128, 9)]],
+  );
+  expect(taller.height).toBe(8 + 3 * 9 + 8 + 136);
+  const written = show(taller).map((row) => row.slice(8, 136).includes("#"));
+  expect([8, 17, 26].map((line) => written.slice(line, line + 7).includes(true))).toEqual([true, true, true]);
+});
+
 test("rows must fit the titles", () => {
   expect(() => comparisonSheet(["a", "b"], [[blankImage(1, 1)]])).toThrow("sheet: expected 2 pictures a row, got 1.");
 });

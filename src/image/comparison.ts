@@ -15,17 +15,39 @@ export function comparisonSheet(titles: readonly string[], rows: readonly (reado
   const cells = rows.map((row) => row.map((image) => enlarge(image)));
   const side = (of: (image: RgbImage) => number): number => cells.flat().reduce((max, c) => Math.max(max, of(c)), CELL);
   const [cellWidth, cellHeight] = [side((c) => c.width), side((c) => c.height)];
-  const header = GAP + 2 * LETTER_HEIGHT;
   const zoom = titles.every((title) => title.length * LETTER_WIDTH * 2 <= cellWidth) ? 2 : 1;
+  const lines = titles.map((title) => wrapped(title, Math.floor(cellWidth / (LETTER_WIDTH * zoom))));
+  const header = GAP + Math.max(2, ...lines.map(({ length }) => length * zoom)) * LETTER_HEIGHT;
   const width = GAP + titles.length * (cellWidth + GAP);
   const sheet = blankImage(width, header + GAP + rows.length * (cellHeight + GAP), 255);
-  for (const [column, title] of titles.entries()) {
+  for (const [column, own] of lines.entries()) {
     const x = GAP + column * (cellWidth + GAP);
-    drawText(sheet, title, x + ((cellWidth - title.length * LETTER_WIDTH * zoom) >> 1), GAP, zoom);
+    for (const [line, text] of own.entries())
+      drawText(
+        sheet,
+        text,
+        x + ((cellWidth - text.length * LETTER_WIDTH * zoom) >> 1),
+        GAP + line * LETTER_HEIGHT * zoom,
+        zoom,
+      );
     for (const [row, pictures] of cells.entries())
       paste(sheet, item(pictures, column), x, header + GAP + row * (cellHeight + GAP));
   }
   return sheet;
+}
+
+/** Lines of at most `most` letters, broken between words; a longer word is cut. */
+function wrapped(text: string, most: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ").map((whole) => whole.slice(0, most))) {
+    const longer = line ? `${line} ${word}` : word;
+    if (line && longer.length > most) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line];
 }
 
 /** Every pixel becomes a square, so that the picture is seen as it is. */

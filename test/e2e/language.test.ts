@@ -68,16 +68,16 @@ function names(folder = root): string[] {
 describe(
   "demo",
   () => {
-    test("says what each picture shows, answers a question, and draws two prompts", async () => {
+    test("says what each picture shows, answers a question, and draws six prompts", async () => {
       const args = ["demo", "photos/a.png", "--steps", "1", "-o", "demo.png", "--drawings", "drawn.png"];
       const { code, stdout, stderr } = await seedling(args);
       expect(stderr).toMatch(/^wrote demo\.png \([\d.]+ kB\)\nwrote drawn\.png \([\d.]+ kB\)\n$/);
       const out = lines(stdout);
       expect(out[3]).toMatch(/^ {2}it says: /);
       expect(out[4]).toMatch(/^ {2}how many things are there\? /);
-      expect(out.at(-2)).toMatch(/^2 drawings of words in \d+\.\d s$/);
+      expect(out.at(-2)).toMatch(/^6 drawings of words in \d+\.\d s$/);
       expect(code).toBe(0);
-      expect(await sharp(join(root, "drawn.png")).metadata()).toMatchObject({ width: 3 * 8 + 2 * 128 });
+      expect(await sharp(join(root, "drawn.png")).metadata()).toMatchObject({ width: 7 * 8 + 6 * 128 });
     });
   },
   TIMEOUT,
