@@ -9,3 +9,4 @@ const train = (spec: TrainSpec) => (spec.device === "webgpu" ? GpuTrainer : Trai
 const answer = server({ train });
 
 parentPort?.on("message", async (message: Message) => parentPort?.postMessage(await answer(message)));
+parentPort?.postMessage("loaded");
