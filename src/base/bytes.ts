@@ -23,7 +23,7 @@ export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
-/** A byte a character. Not TextDecoder's "latin1", which is Windows-1252. */
+/** One byte per character. Not TextDecoder's "latin1", which is Windows-1252. */
 export function fromLatin1(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);

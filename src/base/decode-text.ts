@@ -1,10 +1,10 @@
-/** Text files of people: UTF-8, or UTF-16 as Windows saves it; anything else is refused rather than guessed. */
+/** Text files that people write: UTF-8, or UTF-16 as Windows saves it; anything else is refused rather than guessed. */
 
 import { InputError } from "./errors.ts";
 
 /**
  * The text of a file, without its byte order mark.
- * @throws InputError if the bytes are neither UTF-8 nor marked UTF-16, or hold characters that an earlier conversion lost.
+ * @throws InputError if the bytes are neither UTF-8 nor UTF-16 with a byte order mark, or hold zero bytes or U+FFFD.
  */
 export function decodeText(bytes: Uint8Array, where: string): string {
   const encoding = encodingOf(bytes);

@@ -46,7 +46,7 @@ export class CheckpointError extends InputError {
   }
 }
 
-/** The thread that computes has ended by itself, and what was open in it is lost. Open the model again. */
+/** The worker thread ended unexpectedly, and what was open in it is lost. Open the model again. */
 export class RuntimeEndedError extends SeedlingError {
   constructor(message: string, options?: ErrorOptions) {
     super(message, 1, options);

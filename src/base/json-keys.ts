@@ -28,7 +28,7 @@ export function duplicateKey(json: string): string | undefined {
 
 /**
  * The members of a JSON object as [key, text of the value], without building the object. The values are not checked.
- * @throws Error if the text is not an object or a key occurs twice.
+ * @throws Error if the text is not one whole object or a key occurs twice.
  */
 export function* members(json: string): Generator<[key: string, value: string]> {
   const keys = new Set<string>();
@@ -53,7 +53,7 @@ export function* members(json: string): Generator<[key: string, value: string]> 
   if (skipSpace(json, at + 1) < json.length) throw new Error("text after the object");
 }
 
-/** Behind the closing quote of the string that opens at `start`; the length of the text if it never closes. */
+/** Index after the closing quote of the string that opens at `start`; the length of the text if it never closes. */
 function stringEnd(json: string, start: number): number {
   for (let i = start + 1; i < json.length; i++) {
     if (json[i] === '"') return i + 1;
@@ -62,7 +62,7 @@ function stringEnd(json: string, start: number): number {
   return json.length;
 }
 
-/** The comma or bracket that ends the value which starts at `start`. */
+/** Index of the comma or bracket that ends the value starting at `start`. */
 function valueEnd(json: string, start: number): number {
   let depth = 0;
   for (let i = start; i < json.length; i++) {

@@ -1,4 +1,4 @@
-/** JSON with changes: RFC 7386. */
+/** JSON Merge Patch: RFC 7386. */
 
 export type Json = Readonly<Record<string, unknown>>;
 

@@ -9,8 +9,8 @@ export function quote(text: string, max = 80): string {
 /** The first line of an error's message, without a final period, at most `max` characters. */
 export function reason(error: unknown, max = 160): string {
   const text = error instanceof Error ? error.message : String(error);
-  const line = text.trim().split(/[\r\n\u2028\u2029]/, 1)[0] ?? "";
-  return (line.length > max ? `${line.slice(0, max)}...` : line).replace(/\.$/, "");
+  const line = (text.trim().split(/[\r\n\u2028\u2029]/, 1)[0] ?? "").replace(/\.$/, "");
+  return line.length > max ? `${line.slice(0, max)}...` : line;
 }
 
 /** Describes a value of unknown type in a few words; never calls the value's own methods. */

@@ -1,4 +1,4 @@
-/** SHA-256 in plain JavaScript, for places without a synchronous one. FIPS 180-4. */
+/** SHA-256 in plain JavaScript, for platforms without a synchronous one. FIPS 180-4. */
 
 /** The first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
 const K = fractions(64, Math.cbrt);

@@ -23,7 +23,7 @@ export const CELL = 96;
 const CELL_BYTES = CELL * CELL * 4;
 /** Icons are drawn in this size before they are trimmed. */
 const DRAWN = 128;
-/** Counts up when the way sprites are drawn changes, so that old cache files are not used. */
+/** Incremented when the way sprites are drawn changes, so that old cache files are not used. */
 const VERSION = 1;
 
 /** One drawing: premultiplied RGBA, u8 [96,96,4], its longer side filling the square. */
@@ -75,7 +75,7 @@ export async function openAtlas(options: AtlasOptions = {}): Promise<Atlas> {
 
 /**
  * Reads an atlas file; a name ending in `.br` is unpacked (Brotli) first.
- * @throws InputError if the file is damaged, SetupError if it is missing.
+ * @throws InputError if the file is missing or damaged.
  */
 export async function loadAtlas(
   file: string,

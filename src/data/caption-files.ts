@@ -50,10 +50,10 @@ type Report = (problem: string) => void;
 
 /**
  * The captions of a list, by the names of the pictures as they are written there. Forms: `{ "dog.png": "a dog" }`; a
- * list, or one object a line, of `{ "file_name" | "file" | "image", "caption" | "captions" | "text" }`; COCO's `images`
+ * list, or one object per line, of `{ "file_name" | "file" | "image", "caption" | "captions" | "text" }`; COCO's `images`
  * and `annotations`; a table with such columns, or with a name and a caption in each row.
  *
- * @param where its path, by whose ending the form is known
+ * @param where its path, whose extension tells the form
  * @param report receives one line about each entry that is none of these
  */
 export function captionList(text: string, where: string, report: Report): Map<string, string[]> {

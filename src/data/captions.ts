@@ -106,7 +106,7 @@ function sizeWords({ kind, layout }: SceneFacts, rng: Rng): (SizeWord | undefine
   const ratio = sizeRatio(layout);
   if (ratio < CLEARLY && ratio > 1 / CLEARLY) return [];
   const words: SizeWord[] = ratio > 1 ? ["big", "small"] : ["small", "big"];
-  // Either of the two or both are called what they are.
+  // The size of one of the two, of both or of neither is mentioned.
   const which = rng.int(4);
   return words.map((word, i) => (which === 3 || which === i ? word : undefined));
 }

@@ -23,7 +23,7 @@ import { readTar } from "./tar-samples.ts";
 const MAX_LIST_BYTES = 512 * 1024 ** 2;
 
 /**
- * Lists count in every folder and name pictures relative to it; a picture without a line in one has a `.txt`, `.caption`
+ * Lists are read in every folder and name pictures relative to it; a picture without a line in one has a `.txt`, `.caption`
  * or `.json` next to it. Tars in the folder are read as WebDataset shards.
  */
 export async function readFolder(folder: string, report: ReportProblem): Promise<Source[]> {
@@ -31,7 +31,7 @@ export async function readFolder(folder: string, report: ReportProblem): Promise
   const names = new Names(files.filter(({ regular }) => regular).map(({ name }) => name));
   const used = new Set<string>();
 
-  /** Undefined if it is too large, no text, or the system refuses it, which is reported. */
+  /** Undefined if it is too large, not text, or cannot be read, which is reported. */
   async function text(name: string, max: number): Promise<string | undefined> {
     const path = join(folder, name);
     try {

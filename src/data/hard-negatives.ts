@@ -1,6 +1,7 @@
 /**
  * Captions with exactly one change, which makes them false of the picture, and the scene that they would be true of: what
- * a contrast needs so that order, places, colors and counts matter (NegCLIP: Yuksekgonul et al. 2023, arXiv 2210.01936).
+ * a contrastive loss needs so that order, positions, colors and counts matter (NegCLIP: Yuksekgonul et al. 2023,
+ * arXiv 2210.01936).
  */
 
 import { hashText, Rng } from "../base/rng.ts";
@@ -65,7 +66,7 @@ export interface MinimalPairOptions {
   kinds?: readonly NegativeKind[];
   /** Seed of the first scene. Default 0. */
   first?: number;
-  /** Scenes that are looked at, at most: some kinds are rare or absent in some splits. Default 100 times `perKind`. */
+  /** Most scenes that are examined: some kinds are rare or absent in some splits. Default 100 times `perKind`. */
   scenes?: number;
 }
 

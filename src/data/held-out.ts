@@ -5,7 +5,7 @@ import type { Named } from "./captions.ts";
 import { TRAIN_STYLES } from "./nouns.ts";
 import { isHeldOutColor, isHeldOutCount, isHeldOutPair } from "./splits.ts";
 
-/** What of a group decides. */
+/** The part of a group that decides. */
 export type Combination = Pick<Named, "noun" | "count" | "color">;
 
 /** Whether a scene with these groups has a combination that is held out. */

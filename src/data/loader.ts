@@ -127,7 +127,7 @@ function datasetOf(
     }
   }
 
-  /** The first number from `index` on of which `use` makes something. */
+  /** The first number from `index` on for which `use` returns a result. */
   async function firstOf<T>(index: number, use: (number: number) => Promise<T | undefined>): Promise<[number, T]> {
     for (let step = 0; step < kept.length * 2 && broken.size < kept.length; step++) {
       const number = order(index + step);

@@ -122,7 +122,7 @@ function exchangeNouns({ said, groups, background }: ScenePlan, source: SceneSou
   const [groupA, groupB] = [item(groups, i), item(groups, j)];
   if (!ordered && !lost(a, groupB.sprite) && !lost(b, groupA.sprite) && a.size === b.size) return undefined;
   const words = { ...said, named: changed };
-  // The first now stands where the second stood, and the other way round.
+  // The first is now where the second was, and vice versa.
   const [atA, atB] = [spriteFor(a, groupB, source), spriteFor(b, groupA, source)];
   if (!atA || !atB || [atA, atB].some((sprite) => hiddenShare(sprite, background) > MAX_HIDDEN)) return { said: words };
   // The original caption has to be false of the new picture, too.

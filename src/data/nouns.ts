@@ -15,7 +15,7 @@ export const TRAIN_STYLES = [
   "emojione",
   "fxemoji",
 ] as const;
-/** Never in a training picture: how well a model knows this style is looked at while training. */
+/** Never in a training picture: models are validated on this style while they train. */
 export const VALIDATION_STYLE = "streamline-emojis";
 /** Never in a training picture: openmoji is the headline test; emojione-v1 is a cousin of emojione. */
 export const TEST_STYLES = ["openmoji", "emojione-v1"] as const;

@@ -13,7 +13,7 @@ export function article(words: string): "a" | "an" {
   return /^[aeiou]/i.test(words) && !/^(uni|use|eu|one\b|ukulele)/i.test(words) ? "an" : "a";
 }
 
-/** The color of a picture is not that of the noun where it names contents or a part ("glass of milk"). */
+/** Whether a drawing's color is that of its noun: not where the noun names contents or a part ("glass of milk"). */
 export const takesColor = (name: string): boolean => !/ (of|with|behind|and) /.test(name);
 
 /** Whether "three ..." can be said of it: "three dogs", "three loaves of bread", but not three sparkles. */

@@ -60,7 +60,7 @@ function habitOf(answers: ReadonlyMap<string, number>): Habit {
 /** A question that was asked less often than this has no habit that could be learned. */
 const FEW = 20;
 
-/** What habits of thinning are counted on: questions about what is there. */
+/** The questions that habits for thinning are counted on: those about what is there. */
 export function ofWhatIsThere<T extends { readonly questions: readonly Question[] }>(scene: T): T {
   return { ...scene, questions: scene.questions.filter(({ kind }) => kind !== "absent") };
 }

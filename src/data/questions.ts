@@ -29,7 +29,7 @@ export interface Question {
 /**
  * About five questions on a scene.
  *
- * @param nouns those that "is there ...?" may ask for in vain
+ * @param nouns those that "is there ...?" may ask about though they are absent
  * @param balanced asks for the color of every object, and for absent objects that are like those present; and of some
  * absent object how many, where or of what color it is, which is answered by "there is no dog"
  */
@@ -113,7 +113,7 @@ function askRelation(
   const phrase = (group: (typeof groups)[number]) =>
     group.count > 1 ? `the ${pluralPhrase(group.sprite.noun)}` : `the ${group.sprite.noun}`;
   const verb = (group: (typeof groups)[number]) => (group.count > 1 ? "are" : thePhrase(group.sprite.noun).verb);
-  // In larger scenes several objects can be on one side, so only those of a pair are identified by their place.
+  // In larger scenes several objects can be on one side, so only those of a pair are identified by their position.
   if (groups.length === 2 && rng.next() < 0.5) {
     ask("what-is", `what is ${relation} ${phrase(two)}?`, phrase(one));
   } else {
@@ -126,7 +126,7 @@ function askRelation(
 /** "a dog", "any sparkles", "any sushi". */
 const anyPhrase = (noun: string): string => onePhrase(noun).replace(/^some /, "any ");
 
-/** A noun that is not in the picture; in seven of ten cases a relative of one that is. */
+/** A noun that is not in the picture; in seven of ten cases, of the first noun's subgroup if one is found. */
 function absentNoun(present: readonly string[], nouns: readonly string[], rng: Rng): string | undefined {
   const subgroup = nounOf(item(present, 0)).subgroup;
   const strict = rng.next() < 0.7;

@@ -25,7 +25,7 @@ export function redraw(sprite: Sprite, rng: Rng): Sprite {
   return { ...sprite, pixels, half: halve(pixels), box, color: recolored ? undefined : sprite.color };
 }
 
-/** Turned about its middle by `angle` and made `aspect` times as wide as high, shrunk until the square holds it. */
+/** Turned about its center by `angle` and made `aspect` times as wide as high, shrunk until the square holds it. */
 function turn(source: Uint8Array, angle: number, aspect: number): Uint8Array {
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const stretch = Math.sqrt(aspect);
@@ -78,7 +78,7 @@ function recolor(pixels: Uint8Array, rng: Rng): void {
   }
 }
 
-/** Dark lines around the drawing, `width` pixels wide to the inside, and where its own colors meet. */
+/** Dark lines around the drawing, `width` pixels inward, and where its own colors meet. */
 function ink(pixels: Uint8Array, width: number, strength: number): void {
   const edge = new Float32Array(CELL * CELL);
   for (let y = 0; y < CELL; y++) {

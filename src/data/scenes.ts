@@ -1,6 +1,6 @@
 /**
  * Scenes: pictures of a few everyday objects with a caption and questions, made from a seed faster than they are used.
- * A seed is a plan (what is shown, where, and what is said of it), and a plan is drawn.
+ * A seed gives a plan (what is shown, where, and what is said about it), and a plan is drawn.
  */
 
 import { UsageError } from "../base/errors.ts";
@@ -59,7 +59,7 @@ export interface SceneOptions {
   split?: Split;
   /** Side of the picture in pixels. Default 64. */
   size?: number;
-  /** Which nouns of the table; held-out concepts among them are left out (or, in their split, left over). Default all. */
+  /** Which nouns of the table; held-out concepts among them are left out (in their split, all others are). Default all. */
   nouns?: readonly string[];
   /** Default: the training styles; openmoji for the split held-out-style. */
   styles?: readonly Style[];
@@ -76,8 +76,8 @@ export interface SceneOptions {
    */
   questions?: boolean | "balanced";
   /**
-   * Added to every seed: `scene(0)` is the scene of this seed. Published scores come from offsets that no choice between
-   * models has seen. Default 0.
+   * Added to every seed: `scene(0)` is the scene of this seed. Published scores come from offsets that were never used to
+   * choose between models. Default 0.
    */
   offset?: number;
   /**
@@ -235,7 +235,7 @@ export function createSceneSource(atlas: Atlas, options: SceneOptions = {}): Sce
   };
 }
 
-/** What the rules about held-out combinations see of groups. */
+/** What the rules about held-out combinations read of groups. */
 export const combinationOf = (groups: readonly Group[]): Combination[] =>
   groups.map(({ sprite: { noun, color }, count }) => ({ noun, color, count }));
 

@@ -1,4 +1,4 @@
-/** What is kept out of training, so that generalization can be tested. Fixed by FNV-1a hashes, never by chance. */
+/** What is kept out of training, so that generalization can be tested. Fixed by FNV-1a hashes, never random. */
 
 import { hashText } from "../base/rng.ts";
 

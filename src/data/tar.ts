@@ -133,12 +133,12 @@ async function bytesOf(entry: AsyncIterable<unknown>): Promise<Uint8Array> {
   return concatBytes(parts);
 }
 
-/** The entries of a tar on disk. @throws SetupError if it cannot be read, and as `tarEntries` does. */
+/** The entries of a tar on disk. @throws as `fileChunks` and `tarEntries` do. */
 export function tarFileEntries(path: string, report?: Report): AsyncGenerator<TarEntry> {
   return tarEntries(fileChunks(path), path, report);
 }
 
-/** The contents of an entry of a tar on disk. @throws InputError if it has more than `maxBytes`, SetupError. */
+/** The contents of an entry of a tar on disk. @throws InputError if it has more than `maxBytes`, and as `openByteSource`. */
 export async function readTarEntry(
   path: string,
   { name, offset, size }: Pick<TarEntry, "name" | "offset" | "size">,

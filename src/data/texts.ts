@@ -35,7 +35,7 @@ export async function wordNetTexts(folder?: string): Promise<string[]> {
   return texts;
 }
 
-/** A line of WordNet's data files (wndb(5WN)): numbers, words with theirs, pointers, then the gloss. */
+/** A line of WordNet's data files (wndb(5WN)): numbers, words with their ids, pointers, then the gloss. */
 export function glossOf(line: string): string | undefined {
   const [head, gloss] = line.split(" | ");
   const fields = (head ?? "").split(" ");

@@ -102,7 +102,7 @@ export async function sceneSample(scene: Scene, key = String(scene.seed).padStar
   };
 }
 
-/** Larger files of a sample are left out: nobody's picture, but a stranger's tar may hold one. */
+/** Larger files of a sample are left out: no picture is that large, but an untrusted tar may hold such a file. */
 const MAX_FILE_BYTES = 256 * 1024 ** 2;
 
 export interface TarSampleFiles {

@@ -24,7 +24,7 @@ export const alone: Communicator = {
   barrier: async () => {},
 };
 
-/** The values of rank 0, on every rank. `values` of the others only say how many. */
+/** The values of rank 0, on every rank. Of the others' `values` only the length matters. */
 export async function fromFirst(ranks: Communicator, values: Float32Array): Promise<Float32Array<ArrayBuffer>> {
   const shared = ranks.rank === 0 ? values.slice() : new Float32Array(values.length);
   if (ranks.size > 1) await ranks.sum(shared);
@@ -42,7 +42,7 @@ export async function gatherTexts(ranks: Communicator, own: string): Promise<str
   return all.map((text, rank) => new TextDecoder().decode(text.subarray(0, counts[rank])));
 }
 
-/** Rank 0 does it first; the others do the same afterwards and find on the disk what it made. */
+/** Rank 0 does the work first; the others do the same afterwards and find on the disk what it made. */
 export async function firstThenOthers<T>(ranks: Communicator, work: () => Promise<T>): Promise<T> {
   if (ranks.rank > 0) await ranks.barrier();
   const result = await work();

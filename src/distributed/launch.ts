@@ -18,7 +18,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Undefined for a process that was started by itself, or as the only rank. mpirun of Open MPI, mpiexec of MPICH and srun
- * tell a process by variables of its environment. SEEDLING_MPI names another library.
+ * set environment variables of the process. SEEDLING_MPI names another library.
  */
 export function launched(env: Environment): Launch | undefined {
   const number = (name: string): number | undefined => (env[name] ? Number(env[name]) : undefined);

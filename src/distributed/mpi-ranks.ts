@@ -4,7 +4,7 @@ import type { Communicator } from "./communicator.ts";
 import type { Launch } from "./launch.ts";
 import { Mpi } from "./mpi.ts";
 
-/** How long a rank waits for the others with its eyes open, ms; then it looks every millisecond, and after a second less often. */
+/** How long a rank busy-waits for the others, ms; then it polls every millisecond, and after a second less often. */
 const EAGER = 1;
 const [SOON, LATER] = [1, 20];
 /** How long a rank that fails waits for the others to fail too, ms: they may be seconds behind where cores are shared. */
@@ -64,8 +64,8 @@ export class MpiRanks implements Communicator {
   }
 
   /**
-   * This rank has failed. If all have, as for a wrong recipe, each ends by itself and the first may say why: true. Else it
-   * is false, and `abort` has to follow.
+   * This rank has failed. True if all have, as for a wrong recipe: each ends by itself, and the first may say why. Else
+   * false, and `abort` has to follow.
    */
   async allHaveFailed(): Promise<boolean> {
     if (!(await polled(this.#mpi.barrier(true), SAME_FAILURE))) return false;

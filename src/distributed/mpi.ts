@@ -37,7 +37,7 @@ export class Mpi {
   readonly version: string;
   readonly #library: LibraryHandle;
   readonly #constants: Constants;
-  /** A communicator of our own for messages in addition to those of training. */
+  /** A communicator of our own, for messages apart from those of training. */
   #beside: Handle = 0;
   readonly #call = new Map<string, (...args: unknown[]) => number>();
 
@@ -125,7 +125,7 @@ export class Mpi {
 
   /**
    * Begins a barrier; the function that it returns says whether all ranks have reached it.
-   * @param next to a barrier of its own kind, which no other one is mistaken for
+   * @param beside whether on the communicator of our own, so that no barrier of training is mistaken for it
    */
   barrier(beside = false): () => boolean {
     const { handle, world } = this.#constants;

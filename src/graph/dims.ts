@@ -19,7 +19,7 @@ function parse(dim: Dim): Product {
   return Number.isInteger(factor) ? { factor, symbols: parts.slice(1) } : { factor: 1, symbols: parts };
 }
 
-/** Splits at any of `operators` that stands outside of parentheses. */
+/** Splits at `operators` outside parentheses. */
 function splitOutside(text: string, operators: string): string[] {
   const parts = [""];
   let depth = 0;
@@ -43,7 +43,7 @@ export function mulDims(a: Dim, b: Dim): Dim {
   return print({ factor: p.factor * q.factor, symbols: [...p.symbols, ...q.symbols] });
 }
 
-/** a / b, or undefined if it does not come out even. */
+/** a / b, or undefined if b does not divide a. */
 export function divDims(a: Dim, b: Dim): Dim | undefined {
   const [p, q] = [parse(a), parse(b)];
   if (q.factor === 0 || p.factor % q.factor !== 0) return undefined;
@@ -69,7 +69,7 @@ export function symbolsOf(dim: Dim): readonly string[] {
   return parse(dim).symbols;
 }
 
-/** How to compute with what dims stand for. */
+/** Arithmetic on the values of dims. */
 export interface DimMath<T> {
   readonly number: (value: number) => T;
   /** Undefined if the symbol is not known; a sum that is not known as a whole is computed from its parts. */
@@ -77,7 +77,7 @@ export interface DimMath<T> {
   readonly combine: (operator: "*" | "+" | "-", a: T, b: T) => T;
 }
 
-/** What a dim stands for, or undefined if it holds a symbol that is not known. */
+/** The value of a dim, or undefined if it holds a symbol that is not known. */
 export function computeDim<T>(dim: Dim, math: DimMath<T>): T | undefined {
   const { factor, symbols } = parse(dim);
   let product = symbols.length === 0 || factor !== 1 ? math.number(factor) : undefined;
@@ -99,7 +99,7 @@ function computeSum<T>(symbol: string, math: DimMath<T>): T | undefined {
   return math.combine(body[left.length] as "+" | "-", a, b);
 }
 
-/** The number that a dim stands for, or undefined if it holds a symbol that is not known. */
+/** The value of a dim as a number, or undefined if it holds a symbol that is not known. */
 export function resolveDim(dim: Dim, known: Readonly<Record<string, number>>): number | undefined {
   return computeDim<number>(dim, {
     number: (value) => value,

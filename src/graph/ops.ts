@@ -84,11 +84,11 @@ export interface OpAttrs {
   /** Index of the first smallest entry of the last axis, i32. */
   argmin: None;
 
-  /** alpha op(a) op(b) over the last two axes; leading axes broadcast. With matrices perhaps + c, of the result's shape. */
+  /** alpha op(a) op(b) over the last two axes; leading axes broadcast. For rank 2, optionally + c, of the result's shape. */
   matmul: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
   /**
    * alpha x wᵀ + b over the last axis; w [out,in], b [out] (PyTorch's layout) or of the result's shape. Inputs x, w,
-   * perhaps b.
+   * optionally b.
    */
   linear: { readonly alpha: number };
   /** Over the last axis. */
@@ -119,7 +119,7 @@ export interface OpAttrs {
   /** Zeros around one axis. */
   pad: { readonly axis: number; readonly before: number; readonly after: number };
 
-  /** x [B,C,Y,X], w [O,C,h,w], perhaps a bias [O] -> [B,O,Y',X']. */
+  /** x [B,C,Y,X], w [O,C,h,w], optionally a bias [O] -> [B,O,Y',X']. */
   conv2d: Window;
   /** Adjoint of conv2d in x: w [O,C,h,w], dy [B,O,Y',X'] -> [B,C,rows,columns]. */
   conv2dInputGrad: Window & { readonly rows: number; readonly columns: number };
@@ -138,7 +138,7 @@ type Binary =
 type Ternary = "where" | "layerNorm" | "groupNorm";
 type WithAddend = "matmul" | "linear" | "conv2d";
 
-/** How many inputs each operation has. Leaves have none; their type is that of a list, which any operation has. */
+/** How many inputs each operation has. Leaves have none; they are typed as a list, as for any operation. */
 export type OpInputs<K extends OpName, T> = (Record<Leaf, readonly T[]> &
   Record<Binary, readonly [T, T]> &
   Record<Ternary, readonly [T, T, T]> &
@@ -151,7 +151,7 @@ export type OpOutputs<K extends OpName, T> = (Record<"erfGate", readonly [T, T]>
   Record<"layerNorm" | "groupNorm", readonly [T, T, T]> &
   Record<Exclude<OpName, "erfGate" | "layerNorm" | "groupNorm">, readonly [T]>)[K];
 
-/** Thrown by a shape rule; the message is completed with the place by `apply`. */
+/** Thrown by a shape rule; `apply` adds to the message where it happened. */
 export class Mismatch extends Error {}
 
 export function printType({ dtype, shape }: TensorType): string {
@@ -216,7 +216,7 @@ function rank(t: TensorType, n: number): void {
   if (t.shape.length !== n) expected(`rank ${n}`, printType(t));
 }
 
-/** The last two dims of a matrix, perhaps exchanged. */
+/** The last two dims, optionally swapped. */
 function lastTwo({ shape }: TensorType, swapped = false): readonly [Dim, Dim] {
   const [rows, columns] = [item(shape, shape.length - 2), item(shape, shape.length - 1)];
   return swapped ? [columns, rows] : [rows, columns];

@@ -44,15 +44,15 @@ export class Params {
   }
 
   /**
-   * Notes an intermediate result under `name`, so that a parity check can compare it or a debugger look at it, and gives
-   * it back. Names do not depend on the scope; where a model is built twice, the later result counts.
+   * Records an intermediate result under `name`, for parity checks and debugging, and returns it. Names do not depend on
+   * the scope; where a model is built twice, the later result counts.
    */
   tap(name: string, x: Tensor): Tensor {
     this.#taps.set(name, x);
     return x;
   }
 
-  /** The results noted so far, by name. A copy: what is built later is not in it. */
+  /** The results recorded so far, by name. A copy: what is built later is not in it. */
   taps(): Record<string, Tensor> {
     return Object.fromEntries(this.#taps);
   }

@@ -1,6 +1,6 @@
 /**
  * Symbolic tensors. A model is a function of them; running it builds a graph of nodes, which autodiff extends, onnx
- * writes down and runtime executes. Shape and dtype errors surface here, while the graph is built.
+ * exports and runtime executes. Shape and dtype errors surface here, while the graph is built.
  */
 import { ShapeError } from "../base/errors.ts";
 import { entry } from "../base/item.ts";
@@ -326,7 +326,7 @@ export function sortNodes(outputs: readonly Tensor[]): Node[] {
   return order;
 }
 
-/** One line a node, for snapshots and for reading: `%3 = matmul(%1, %2) : f32 [B,4]`. */
+/** One line per node, for snapshots and for reading: `%3 = matmul(%1, %2) : f32 [B,4]`. */
 export function printGraph(outputs: readonly Tensor[]): string {
   const nodes = sortNodes(outputs);
   const names = new Map(nodes.map((node, i) => [node, `%${i}`]));

@@ -19,7 +19,7 @@ export function kindOf({ shape }: Pick<GenerationEmbedding, "shape">): Embedding
 export interface DecoderOptions {
   /**
    * Where the noise comes from: one seed for all pictures, so that a picture depends on its embedding and this number
-   * only, or one a picture. Default 0.
+   * only, or one per picture. Default 0.
    */
   readonly seed?: number | readonly number[];
   /** Evaluations of the diffusion model. Default: that of the model. */
@@ -35,7 +35,7 @@ export interface DecoderOptions {
   readonly batch?: number;
   /** Stops before the next evaluation; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called after each evaluation: how many of all are done. */
+  /** Called after each evaluation with how many of all are done. */
   readonly onStep?: (done: number, total: number) => void;
 }
 

@@ -39,11 +39,11 @@ export interface DiffusionOptions extends DecoderOptions {
   /** Default: what the model was opened with. */
   readonly scheduler?: SamplerName;
   /**
-   * What pictures should lead away from, of a kind that the model accepts. Default: the features of the empty prompt, or
+   * What pictures are guided away from, of a kind that the model accepts. Default: the features of the empty prompt, or
    * for unCLIP no image at all.
    */
   readonly negative?: GenerationEmbedding;
-  /** Text features next to an image embedding, for and against. Default: those of the empty prompt. */
+  /** Text features next to an image embedding, to guide toward and away from. Default: those of the empty prompt. */
   readonly prompt?: GenerationEmbedding;
   readonly negativePrompt?: GenerationEmbedding;
   /** unCLIP: how much the image embedding is blurred, 0..999. Default 0, which still adds a little noise. */
@@ -55,7 +55,7 @@ export interface DiffusionOptions extends DecoderOptions {
 /** Prompts -> text features f32 [L,D] each. */
 export type TextFeatures = (prompts: readonly string[]) => Promise<readonly GenerationEmbedding[]>;
 
-/** What the model that a decoder belongs to lends it. */
+/** What a decoder gets from the model that it belongs to. */
 export interface DecoderParent {
   /** A text encoder, for a decoder without one. */
   readonly features?: TextFeatures;
@@ -78,7 +78,7 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
     return DiffusionDecoder.open(await openDiffusersFolder(folder, options.scheduler), options);
   }
 
-  /** Of a folder that is open already. */
+  /** The decoder of a folder that has been opened. */
   static async open(
     folder: DiffusersFolder,
     options: DecoderLoadOptions = {},
@@ -115,7 +115,7 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
     return this.#folder.imageSize;
   }
 
-  /** Has it a text encoder of its own, for `features`? */
+  /** Whether it has its own text encoder, for `features`. */
   get hasTextEncoder(): boolean {
     return this.#folder.prompts !== undefined;
   }
@@ -226,7 +226,7 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
     expectShape(embedding, this.shapeOf(wanted), fix);
   }
 
-  /** The inputs of the UNet besides latents and step, for one picture a seed. Without embeddings: what nothing looks like. */
+  /** The inputs of the UNet besides latents and step, one picture per seed. Without embeddings: those of unconditional sampling. */
   async #conditioning(
     seeds: readonly number[],
     embeddings: readonly GenerationEmbedding[] | undefined,
@@ -241,7 +241,7 @@ export class DiffusionDecoder implements ImageDecoder<DiffusionOptions> {
     if (E === 0) return { context };
     if (imageNoise) {
       if (!images) return { context, class_embedding: emptyClassVectors(seeds.length, E) };
-      // Not the numbers that the latents begin with.
+      // Not the noise that the latents start from.
       const own = seeds.map((seed) => (hashText("image noise") ^ seed) >>> 0);
       const blur = noise?.image ? repeat({ shape: [1, E], data: noise.image }, seeds.length) : noiseLatents(own, [E]);
       const classes = unclipClassVectors(stack(images), blur.data as Float32Array, { ...imageNoise, level });

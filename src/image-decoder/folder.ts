@@ -25,7 +25,7 @@ export interface DiffusersFolder extends Omit<DiffusersSettings, "pipeline" | "b
 
 /**
  * @throws SetupError naming every part that is missing; InputError for another kind of pipeline, or parts that do not fit
- * each other, or a sampler that is not built here unless `sampler` names another one; CheckpointError listing every
+ * each other, or a sampler that is not implemented unless `sampler` names another one; CheckpointError listing every
  * missing, extra and misshaped tensor of a part.
  */
 export async function openDiffusersFolder(path: string, sampler?: SamplerName): Promise<DiffusersFolder> {

@@ -1,5 +1,5 @@
 /**
- * Which files of a Stable Diffusion on the Hub are needed. Such a repository holds the same weights several times: in two
+ * Which files of a Stable Diffusion model on the Hub are needed. Such a repository holds the same weights several times: in two
  * precisions, as pickles, for other libraries, and all parts in one file.
  */
 import { InputError } from "../base/errors.ts";

@@ -25,7 +25,7 @@ export async function partWeights(folder: string, { shapes, rename, other }: Sto
   return checkedWeights(await findWeights(folder), shapes, { rename, other: isOther });
 }
 
-/** Older versions of transformers stored the numbers from 0 up. */
+/** Older versions of transformers stored position ids. */
 export function isBuffer(name: string): boolean {
   return name.endsWith(".position_ids");
 }

@@ -1,4 +1,4 @@
-/** The graphs of a diffusers folder, one a part: each has its own weights and is compiled when it is first needed. */
+/** The graphs of a diffusers folder, one per part: each has its own weights and is compiled when it is first needed. */
 import { entry } from "../base/item.ts";
 import { concat, input, type Outputs, Params, shapesOf } from "../graph/index.ts";
 import { type TextEncoderConfig, textEncoder } from "../models/clip.ts";
@@ -51,7 +51,7 @@ const OLD_ATTENTION: Readonly<Record<string, string>> = {
   proj_attn: "to_out.0",
 };
 
-/** latents f32 [B,C,y,x], scaled -> pixels f32 [B,3,Y,X] within 0..1. The encoder stays where it is. */
+/** latents f32 [B,C,y,x], scaled -> pixels f32 [B,3,Y,X] within 0..1. The encoder is left out. */
 export function vaePart(config: VaeConfig, side: number): BuiltPart {
   const p = new Params();
   const pixels = latentsToPixels(p, input("latents", ["B", config.latentChannels, side, side]), config);
@@ -75,7 +75,7 @@ export function imageEncoderPart(config: ClipVisionConfig): BuiltPart {
   return { outputs: { image }, stored: { shapes: shapesOf(p) } };
 }
 
-/** Mean and spread of image embeddings of this width: numbers of unCLIP that no graph reads. */
+/** Mean and standard deviation of image embeddings of this width: weights of unCLIP that no graph reads. */
 export function normalizerShapes(width: number): StoredPart["shapes"] {
   return ["mean", "std"].map((name) => [name, [1, width]] as const);
 }

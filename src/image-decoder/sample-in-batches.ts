@@ -24,7 +24,7 @@ export interface SamplingJob {
   readonly pictures: (latents: Value) => Promise<RgbImage[]>;
 }
 
-/** @throws UsageError for a batch or a number of seeds that makes no sense. */
+/** @throws UsageError for an invalid batch, noise scale or number of seeds. */
 export async function sampleInBatches(count: number, job: SamplingJob, options: DecoderOptions): Promise<RgbImage[]> {
   const { steps = job.steps, guidanceScale = job.guidanceScale, batch = job.batch, signal, onStep } = options;
   const { noiseScale = job.noiseScale } = options;

@@ -1,6 +1,6 @@
 /**
  * The image decoder of model folders of the first format: unet/ and vae/ with camel-case configs of our own, scheduler.json,
- * and a UNet with a learned vector at each position. Goes with the weights in models/seedling-mini that need it.
+ * and a UNet with a learned vector at each position. To be removed with the weights in models/seedling-mini, which need it.
  */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
@@ -157,7 +157,7 @@ export async function translateDecoderFiles(path: string): Promise<DecoderFiles>
 
 /**
  * @param textShape tokens and width of the text features that the model's own text encoder gives
- * @throws SetupError if a file is missing; InputError for a wrong key or sizes that do not fit; CheckpointError listing
+ * @throws InputError for a missing file, a wrong key or sizes that do not fit; CheckpointError listing
  * every tensor that is missing, extra or misshaped.
  */
 export async function openSeedling1Decoder(
@@ -213,7 +213,7 @@ function unetGraph(p: Params, sizes: OldUnet, [L, D]: readonly [number, number])
   return { answer: unetBody(p, first, input("timesteps", ["B"]), context, sizes as UnetConfig, image) };
 }
 
-/** Key `scaling_factor`: what latents were multiplied with; a weight in this format. */
+/** Key `scaling_factor`: what latents were multiplied by; a weight in this format. */
 function vaeGraph(p: Params, vae: VaeConfig, side: number): Outputs {
   const scale = p.get("scaling_factor", [], ones);
   const latents = input("latents", ["B", vae.latentChannels, side, side]);

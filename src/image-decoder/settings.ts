@@ -1,6 +1,6 @@
 /**
  * The JSON files of a diffusers folder: which kind it is, the sizes of its parts, how it samples. The graph of
- * every part follows from that; weights are not looked at here.
+ * every part follows from that; weights are not read here.
  */
 import { z } from "zod";
 import { InputError, SetupError } from "../base/errors.ts";
@@ -70,9 +70,9 @@ export interface DiffusersSettings {
   readonly imageWidth: number;
   /** Channels, rows and columns of a draft, of models that take one. */
   readonly draftShape?: readonly [number, number, number] | undefined;
-  /** Not of a model that was trained here. */
+  /** Absent for a model that was trained here. */
   readonly prompts?: ClipPrompts | undefined;
-  /** The folder's own sampler, or another one with the same noise. @throws InputError for one that is not built here. */
+  /** The folder's own sampler, or another one with the same noise. @throws InputError for one that is not implemented. */
   readonly scheduler: (name?: SamplerName) => Scheduler;
   /** How image embeddings are blurred; of unCLIP only. */
   readonly imageSchedule?: NoiseSchedule | undefined;
@@ -189,7 +189,7 @@ function openPrompts(path: string, { vocabulary, maxPositions, activation }: Tex
   });
 }
 
-/** Python writes infinity as no JSON has it: the default of `lambda_min_clipped` in diffusers. */
+/** Python writes Infinity, which is not JSON: the default of `lambda_min_clipped` in diffusers. */
 async function schedulerSettings(path: string): Promise<unknown> {
   const text = new TextDecoder().decode(await readFileBounded(path, 1e6));
   return parseJson(new TextEncoder().encode(text.replace(/(?<=:\s*-?)Infinity\b/g, "1e999")), path);

@@ -9,7 +9,7 @@ export interface KeepOptions {
   /** Only the first n codes are used, 1..32. Default 32. In causal order the first codes carry the most. */
   readonly keep?: number;
   /**
-   * What fills in for the others: "learned", vectors that learned to, of models that have them; "mean", the mean of all
+   * What replaces the others: "learned", vectors trained for that, in models that have them; "mean", the mean of all
    * code vectors; or "repeat", the last code that is used. Default "learned", or else "mean".
    */
   readonly rest?: "learned" | "mean" | "repeat";

@@ -18,8 +18,8 @@ import {
 import { normalize } from "../nn/index.ts";
 
 /**
- * B is symbolic everywhere. Q: queries, 32 as published; F: width of the contrastive space, Fc: of the CLIP pair's, E: of a code, W: of a causal
- * embedding, D: of a text feature; L: tokens of a text.
+ * B is symbolic everywhere. Q: queries, 32 as published; F: width of the contrastive space, Fc: of the CLIP pair's, E: of
+ * a code, W: of a causal embedding, D: of a text feature; L: tokens of a text.
  */
 export interface SeedGraphs {
   /** pixels f32 [B,3,Y,X] -> ids i32 [B,Q] and embedding f32 [B,F] (unit), or else embeddings f32 [B,Q,W]. */

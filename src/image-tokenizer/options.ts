@@ -26,11 +26,11 @@ export interface TokenizerLoadOptions extends WeightOptions {
 export interface EncodeOptions extends BatchOptions, Pick<PrepareOptions, "filter"> {}
 
 export interface TextOptions extends BatchOptions {
-  /** Tokens of a caption that count, begin and end included. Default: as many as the model was trained with. */
+  /** Captions are truncated to this many tokens, begin and end included. Default: as many as the model was trained with. */
   readonly maxTokens?: number;
 }
 
 export interface DecodeCodesOptions extends Omit<DiffusionOptions, "negative">, KeepOptions {
-  /** The codes of a picture to lead away from. Default: none. */
+  /** The codes of a picture to guide away from. Default: none. */
   readonly negative?: ArrayLike<number>;
 }

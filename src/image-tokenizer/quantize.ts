@@ -1,4 +1,4 @@
-/** A model folder of any kind -> the same with its linear layers as whole numbers. It opens like any other. */
+/** A model folder of any kind -> the same with its linear layers as integers. It opens like any other. */
 import type { Outputs } from "../graph/index.ts";
 import { exists } from "../io/files.ts";
 import { basename, join } from "../io/paths.ts";
@@ -17,14 +17,14 @@ import { openSeedFolder } from "./seed-folder.ts";
 export type { QuantizeReport } from "../weights/quantized/index.ts";
 
 export interface QuantizeOptions extends Omit<FileOptions, "finish"> {
-  /** Quantize the language model of the folder, `lm/`, too. Default false: it is carried along as it is. */
+  /** Quantize the language model of the folder, `lm/`, too. Default false: it is copied as it is. */
   readonly languageModel?: boolean;
 }
 
 /**
- * Writes the new folder `to`; what is not quantized is carried along. An adapter of a language model that is quantized
+ * Writes the new folder `to`; what is not quantized is copied. An adapter of a language model that is quantized
  * here records the quantized one as its base.
- * @throws UsageError for sizes that do not exist or a folder that is taken; the errors of opening a model folder.
+ * @throws UsageError for sizes that are not supported or a folder that exists; the errors of opening a model folder.
  */
 export async function quantizeFolder(from: string, to: string, options: QuantizeOptions = {}): Promise<QuantizeReport> {
   const { languageModel = false, ...rest } = options;

@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true }));
 
-/** What opening the folder says while `text` stands in one of its files. */
+/** What opening the folder says while `text` is in one of its files. */
 async function openWith(name: string, text: string): Promise<unknown> {
   await writeFile(join(folder, name), text);
   try {

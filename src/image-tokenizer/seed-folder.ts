@@ -89,7 +89,7 @@ export async function modelFiles(path: string): Promise<string[]> {
   return MODEL_FILES.filter((_, i) => here[i]);
 }
 
-/** Where the model has text features of its own, its decoder reads them. */
+/** The image decoder of the folder, in the layout of the first format or diffusers'; undefined if there is none. */
 async function openDecoder(
   path: string,
   config: ModelConfig,
@@ -138,7 +138,7 @@ async function openTokenizer(
   return parseTokenizer(json, where, config.textEncoder ? CaptionTokenizer : WordPieceTokenizer);
 }
 
-/** The library that reads it trusts what it is given, so whatever it throws is the fault of the file. */
+/** The library that reads it does not check its input, so whatever it throws is the fault of the file. */
 function parseTokenizer(
   json: unknown,
   where: string,

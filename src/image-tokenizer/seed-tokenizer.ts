@@ -50,7 +50,7 @@ export class SeedTokenizer {
   readonly config: ModelConfig;
   /** What the model can do; anything else is a UsageError that names what it would need. */
   readonly capabilities: ReadonlySet<Capability>;
-  /** Names the codebook by its numbers: codes of another one mean something else. Empty without a codebook. */
+  /** Hash of the codebook, 16 hex digits: codes of another one mean something else. Empty without a codebook. */
   readonly codebookHash: string;
   readonly #folder: SeedFolder;
   readonly #programs: Programs<ProgramName>;

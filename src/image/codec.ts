@@ -1,6 +1,6 @@
 /**
  * What decoding and encoding pictures takes from the platform: sharp in Node (`codec-node.ts`), the browser's own decoders
- * elsewhere (`codec-web.ts`). What files may be, limits and messages are common.
+ * elsewhere (`codec-web.ts`). Supported formats, limits and messages are shared.
  */
 import type { RgbImage } from "./rgb-image.ts";
 

@@ -8,7 +8,7 @@ const GAP = 8;
 /** Small pictures are enlarged by a whole factor until a cell has at least this side, px. */
 const CELL = 128;
 
-/** One picture of all. rows: each as long as `titles`. @throws UsageError if one is not. */
+/** All in one picture. rows: each as long as `titles`. @throws UsageError if one is not. */
 export function comparisonSheet(titles: readonly string[], rows: readonly (readonly RgbImage[])[]): RgbImage {
   const wrong = rows.find((row) => row.length !== titles.length);
   if (wrong) throw new UsageError(`sheet: expected ${titles.length} pictures a row, got ${wrong.length}.`);
@@ -50,7 +50,7 @@ function wrapped(text: string, most: number): string[] {
   return [...lines, line];
 }
 
-/** Every pixel becomes a square, so that the picture is seen as it is. */
+/** Every pixel becomes a square, so that nothing is blurred. */
 function enlarge(image: RgbImage): RgbImage {
   const factor = Math.ceil(CELL / Math.max(image.width, image.height));
   const [width, height] = [image.width * factor, image.height * factor];

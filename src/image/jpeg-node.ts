@@ -1,8 +1,8 @@
-/** Pictures through a JPEG file and back. In Node only: what evaluation disturbs pictures by. */
+/** JPEG compression and back. In Node only: evaluation disturbs pictures with it. */
 import sharp from "sharp";
 import type { RgbImage } from "./rgb-image.ts";
 
-/** What a JPEG of this quality (1 to 100) keeps of a picture. */
+/** A picture after JPEG compression at this quality, 1 to 100. */
 export async function throughJpeg({ width, height, data }: RgbImage, quality: number): Promise<RgbImage> {
   const file = await sharp(data, { raw: { width, height, channels: 3 } })
     .jpeg({ quality })

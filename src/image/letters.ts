@@ -1,4 +1,4 @@
-/** Small letters drawn into pictures: titles look the same on every machine, also on one without any font. */
+/** Small letters drawn into pictures: titles look the same on every machine, even without fonts. */
 import { item } from "../base/item.ts";
 import type { RgbImage } from "./rgb-image.ts";
 
@@ -18,7 +18,7 @@ const GLYPHS: ReadonlyMap<string, string> = new Map(
     .map((glyph) => [item(glyph, 0), glyph.slice(2)]),
 );
 
-/** Writes `text` in black with its top left corner at (x, y); small letters and digits, all else is a gap. */
+/** Writes `text` in black with its top left corner at (x, y); letters (in lower case) and digits; anything else is a gap. */
 export function drawText(image: RgbImage, text: string, x: number, y: number, zoom = 1): void {
   for (const [i, letter] of [...text.toLowerCase()].entries())
     for (const [row, code] of [...(GLYPHS.get(letter) ?? "")].entries()) {

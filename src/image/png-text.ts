@@ -10,7 +10,7 @@ const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const AROUND = 12;
 /** Signature, then the IHDR chunk with 13 bytes of data. */
 const HEADER = SIGNATURE.length + AROUND + 13;
-/** Largest note that is read, bytes, and how many; longer ones are nobody's codes. */
+/** Largest note that is read, bytes, and most notes; nothing longer holds codes. */
 const MAX_NOTE = 200_000;
 const MAX_NOTES = 100;
 
@@ -34,7 +34,7 @@ export function textChunk(keyword: string, value: string): Uint8Array {
 /**
  * The notes of a PNG file, keyword -> value; of equal keywords the first counts, and compressed notes are passed over.
  * The pixels are not looked at.
- * @throws InputError if the bytes are no PNG, end within a chunk, or hold a note that is damaged or absurdly long
+ * @throws InputError if the bytes are not a PNG, end within a chunk, or hold a note that is damaged or absurdly long
  */
 export function readPngText(bytes: Uint8Array, where: string): Map<string, string> {
   if (!startsWith(bytes, SIGNATURE))

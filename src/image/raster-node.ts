@@ -1,4 +1,4 @@
-/** Drawings and pictures with transparency to pixels, and SVG to opaque pictures. In Node only: the data room draws with it. */
+/** Drawings and pictures with transparency to pixels, and SVG to opaque pictures. In Node only: src/data draws with it. */
 
 import sharp from "sharp";
 import { InputError } from "../base/errors.ts";

@@ -26,7 +26,7 @@ export function resize(image: RgbImage, width: number, height: number, filter: R
 
 /**
  * Brings the shorter side to `size` (the other side is truncated to an integer), then cuts the middle square. Only that
- * square is computed, so that the longest of pictures costs no more than the pixels which reach it.
+ * square is computed, so that even a very long picture costs no more than the pixels that contribute to it.
  */
 export function resizeAndCrop(image: RgbImage, size: number, filter: ResizeFilter = "bilinear"): RgbImage {
   checkSize(size, size);
@@ -67,8 +67,8 @@ interface Range {
 const MAX_WIDENED_BYTES = 32 * 1024 ** 2;
 
 /**
- * The part of the resized picture that is in both ranges. Of a picture that is thousands of times as tall as wide, the
- * horizontal pass would make a giant; there the vertical pass goes first, which differs from Pillow by rounding only.
+ * The part of the resized picture that is in both ranges. For a picture that is thousands of times as tall as wide, the
+ * horizontal pass would make a huge intermediate; there the vertical pass goes first, which differs from Pillow by rounding only.
  */
 function resample(image: RgbImage, across: Range, down: Range, filter: ResizeFilter): RgbImage {
   const columns = taps(image.width, across, filter);

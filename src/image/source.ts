@@ -22,7 +22,7 @@ export interface PrepareOptions {
 /** Largest picture file, bytes. */
 const MAX_FILE = 256 * 1024 ** 2;
 
-/** @throws InputError if the bytes are not a picture; SetupError if the file is missing. */
+/** @throws InputError if the bytes are not a picture or the file is missing. */
 export async function loadPicture(source: ImageSource, { where, warn }: PrepareOptions = {}): Promise<RgbImage> {
   const name = where ?? (typeof source === "string" ? source : "picture");
   const limits = warn ? { warn } : {};

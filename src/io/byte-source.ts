@@ -1,4 +1,4 @@
-/** Bytes that are read by range, from a file, an address or memory. */
+/** Bytes that are read by range, from a file, a URL or memory. */
 import { CheckpointError } from "../base/errors.ts";
 
 export interface ByteSource {

@@ -4,7 +4,7 @@
  * A claim on a piece of work is a file that only one process can create. Its owner rewrites it now and then; a claim that
  * was not rewritten for `staleMs` is taken over by creating the claim of the next generation, which again only one
  * process can do. Claims are removed only when the work is done, so a process that was slow to look can never win a
- * generation a second time. Whoever gets a claim must look whether the work has been done meanwhile.
+ * generation a second time. Whoever gets a claim must check whether the work has been done meanwhile.
  *
  * The folder needs exclusive creation, as local disks, NFS 3 and later, Lustre, GPFS and CephFS have it. Times are those
  * of the folder's file system, so the clocks of the machines may differ.
@@ -47,7 +47,7 @@ export class Claims {
     return new Claims(folder, staleMs);
   }
 
-  /** Claims the work called `name`; undefined if another process does it. @throws SetupError if the folder refuses */
+  /** Claims the work called `name`; undefined if another process does it. @throws SetupError if the folder cannot be written */
   async claim(name: string): Promise<Claim | undefined> {
     const latest = await this.#latest(name);
     if (latest >= 0 && !(await this.#isStale(this.#path(name, latest)))) return undefined;

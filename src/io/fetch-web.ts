@@ -1,4 +1,4 @@
-/** Files at addresses: asked for, fetched whole with progress, checked, and kept for when there is no network. */
+/** Files at URLs: requested, fetched whole with progress, checked, and kept for when there is no network. */
 import { InputError, SetupError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
 import { Sha256 } from "../base/sha256.ts";
@@ -34,7 +34,7 @@ export async function get(url: string, range?: Range, cache: RequestCache = "no-
   return response.status === 206 && Number.isSafeInteger(total) ? { response, total } : { response };
 }
 
-/** Size of the file, if a response with all of it says so. The length of a packed response is another one. */
+/** Size of the file, if a response with all of it states it. The length of a compressed response is another one. */
 export function sizeOf({ headers }: Response): number | undefined {
   const length = headers.get("Content-Length");
   return length === null || headers.has("Content-Encoding") ? undefined : Number(length);
@@ -66,7 +66,7 @@ export async function fetchKept(url: string, maxBytes = 1e6): Promise<Blob | und
   }
 }
 
-/** Of all files that are being fetched: bytes that have come, bytes in all. Begins again after the last has come. */
+/** Of all files that are being fetched: bytes received, and bytes in all. Starts again after the last is complete. */
 const progress = { active: 0, done: 0, total: 0 };
 const listeners = new Set<(doneBytes: number, totalBytes: number) => void>();
 
@@ -138,7 +138,7 @@ export async function bytesOf(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
 
 async function sha256Of(blob: Blob): Promise<string> {
   const bytes = await bytesOf(blob);
-  const { subtle } = globalThis.crypto; // not on pages of plain http
+  const { subtle } = globalThis.crypto; // undefined on pages of plain http
   if (!subtle) return new Sha256().update(bytes).hex();
   const hash = new Uint8Array(await subtle.digest("SHA-256", bytes));
   return [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");

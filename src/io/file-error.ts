@@ -1,4 +1,4 @@
-/** The operating system's refusals, as one line. */
+/** Errors of the operating system, as one line. */
 import { InputError, SeedlingError, SetupError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
 
@@ -30,7 +30,7 @@ export function fileError(error: unknown, path: string): SeedlingError {
   return WRONG_PATH.has(codeOf(error)) ? new InputError(message, options) : new SetupError(message, options);
 }
 
-/** The same while `path` is written: always a SetupError, as the place cannot take the file. */
+/** The same while `path` is written: always a SetupError, as the destination cannot take the file. */
 export function placeError(error: unknown, path: string): SeedlingError {
   if (error instanceof SeedlingError) return error;
   const missing = codeOf(error) === "ENOENT";

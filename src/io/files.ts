@@ -1,4 +1,4 @@
-/** Files: read with limits, written whole or not at all. The platform's own way to them is `#storage`. */
+/** Files: read with limits, written whole or not at all. `#storage` is the platform's implementation. */
 import { storage } from "#storage";
 import type { ByteSource } from "./byte-source.ts";
 import type { FileWriter, Kind, ScratchFile } from "./storage.ts";
@@ -47,12 +47,12 @@ export function realPath(path: string): Promise<string> {
   return storage.realpath(path);
 }
 
-/** Makes a folder and those above it. @throws SetupError when there is a file at `path`, or the disk refuses. */
+/** Makes a folder and those above it. @throws SetupError if there is a file at `path` or the disk refuses. */
 export function makeFolder(path: string): Promise<void> {
   return storage.makeFolder(path);
 }
 
-/** Copies a file. @throws SetupError if it is missing or the disk refuses. */
+/** Copies a file. @throws InputError if it is missing; SetupError if the disk refuses. */
 export function copyFile(from: string, to: string): Promise<void> {
   return storage.copy(from, to);
 }

@@ -2,7 +2,7 @@
 import { storage } from "#storage";
 import { UsageError } from "../base/errors.ts";
 
-/** Names in a folder, sorted. @throws SetupError if it is missing or cannot be read. */
+/** Names in a folder, sorted. @throws InputError if it is missing; SetupError if it cannot be read. */
 export function listFolder(path: string): Promise<string[]> {
   return storage.list(path);
 }
@@ -16,7 +16,7 @@ export async function writeFolder(path: string, fill: (temporary: string) => Pro
   await storage.writeFolder(path, fill);
 }
 
-/** @throws UsageError if `path` is taken. Call it before long work, so that the work is not for nothing. */
+/** @throws UsageError if `path` exists and is not an empty folder. Call it before long work, so that the work is not lost. */
 export async function expectFree(path: string): Promise<void> {
   const found = await storage.kind(path);
   if (!found) return;

@@ -9,7 +9,7 @@ export function sha256(): Hasher {
   return storage.sha256();
 }
 
-/** SHA-256 of a file, hexadecimal; it is read piece by piece. @throws SetupError if it is missing. */
+/** SHA-256 of a file, hexadecimal; it is read piece by piece. @throws InputError if it is missing. */
 export async function fileSha256(path: string): Promise<string> {
   const source = await storage.open(path);
   const hash = storage.sha256();

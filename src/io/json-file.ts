@@ -9,7 +9,7 @@ export { parseWith } from "../base/parse-with.ts";
 
 /**
  * Reads and parses `path`.
- * @throws SetupError if it is missing; InputError if it is larger than `maxBytes` (default 1 MB), no JSON, or repeats a key.
+ * @throws InputError if it is missing, larger than `maxBytes` (default 1 MB), not JSON, or repeats a key.
  */
 export async function readJsonFile(path: string, maxBytes = 1e6): Promise<unknown> {
   return parseJson(await readFileBounded(path, maxBytes), path);

@@ -1,7 +1,7 @@
-/** Files that the browser keeps (Cache API), by address. Without it, as on pages of plain http, nothing is kept. */
+/** Files that the browser keeps (Cache API), by URL. Without it, as on pages of plain http, nothing is kept. */
 
 const NAME = "seedling-models-1";
-/** Tells versions of a file apart: its hash, or what the server says of it. */
+/** Tells versions of a file apart: its hash, or what the server says about it. */
 const VERSION = "x-seedling-version";
 
 export interface KeptFile {

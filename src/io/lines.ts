@@ -19,7 +19,7 @@ export async function* fileChunks(path: string): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * The lines of a text file without their ends, numbered from 1.
+ * The lines of a text file without line endings, numbered from 1.
  * @throws InputError if a line has more than `maxBytes` bytes or is not UTF-8, and as `fileChunks` does.
  */
 export async function* fileLines(path: string, maxBytes: number): AsyncGenerator<{ line: string; number: number }> {

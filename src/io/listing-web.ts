@@ -1,5 +1,5 @@
 /**
- * What a model folder at an address holds: `files.json`, which `seedling serve` offers and `--static` writes. It saves the
+ * What a model folder at a URL holds: `files.json`, which `seedling serve` offers and `--static` writes. It saves the
  * requests that ask whether a file is there, and its hashes tell whether a kept or fetched file is the right one. A folder
  * without it works too.
  */

@@ -1,4 +1,4 @@
-/** Paths of files, and addresses in a browser: what `node:path` is elsewhere. */
+/** Paths of files, and URLs in a browser: what `node:path` is elsewhere. */
 import { storage } from "#storage";
 
 /** One path from several parts, without "." and ".." where they can be resolved. */

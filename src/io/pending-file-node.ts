@@ -1,4 +1,4 @@
-/** A file whose final name is decided when it is whole. Until then it has a hidden, temporary name in the same folder. */
+/** A file whose final name is decided when it is complete. Until then it has a hidden, temporary name in the same folder. */
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";

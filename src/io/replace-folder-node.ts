@@ -1,4 +1,4 @@
-/** Folders that are replaced in one step, so that nobody finds them half written. */
+/** Folders that are replaced by renaming, so that nobody finds them half written. */
 import { mkdtemp, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { exists, fileError } from "./files.ts";

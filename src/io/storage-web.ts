@@ -1,5 +1,5 @@
 /**
- * Storage in a browser: paths are addresses, relative ones belong to the page. A name without an ending is a folder, as a
+ * Storage in a browser: paths are URLs, relative ones belong to the page. A name without an extension is a folder, as a
  * server has no way to say so. Headers are read by range; what is needed whole is fetched once and kept in the browser, so
  * that a model works without a network afterwards. Nothing is written.
  */

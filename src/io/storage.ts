@@ -1,6 +1,6 @@
 /**
  * What files are to the rest of the library. Two implementations, chosen by the `imports` of package.json: `storage-node.ts`
- * reads and writes the disk; in `storage-web.ts` a path is an address, a folder is the start of one, and nothing is written.
+ * reads and writes the disk; in `storage-web.ts` a path is a URL, a folder is the start of one, and nothing is written.
  */
 import type { ByteSource } from "./byte-source.ts";
 
@@ -14,19 +14,19 @@ export interface Storage {
   fromUrl(url: URL): string;
   /** What is at `path`; undefined if there is nothing. "other" is a device or pipe. */
   kind(path: string): Promise<Kind | undefined>;
-  /** Names in a folder, sorted. @throws SetupError if it cannot be listed. */
+  /** Names in a folder, sorted. @throws InputError if it is missing; SetupError if it cannot be listed. */
   list(folder: string): Promise<string[]>;
-  /** The path without links, absolute in a browser. @throws SetupError if there is nothing. */
+  /** The path without links, absolute in a browser. @throws InputError if there is nothing. */
   realpath(path: string): Promise<string>;
-  /** A whole file, whose size is checked first. @throws SetupError, or InputError if it is larger than `maxBytes`. */
+  /** A whole file, whose size is checked first. @throws InputError if it is missing or larger than `maxBytes`; SetupError. */
   read(path: string, maxBytes: number): Promise<Uint8Array>;
-  /** A file that is read by range. @throws SetupError if it is missing or cannot be read; InputError for a folder. */
+  /** A file that is read by range. @throws InputError if it is missing or a folder; SetupError if it cannot be read. */
   open(path: string): Promise<ByteSource>;
   /** A whole file as ONNX Runtime takes it where there is no disk to map it from; undefined in Node. */
   load(path: string): Promise<Blob | undefined>;
   /** `listener` is called with the bytes received so far of all files that are being fetched. In a browser only. */
   onDownload(listener: (doneBytes: number, totalBytes: number) => void): void;
-  /** Makes a folder and those above it. @throws SetupError when there is a file at `path`, or the disk refuses. */
+  /** Makes a folder and those above it. @throws SetupError if there is a file at `path` or the disk refuses. */
   makeFolder(path: string): Promise<void>;
   /** A file that appears whole or not at all: `fill` writes a temporary one, which is flushed and renamed. */
   write(path: string, fill: (file: FileWriter) => Promise<void>): Promise<void>;

@@ -1,4 +1,4 @@
-/** Joining and splitting paths that may be addresses: `https://host/a`, `/a`, `a`. */
+/** Joining and splitting paths that may be URLs: `https://host/a`, `/a`, `a`. */
 
 /** "https://host/" or "/" or "", and what follows. */
 function split(path: string): [root: string, rest: string] {

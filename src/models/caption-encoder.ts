@@ -1,7 +1,7 @@
 /**
- * A text encoder that reads a caption from both sides: CLIP's layers and key names without the causal mask, and the mean
+ * A bidirectional text encoder: CLIP's layers and key names without the causal mask, and the mean
  * of all tokens as the caption's embedding. With the causal mask the first noun of "a dog to the left of a cat" cannot
- * know where it stands, and a small model that pools one token takes long to find out. Ours; a model with the causal mask
+ * know where it stands, and a small model that pools one token takes long to learn it. Ours; a model with the causal mask
  * is `clip.ts`.
  */
 import { constant, normal, type Params, type Tensor } from "../graph/index.ts";
@@ -9,13 +9,13 @@ import { embedding, layerNorm, linear, paddingMask } from "../nn/index.ts";
 import { clipLayers, type TextEncoderConfig } from "./clip.ts";
 
 export interface CaptionEncoding {
-  /** f32 [B,L,D], after the final norm; rows after the end token mean nothing. */
+  /** f32 [B,L,D], after the final norm; rows after the end token are meaningless. */
   readonly features: Tensor;
   /** f32 [B,width], not normalized. */
   readonly embedding: Tensor;
 }
 
-/** Words and positions start with the deviation of the stream, not with CLIP's 0.02 and 0.01. */
+/** Word and position embeddings start at the residual stream's standard deviation, not at CLIP's 0.02 and 0.01. */
 const STD = 0.5;
 
 /**

@@ -52,7 +52,7 @@ export type MakeRows = (p: Params, config: VocabularyConfig) => Tensor;
 
 /**
  * How the added rows of both tables are made. Tied models have one table, the embeddings. With "none" as head the model
- * cannot say the added tokens.
+ * cannot generate the added tokens.
  */
 export interface VocabularyRows {
   readonly embeddings: MakeRows;
@@ -110,7 +110,7 @@ export function tokenVectors(p: Params, ids: Tensor, config: VocabularyConfig, r
 export interface HeadParams {
   /** Of its weights: `head`, or the embeddings if tied. Keys as in `tokenVectors`. */
   readonly table: Params;
-  /** `lm_head`, where a low-rank path is. */
+  /** `lm_head`, which may have a low-rank path. */
   readonly head: Params;
 }
 

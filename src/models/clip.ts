@@ -1,6 +1,6 @@
 /**
  * CLIP: a text transformer with Hugging Face's key names, and the pooled image embedding over a vision tower.
- * One code for the text encoders of Stable Diffusion (ViT-L/14, OpenCLIP-H) and the mini model. Radford et al. 2021.
+ * Shared by the text encoders of Stable Diffusion (ViT-L/14, OpenCLIP-H) and the mini model. Radford et al. 2021.
  */
 import { constant, normal, type Params, type Tensor } from "../graph/index.ts";
 import { attend, causalMask, embedding, layerNorm, linear } from "../nn/index.ts";
@@ -22,18 +22,18 @@ export interface TextEncoderConfig extends ClipLayersConfig {
   readonly vocabulary: number;
   /** Longest caption, begin and end tokens included. */
   readonly maxPositions: number;
-  /** Which tokens a token sees: those before it, as published, or all. Default "before". */
+  /** Which tokens a token attends to: itself and those before it, as published, or all. Default "before". */
   readonly attention?: "before" | "all";
 }
 
 export interface ClipLayersOptions {
-  /** Additive, [S,S]. */
+  /** Additive, broadcasts to [B,H,S,S]. */
   readonly mask?: Tensor;
   /** Tap names: `<name>.layer.i`. */
   readonly name: string;
 }
 
-/** Pre-norm layers with a matrix each for q, k and v. x: f32 [B,S,D] -> [B,S,D]. Keys `encoder.layers.i.*`. */
+/** Pre-norm layers with separate matrices for q, k and v. x: f32 [B,S,D] -> [B,S,D]. Keys `encoder.layers.i.*`. */
 export function clipLayers(
   p: Params,
   x: Tensor,
@@ -81,7 +81,7 @@ export function textEmbedding(p: Params, hidden: Tensor, end: Tensor, width: num
 }
 
 /**
- * Mean over all tokens of the normed tower output, projected: a mean, so that every patch learns to carry meaning.
+ * Mean over all tokens of the normalized tower output, projected: a mean, so that every patch learns to carry meaning.
  * tokens: f32 [B,S,W] -> [B,F]. Keys `post_layernorm`, `visual_projection.weight`.
  */
 export function pooledImageEmbedding(p: Params, tokens: Tensor, width: number): Tensor {

@@ -1,5 +1,5 @@
 /**
- * Rows of image tokens while they are learned. What comes out is stored as plain added rows (`addedRows`), so that PEFT, and
+ * Rows of image tokens while they are learned. The result is stored as plain added rows (`addedRows`), so that PEFT, and
  * every other reader of a vocabulary, needs to know nothing of how they were made.
  */
 import { concat, normal, zeros } from "../graph/index.ts";
@@ -18,8 +18,8 @@ const withSharedVector: MakeRows = (p, config) => addedRows(p, config).add(p.get
 export const SHARED_ROWS: VocabularyRows = { embeddings: withSharedVector, head: withSharedVector };
 
 /**
- * The same, and a learned projection of the codebook's vectors is added to the rows of codes: codes that are alike are read
- * alike, although each is met rarely, and differ where they have to. It begins at zero, so that rows begin unchanged. Ours.
+ * The same, and a learned projection of the codebook's vectors is added to the rows of codes: similar codes are read
+ * alike, although each occurs rarely, and can still differ. It begins at zero, so that rows begin unchanged. Ours.
  * Keys besides those above: `codebook` [N-2,E] and `code_projection.weight` [D,E].
  * @param codeWidth E
  */
@@ -34,7 +34,7 @@ export function alikeRows(codeWidth: number): VocabularyRows {
 }
 
 /**
- * SEED's first language model: the rows of codes are a learned projection of the codebook's vectors. A head of its own has
+ * SEED's first language model: the rows of codes are a learned projection of the codebook's vectors. A separate head has
  * plain rows. Keys `codebook` [N-2,E], `code_projection.*` and `marks` [2,D]. arXiv 2307.08041 section 3.3.
  * @param codeWidth E
  */

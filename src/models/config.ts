@@ -32,7 +32,7 @@ const textEncoder = z.strictObject({
   intermediate: count,
   activation: z.enum(["gelu", "quick_gelu"]),
   eps: z.number().optional(),
-  /** Which tokens a token sees: those before it, as CLIP, or all. Default "before". */
+  /** Which tokens a token attends to: itself and those before it, as in CLIP, or all. Default "before". */
   attention: z.enum(["before", "all"]).optional(),
 });
 
@@ -59,7 +59,7 @@ const codebook = z.strictObject({
   codes: z.int().min(2).max(16_384),
   width: count,
   beta: z.number().optional(),
-  /** There are learned vectors in place of codes that are left out. */
+  /** Learned vectors take the place of codes that are left out. */
   missing: z.literal(true).optional(),
 });
 
@@ -92,9 +92,9 @@ const parts = {
   pixels: z.strictObject({ mean: stats, std: stats }),
   /** Width of the space in which the last causal embedding meets captions (stage 1). */
   contrastiveWidth: count,
-  /** Which text encoder speaks for captions there: the Q-Former's text branch, as published, or that of the CLIP pair. */
+  /** Which text encoder embeds captions there: the Q-Former's text branch, as published, or that of the CLIP pair. */
   contrastiveText: z.enum(["qformer", "clip"]),
-  /** Learned positions on what the Causal Q-Former reads. */
+  /** Learned positions are added to what the Causal Q-Former attends to. */
   contextPositions: z.literal(true),
   codebook,
   /** Blocks of each decoder of the codes, and their heads. */
@@ -106,9 +106,9 @@ const parts = {
   /** The CLIP pair of a model that was trained here: width of its space, and its text encoder. */
   clipWidth: count,
   textEncoder,
-  /** Cells a side from which the pair's image embedding is made; without it from the mean of all tokens. */
+  /** Cells per side of the grid that the pair's image embedding is made from. Default: the mean of all tokens. */
   clipGrid: count,
-  /** Latents of the image decoder as the codes say them: its channels and size, cells of it, layers of the head, and whether its own vectors are read too. */
+  /** The draft: channels and size of the latents, side of a cell, layers of the head, and whether its vectors are read too. */
   draft,
 };
 
@@ -119,7 +119,7 @@ const folder = z
   .strictObject({
     ...base,
     ...z.object(parts).partial().shape,
-    /** Do the codes rebuild the causal embeddings? Default: if there is a codebook. */
+    /** Are the causal embeddings reconstructed from the codes? Default: if there is a codebook. */
     reconstructs: z.boolean().optional(),
   })
   .refine((c) => !c.codebook || (c.decoderDepth && c.decoderHeads), {
@@ -135,7 +135,7 @@ const folder = z
     error: "expected contrastiveWidth equal to clipWidth where the pair's text encoder speaks for captions",
   });
 
-/** What a folder holds. A part that is absent is not there. */
+/** What a folder holds; parts that it lacks are undefined. */
 export type ModelConfig = z.infer<typeof folder>;
 
 /** @throws InputError naming every wrong or unknown key. */

@@ -5,7 +5,7 @@ import { linear, normalize } from "../nn/index.ts";
 import { type QFormerConfig, qformer } from "./qformer.ts";
 import type { SeedConfig } from "./seed-tokenizer.ts";
 
-/** Key `temp`, where it begins. */
+/** Initial value of the key `temp`. */
 export const TEMPERATURE = 0.07;
 /** Keys of the scalars that only training reads: the temperature of stages 1 and 2, and that of the CLIP pair. */
 export const TEMPERATURES = ["temp", "clip.logit_scale"] as const;

@@ -1,4 +1,4 @@
-/** Reads the config.json of diffusers' models. Options that would change the numbers and are not built are refused. */
+/** Reads the config.json of diffusers' models. Options that would change the results and are not implemented are refused. */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { parseWith } from "../base/parse-with.ts";

@@ -1,6 +1,6 @@
 /**
- * Drafts: a picture's latents as 32 vectors say them, one learned query for each cell of the latents. The diffusion model
- * is conditioned on a draft, and decoded by itself it is a soft picture. arXiv 2307.08041 section 3.2 maps codes to
+ * Drafts: a picture's latents regressed from 32 vectors, with one learned query for each cell of the latents. A draft
+ * conditions the diffusion model; decoded by itself, it is a soft picture. arXiv 2307.08041 section 3.2 maps codes to
  * what conditions the diffusion model with a Reverse Q-Former; aligned cells in place of text features are ours.
  */
 import { ShapeError } from "../base/errors.ts";
@@ -20,7 +20,7 @@ export interface DraftConfig {
   readonly hidden?: true;
 }
 
-/** Number of cells, and numbers of one cell. */
+/** Number of cells, and values per cell. */
 export function draftShape({ channels, size, cell }: Pick<DraftConfig, "channels" | "size" | "cell">): {
   readonly cells: number;
   readonly width: number;
@@ -35,8 +35,8 @@ export function draftChannels({ channels, cell, hidden }: DraftConfig, D: number
 
 /**
  * vectors: f32 [B,32,D] (causal embeddings, or what the codebook's decoder makes of codes) -> one vector a cell, f32
- * [B,cells,D]. The context is normalized and has positions, and queries start at deviation 1: see `training/loop/sharp-start.ts` and
- * `regions.ts`. Keys `queries`, `context`, `positions`, `bert.*`.
+ * [B,cells,D]. The context is normalized and has positions, and queries start at standard deviation 1: see
+ * `training/loop/sharp-start.ts` and `regions.ts`. Keys `queries`, `context`, `positions`, `bert.*`.
  */
 export function draftVectors(p: Params, vectors: Tensor, config: DraftConfig, layers: QFormerConfig): Tensor {
   const { cells } = draftShape(config);
@@ -53,14 +53,14 @@ export function draftCells(p: Params, vectors: Tensor, config: DraftConfig): Ten
 }
 
 /**
- * Learned positions of deviation 1 on a normalized context, so that queries can attend by position from the start; for
+ * Learned positions of standard deviation 1 on a normalized context, so that queries can attend by position from the start; for
  * the tower's tokens before the Causal Q-Former too. x: f32 [B,T,W] -> [B,T,W]. Key `key` [1,T,W].
  */
 export function withPositions(p: Params, x: Tensor, key = "positions"): Tensor {
   return x.add(p.get(key, [1, x.size(1), x.size(2)], normal(1)));
 }
 
-/** f32 [B,C,Y,X] -> [B,cells,C cell²]: cells row by row, their numbers by channel, row, column. */
+/** f32 [B,C,Y,X] -> [B,cells,C cell²]: cells row by row, the values of each by channel, row, column. */
 export function latentsToCells(z: Tensor, cell: number): Tensor {
   const [B, C, Y, X] = [z.dim(0), z.size(1), z.size(2), z.size(3)];
   if (Y % cell !== 0 || X % cell !== 0)

@@ -1,6 +1,6 @@
 /**
  * The vision tower of EVA-CLIP, as BLIP-2 and SEED use it: pre-norm blocks, class token kept, no final norm.
- * One code for ViT-g/14 (1408 wide, 39 blocks) and the mini model. Sun et al. 2023; Li et al. 2023 (BLIP-2).
+ * Shared by ViT-g/14 (1408 wide, 39 blocks) and the mini model. Sun et al. 2023; Li et al. 2023 (BLIP-2).
  */
 import { concat, normal, type Params, type Tensor, zeros } from "../graph/index.ts";
 import { block, conv2d } from "../nn/index.ts";
@@ -11,7 +11,7 @@ export interface VitConfig {
   readonly imageSize: number;
   readonly patchSize: number;
   readonly width: number;
-  /** Blocks that are built; the original ViT-g has one more, whose output nobody reads. */
+  /** Blocks that are built; the original ViT-g has one more, whose output nothing reads. */
   readonly depth: number;
   readonly heads: number;
   /** Width inside the MLP. */

@@ -1,7 +1,7 @@
 /**
  * Pictures as continuous vectors among the words, as BLIP-2 feeds them to its language model: each vector through one
  * linear layer takes the place of a token. They are rows of added tokens that are not stored but come with each batch, so
- * that the rest of the model and of generation needs to know nothing of them. Li et al. 2023, section 3.2.
+ * that the rest of the model and of generation need not know about them. Li et al. 2023, section 3.2.
  */
 import { concat, type Dim, input, normal, type Params, type Tensor } from "../graph/index.ts";
 import { linear } from "../nn/index.ts";
@@ -12,7 +12,7 @@ import { PICTURE_MARKS } from "./code-rows.ts";
 export const FEATURES = "features";
 
 /**
- * Added token 0 is `<img>`, 1 is `</img>`, and 2 + n is vector n. The model cannot say them: the head has no rows for them.
+ * Added token 0 is `<img>`, 1 is `</img>`, and 2 + n is vector n. The model cannot generate them: the head has no rows for them.
  * Keys `marks` [2,D], `feature_projection.weight` [D,W] and `.bias`.
  * @param count N @param width W
  */
@@ -25,7 +25,7 @@ export function featureRows(count: Dim, width: number): VocabularyRows {
   return { embeddings, head: "none" };
 }
 
-/** Where a sequence that a tokenizer wrote with Q image tokens has the vectors of picture `index` of a batch. */
+/** The ids of a sequence, written by a tokenizer with Q image tokens, that refer to the vectors of picture `index` of a batch. */
 export function featureIds(
   ids: readonly number[],
   index: number,

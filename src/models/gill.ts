@@ -1,5 +1,5 @@
 /**
- * GILL's way to pictures, as a twin of codes: a frozen language model reads a caption and then learned image tokens, and a
+ * GILL's route to pictures, as a twin of codes: a frozen language model reads a caption and then learned image tokens, and a
  * linear map turns its hidden states at those tokens into the text features that a diffusion model reads. The published
  * system maps with a small transformer. Koh et al. 2023 (arXiv 2305.17216), section 3.2.
  */
@@ -13,8 +13,8 @@ import type { LmConfig } from "./lm-config.ts";
 export const GILL = "gill";
 
 /**
- * input: a caption and then N image tokens a row, ids from `config.vocabulary` on; places: i32 [B,N], where the image
- * tokens are among the B T ones -> text features f32 [B,N,D]. Keys `gill.*` and those of the language model.
+ * input: per row a caption and then N image tokens, ids from `config.vocabulary` on; places: i32 [B,N], indices of the
+ * image tokens among the B T tokens -> text features f32 [B,N,D]. Keys `gill.*` and those of the language model.
  */
 export function gillFeatures(p: Params, input: LmInput, places: Tensor, config: LmConfig, width: number): Tensor {
   const { hidden } = languageModel(p, input, config);

@@ -1,7 +1,7 @@
 /**
  * A picture's embedding from a coarse grid of its patch tokens: mean over blocks of patches, then one projection of all
  * cells together. Which object is where is then linear in the tokens; from their mean, the blocks before it have to bind
- * every object with every place, and exchanged sides stay at chance for long. Ours, in place of `pooledImageEmbedding`.
+ * every object to its position, and telling left from right stays at chance for long. Ours, in place of `pooledImageEmbedding`.
  */
 import { ShapeError } from "../base/errors.ts";
 import { normal, type Params, type Tensor } from "../graph/index.ts";

@@ -1,6 +1,6 @@
 /**
- * A judge of pictures: a small convolutional network that says which objects are where and which colors are behind them.
- * It learns from real scenes only and nothing is trained by it, so that it can tell how much of a scene decoded and drawn
+ * A judge of pictures: a small convolutional network that predicts which objects are where and which colors are behind them.
+ * It learns from real scenes only and nothing is trained against it, so that it can tell how much of a scene decoded and drawn
  * pictures still show. Objects as points: CenterNet, Zhou et al. 2019 (arXiv 1904.07850). Ours.
  */
 import { z } from "zod";
@@ -18,16 +18,16 @@ export interface JudgeConfig {
   readonly widths: readonly [number, number, number];
   /** Groups of each group norm. */
   readonly groups: number;
-  /** What objects can be. */
+  /** Names of the objects that it knows. */
   readonly nouns: readonly string[];
-  /** What the colors of backgrounds can be. */
+  /** Names of the background colors that it knows. */
   readonly backgrounds: readonly string[];
 }
 
 const count = z.int().min(1).max(4096);
 const name = z.string().min(1).max(100);
 
-/** Content of judge.json: the sizes, the names, and the probability from which on a center counts. */
+/** Content of judge.json: the sizes, the names, and the lowest probability at which a center counts. */
 export const parseJudge = parseWith(
   z.strictObject({
     format: z.literal("seedling-judge-1"),
@@ -44,7 +44,7 @@ export const parseJudge = parseWith(
 export const JUDGE_FILE = "judge.json";
 /** Name prefix of its parameters. */
 export const JUDGE = "judge";
-/** Pixels a side of a cell in which a center is looked for. */
+/** Pixels per side of a cell in which a center is looked for. */
 export const JUDGE_CELL = 4;
 
 export interface JudgeOutput {
@@ -57,7 +57,7 @@ export interface JudgeOutput {
 }
 
 const EPS = 1e-6;
-/** Few cells hold a center: what a new network says is 1.8 %, as in RetinaNet (Lin et al. 2017, 4.1). */
+/** Few cells hold a center: a new network predicts 1.8 %, much as in RetinaNet (Lin et al. 2017, 4.1). */
 export const RARE_CENTER = 4;
 
 /**

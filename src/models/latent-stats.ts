@@ -1,6 +1,6 @@
 /**
  * Latents normalized by channel, so that drafts and noise share one scale: a channel of small deviation would hardly count
- * in a squared error, and be lost in the noise. diffusers keeps the same numbers as `latents_mean` and `latents_std` of an
+ * in a squared error and would drown in the noise. diffusers keeps the same numbers as `latents_mean` and `latents_std` of an
  * `AutoencoderKL`. Training measures them once the autoencoder is frozen.
  */
 import { ones, type Params, type Tensor, zeros } from "../graph/index.ts";
@@ -37,7 +37,7 @@ export class LatentStats {
     this.#squares = new Float64Array(channels);
   }
 
-  /** Latents f32 [B,C,Y,X] of which each channel of each picture has `area` numbers. */
+  /** latents: f32 [B,C,Y,X], area: Y X. */
   add(latents: Float32Array, area: number): void {
     for (const [i, x] of latents.entries()) {
       const channel = Math.floor(i / area) % this.#channels;

@@ -18,7 +18,7 @@ import {
 } from "./causal-lm.ts";
 import { project } from "./lora.ts";
 
-/** Slower rotation, for contexts longer than in the first training. */
+/** Slower rotation, for contexts longer than in pretraining. */
 export type RopeScaling =
   /** All frequencies divided. */
   | { readonly kind: "linear"; readonly factor: number }

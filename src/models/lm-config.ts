@@ -1,4 +1,4 @@
-/** `config.json` of language models in Hugging Face layout, old spelling and new, to the sizes that the models take. */
+/** `config.json` of language models in Hugging Face layout, old spelling or new -> the sizes that our models take. */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { expectKnownKeys } from "../base/known-keys.ts";
@@ -50,7 +50,7 @@ const optSchema = z.object({
   layer_norm_elementwise_affine: z.literal(true).nullish(),
 });
 
-/** Keys about training, sampling, dtypes and software versions: they do not change the logits of an id. */
+/** Keys about training, sampling, dtypes and software versions: they do not change the logits. */
 const NOTES = new Set([
   ...["_name_or_path", "architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "use_cache"],
   ...["bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "sep_token_id", "cls_token_id", "mask_token_id"],
@@ -124,7 +124,7 @@ function llamaConfig(json: unknown, where: string): LlamaConfig {
   return config;
 }
 
-/** Keys of each kind besides the base. Files of the kind linear may note the context of the first training. */
+/** Keys of each kind besides the base. Files of the kinds default and linear may also record the context of pretraining. */
 const ROPE_KEYS: Readonly<Record<string, readonly string[]>> = {
   default: ["original_max_position_embeddings"],
   linear: ["factor", "original_max_position_embeddings"],

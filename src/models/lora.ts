@@ -1,8 +1,8 @@
 /**
- * LoRA: the product of two thin matrices is added to a frozen linear layer. Hu et al. 2021, eq. 3; PEFT's key names.
+ * LoRA: the product of two low-rank matrices is added to a frozen linear layer. Hu et al. 2021, eq. 3; PEFT's key names.
  *
  * A model built with `LoraParams` instead of `Params` declares `lora_A.weight` and `lora_B.weight` at every target, and is
- * otherwise the same model. What learns is decided outside, by name.
+ * otherwise the same model. Which parameters learn is decided outside, by name.
  */
 import { SeedlingError } from "../base/errors.ts";
 import { hashText } from "../base/rng.ts";
@@ -82,7 +82,7 @@ export function addLowRank(p: Params, x: Tensor, y: Tensor): Tensor {
   return p instanceof LoraParams && isTarget(p.path, p.lora) ? y.add(lowRank(p, x, y.size(-1))) : y;
 }
 
-/** PEFT's rule: whole paths first, then last parts, which the choice of blocks narrows down. */
+/** PEFT's rule: whole paths first, then last parts of paths, limited to `blocks`. */
 export function isTarget(path: string, { targets, blocks, excluded = [] }: LoraConfig): boolean {
   const named = (names: readonly string[]): boolean => names.some((name) => path.endsWith(`.${name}`));
   if (excluded.includes(path) || named(excluded)) return false;

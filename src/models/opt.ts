@@ -1,6 +1,6 @@
 /**
  * OPT: learned positions, pre-norm blocks, ReLU, biases everywhere, with Hugging Face's key names; the language model of
- * the SEED paper. Zhang et al. 2022. OPT-350m, whose norms come after the sums, is another model and not read.
+ * the SEED paper. Zhang et al. 2022. OPT-350m, whose norms come after the sums, is another model and not supported.
  */
 import { normal, type Params, type Tensor } from "../graph/index.ts";
 import { layerNorm } from "../nn/index.ts";

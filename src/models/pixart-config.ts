@@ -1,4 +1,4 @@
-/** Reads the config.json of diffusers' `PixArtTransformer2DModel`. What would change the numbers and is not built is refused. */
+/** Reads the config.json of diffusers' `PixArtTransformer2DModel`. Unsupported options that change results are refused. */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { parseWith } from "../base/parse-with.ts";
@@ -30,9 +30,9 @@ const parse = parseWith(
     interpolation_scale: z.number().positive().nullish(),
     norm_elementwise_affine: only(false),
     norm_eps: only(1e-6),
-    norm_num_groups: count.optional(), // of no consequence
+    norm_num_groups: count.optional(), // not used by the model
     norm_type: only("ada_norm_single"),
-    num_embeds_ada_norm: count.nullish(), // of no consequence
+    num_embeds_ada_norm: count.nullish(), // not used by the model
     num_vector_embeds: z.null().optional(),
     only_cross_attention: only(false),
     upcast_attention: only(false),

@@ -1,6 +1,6 @@
 /**
- * A diffusion transformer: diffusers' `PixArtTransformer2DModel`, its key names and numbers. Patches of latents pass
- * blocks that the timestep scales, shifts and gates; further input channels hold conditioning that is aligned with the
+ * A diffusion transformer: diffusers' `PixArtTransformer2DModel`, its key names and results. Patches of latents pass
+ * through blocks that the timestep scales, shifts and gates; further input channels hold conditioning that is aligned with the
  * latents (a draft), cross-attention reads conditioning that is not (caption features). Chen et al. 2024 (PixArt-alpha);
  * Peebles & Xie 2023.
  */
@@ -17,14 +17,14 @@ export interface PixArtConfig {
   /** Channels of the latents and of what is concatenated with them. */
   readonly inChannels: number;
   readonly outChannels: number;
-  /** Latents a side of one token. */
+  /** Latents per side of one token. */
   readonly patchSize: number;
   readonly numLayers: number;
   readonly numAttentionHeads: number;
   readonly attentionHeadDim: number;
   /** Width of the context after its projection; none for a model without cross-attention. */
   readonly crossAttentionDim?: number;
-  /** Width of the context as it comes; none if it is not projected. */
+  /** Width of the context before its projection; none if it is not projected. */
   readonly captionChannels?: number;
   /** The gate of the feed-forward: exact GELU or its tanh approximation. */
   readonly activationFn: "gelu" | "gelu-approximate";
@@ -38,9 +38,9 @@ const BASE_SIZE = 64;
 
 /**
  * x: f32 [B,inChannels,Y,X] with Y = X = `sampleSize`, timesteps: f32 [B], context: f32 [B,S,captionChannels] ->
- * f32 [B,outChannels,Y,X]. The last layer starts at zero, so a new model predicts zero, and so does what the timestep
- * changes in the blocks.
- * @throws ShapeError if sizes do not fit, or the context is missing or not wanted.
+ * f32 [B,outChannels,Y,X]. The last layer starts at zero, so a new model predicts zero; the timestep's modulation of the
+ * blocks starts at zero too.
+ * @throws ShapeError if sizes do not fit, or the context is missing or unexpected.
  */
 export function pixart(p: Params, x: Tensor, timesteps: Tensor, config: PixArtConfig, context?: Tensor): Tensor {
   const { patchSize, numLayers, sampleSize, numAttentionHeads: heads, outChannels } = config;
@@ -96,7 +96,7 @@ function modulate(x: Tensor, shift: Tensor, scale: Tensor): Tensor {
     .add(shift);
 }
 
-/** x: [B,P,D] looks at source: [B,S,W]. Keys `to_q`, `to_k`, `to_v`, `to_out.0`, all with biases. */
+/** x: [B,P,D] attends to source: [B,S,W]. Keys `to_q`, `to_k`, `to_v`, `to_out.0`, all with biases. */
 function attention(p: Params, x: Tensor, source: Tensor, heads: number): Tensor {
   const D = x.size(2);
   const q = dense(p.at("to_q"), x, D);

@@ -15,7 +15,7 @@ export interface QFormerConfig {
   readonly intermediate: number;
   /** Cross-attention in layers 0, n, 2n, ... Default 2. */
   readonly crossAttentionFrequency?: number;
-  /** Query k sees queries 0..k only. */
+  /** Query k attends to queries 0..k only. */
   readonly causal: boolean;
   /** Learned queries of the Causal Q-Former. Default 32. */
   readonly queries?: number | undefined;
@@ -50,7 +50,7 @@ interface Pass {
   readonly features: Tensor | undefined;
   /** What the layer computes; undefined for all. */
   readonly only?: number | undefined;
-  /** Of the layer's taps. */
+  /** Prefix of the layer's tap names. */
   readonly name: string;
 }
 
@@ -64,7 +64,7 @@ export function qformer(p: Params, config: QFormerConfig, input: QFormerInput): 
   const Q = queries?.size(1) ?? 0;
   const L = text?.ids.size(1) ?? 0;
   const words = text && textEmbeddings(p.at("embeddings"), config, text.ids);
-  // The norm comes before the copies over the batch, as queries alone have none.
+  // Queries alone are the same for the whole batch, so they are normalized before they are copied over it.
   const both = queries && words && concat([queries.expand([B, Q, config.hidden]), words], 1);
   const joined = given(both ?? queries ?? words, "queries or text");
   const normed = layerNorm(p.at("embeddings", "LayerNorm"), joined, config.eps ?? 1e-12);

@@ -9,7 +9,7 @@ export interface CodebookConfig {
   readonly width: number;
   /** Weight of the codebook term (the released code's legacy placement). Default 0.25. */
   readonly beta?: number;
-  /** Ours: there are learned vectors in place of codes that are left out. */
+  /** Ours: learned vectors take the place of codes that are left out. */
   readonly missing?: true;
 }
 
@@ -22,7 +22,7 @@ export interface Quantized {
   readonly zq: Tensor;
   /** Squared distances |z|² + |e|² - 2 z·e, f32 [B T,K]. */
   readonly distances: Tensor;
-  /** Mean per element. */
+  /** f32 [], mean per element. */
   readonly loss: Tensor;
 }
 
@@ -30,7 +30,7 @@ export function codebook(p: Params, { codes, width }: CodebookConfig): Tensor {
   return p.at("quantize", "embedding").get("weight", [codes, width], uniform(1 / codes));
 }
 
-/** What is read in place of codes that are left out, one vector a position. f32 [1,T,E]. Key `missing`, below `quantize`. */
+/** What is read in place of codes that are left out, one vector per position. f32 [1,T,E]. Key `missing`, below `quantize`. */
 export function missingCodes(p: Params, positions: number, width: number): Tensor {
   return p.get("missing", [1, positions, width], zeros);
 }

@@ -2,7 +2,7 @@
  * SEED: picture -> 32 causal embeddings -> 32 codes -> generation embeddings. arXiv 2307.08041 section 3.
  *
  * Read top to bottom: encode (tower, Causal Q-Former, codebook), reconstruct (training only), and the two heads that
- * speak to a diffusion model: text features (v1) and one image embedding (v2, either head).
+ * condition a diffusion model: text features (v1) and one image embedding (v2, either head).
  */
 import { given } from "../base/item.ts";
 import { concat, normal, type Params, type Tensor, zeros } from "../graph/index.ts";
@@ -12,7 +12,7 @@ import { evaVit, type VitConfig } from "./eva-vit.ts";
 import { type QFormerConfig, qformer } from "./qformer.ts";
 import { type CodebookConfig, codebook, decodeTask, encodeTask, type Quantized, vectorQuantize } from "./quantizer.ts";
 
-/** Queries of the published model, and so codes of a picture. */
+/** Queries of the published model, and therefore codes per picture. */
 export const QUERIES = 32;
 
 /** Queries of a model: as published, unless its config says otherwise (an ablation). */
@@ -40,9 +40,9 @@ export interface SeedConfig {
   readonly text?: { readonly tokens: number; readonly width: number; readonly layers: number };
   /** Stage 1: width of the contrastive space. */
   readonly contrastiveWidth?: number;
-  /** Ours: learned positions on what the Causal Q-Former reads. */
+  /** Ours: learned positions are added to what the Causal Q-Former attends to. */
   readonly contextPositions?: true;
-  /** Ours: latents of the image decoder, a head that reads the rebuilt causal embeddings. */
+  /** Ours: the draft, a head that reads the rebuilt causal embeddings. */
   readonly draft?: DraftConfig;
 }
 

@@ -1,6 +1,6 @@
 /**
  * An image embedding laid out over the grid of the latents, as channels that are concatenated to them: a vector that is
- * added everywhere alike tells a small diffusion model little about where objects are. Ours; the way InstructPix2Pix and
+ * added equally everywhere tells a small diffusion model little about where objects are. Ours; the way InstructPix2Pix and
  * inpainting models are conditioned.
  */
 import type { Params, Tensor } from "../graph/index.ts";

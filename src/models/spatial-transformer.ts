@@ -1,4 +1,4 @@
-/** Attention among the places of a feature map and to a context: diffusers' `Transformer2DModel`, its key names. */
+/** Self-attention over a feature map and cross-attention to a context: diffusers' `Transformer2DModel`, its key names. */
 import { type Init, normal, type Params, type Tensor, zeros } from "../graph/index.ts";
 import { attend, groupNorm, layerNorm } from "../nn/index.ts";
 import { dense } from "./resnet2d.ts";
@@ -39,7 +39,7 @@ function transformerBlock(p: Params, x: Tensor, context: Tensor, heads: number):
   return h.add(dense(p.at("ff", "net", 2), active, x.size(-1)));
 }
 
-/** x: f32 [B,P,D] looks at context: f32 [B,S,Dc]. Keys `to_q`, `to_k`, `to_v` (no biases), `to_out.0`. */
+/** x: f32 [B,P,D] attends to context: f32 [B,S,Dc]. Keys `to_q`, `to_k`, `to_v` (no biases), `to_out.0`. */
 function attention(p: Params, x: Tensor, context: Tensor, heads: number): Tensor {
   const D = x.size(-1);
   const q = dense(p.at("to_q"), x, D, false);
@@ -49,7 +49,7 @@ function attention(p: Params, x: Tensor, context: Tensor, heads: number): Tensor
 
 /**
  * value GELU(gate) of two projections stored as one [2F,D], value first. x: f32 [...,D] -> [...,F]. Shazeer 2020.
- * The weight is cut and not the product: cutting activations costs a pass over them in the derivative.
+ * The weight is split rather than the product: splitting activations costs a pass over them in the derivative.
  */
 function geglu(p: Params, x: Tensor, F: number): Tensor {
   const D = x.size(-1);

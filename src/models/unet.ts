@@ -1,6 +1,6 @@
 /**
- * The denoiser of latent diffusion: diffusers' `UNet2DConditionModel`, its key names and numbers.
- * One code for Stable Diffusion 1.x, 2.x, 2.1 unCLIP and the mini model. Rombach et al. 2022.
+ * The denoiser of latent diffusion: diffusers' `UNet2DConditionModel`, its key names and results.
+ * Shared by Stable Diffusion 1.x, 2.x, 2.1 unCLIP and the mini model. Rombach et al. 2022.
  */
 import { ShapeError } from "../base/errors.ts";
 import { given, item } from "../base/item.ts";
@@ -13,7 +13,7 @@ import { spatialTransformer } from "./spatial-transformer.ts";
 export interface UnetConfig {
   /** Rows and columns of the latents. */
   readonly sampleSize: number;
-  /** Those of the latents, and of the conditioning that the caller concatenates to them, if any. */
+  /** Channels of the latents, and of the conditioning that the caller concatenates to them, if any. */
   readonly inChannels: number;
   readonly outChannels: number;
   /** Width of each level. */
@@ -45,7 +45,7 @@ export interface UnetConfig {
  * x: f32 [B,C,Y,X] noisy latents (followed by the channels of a conditioning), timesteps: f32 [B], context: f32
  * [B,S,Dc], classEmbedding: f32 [B,E] for `classEmbedType` "projection" -> f32 [B,outChannels,Y,X], what the prediction
  * type of the noise schedule says. B may be symbolic; Y and X must be multiples of 2^(levels - 1).
- * @throws ShapeError if sizes do not fit, or the class vector is missing or not wanted.
+ * @throws ShapeError if sizes do not fit, or the class vector is missing or unexpected.
  */
 export function unet(
   p: Params,
@@ -60,7 +60,7 @@ export function unet(
   return unetBody(p, h, timesteps, context, config, classEmbedding);
 }
 
-/** Everything after the first convolution, of which first: f32 [B,D,Y,X] is the result. The last convolution starts at zero. */
+/** Everything after the first convolution, whose result is `first`: f32 [B,D,Y,X]. The last convolution starts at zero. */
 export function unetBody(
   p: Params,
   first: Tensor,

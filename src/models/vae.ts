@@ -1,6 +1,6 @@
 /**
  * The image autoencoder of latent diffusion: diffusers' `AutoencoderKL`, its key names (with the new attention names
- * `to_q`, `to_k`, `to_v`, `to_out.0`) and numbers. Rombach et al. 2022.
+ * `to_q`, `to_k`, `to_v`, `to_out.0`) and results. Rombach et al. 2022.
  */
 import { ShapeError } from "../base/errors.ts";
 import { item } from "../base/item.ts";
@@ -11,16 +11,16 @@ import { dense, resnet, upsample } from "./resnet2d.ts";
 
 /** The fields of diffusers' config.json, in camel case. */
 export interface VaeConfig {
-  /** Channels of the picture, 3 patchSize². */
+  /** Channels of the picture after patches became channels: 3 patchSize². */
   readonly inChannels: number;
   readonly outChannels: number;
   readonly latentChannels: number;
-  /** Width of each level; a level halves rows and columns, the last does not. */
+  /** Width of each level; all levels but the last halve rows and columns. */
   readonly blockOutChannels: readonly number[];
   readonly layersPerBlock: number;
   /** Default 32. */
   readonly normNumGroups?: number;
-  /** What latents are multiplied with so that they have unit variance. Default 0.18215 (Stable Diffusion 1 and 2). */
+  /** What latents are multiplied by so that they have unit variance. Default 0.18215 (Stable Diffusion 1 and 2). */
   readonly scalingFactor?: number;
   /** Mean and deviation of each channel of the latents, if they are normalized by channel. */
   readonly latentsMean?: readonly number[];
@@ -28,8 +28,8 @@ export interface VaeConfig {
   /** Attention over all positions between encoder and decoder. Default true. */
   readonly midBlockAttention?: boolean;
   /**
-   * Pixels a side that become channels before the first convolution, which spares a small model the wide convolutions at
-   * full size. Default 1, as in `AutoencoderKL`; the name is that of diffusers' `AutoencoderKLWan`.
+   * Side, px, of the squares of pixels that become channels before the first convolution, which spares a small model the
+   * wide convolutions at full size. Default 1, as in `AutoencoderKL`; the name is that of diffusers' `AutoencoderKLWan`.
    */
   readonly patchSize?: number;
 }
@@ -44,13 +44,13 @@ export interface LatentDistribution {
 
 const EPS = 1e-6;
 
-/** Pixels a side of one latent. */
+/** Pixels per side of one latent. */
 export function vaeFactor({ blockOutChannels, patchSize = 1 }: VaeConfig): number {
   return patchSize * 2 ** (blockOutChannels.length - 1);
 }
 
 /**
- * pixels: f32 [B,3,Y,X] within -1..1; Y and X multiples of `vaeFactor`. Not yet scaled: multiply a sample with
+ * pixels: f32 [B,3,Y,X] within -1..1; Y and X multiples of `vaeFactor`. Not yet scaled: multiply a sample by
  * `scalingFactor` before diffusion. Keys `encoder.*`, `quant_conv`.
  * @throws ShapeError if the size is not such a multiple.
  */
@@ -65,7 +65,7 @@ export function vaeEncode(p: Params, pixels: Tensor, config: VaeConfig): LatentD
     const block = encoder.at("down_blocks", level);
     for (let j = 0; j < layersPerBlock; j++) h = resnet(block.at("resnets", j), h, { channels, groups, eps: EPS });
     if (level < widths.length - 1) {
-      const padded = h.pad(2, 0, 1).pad(3, 0, 1); // on one side only, as the original
+      const padded = h.pad(2, 0, 1).pad(3, 0, 1); // on one side only, as in the original
       h = conv2d(block.at("downsamplers", 0, "conv"), padded, channels, { kernel: 3, stride: 2, padding: 0 });
     }
     p.tap(`vae.encoder.down.${level}`, h);

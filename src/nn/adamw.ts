@@ -1,10 +1,10 @@
 /**
- * The optimizer as a graph, for devices that keep the state of a training run to themselves. The same numbers as the
+ * The optimizer as a graph, for devices that keep the training state in their own memory. It computes the same as the
  * kernels of `assembly/optimizer.ts`, which the CPU uses.
  */
 import { constant, type Tensor } from "../graph/index.ts";
 
-/** What AdamW remembers of one parameter, all f32 of its shape. */
+/** A parameter and AdamW's moments of it, all f32 of its shape. */
 export interface AdamWState {
   readonly param: Tensor;
   /** Moving averages of the gradient and of its square. */
@@ -49,8 +49,8 @@ export function adamw(
 }
 
 /**
- * Global norm of the mean of `parts` summed gradients, f32 [], and the factor that makes it that mean with a norm of
- * at most `clipNorm`.
+ * Global norm of the mean gradient over `parts` micro-batches, f32 [], and the factor that turns their sums into that
+ * mean, clipped to a norm of `clipNorm`.
  */
 export function clipByNorm(
   sums: readonly Tensor[],

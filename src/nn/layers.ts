@@ -9,7 +9,7 @@ import type { Init } from "../graph/ops.ts";
 export interface LinearOptions {
   /** Default true. */
   readonly bias?: boolean;
-  /** Default N(0, 0.02), the field's habit for transformers. */
+  /** Default N(0, 0.02), the usual choice for transformers. */
   readonly init?: Init;
 }
 
@@ -83,7 +83,7 @@ export function conv2d(p: Params, x: Tensor, out: number, { kernel, stride = 1, 
   return y.add(p.get("bias", [out], zeros).reshape([out, 1, 1]));
 }
 
-/** Over each group of channels and all places. x: [B,C,Y,X]. Keys `weight` [C], `bias` [C]. Wu & He 2018. */
+/** Over each group of channels and all pixels. x: [B,C,Y,X]. Keys `weight` [C], `bias` [C]. Wu & He 2018. */
 export function groupNorm(p: Params, x: Tensor, groups: number, eps: number): Tensor {
   const C = x.size(1);
   return x.groupNorm(p.get("weight", [C], ones), p.get("bias", [C], zeros), { groups, eps });
@@ -94,7 +94,7 @@ export function normalize(x: Tensor): Tensor {
   return x.div(x.square().sum(-1, true).sqrt().maximum(1e-12));
 }
 
-/** One scalar, learned. */
+/** A learned scalar, f32 []. */
 export function scalar(p: Params, name: string, value: number): Tensor {
   return p.get(name, [], filled(value));
 }

@@ -33,7 +33,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, smoothing = 0): Ten
 
 /**
  * Mean cross entropy over the labels that count. logits: f32 [N,V], labels: i32 [N], a negative one does not count
- * (-100 by habit). Without any that counts it is 0.
+ * (-100 by convention). Without any that counts it is 0.
  * @param divisor what the sum is divided by, from the number of labels that count; for a batch that is computed in shares
  */
 export function labeledCrossEntropy(

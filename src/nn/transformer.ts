@@ -4,8 +4,8 @@ import { attend, layerNorm, linear } from "./layers.ts";
 
 /**
  * The nonlinearity of an MLP: "gelu", x Φ(x), as in published models; "silu", x sigmoid(x); "squared-relu", max(x, 0)²
- * (So et al. 2021, Primer). The derivatives of the last two are cheaper: a training step of a transformer reads and writes
- * 14 and 30 % less besides its products.
+ * (So et al. 2021, Primer). The derivatives of the last two are cheaper: outside of its matrix products, a training step
+ * of a transformer reads and writes 14 and 30 % less.
  */
 export type Activation = "gelu" | "silu" | "squared-relu";
 

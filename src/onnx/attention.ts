@@ -1,7 +1,7 @@
 /**
- * Attention over many places as one operation. `attend` is written as products, a softmax and transposes, so that it can
+ * Attention over many tokens as one operation. `attend` is written as products, a softmax and transposes, so that it can
  * be differentiated; where nothing reads the probabilities, ONNX Runtime's MultiHeadAttention does the same block by block
- * and never holds the T x S scores (Dao et al. 2022), which at 96 x 96 places are 1.7 GB.
+ * and never holds the T x S scores (Dao et al. 2022), which for 96 x 96 tokens take 1.7 GB.
  */
 import type { OpName } from "../graph/ops.ts";
 import { madeBy, type Node, type Tensor } from "../graph/tensor.ts";
@@ -15,10 +15,10 @@ export interface Attention {
   readonly scale: number;
 }
 
-/** Below this many scores a head the plain operations are as fast (docs/log.md). */
+/** Below this many scores per head the plain operations are as fast (docs/log.md). */
 const MANY = 1 << 20;
 
-/** The attention that each of these nodes ends, where the probabilities have no other reader. */
+/** The attentions in a graph, each by its last node, where nothing else reads the probabilities. */
 export function attentions(nodes: readonly Node[], outputs: readonly Tensor[]): Map<Node, Attention> {
   const readers = new Map<Tensor, number>();
   const count = (t: Tensor): void => void readers.set(t, (readers.get(t) ?? 0) + 1);
@@ -32,7 +32,7 @@ export function attentions(nodes: readonly Node[], outputs: readonly Tensor[]): 
   return found;
 }
 
-/** Reads `attend` of src/nn/layers.ts backwards. */
+/** Matches `attend` of src/nn/layers.ts from its last node backwards. */
 function ending(node: Node, onlyHere: (t: Tensor) => boolean): Attention | undefined {
   const inner = <K extends OpName>(t: Tensor | undefined, op: K): Node<K> | undefined =>
     t && onlyHere(t) ? madeBy(t, op) : undefined;

@@ -24,7 +24,7 @@ export interface FloatWeight {
   readonly data: TensorBytes;
 }
 
-/** The stored bytes of a parameter; quantized ones only for what nothing but linear layers reads. */
+/** The stored bytes of a parameter; quantized ones only where nothing but linear layers (and, for blocks, `gather`) reads it. */
 export type StoredWeight = FloatWeight | QuantizedWeight;
 
 export interface EmitOptions {
@@ -140,7 +140,7 @@ export class Emitter {
     return this.floats(Float32Array.of(value), []);
   }
 
-  /** A list of int64, as shape arguments want it. */
+  /** A list of int64, as shape arguments require. */
   longs(values: readonly (number | bigint)[]): string {
     const data = BigInt64Array.from(values, BigInt);
     return this.#constant("i64", [values.length], new Uint8Array(data.buffer));

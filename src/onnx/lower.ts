@@ -92,7 +92,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     const [x, dy] = names(e, n) as [string, string];
     const u = e.add("Mul", [x, e.scalar(Math.SQRT1_2)]);
     const half = { alpha: { float: 0.5 }, beta: { float: 0.5 } };
-    const share = e.add("HardSigmoid", [e.add("Erf", [u])], half); // a line within -1..1, where erf stays
+    const share = e.add("HardSigmoid", [e.add("Erf", [u])], half); // linear on -1..1, the range of erf
     const bell = e.add("Exp", [e.add("Sub", [e.scalar(-Math.log(Math.sqrt(2 * Math.PI))), e.add("Mul", [u, u])])]);
     return e.add("Mul", [e.add("Add", [e.add("Mul", [x, bell]), share]), dy]);
   },
@@ -142,7 +142,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     const { alpha } = n.attrs;
     const rows = toRows(e, x);
     const addend = b && (b.rank === 1 ? e.name(b) : toRows(e, b));
-    const apart = alpha !== 1 || (b && b.rank > 1); // what products of whole numbers do not add themselves
+    const apart = alpha !== 1 || (b && b.rank > 1); // what integer products do not apply themselves
     let product = quantizedLinear(e, rows, w, apart ? undefined : addend);
     if (product === undefined) {
       const flags = { transB: 1, ...(alpha !== 1 && { alpha: { float: alpha } }) };
@@ -158,7 +158,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   softmax: (e, n) => e.add("Softmax", names(e, n), { axis: -1 }),
   logSoftmax: (e, n) => e.add("LogSoftmax", names(e, n), { axis: -1 }),
   layerNorm: (e, n) => {
-    // Mean and inverse deviation come for free, but only if somebody (the derivative) reads them.
+    // Mean and inverse deviation come for free, but only if something (the derivative) reads them.
     const stats = n.outputs.slice(1).some((t) => e.used(t));
     const outputs = (stats ? n.outputs : n.outputs.slice(0, 1)).map((t) => {
       e.setName(t, e.fresh());
@@ -240,7 +240,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
     const { stride, padding, rows, columns } = n.attrs;
     const [h, width] = [w.size(2), w.size(3)];
     if (stride === 1 && padding < h && padding < width) {
-      // Faster than ConvTranspose: a convolution with the weights turned by half a turn and channels exchanged.
+      // Faster than ConvTranspose: a convolution with kernels rotated by 180 degrees and input and output channels swapped.
       const turned = slice(e, e.name(w), [2, 3], [-1, -1], [-LAST, -LAST], -1);
       const exchanged = e.add("Transpose", [turned], { perm: [1, 0, 2, 3] });
       const [y, x] = [h - 1 - padding, width - 1 - padding];

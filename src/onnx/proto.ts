@@ -4,7 +4,7 @@
 export const OnnxType = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, bool: 9, f16: 10, bf16: 16 } as const;
 export type OnnxTypeName = keyof typeof OnnxType;
 
-/** Bytes of this size or more are not copied until the whole message is put together. */
+/** Arrays of this many bytes or more are not copied until the whole message is assembled. */
 const LARGE = 4096;
 const encoder = new TextEncoder();
 

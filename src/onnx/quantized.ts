@@ -1,6 +1,6 @@
 /**
- * Weights that are stored as whole numbers with scales. Linear layers multiply with them as they are (CPU: 8-bit
- * products of ONNX Runtime); nothing else may read them, so their floats never exist.
+ * Weights that are stored as integers with scales. Linear layers multiply with them as they are (CPU: 8-bit products of
+ * ONNX Runtime), and rows of blocks can be looked up; nothing else may read them, so the whole matrix never exists in floats.
  */
 import { SeedlingError } from "../base/errors.ts";
 import { item } from "../base/item.ts";
@@ -10,8 +10,8 @@ import type { EmitOptions, Emitter, FloatWeight } from "./emit.ts";
 import type { Initializer, TensorBytes } from "./proto.ts";
 
 /**
- * One scale a row of the matrix: w[n,k] = scale[n] q[k,n], q in -127..127. The numbers are laid out as ONNX Runtime multiplies with
- * them, rows and columns exchanged, so that no second copy is made when they are loaded.
+ * One scale per row of the matrix: w[n,k] = scale[n] q[k,n], q in -127..127. The integers are stored transposed, as ONNX
+ * Runtime multiplies with them, so that no second copy is made when they are loaded.
  */
 export interface RowQuantized {
   readonly dtype: "i8";
@@ -22,13 +22,13 @@ export interface RowQuantized {
 }
 
 /**
- * One scale a block of a row: w[n,k] = scale[n,k/block] (q[n,k] - 2^(bits-1)) + offset[n,k/block]. Two 4-bit numbers a byte,
+ * One scale per block of a row: w[n,k] = scale[n,k/block] (q[n,k] - 2^(bits-1)) + offset[n,k/block]. Two 4-bit numbers per byte,
  * low one first. Rows can be looked up, too.
  */
 export interface BlockQuantized {
   readonly dtype: "blocks";
   readonly bits: 4 | 8;
-  /** Numbers of a block: a power of two from 16. The last one of a row is filled up. */
+  /** Numbers per block: a power of two, at least 16. The last block of a row is padded. */
   readonly block: number;
   /** u8 [N,blocks,block bits/8]. */
   readonly data: TensorBytes;
@@ -74,7 +74,7 @@ function rowsOf(t: Tensor, weightOf: EmitOptions["weight"]): Rows | undefined {
   return { ...whole, begin: whole.begin + start, end: whole.begin + Number(end) };
 }
 
-/** The same of parameters in blocks that are whole, as rows are looked up in them. */
+/** The same for weights in blocks whose rows are whole blocks, as looking up rows requires. */
 function blockRows(t: Tensor, weightOf: EmitOptions["weight"]): { rows: Rows; weight: BlockQuantized } | undefined {
   const rows = rowsOf(t, weightOf);
   const weight = rows?.weight;
@@ -90,7 +90,7 @@ export function readsInPlace(node: Node, weightOf: EmitOptions["weight"]): reado
   return node.inputs.filter((t, i) => !inPlace(t, i));
 }
 
-/** Rows of a stored parameter of floats, if that is what a node cuts out: they are together, so nothing is copied. */
+/** Rows of a stored parameter of floats, if that is what a node cuts out: they are contiguous, so nothing is copied. */
 export function storedRows(node: Node, weightOf: EmitOptions["weight"]): (Initializer & FloatWeight) | undefined {
   const [cut] = node.outputs;
   const slice = madeBy(cut, "slice");
@@ -121,8 +121,8 @@ export function quantizedLinear(e: Emitter, x: string, w: Tensor, bias: string |
 }
 
 /**
- * Activations become 8-bit when they arrive, with one scale for all of x. Some rows of a matrix (q, k and v of one) are
- * columns of one product with all of it.
+ * Activations become 8-bit when they arrive, with one scale for all of x. Products with some rows of a matrix (its
+ * q, k or v) are columns of one product with all of it.
  */
 function byRows(e: Emitter, x: string, K: number, rows: Rows, w: RowQuantized, bias: string | undefined): string {
   const { path, begin, end, all } = rows;
@@ -133,7 +133,7 @@ function byRows(e: Emitter, x: string, K: number, rows: Rows, w: RowQuantized, b
     return outputs;
   }) as [string, string, string];
   const product = (bias?: string): string => {
-    // A weight of its own for each product: where ONNX Runtime exchanges i8 for u8 (see runtime/products.ts), it fails at the
+    // A weight of its own for each product: where ONNX Runtime replaces i8 by u8 (see runtime/products.ts), it fails at the
     // second reader of one. The bytes are the same.
     const weight = e.storedApart(path, "i8", [K, all], w.data);
     const inputs = [u8, weight, xScale, scale, xZero, "", ...(bias ? [bias] : [])];
@@ -162,7 +162,7 @@ function byBlocks(e: Emitter, x: string, K: number, rows: Rows, w: BlockQuantize
   return bias ? e.add("Add", [product, bias]) : product;
 }
 
-/** Sums of the blocks of each row: what an offset is multiplied with. x: f32 [M,blocks block] -> f32 [M,blocks]. */
+/** Sums of the blocks of each row, which offsets are multiplied by. x: f32 [M,blocks block] -> f32 [M,blocks]. */
 function blockSums(e: Emitter, x: string, blocks: number, block: number): string {
   return e.once(`${x} summed by ${block}`, () => {
     const split = e.add("Reshape", [x, e.longs([-1, blocks, block])]);
@@ -170,7 +170,7 @@ function blockSums(e: Emitter, x: string, blocks: number, block: number): string
   });
 }
 
-/** Rows of a table in blocks, unpacked as they are looked up, or undefined if it is another. ids: i32 [...] -> f32 [...,K]. */
+/** Rows of a table in blocks, unpacked as they are looked up; undefined for another table. ids: i32 [...] -> f32 [...,K]. */
 export function quantizedRows(e: Emitter, table: Tensor, ids: Tensor, shape: Shape): string | undefined {
   const found = blockRows(table, e.options.weight);
   if (!found) return undefined;

@@ -1,6 +1,6 @@
 /**
  * The gradient of a convolution in its weights as matrix products: for each tap (i, j) of the kernel, the pixels of `x`
- * that it touched times `dy`. ONNX Runtime's own convolution is several times slower where the kernel is an image.
+ * that it touched times `dy`. ONNX Runtime's own convolution is several times slower where the kernel is as large as an image.
  */
 import type { Dim } from "../graph/dims.ts";
 import type { Node } from "../graph/tensor.ts";
@@ -8,10 +8,10 @@ import type { Emitter } from "./emit.ts";
 
 type WeightGrad = Node<"conv2dWeightGrad">;
 
-/** Columns of a product below which taps share one: narrow products are slow, and joining taps costs a copy of them. */
+/** Taps share a product of up to this many columns: narrow products are slow, and joining taps costs a copy of them. */
 const COLUMNS = 32;
 
-/** For the CPU: a product a tap over all images, for which images and channels change places. */
+/** For the CPU: one product per tap over all images, after swapping the axes of images and channels. */
 export function productsByTap(e: Emitter, n: WeightGrad): string {
   const [x, dy] = n.inputs;
   const { height, width } = n.attrs;
@@ -30,7 +30,7 @@ export function productsByTap(e: Emitter, n: WeightGrad): string {
   return e.add("Reshape", [concat(e, products, 2), e.longs([O, C, height, width])]);
 }
 
-/** For a GPU, which has more to do at once: one product an image over all taps, then the sum over images. */
+/** For a GPU, which can do more at once: one product per image over all taps, then the sum over images. */
 export function productsByImage(e: Emitter, n: WeightGrad): string {
   const [x, dy] = n.inputs;
   const { height, width } = n.attrs;

@@ -33,7 +33,7 @@ export interface Slot {
   readonly shape: readonly number[];
   /** Multiplies the learning rate. */
   readonly rateScale: number;
-  /** Decoupled weight decay, 1/step at rate 1. */
+  /** Decoupled weight decay per step, at learning rate 1. */
   readonly weightDecay: number;
 }
 
@@ -41,7 +41,7 @@ export interface AdamW {
   readonly beta1: number;
   readonly beta2: number;
   readonly eps: number;
-  /** Largest global norm of the gradient; Infinity leaves it alone. */
+  /** Largest global norm of the gradient; Infinity turns clipping off. */
   readonly clipNorm: number;
   /** Decay of the moving average of weights, 0 for none. */
   readonly averageDecay: number;
@@ -105,7 +105,7 @@ export class Arena {
     return this.#bases.average !== 0;
   }
 
-  /** Moves the gradients of one micro-batch to the sum of the batch. */
+  /** Adds the gradients of one micro-batch to the sum of the batch, which `first` starts at zero. */
   accumulate(first: boolean): void {
     if (this.#bases.sum === this.#bases.grad) return;
     if (first) new Float32Array(this.#memory.buffer, this.#bases.sum, this.#stride).fill(0);
@@ -117,7 +117,7 @@ export class Arena {
     return new Float32Array(this.#memory.buffer, this.#bases.sum, this.#stride);
   }
 
-  /** Global norm of the gradient, of `parts` accumulated micro-batches averaged. */
+  /** Global norm of the gradient, averaged over `parts` accumulated micro-batches. */
   norm(parts: number): number {
     return Math.sqrt(this.#kernels.sumSquares(this.#bases.sum, this.#stride)) / parts;
   }
@@ -150,7 +150,7 @@ export class Arena {
         eps,
       );
     }
-    // Early averages follow quickly, as the first weights mean nothing.
+    // Early averages follow quickly, as the initial weights are random.
     if (this.averages) {
       const decay = Math.min(averageDecay, (1 + t) / (10 + t));
       this.#kernels.average(this.#bases.average, this.#bases.param, this.#stride, decay);
@@ -164,7 +164,7 @@ export function count(slot: Slot): number {
   return slot.shape.reduce((a, b) => a * b, 1);
 }
 
-/** @throws SeedlingError if `values` are not as many as the tensor has elements. */
+/** @throws SeedlingError if the number of `values` is not that of the tensor's elements. */
 export function checkCount(slot: Slot, values: Float32Array): void {
   if (values.length !== count(slot))
     throw new SeedlingError(`${slot.path}: expected ${count(slot)} values, got ${values.length}.`);

@@ -9,6 +9,7 @@ export interface BatchOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The results of `run`, one per batch. @throws UsageError if `batch` is not a whole number from 1 */
 export async function inBatches<T, R>(
   items: readonly T[],
   { batch = 16, signal }: BatchOptions,
@@ -24,7 +25,7 @@ export async function inBatches<T, R>(
   return results;
 }
 
-/** The rows of all values, one array a picture. */
+/** The rows of all values, one array per picture. */
 export function rows<T extends Float32Array | Int32Array>(values: readonly Value[]): T[] {
   return values.flatMap(({ shape, data }) => {
     const [length = 0] = shape;

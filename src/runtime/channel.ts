@@ -1,4 +1,4 @@
-/** Requests to the worker and its replies; tensors that stay there are freed when nobody holds them any more. */
+/** Requests to the worker and its replies; tensors that stay there are freed when nothing refers to them any more. */
 import { startThread } from "#thread";
 import { type ExitCode, RuntimeEndedError, SeedlingError } from "../base/errors.ts";
 import { reason } from "../base/one-line.ts";
@@ -47,7 +47,7 @@ export class Channel {
   async close(): Promise<void> {
     this.#dead = new SeedlingError("runtime: closed");
     await this.#thread.end();
-    this.#fail(this.#dead); // a browser does not say that its worker has ended
+    this.#fail(this.#dead); // browsers do not report that a worker has ended
   }
 
   #settle(reply: Reply): void {

@@ -1,9 +1,9 @@
 /**
  * Training on a GPU: parameters, moments, averages and sums of gradients stay there from step to step. Only
- * batches, the loss and the norm of the gradient cross.
+ * batches, the loss, metrics and the norm of the gradient are transferred.
  *
  * A tensor on the GPU is freed by `dispose`, never by the garbage collector, so each one here has one owner: the
- * state. One that was just written is in our memory until the next step has used it.
+ * state. One that was just written is in host memory until the next step has replaced it.
  */
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { ort } from "#ort";
@@ -21,7 +21,7 @@ export class GpuTrainer implements TrainingState {
   readonly #spec: TrainSpec;
   readonly #gradients: InferenceSession;
   readonly #optimizer: InferenceSession;
-  /** Copies a tensor of that rank to our memory. */
+  /** By rank: the graph that copies a tensor to host memory. */
   readonly #readers = new Map<number, InferenceSession>();
   readonly #state = new Map<string, Tensor>();
 

@@ -1,4 +1,4 @@
-/** Execution: the only room that knows ONNX Runtime. */
+/** Execution: the only folder that knows ONNX Runtime. */
 export type { Value, Values } from "../base/value.ts";
 export type { AdamW, Kind, Slot } from "./arena.ts";
 export type { Program } from "./program.ts";

@@ -3,10 +3,10 @@ import { Tensor } from "onnxruntime-common";
 import { SetupError } from "../base/errors.ts";
 import type { Ort } from "./ort.ts";
 
-/** Counts before the first session only. 0 leaves the number to ONNX Runtime. */
+/** Takes effect before the first session only. 0 leaves the number to ONNX Runtime. */
 let wasmThreads: number | undefined;
 
-/** Threads of WebAssembly load the script again that ONNX Runtime is in, so a caller's own worker has one unless it asks. */
+/** WebAssembly threads reload the script that ONNX Runtime is in, so a caller's own worker has one unless it asks for more. */
 function defaultThreads(): number {
   return self.name === "seedling" ? 0 : 1;
 }

@@ -6,6 +6,6 @@ export interface Ort {
   readonly Tensor: TensorConstructor;
   /** What opens sessions on a device; loaded when it is first needed. */
   sessions(device: Device): Promise<InferenceSessionFactory>;
-  /** Device, threads and external weights, as the platform wants them. */
+  /** Device, threads and external weights, as the platform expects them. */
   options(spec: SessionSpec): InferenceSession.SessionOptions;
 }

@@ -1,7 +1,7 @@
 /**
  * Are 8-bit products exact here? On x64 without VNNI, ONNX Runtime's kernel for u8 by i8 adds pairs of products in 16 bits
  * and overflows. Its setting `x64quantprecision` avoids that with u8 by u8, which is half as fast where it is not needed
- * (315 against 660 GOP/s measured with VNNI), and nothing tells which kind of machine this is, so we try.
+ * (315 against 660 GOP/s measured with VNNI), and nothing tells which kind of machine this is, so we try it.
  */
 import { ort } from "#ort";
 import { writeModel } from "../onnx/proto.ts";

@@ -25,8 +25,8 @@ export class Program {
   }
 
   /**
-   * Rows of kept tensors f32 [N,...,P,D], in the order wanted, as a new one. P may differ between the tensors, the other axes
-   * but the first may not; a row that has fewer places than another one gets zeros in front.
+   * Rows of kept tensors f32 [N,...,P,D], in the order given, as a new one. The tensors may differ in N and P only; rows
+   * with a smaller P are padded with zeros at the front.
    */
   async gather(rows: readonly KeptRow[]): Promise<Kept> {
     const gathered = (await this.#channel.request({ kind: "gather", rows })) as Kept;
@@ -34,7 +34,7 @@ export class Program {
     return gathered;
   }
 
-  /** Frees kept tensors. Those that are forgotten are freed too, some time later. */
+  /** Frees kept tensors. Those that nothing refers to any more are freed too, some time later. */
   drop(kept: readonly Kept[]): void {
     this.#channel.drop(kept.map((one) => one.kept));
   }

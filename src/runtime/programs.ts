@@ -10,11 +10,11 @@ export interface Part {
 }
 
 export interface ProgramsOptions extends RuntimeOptions {
-  /** Told the name of a graph before it is compiled. */
+  /** Called with the name of a graph before it is compiled. */
   readonly onCompile?: (name: string) => void;
 }
 
-/** Has a worker thread that others may run in too; it closes it. */
+/** Owns a worker thread that others may use too; only the owner closes it. */
 export interface RuntimeOwner {
   readonly runtime: Runtime;
 }
@@ -26,7 +26,7 @@ export class Programs<Name extends string> {
   readonly #compiled = new Map<Name, Promise<Program>>();
   #runtime: Runtime | undefined;
 
-  /** @param shared whose worker thread to run in. Default: one of their own */
+  /** @param shared owner of the worker thread to run in. Default: a thread of its own */
   constructor(part: (name: Name) => Part, options: ProgramsOptions = {}, shared?: RuntimeOwner) {
     this.#part = part;
     this.#options = options;

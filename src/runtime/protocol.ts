@@ -22,7 +22,7 @@ export interface SessionSpec {
     /** The files themselves, where there is no disk to map them from. */
     readonly contents?: readonly Blob[];
   };
-  /** File for ONNX Runtime's profile, without its ending. */
+  /** File for ONNX Runtime's profile, without its extension. */
   readonly profile?: string;
 }
 
@@ -60,7 +60,7 @@ export interface TrainingState {
   release(): Promise<void>;
 }
 
-/** A row of the first axis of a kept tensor [N,...,P,D], without the first `from` of its P places. */
+/** A row of the first axis of a kept tensor [N,...,P,D], without the first `from` of its P positions. */
 export interface KeptRow {
   readonly kept: number;
   readonly row: number;

@@ -24,7 +24,7 @@ import {
 /** Operations that compute, as opposed to those that stand for a given value. */
 export type ComputedOp = Exclude<OpName, "input" | "param" | "constant">;
 
-/** As many as the operation has; typed as more, so that a kernel names them without a check that the graph has made. */
+/** As many as the operation has; typed as at least three so that kernels can destructure them. The graph checks the number. */
 export type Inputs = readonly [RefArray, RefArray, RefArray, ...RefArray[]];
 export type Shapes = readonly [readonly number[], ...(readonly number[])[]];
 

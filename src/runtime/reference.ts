@@ -1,4 +1,4 @@
-/** The reference executor: runs a graph in float64, a node at a time. For tests; correct rather than fast. */
+/** The reference executor: runs a graph in float64, one node at a time. For tests; correct rather than fast. */
 import { InputError, SeedlingError, UsageError } from "../base/errors.ts";
 import { printShape, resolveDim, type Shape, sizeOf, symbolsOf } from "../graph/dims.ts";
 import type { OpName } from "../graph/ops.ts";
@@ -20,7 +20,7 @@ export interface RefOptions {
 /**
  * Values of tensors.
  * @throws UsageError if a feed, the parameters or a symbol's value is missing
- * @throws InputError if a feed or parameter has the wrong number of elements, or an id is outside of its table
+ * @throws InputError if a feed or parameter has the wrong number of elements, or an id is outside its table
  */
 export function evaluate(outputs: readonly Tensor[], options: RefOptions = {}): RefArray[] {
   const nodes = sortNodes(outputs);

@@ -29,11 +29,12 @@ export interface TrainOptions {
   readonly loss: Tensor;
   /** Other outputs to report. */
   readonly metrics?: Readonly<Record<string, Tensor>>;
-  /** The parameters that learn, with their settings and first values. */
+  /** The parameters that learn, with their settings and initial values. */
   readonly learn: readonly (Slot & { readonly initial: Float32Array })[];
   /** Frozen parameters. */
   readonly weights?: WeightSource;
   readonly optimizer: AdamW;
+  /** Micro-batches per step. Default 1. */
   readonly accumulate?: number;
   /** What `Training.preview` computes. */
   readonly preview?: Readonly<Record<string, Tensor>>;
@@ -50,7 +51,7 @@ export class Runtime {
     this.threads = threads;
   }
 
-  /** A graph ready to run. */
+  /** Compiles a graph. */
   async compile(
     outputs: Readonly<Record<string, Tensor>>,
     weights: WeightSource = noWeights,

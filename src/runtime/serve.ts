@@ -129,7 +129,7 @@ function open<T>(map: ReadonlyMap<number, T>, id: number): T {
   throw new SeedlingError(`runtime: session ${id} is closed`);
 }
 
-/** As `Program.gather` says. */
+/** See `Program.gather`. */
 function gather(rows: readonly (KeptRow & { readonly tensor: Tensor })[]): Tensor {
   const places = (dims: readonly number[]): number => dims.at(-2) ?? 1;
   const dims = rows[0]?.tensor.dims ?? [];
@@ -147,7 +147,7 @@ function gather(rows: readonly (KeptRow & { readonly tensor: Tensor })[]): Tenso
   return new ort.Tensor("float32", out, [rows.length, ...middle, longest, D]);
 }
 
-/** ONNX Runtime's own words, in one line and with a fix where the cause is known. */
+/** ONNX Runtime's message in one line, with a fix where the cause is known. */
 function translate(error: unknown): SeedlingError {
   if (error instanceof SeedlingError) return error;
   const text = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, " ").trim();

@@ -1,4 +1,4 @@
-/** ONNX Runtime's sessions and tensors, and ours. */
+/** Sessions, and tensors between ONNX Runtime's form and ours. */
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { ort } from "#ort";
 import { SeedlingError } from "../base/errors.ts";
@@ -16,14 +16,14 @@ export async function createSession(spec: SessionSpec, onDevice: readonly string
   return sessions.create(spec.model, {
     ...options,
     logSeverityLevel: 3,
-    // Planned as one block, the activations of a training step are in memory twice: the blocks of the first step stay.
+    // Planned as one block, the activations of a training step would be in memory twice: the blocks of the first step stay.
     enableMemPattern: !("slots" in spec),
     extra: { session: entries },
     ...(onDevice.length > 0 && { preferredOutputLocation: locations }),
   });
 }
 
-/** Tensors of the types that the session wants: a bool is fed as whole numbers. */
+/** Tensors of the types that the session expects; bools are fed as i32. */
 export function toOrt(session: InferenceSession, feeds: Values): Record<string, Tensor> {
   const bools = new Set(session.inputMetadata.flatMap((m) => (m.isTensor && m.type === "bool" ? [m.name] : [])));
   const tensor = (name: string, { data, shape }: Value): Tensor => {

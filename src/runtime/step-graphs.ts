@@ -60,7 +60,7 @@ export function stepScalars(t: number, rate: number, { beta1, beta2, averageDeca
     rate,
     step: rate / (1 - beta1 ** t),
     root: 1 / Math.sqrt(1 - beta2 ** t),
-    // Early averages follow quickly, as the first weights mean nothing.
+    // Early averages follow quickly, as the initial weights are random.
     decay: Math.min(averageDecay, (1 + t) / (10 + t)),
   };
 }

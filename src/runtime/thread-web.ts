@@ -1,6 +1,6 @@
 /**
- * Where ONNX Runtime runs in a browser: in a worker that all runtimes of a page share, so that there is one heap of
- * WebAssembly; and for a caller that is a worker itself, in its own thread, which needs no second script.
+ * Where ONNX Runtime runs in a browser: in a worker that all runtimes of a page share, so that there is one
+ * WebAssembly heap; and for a caller that is a worker itself, in its own thread, which needs no second script.
  */
 import type { Message, Reply } from "./protocol.ts";
 import type { StartThread, ThreadEvents } from "./thread.ts";
@@ -42,10 +42,10 @@ function start(): Worker {
   return started;
 }
 
-/** Longest time without looking at the caller's own messages, such as one that cancels. */
+/** Longest time without handling the caller's own messages, such as a cancellation, ms. */
 const BREATH_MS = 20;
 
-/** Lets messages come that have waited: a promise alone does not, and a timer would take 4 ms. */
+/** Lets waiting messages be handled: awaiting a promise alone does not, and a timer would take 4 ms. */
 function breath(): Promise<void> {
   const { port1, port2 } = new MessageChannel();
   return new Promise((done) => {

@@ -1,16 +1,16 @@
-/** The thread that runs ONNX Runtime, whose `run` blocks: a worker of Node (`thread-node.ts`) or of the browser (`thread-web.ts`). */
+/** The thread that runs ONNX Runtime, whose `run` blocks: a worker in Node (`thread-node.ts`) or in the browser (`thread-web.ts`). */
 import type { Message, Reply } from "./protocol.ts";
 
 export interface Thread {
   post(message: Message): void;
-  /** While it is busy the process waits for it. */
+  /** While the thread is busy, the process does not exit. */
   setBusy(busy: boolean): void;
   end(): Promise<void>;
 }
 
 export interface ThreadEvents {
   onReply(reply: Reply): void;
-  /** The thread threw or has ended; nothing comes any more. */
+  /** The thread threw or has ended; no more replies come. */
   onEnd(error: Error | undefined): void;
 }
 

@@ -38,11 +38,12 @@ export class Training {
     return this.#channel.request({ kind: "update", session: this.#session, step, rate, gradients }) as Promise<number>;
   }
 
+  /** Copies of all tensors, in the order of `slots`. */
   read(what: Kind): Promise<Float32Array[]> {
     return this.#read(what);
   }
 
-  /** One tensor by name. */
+  /** A copy of one tensor. @throws SeedlingError if no parameter that learns has this path */
   async readOne(what: Kind, path: string): Promise<Float32Array> {
     const [data] = await this.#read(what, this.#index(path));
     return data as Float32Array;

@@ -1,7 +1,7 @@
-/** Where the parameters of a graph are stored. */
+/** The stored weights of a graph. */
 import type { StoredWeight } from "../onnx/index.ts";
 
-/** Where parameters come from: bytes in memory or a place in a file of `folder`. */
+/** Where parameters come from: bytes in memory or a range of a file in `folder`. */
 export interface WeightSource {
   readonly folder?: string;
   get(path: string): StoredWeight | undefined;

@@ -1,4 +1,4 @@
-/** A tensor of an open file on its way into a new one: renamed, perhaps converted, looked at for NaN. */
+/** A tensor of an open file on its way into a new one: renamed, perhaps converted, checked for NaN and infinity. */
 
 import { CheckpointError } from "../base/errors.ts";
 import { quote } from "../base/one-line.ts";
@@ -17,7 +17,10 @@ export interface CopyOptions {
   readonly onRead?: ((byteLength: number) => void) | undefined;
 }
 
-/** Nothing is read before the writer asks for it; then one tensor is in memory at a time. */
+/**
+ * Nothing is read before the writer asks for it; then one tensor is in memory at a time.
+ * @throws CheckpointError if the file has no tensor `from`
+ */
 export function copyTensor(file: TensorFile, from: string, options: CopyOptions = {}): TensorToWrite {
   const info = file.tensors.get(from);
   if (!info) throw new CheckpointError(`${file.path}: expected a tensor ${quote(from)}, found none.`);
@@ -38,7 +41,7 @@ export function isFloat(dtype: StoredDtype): boolean {
   return dtype === "F64" || dtype === "F32" || dtype === "F16" || dtype === "BF16";
 }
 
-/** Values that are NaN or infinite: all bits of the exponent are set. Zero for dtypes that know neither. */
+/** Values that are NaN or infinite: all bits of the exponent are set. Zero for dtypes that have neither. */
 export function countNotFinite(bytes: Uint8Array, dtype: StoredDtype): number {
   const masks: Partial<Record<StoredDtype, number>> = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 };
   const mask = masks[dtype];

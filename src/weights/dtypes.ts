@@ -8,7 +8,7 @@ import {
   float32ArrayToFloat16,
 } from "./float16.ts";
 
-/** Bytes per element, as the safetensors format has them; smaller ones are packed. Not all can be converted (below). */
+/** Bytes per element, as in the safetensors format; smaller ones are packed. Not all can be converted (below). */
 export const DTYPE_BYTES = {
   F64: 8,
   I64: 8,
@@ -83,7 +83,10 @@ export function isStoredDtype(name: unknown): name is StoredDtype {
   return typeof name === "string" && Object.hasOwn(DTYPE_BYTES, name);
 }
 
-/** Little-endian bytes -> numbers: F16 and BF16 as Float32Array, BOOL as Uint8Array, the others as their own array. */
+/**
+ * Little-endian bytes -> numbers: F16 and BF16 as Float32Array, BOOL as Uint8Array, the others as their own array.
+ * @throws CheckpointError for the dtypes of `OPAQUE`
+ */
 export function decodeTensor(bytes: Uint8Array, dtype: StoredDtype, where: string): TensorData {
   if (OPAQUE.has(dtype)) {
     throw new CheckpointError(

@@ -1,10 +1,10 @@
-/** Names of files by what is in them: which model drew a picture, which base an adapter belongs to. */
+/** Hashes of files, which tell what model drew a picture and which base an adapter belongs to. */
 import { item } from "../base/item.ts";
 import { openByteSource } from "../io/files.ts";
 import { sha256 } from "../io/hash.ts";
 import { openCheckpoint } from "./model-folder.ts";
 
-/** Larger files are read in places only; other weights differ everywhere. */
+/** Larger files are only sampled; different weights differ everywhere. */
 const WHOLE_BYTES = 2 ** 28;
 const PLACES = 64;
 const PIECE_BYTES = 2 ** 20;
@@ -12,7 +12,7 @@ const PIECE_BYTES = 2 ** 20;
 /**
  * 16 hex digits of the SHA-256 of a file; of a file above 256 MiB, of its length and 64 evenly spaced MiB of it, the first
  * and the last among them.
- * @throws SetupError if the file is missing
+ * @throws InputError if the file is missing
  */
 export async function fileHash(path: string): Promise<string> {
   const source = await openByteSource(path);
@@ -32,7 +32,7 @@ export async function fileHash(path: string): Promise<string> {
   }
 }
 
-/** Names the weights of a base model, a folder (all its shards) or a GGUF file: what an adapter folder records. */
+/** 16 hex digits for the weights of a base model, a folder (all its shards) or a GGUF file: what an adapter folder records. */
 export async function baseHash(path: string): Promise<string> {
   if (path.endsWith(".gguf")) return fileHash(path);
   const checkpoint = await openCheckpoint(path);

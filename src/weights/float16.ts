@@ -60,7 +60,7 @@ function widen(half: number): number {
   if (exponent === 31) return (sign | 0x7f800000 | (mantissa << 13)) >>> 0;
   if (exponent > 0) return (sign | ((exponent + 112) << 23) | (mantissa << 13)) >>> 0;
   if (mantissa === 0) return sign >>> 0;
-  // A subnormal half is a normal float: move its leading bit to the implicit place.
+  // A subnormal half is a normal float: move its leading bit to the implicit position.
   const shift = Math.clz32(mantissa) - 21;
   return (sign | ((113 - shift) << 23) | (((mantissa << shift) & 0x3ff) << 13)) >>> 0;
 }

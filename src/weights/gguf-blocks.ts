@@ -1,15 +1,15 @@
 /**
  * The number formats of GGUF files, to float32. A quantized tensor is a row of blocks; each holds a scale, perhaps a
- * minimum, and a few bits a number. Layouts as in ggml's quants; products are exact in float64 and rounded once.
+ * minimum, and a few bits per number. Layouts as in ggml's quants; products are exact in float64 and rounded once.
  */
 import { DTYPE_BYTES, decodeTensor, toFloat32 } from "./dtypes.ts";
 import { float16ToFloat32 } from "./float16.ts";
 
 export interface GgufFormat {
   readonly name: string;
-  /** Numbers of a block. */
+  /** Numbers per block. */
   readonly count: number;
-  /** Bytes of a block. */
+  /** Bytes per block. */
   readonly bytes: number;
   /** A whole number of blocks -> their numbers. */
   readonly decode: (bytes: Uint8Array) => Float32Array;
@@ -21,7 +21,7 @@ type DecodeBlock = (bytes: Uint8Array, at: number, out: Float32Array, to: number
 const half = (bytes: Uint8Array, at: number): number => float16ToFloat32(bytes[at]! | (bytes[at + 1]! << 8));
 const signed = (byte: number): number => (byte << 24) >> 24;
 
-/** Two numbers a byte: the first half of the block in the low bits, the second in the high bits. */
+/** Two numbers per byte: the first half of the block in the low bits, the second in the high bits. */
 function nibbles(bytes: Uint8Array, at: number, out: Float32Array, to: number, value: (q: number) => number): void {
   for (let i = 0; i < 16; i++) {
     const byte = bytes[at + i]!;

@@ -11,7 +11,7 @@ import { writeSafetensors } from "./safetensors-write.ts";
 /**
  * Writes config.json, model.safetensors, tokenizer.json and tokenizer_config.json.
  * @param dtype F32 keeps the numbers of the file exactly
- * @throws as `openGguf`, `ggufLlamaConfig` and `openGgufTokenizer`; SetupError if the disk refuses
+ * @throws as `openGguf`, `ggufLlamaConfig` and `openGgufTokenizer`; SetupError if writing fails
  */
 export async function unpackGguf(path: string, folder: string, dtype: "F32" | "F16" | "BF16" = "F32"): Promise<void> {
   const file = await openGguf(path);

@@ -1,6 +1,6 @@
 /**
  * Quantized GGUF tensors, rearranged into the blocks that ONNX Runtime multiplies with (see src/onnx/quantized.ts): the same
- * whole numbers and scales, no rounding. Every block of a format has `parts` smaller ones with a scale each; what a format
+ * integers and scales, no rounding. Every block of a format has `parts` smaller ones with a scale each; what a format
  * adds to them (a minimum) becomes an offset, counted from the middle of the 4-bit range.
  */
 
@@ -17,7 +17,7 @@ export interface PackedBlocks {
   readonly offset?: Float32Array;
 }
 
-/** Where one block goes: byte `to` of the numbers, entry `i` of scales and offsets. */
+/** What blocks are packed into. */
 interface Out {
   readonly data: Uint8Array;
   readonly scale: Float32Array;

@@ -1,4 +1,4 @@
-/** Tokenizers of GGUF files, as the tokenizer.json that they were made of. */
+/** Tokenizers of GGUF files, as the tokenizer.json that they were made from. */
 import { InputError } from "../base/errors.ts";
 import { expectKnownKeys } from "../base/known-keys.ts";
 import { show } from "../base/one-line.ts";
@@ -29,7 +29,7 @@ const PRE_TOKENIZERS: Readonly<Record<string, unknown>> = {
   qwen2: split(`${WORDS}|\\p{N}|${REST}`),
 };
 
-/** Keys that are read here, and those that change nothing: scores and prefixes count for other kinds of tokenizers. */
+/** Keys that are read here, and those that change nothing: scores and prefixes matter only to other kinds of tokenizers. */
 const KNOWN = new Set([
   ...["model", "pre", "tokens", "token_type", "token_type_count", "merges", "scores", "add_bos_token", "add_eos_token"],
   ...["add_sep_token", "add_space_prefix", "remove_extra_whitespaces", "precompiled_charsmap"],
@@ -38,10 +38,10 @@ const KNOWN = new Set([
 const CONTROL = 3;
 const USER_DEFINED = 4;
 
-/** A tokenizer.json and the ids that matter. */
+/** The contents of tokenizer.json and tokenizer_config.json. */
 export interface GgufTokenizer {
   readonly json: Json;
-  /** As in tokenizer_config.json: the texts of the special tokens. */
+  /** The texts of the special tokens, among others. */
   readonly config: Json;
 }
 

@@ -15,7 +15,7 @@ export type GgufValue = number | bigint | boolean | string | readonly GgufValue[
 export interface GgufTensor {
   /** Name of the number format, for instance "Q4_K". */
   readonly type: string;
-  /** Row-major, as everywhere here (the file counts axes the other way round). */
+  /** Row-major, as everywhere here (the file lists axes in reverse). */
   readonly shape: readonly number[];
   readonly offset: number;
   readonly byteLength: number;
@@ -29,12 +29,12 @@ export interface GgufFile {
   readFloat32(name: string): Promise<Float32Array>;
   /** The stored bytes. @throws CheckpointError for an unknown name. */
   readBytes(name: string): Promise<Uint8Array>;
-  /** The file opened once more, without reading its header again; the caller closes it. @throws SetupError if it is gone */
+  /** The file opened once more, without reading its header again; the caller closes it. @throws InputError if it is gone */
   reopen(): Promise<GgufFile>;
   close(): Promise<void>;
 }
 
-/** Opens a file and checks its header; the caller closes it. @throws SetupError if missing, CheckpointError if damaged. */
+/** Opens a file and checks its header; the caller closes it. @throws InputError if missing, CheckpointError if damaged. */
 export async function openGguf(path: string): Promise<GgufFile> {
   const source = await openByteSource(path);
   try {
@@ -50,7 +50,7 @@ export function parseGguf(bytes: Uint8Array, where: string): Promise<GgufFile> {
   return fromSource(memorySource(bytes, where), async () => memorySource(bytes, where));
 }
 
-/** True for a file that begins like a GGUF file. */
+/** Whether the bytes begin with GGUF's magic number. */
 export function isGguf(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && String.fromCharCode(...bytes.subarray(0, 4)) === "GGUF";
 }
@@ -177,7 +177,7 @@ class Reader {
     this.#path = path;
   }
 
-  /** Moves on by `length` bytes and returns where they start. */
+  /** Skips `length` bytes and returns where they start. */
   #skip(length: number): number {
     if (this.at + length > this.#fileSize) throw damaged(this.#path, "the header is cut short");
     if (this.at + length > this.#window.length) throw new OutOfWindow();
@@ -200,7 +200,7 @@ class Reader {
     return value;
   }
 
-  /** A number of things of at least `bytes` bytes each, which must be in the file. */
+  /** A count of items of at least `bytes` bytes each, which must fit into the rest of the file. */
   count(what: string, bytes: number): number {
     const count = this.u64(what);
     if (count * bytes > this.#fileSize - this.at)

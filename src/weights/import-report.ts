@@ -4,9 +4,9 @@ export interface FileReport {
   readonly path: string;
   /** Of a trainer's file: the key under which the tensors are. */
   readonly section?: string;
-  /** Tensors of the file outside of that, in words. */
+  /** Tensors of the file outside that section, in words. */
   readonly elsewhere?: readonly string[];
-  /** What training wrapped around the names, and was taken off: `module.`. */
+  /** Parts of the names that training wrappers added, and that were removed: `module.`. */
   readonly wrappers?: readonly string[];
   /** Names in the file. */
   readonly used: readonly string[];

@@ -14,7 +14,7 @@ export interface InspectedTensor {
   readonly dtype: StoredDtype;
   readonly shape: readonly number[];
   readonly bytes: number;
-  /** Values that are NaN or infinite. Absent if the tensor was not looked at: without the hash, or if it is strided or packed. */
+  /** Values that are NaN or infinite. Absent if the tensor was not checked: without the hash, or if it is strided or packed. */
   readonly notFinite?: number;
 }
 
@@ -28,7 +28,7 @@ export interface InspectedFile {
   readonly section?: string;
   /** Tensors of the file that are not listed, in words: `"best_acc1"`, `12 under "ema"`. */
   readonly elsewhere?: readonly string[];
-  /** What training wrapped around the model and its names, such as `module.`; an import takes it off. */
+  /** Parts of the names that training wrappers added, such as `module.`; an import removes them. */
   readonly wrappers?: readonly string[];
   readonly tensors: readonly InspectedTensor[];
 }
@@ -43,7 +43,7 @@ export async function checkpointFiles(path: string): Promise<string[]> {
   throw new InputError(`${path}: expected files with tensors (.safetensors, .pt, .pth, .bin), found none.`);
 }
 
-/** Folders in folders are looked into this deep. */
+/** Subfolders are searched to this depth. */
 const MAX_DEPTH = 3;
 
 async function filesIn(folder: string, depth: number): Promise<string[]> {

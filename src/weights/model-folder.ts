@@ -50,7 +50,7 @@ async function expectFile(folder: string, candidates: string[]): Promise<string>
   throw await withoutFile(folder, candidates[0] ?? "");
 }
 
-/** What to throw where a folder lacks a file: one with nothing in it is hardly the folder that was meant. */
+/** What to throw where a folder lacks a file: an empty one is probably not the folder that was meant. */
 export async function withoutFile(folder: string, file: string): Promise<InputError | SetupError> {
   const names = await listFolder(folder).catch(() => undefined); // folders of a web server list nothing
   if (names?.length === 0)

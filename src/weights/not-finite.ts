@@ -8,10 +8,10 @@ import type { TensorInfo } from "./tensor-file.ts";
 /** A multiple of the size of every number. */
 const PIECE_BYTES = 2 ** 20;
 
-/** Tensors can share bytes, as tied weights do; past this many times the file the rest is not looked at. */
+/** Tensors can share bytes, as tied weights do; once this many times the file's size has been read, the rest is skipped. */
 const MAX_PASSES = 2;
 
-/** The counts, zeros too, of the tensors that are in `path` in one piece and whose numbers are known; others are left out. */
+/** The counts, zeros too, of the tensors that are contiguous in `path` and whose number format is known; others are left out. */
 export async function notFiniteValues(
   path: string,
   tensors: ReadonlyMap<string, TensorInfo>,

@@ -12,7 +12,7 @@ export interface OfficialFile {
   readonly file: string;
   /** Key of the root dict that holds the tensors; undefined if they are the root. */
   readonly section?: "model";
-  /** What our names have in front and the file's have not. */
+  /** Prefix of our names that the file's names lack. */
   readonly prefix: string;
   /** Does the file hold the tensor that we call `name`? */
   readonly holds: (name: string) => boolean;

@@ -33,8 +33,8 @@ function hasOwnHead(config: LmConfig, weights: Weights): boolean {
 }
 
 /**
- * Adapter and base must fit before anything runs: each tensor of the adapter has its place in the model, and each place
- * that the adapter's config names has its tensor.
+ * Adapter and base must fit before anything runs: each tensor of the adapter belongs to the model, and each tensor that
+ * the adapter's config implies is there.
  * @throws InputError naming the hashes; CheckpointError naming every tensor that is missing, extra or misshaped
  */
 export function expectBase(
@@ -77,7 +77,7 @@ export function expectBaseHash(path: string, wanted: string, hash: string): void
 
 /**
  * Tensors of the merged model, one at a time: low-rank products added, new rows after the old ones, whole modules replaced.
- * @throws CheckpointError for a tensor of the adapter that has no place in the base's file, such as a head that was tied
+ * @throws CheckpointError for a tensor of the adapter that has no counterpart in the base's file, such as a head that was tied
  */
 export function mergeAdapter(
   base: Pick<TensorFile, "readFloat32"> & {

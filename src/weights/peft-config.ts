@@ -30,13 +30,13 @@ const schema = z.object({
   rank_pattern: none,
   alpha_pattern: none,
   megatron_config: none,
-  // Others than these change the base's weights before training.
+  // Other values change the base's weights before training.
   init_lora_weights: z.union([z.boolean(), z.enum(["gaussian", "eva", "orthogonal"])]).nullish(),
   base_model_name_or_path: z.string().nullish(),
   trainable_token_indices: z.union([indices, z.record(z.string(), indices)]).nullish(),
 });
 
-/** They say where an adapter is from, or how it was trained, or count only with a setting that is refused. */
+/** They say where an adapter is from, or how it was trained, or apply only with a setting that is refused. */
 const NOTES = new Set([
   ...["task_type", "inference_mode", "revision", "auto_mapping", "peft_version", "runtime_config"],
   ...["eva_config", "loftq_config", "corda_config", "lora_ga_config", "megatron_core", "qalora_group_size"],
@@ -50,7 +50,7 @@ export interface PeftConfig {
   readonly base: string | undefined;
   /** Ids of the added tokens, which are consecutive. */
   readonly tokens: { readonly first: number; readonly count: number } | undefined;
-  /** Last names of modules that are stored whole. */
+  /** Modules that are stored whole, by the last parts of their paths. */
   readonly wholeModules: readonly string[];
 }
 

@@ -35,12 +35,12 @@ const ADDED = ".added";
 const HASH_KEY = "base_hash";
 const CONFIG_FILE = "adapter_config.json";
 const WEIGHTS_FILE = "adapter_model.safetensors";
-/** Fifty thousand token ids fit ten times. */
+/** Ten times what fifty thousand token ids take. */
 const MAX_CONFIG_BYTES = 10e6;
 
 /**
- * Whether it fits a base is for `expectBase` to say.
- * @throws SetupError if a file is missing; InputError if one is damaged or asks for another kind of adapter.
+ * Reads an adapter; whether it fits a base is checked by `expectBase`.
+ * @throws InputError if a file is missing, damaged or asks for another kind of adapter.
  */
 export async function readPeftFolder(folder: string): Promise<Adapter> {
   const where = join(folder, CONFIG_FILE);

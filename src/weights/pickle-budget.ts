@@ -1,5 +1,5 @@
 /**
- * How much one pickle may ask for. A few of its bytes can stand for much: one byte makes a dict of two hundred, and
+ * How much one pickle may ask for. A few of its bytes can cost much: one byte makes a dict of two hundred bytes, and
  * three call a function on a list that is already there. A tensor of torch.save takes about 45 instructions and 60
  * items, so the limits hold thirty thousand tensors; published models with their optimizers have a few thousand.
  */
@@ -12,8 +12,8 @@ const MAX_MEMO = 500_000;
 /** About 100 bytes of memory each, at worst. */
 const MAX_ITEMS = 2_000_000;
 /**
- * Numbers can be chosen such that a Map puts all of them in one place (the engine's hash of them has no secret), and
- * then every look-up passes by every key. Texts cannot.
+ * Numbers can be chosen so that all of them collide in a Map (the engine's hash of numbers has no secret), and then
+ * every look-up walks through every key. Texts cannot.
  */
 const MAX_NUMBER_KEYS = 100_000;
 

@@ -120,7 +120,7 @@ export function unpickle(bytes: Uint8Array, where: string, { globals, persistent
     for (const arg of args) if (Array.isArray(arg)) budget.spend(arg.length);
     stack.push(callee.call(args));
   };
-  /** The same list can be an argument any number of times, so that its length is paid for each time. */
+  /** The same list can be an argument any number of times, so its length is paid for each time. */
   const spendOn = (args: unknown) => budget.spend(CALL_ITEMS + (Array.isArray(args) ? args.length : 0));
   /** Python sets attributes here; on a dict (torch keeps version notes there) they are dropped. */
   const build = () => {

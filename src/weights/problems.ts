@@ -9,7 +9,7 @@ const NAMED = 3;
 export class Problems {
   readonly list: string[] = [];
 
-  /** Nothing more need be looked for. */
+  /** Whether nothing more needs to be looked for. */
   get full(): boolean {
     return this.list.length >= KEPT;
   }

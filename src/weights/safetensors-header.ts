@@ -13,7 +13,7 @@ import type { TensorInfo } from "./tensor-file.ts";
 /** The format's own limit on the JSON. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
-/** The largest files of published models have some thousand tensors, and notes of a megabyte at most. */
+/** The largest files of published models have a few thousand tensors, and notes of a megabyte at most. */
 export const MAX_TENSORS = 200_000;
 const MAX_METADATA_CHARACTERS = 10_000_000;
 const MAX_NOTES = 10_000;
@@ -78,7 +78,7 @@ const MAX_ENTRY_CHARACTERS = 10_000;
 
 /**
  * The members of the header one by one, so that a hostile one fails before much is built. That of `__metadata__` is a
- * Map of texts.
+ * Map of strings.
  */
 function* parseMembers(json: Uint8Array, where: string): Generator<[name: string, value: unknown]> {
   try {
@@ -105,7 +105,7 @@ function* parseMembers(json: Uint8Array, where: string): Generator<[name: string
   }
 }
 
-/** The text of `__metadata__`, an object of texts. */
+/** The value of `__metadata__`, an object of strings. */
 function parseNotes(json: string): Map<string, string> {
   if (json.length > MAX_METADATA_CHARACTERS) throw new Error(`__metadata__ has ${json.length} characters`);
   const notes = new Map<string, string>();

@@ -1,4 +1,4 @@
-/** Writing safetensors files: one tensor in memory at a time, the file whole or not at all. */
+/** Writing safetensors files: one tensor in memory at a time; the file appears whole or not at all. */
 
 import { dataView, utf8 } from "../base/bytes.ts";
 import { CheckpointError } from "../base/errors.ts";
@@ -15,14 +15,14 @@ export interface TensorToWrite {
   data: TensorData | (() => TensorData | Promise<TensorData>);
 }
 
-/** Tensors start at a multiple of this, so that a mapped file can be used in place. */
+/** The first tensor starts at a multiple of this, so that a mapped file can be used in place. */
 const ALIGNMENT = 64;
 
 /**
  * Writes `tensors` to `path`. The order in the file is by element size, largest first, then by name, so every tensor is
  * aligned to its elements and the same tensors give the same bytes.
  *
- * @throws CheckpointError if names repeat or numbers do not fit their shape; SetupError if the disk refuses.
+ * @throws CheckpointError if names repeat or numbers do not fit their shape; SetupError if writing fails.
  */
 export async function writeSafetensors(
   path: string,

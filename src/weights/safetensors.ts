@@ -12,7 +12,7 @@ export interface SafetensorsFile extends TensorFile {
 
 /**
  * Opens a file and checks its whole header; the caller closes it.
- * @throws SetupError if the file is missing, CheckpointError if the header is damaged.
+ * @throws InputError if the file is missing, CheckpointError if the header is damaged.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const source = await openByteSource(path);

@@ -13,7 +13,7 @@ const MAX_INDEX_BYTES = 50e6;
 
 /**
  * Opens every shard of an index as one file. Tensors that the index does not name are left out.
- * @throws SetupError if a shard is missing; CheckpointError if a shard's name leaves the folder or lacks its tensors.
+ * @throws InputError if a shard is missing; CheckpointError if a shard's name leaves the folder or a shard lacks its tensors.
  */
 export async function openShardedSafetensors(indexPath: string): Promise<SafetensorsFile> {
   const map = parseShardIndex(await readFileBounded(indexPath, MAX_INDEX_BYTES), indexPath);

@@ -1,4 +1,4 @@
-/** Where in a trainer's file the model's tensors are, and what wrappers of training have put in front of their names. */
+/** Where in a trainer's file the model's tensors are, and what training wrappers have added to their names. */
 
 import { CheckpointError } from "../base/errors.ts";
 import { item } from "../base/item.ts";
@@ -21,7 +21,7 @@ export interface StateDict {
   readonly elsewhere: readonly string[];
 }
 
-/** Further dicts with tensors that are named. */
+/** How many further dicts with tensors are named. */
 const MAX_NAMED = 8;
 
 /** A dict of the file that holds tensors itself. */
@@ -67,7 +67,7 @@ export function findStateDict(root: unknown, where: string): StateDict {
   return { tensors: chosen.tensors, section, elsewhere };
 }
 
-/** A dict that is referred to from many places is looked at once. */
+/** A dict that is referred to many times is visited once. */
 function collect(value: unknown, path: readonly string[], found: Candidate[], seen: Set<unknown>): void {
   if (!(value instanceof Map) || seen.has(value)) return;
   seen.add(value);
@@ -100,7 +100,7 @@ export interface UnwrappedNames {
 }
 
 /**
- * Names without what training wrapped around them: `module.` in front of all (DataParallel, DDP, AveragedModel), and
+ * Names without what training wrappers added: `module.` in front of all (DataParallel, DDP, AveragedModel), and
  * `_orig_mod.` and its like anywhere. Names that would become equal stay as they are.
  */
 export function unwrapNames(stored: Iterable<string>): UnwrappedNames {

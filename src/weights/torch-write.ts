@@ -1,6 +1,6 @@
 /**
  * Writing `.pt` files as torch.save does (1.6 and later): a stored zip of `data.pkl`, which names tensors as views of
- * storages, and one record a storage. One tensor in memory at a time; the file appears whole or not at all.
+ * storages, and one record per storage. One tensor in memory at a time; the file appears whole or not at all.
  */
 import { concatBytes, utf8 } from "../base/bytes.ts";
 import { CheckpointError } from "../base/errors.ts";
@@ -15,7 +15,7 @@ const STORAGES = new Map<StoredDtype, string>(Object.entries(STORAGE_DTYPES).map
 
 /**
  * Writes a state dict; with `section`, a dict that holds the state dict under that key.
- * @throws CheckpointError if a dtype has no storage in PyTorch or numbers do not fit; SetupError if the disk refuses.
+ * @throws CheckpointError if a dtype has no storage in PyTorch or numbers do not fit; SetupError if writing fails.
  */
 export async function writeTorch(path: string, tensors: Iterable<TensorToWrite>, section?: string): Promise<void> {
   const all = [...tensors];
@@ -103,7 +103,7 @@ const LIMIT = 0xffffffff;
 /** Records start at a multiple of this, so that a mapped file can be used in place. */
 const ALIGNMENT = 64;
 
-/** 1 January 1980, the first day that zip knows. */
+/** 1 January 1980, the earliest date that zip can hold. */
 const DATE = 0x21;
 
 /** A zip of stored entries, written front to back. @see PKWARE APPNOTE 4.3, 4.5.3 */

@@ -1,6 +1,6 @@
 /**
  * `.pt` and `.pth` files of torch.save (1.6 and later): a zip of `data.pkl`, which names tensors as views of storages,
- * and one record a storage. Only what rebuilds tensors is understood; nothing in the file is ever executed.
+ * and one record per storage. Only what rebuilds tensors is understood; nothing in the file is ever executed.
  */
 
 import { fromUtf8, startsWith } from "../base/bytes.ts";
@@ -60,7 +60,7 @@ const MAX_KEY_CHARACTERS = 100;
  * Opens a file and checks every tensor's view against its storage and every storage against the file; the caller
  * closes it. The tensors are those of one dict in it: `findStateDict` says which.
  *
- * @throws SetupError if the file is missing; CheckpointError if it is damaged or holds more than tensors and plain values.
+ * @throws InputError if the file is missing; CheckpointError if it is damaged or holds more than tensors and plain values.
  */
 export async function openTorch(path: string): Promise<TorchFile> {
   const source = await openByteSource(path);
@@ -94,7 +94,7 @@ async function fromSource(source: ByteSource): Promise<TorchFile> {
   return { ...file, root, section, elsewhere };
 }
 
-/** How files begin that torch.save wrote before version 1.6. */
+/** First bytes of files that torch.save wrote before version 1.6. */
 export const OLD_TORCH = [0x80, 0x02, 0x8a, 0x0a];
 
 async function refuseOldFormat(source: ByteSource) {
@@ -106,7 +106,7 @@ async function refuseOldFormat(source: ByteSource) {
   }
 }
 
-/** All entries stand in one folder, named after the file as it was first saved. */
+/** All entries are in one folder, named after the file as it was first saved. */
 function findPrefix(zip: ZipArchive, path: string): string {
   const pickles = [...zip.entries.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
   const prefix = pickles[0]?.slice(0, -"data.pkl".length);

@@ -1,5 +1,5 @@
 /**
- * Reading zip archives by range, without believing them: a size, offset or name that does not fit the file is an error.
+ * Reading zip archives by range, without trusting them: a size, offset or name that does not fit the file is an error.
  * Stored and deflated entries, zip64. @see PKWARE APPNOTE 4.3, 4.4, 4.5.3
  */
 import { CheckpointError } from "../base/errors.ts";
@@ -35,12 +35,13 @@ const LOCAL = 0x04034b50;
 /** No deflate stream grows by more than this; a claim beyond it is a lie. */
 const MAX_GROWTH = 1032;
 
-/** The directory names every entry in some hundred bytes; a tensor is one entry. */
+/** The directory describes every entry in about a hundred bytes; a tensor is one entry. */
 const MAX_DIRECTORY_BYTES = 64 * 1024 ** 2;
 
 /** A deflated entry is unpacked in memory as a whole. torch.save deflates nothing, so larger ones are bombs. */
 const MAX_UNPACKED_BYTES = 2 ** 31;
 
+/** Reads the directory of an archive. @throws CheckpointError if it is damaged, encrypted or packed by another method */
 export async function openZip(source: ByteSource): Promise<ZipArchive> {
   const entries = parseDirectory(await readDirectory(source), source);
   const starts = new Map<ZipEntry, number>();
@@ -156,7 +157,7 @@ function parseDirectory({ bytes, offset: directoryOffset, count }: Directory, so
   return entries;
 }
 
-/** Unpacked size, packed size and header offset; those that are all ones stand, in this order, in the zip64 field. */
+/** Unpacked size, packed size and header offset; those that are all ones are stored, in this order, in the zip64 field. */
 function sizes(view: DataView, at: number, nameEnd: number, extraEnd: number): [number, number, number] {
   const values = [view.getUint32(at + 24, true), view.getUint32(at + 20, true), view.getUint32(at + 42, true)];
   for (let field = nameEnd; field + 4 <= extraEnd; field += 4 + view.getUint16(field + 2, true)) {

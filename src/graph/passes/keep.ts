@@ -1,5 +1,5 @@
 /**
- * A loss written so that its derivative finds what the forward pass has computed. This comes before `gradients`, which
+ * Rewrites a loss so that its derivative can reuse what the forward pass computes. This comes before `gradients`, which
  * reads the nodes of the loss; `simplify` comes after it.
  */
 import { apply, madeBy, type Tensor } from "../tensor.ts";
@@ -12,8 +12,8 @@ export function keepForDerivative(outputs: readonly Tensor[]): Tensor[] {
 }
 
 const rules: Rewrites = {
-  // linear, GELU, linear: the first product comes scaled by 1/√2 and the second scales back, which costs nothing, and
-  // the derivative has 1 + erf(x/√2). Together 9 passes over the wide activations where GELU and its derivative take 10
+  // linear, GELU, linear: the first product is scaled by 1/√2 and the second scales back, which costs nothing, and the
+  // derivative reuses 1 + erf(x/√2). Together 9 passes over the wide activations where GELU and its derivative take 10
   // and compute erf twice.
   linear: ({ inputs: [x, w, b], attrs: { alpha } }, graph) => {
     const gelu = madeBy(x, "gelu");

@@ -1,5 +1,5 @@
 /**
- * What `simplify` replaces, a rule an operation. Each returns something that computes the same with fewer passes over
+ * What `simplify` replaces, one rule per operation. Each returns a tensor that computes the same with fewer passes over
  * memory, or undefined where it does not apply; `simplify.test.ts` checks each against the float64 reference.
  */
 import { item } from "../../base/item.ts";
@@ -9,7 +9,7 @@ import { apply, concat, constant, madeBy, type Tensor } from "../tensor.ts";
 
 /** What a rule may ask of the graph around a node. */
 export interface Surroundings {
-  /** True if one node alone reads this tensor, so that it need not exist when that node is replaced. */
+  /** True if this tensor has exactly one reader, so that it need not exist when that one is replaced. */
   readOnce(t: Tensor): boolean;
   /** The result of an operation on these inputs, if the graph has it already. */
   find<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: OpAttrs[K]): Tensor | undefined;
@@ -18,7 +18,7 @@ export interface Surroundings {
 export interface Site<K extends OpName> {
   readonly inputs: OpInputs<K, Tensor>;
   readonly attrs: OpAttrs[K];
-  /** What is to be replaced: its type. */
+  /** The tensor to be replaced, for its type. */
   readonly output: Tensor;
 }
 
@@ -34,7 +34,7 @@ function numberOf(t: Tensor): number | undefined {
   return moved && numberOf(moved.inputs[0]);
 }
 
-/** x times a number, read through a product of scalars; `undefined` if it is not such a product. */
+/** `t` as x times a number; undefined if it is not such a product. */
 function scaled(t: Tensor): { x: Tensor; by: number } | undefined {
   const negated = madeBy(t, "neg");
   if (negated) return { x: negated.inputs[0], by: -1 };
@@ -49,7 +49,7 @@ function times(x: Tensor, by: number): Tensor {
   return by === -1 ? x.neg() : x.mul(by);
 }
 
-/** A product times a number, where the product has no other reader: the number is its alpha. */
+/** A matrix product times a number, where the product has no other reader: the number goes into its alpha. */
 function absorbed(t: Tensor, by: number, graph: Surroundings): Tensor | undefined {
   const moved = madeBy(t, "reshape");
   if (moved && graph.readOnce(t)) return absorbed(moved.inputs[0], by, graph)?.reshape(t.shape);
@@ -83,7 +83,7 @@ function addedTo(sum: Tensor, t: Tensor, sign: 1 | -1, graph: Surroundings): Ten
   return apply("matmul", [...product.inputs, sum], { ...product.attrs, alpha: sign * alpha })[0];
 }
 
-/** A convolution that nothing else reads, plus a number a channel: its bias. */
+/** A convolution that nothing else reads, plus one number per channel: its bias. */
 function withBias(t: Tensor, b: Tensor, graph: Surroundings): Tensor | undefined {
   const conv = madeBy(t, "conv2d");
   const column = madeBy(b, "reshape");
@@ -93,7 +93,7 @@ function withBias(t: Tensor, b: Tensor, graph: Surroundings): Tensor | undefined
   return apply("conv2d", [...conv.inputs, column.inputs[0]], conv.attrs)[0];
 }
 
-/** The sum of two parts of one axis, surrounded by zeros, as the parts side by side: gradients of slices of one tensor. */
+/** The sum of two adjacent slices, each padded with zeros, as their concatenation: gradients of slices of one tensor. */
 function sideBySide(a: Tensor, b: Tensor, graph: Surroundings): Tensor | undefined {
   const [p, q] = [madeBy(a, "pad"), madeBy(b, "pad")];
   if (!p || !q || p.attrs.axis !== q.attrs.axis || !graph.readOnce(a) || !graph.readOnce(b)) return undefined;
@@ -107,7 +107,7 @@ function sideBySide(a: Tensor, b: Tensor, graph: Surroundings): Tensor | undefin
   return before + after === 0 ? whole : whole.pad(axis, before, after);
 }
 
-/** An operand without the copies that broadcasting makes by itself. */
+/** An operand without an expansion that broadcasting makes by itself. */
 function unexpanded(t: Tensor, others: readonly Shape[], result: Shape): Tensor {
   const copied = madeBy(t, "expand");
   if (!copied) return t;
@@ -116,7 +116,7 @@ function unexpanded(t: Tensor, others: readonly Shape[], result: Shape): Tensor 
   return shape && sameShape(shape, result) ? small : t;
 }
 
-/** Operands without needless copies, or undefined if there are none. */
+/** The operation on operands without needless expansions, or undefined if there are none. */
 function fewerCopies<K extends "add" | "sub" | "mul" | "div" | "where">(op: K) {
   return ({ inputs, attrs, output }: Site<K>): Tensor | undefined => {
     const operands = [...inputs];
@@ -131,7 +131,7 @@ function fewerCopies<K extends "add" | "sub" | "mul" | "div" | "where">(op: K) {
 export const rewrites: Rewrites = {
   reshape: ({ inputs: [x], attrs: { shape } }) => {
     if (sameShape(x.shape, shape)) return x;
-    const number = scaled(x); // moves on, to where a product takes it
+    const number = scaled(x); // passed on, to where a matrix product absorbs it
     if (number) return times(number.x.reshape(shape), number.by);
     const inner = madeBy(x, "reshape");
     return inner?.inputs[0].reshape(shape);
@@ -166,7 +166,7 @@ export const rewrites: Rewrites = {
       if (by === undefined || !sameShape(x.shape, site.output.shape)) continue;
       const better = timesCheaply(x, by, graph);
       if (better) return better;
-      if (y === a || y.rank > 0) return x.mul(by); // the number second, and as a number
+      if (y === a || y.rank > 0) return x.mul(by); // the number second, and as a scalar
     }
     return fewerCopies("mul")(site);
   },
@@ -236,7 +236,7 @@ export const rewrites: Rewrites = {
   },
 };
 
-/** A factor of a product of matrices, read through a product with a number and an exchange of its last two axes. */
+/** A factor of a matrix product, without a number it is multiplied by and a swap of its last two axes. */
 function asStored(t: Tensor, swapped: boolean): { t: Tensor; by: number; swapped: boolean } {
   const { x, by } = scaled(t) ?? { x: t, by: 1 };
   const inner = madeBy(x, "transpose");

@@ -1,16 +1,16 @@
 /**
  * A graph that computes the same with fewer passes over memory. Nodes are rebuilt from the inputs up: equal ones become
- * one, and the rules of `rewrites.ts` replace a node by a cheaper one until none applies. What nothing reads any more is
- * gone, as graphs are walked from their outputs.
+ * one, and the rules of `rewrites.ts` replace a node by a cheaper one until none applies. What nothing reads any more
+ * drops out, as graphs are walked from their outputs.
  *
- * The numbers differ by rounding only, so this is for training graphs; what makes codes is emitted as it was written.
+ * The numbers differ by rounding only, so this is for training graphs; graphs that make codes are emitted as written.
  */
 import { entry, item } from "../../base/item.ts";
 import type { OpAttrs, OpName } from "../ops.ts";
 import { apply, type Node, sortNodes, type Tensor } from "../tensor.ts";
 import { type Rewrite, type Rewrites, rewrites, type Surroundings } from "./rewrites.ts";
 
-/** Rounds after which a graph that still changes is taken as it is: each rule shrinks it, so few need more than four. */
+/** Most rounds; each rule shrinks the graph, so few graphs need more than four. */
 const ROUNDS = 20;
 
 /** The same outputs, computed with fewer operations. Inputs and parameters stay the nodes they are. */

@@ -16,7 +16,7 @@ export interface ClipSizes {
   readonly vision: ClipVisionConfig;
 }
 
-/** pixels f32 [B,3,Y,X] -> embedding f32 [B,F]; ids i32 [B,L] and the place of their end i32 [B] -> embedding f32 [B,F]. */
+/** pixels f32 [B,3,Y,X] -> embedding f32 [B,F]; ids i32 [B,L] and the index of the end token i32 [B] -> embedding f32 [B,F]. */
 export type ClipProgram = "image" | "text";
 
 export interface ClipFolder {
@@ -27,7 +27,7 @@ export interface ClipFolder {
   readonly weights: CheckedWeights;
 }
 
-/** transformers leaves out of a config what is as in ViT-B/32. */
+/** transformers leaves out of a config what equals ViT-B/32. */
 const DEFAULTS = {
   text: {
     vocab_size: 49408,
@@ -92,13 +92,13 @@ export function buildClip({ text, vision }: ClipSizes): BuiltClip {
   return { graphs, shapes: shapesOf(p) };
 }
 
-/** Tensors of a CLIP that are not run: the temperature of its training, and numbers from 0 up. */
+/** Tensors of a CLIP that are not run: the temperature of its training, and position ids. */
 export function isIdle(name: string): boolean {
   return name === "logit_scale" || name.endsWith(".position_ids");
 }
 
 /**
- * @throws SetupError if a file is missing; InputError if the folder holds something else, or files do not belong together;
+ * @throws InputError if a file is missing, the folder holds something else, or files do not belong together;
  * CheckpointError listing every missing, extra and misshaped tensor
  */
 export async function openClipFolder(path: string): Promise<ClipFolder> {

@@ -1,4 +1,4 @@
-/** CLIP with both towers: pictures and texts in one space. Radford et al. 2021. The judge of pictures in SEED's Table 2. */
+/** CLIP with both towers: pictures and texts in one space. Radford et al. 2021. It scores pictures in SEED's Table 2. */
 import { type RgbImage, resizeAndCrop, toTensor } from "../../image/index.ts";
 import { type ImageSource, loadPicture } from "../../image/source.ts";
 import { modelFolder } from "../../io/hub/index.ts";
@@ -14,7 +14,7 @@ export class ClipModel {
 
   /**
    * Opens a folder that `seedling import` or transformers wrote, or owner/name on the Hub.
-   * @throws SetupError if a file is missing; InputError if one is damaged or they do not belong together
+   * @throws InputError if a file is missing or damaged, or they do not belong together; SetupError if a download fails
    */
   static async fromPretrained(idOrFolder: string, options: LoadOptions = {}): Promise<ClipModel> {
     const path = await modelFolder(idOrFolder, { ...downloadOptions(options), wanted: clipFiles });
@@ -32,7 +32,7 @@ export class ClipModel {
     return this.#folder.path;
   }
 
-  /** Rows and columns of what it sees, px. */
+  /** Rows and columns of its input, px. */
   get imageSize(): number {
     return this.#folder.sizes.vision.imageSize;
   }
@@ -52,7 +52,7 @@ export class ClipModel {
     return rows(parts);
   }
 
-  /** Texts -> text embeddings f32 [F], not normalized. What is too long is cut off. */
+  /** Texts -> text embeddings f32 [F], not normalized. Longer texts are truncated. */
   async embedTexts(texts: readonly string[], options: BatchOptions = {}): Promise<Float32Array[]> {
     const { prompts, sizes } = this.#folder;
     const L = sizes.text.maxPositions;

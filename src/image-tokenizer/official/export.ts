@@ -23,14 +23,14 @@ export interface ExportOptions {
 export interface ExportReport {
   readonly layout: LayoutName;
   readonly files: readonly { readonly file: string; readonly tensors: number }[];
-  /** Tensors that the official models do not know, such as our CLIP pair. */
+  /** Tensors that the official models do not have, such as our CLIP pair. */
   readonly left: readonly string[];
 }
 
 /**
  * Writes the SEED part of `from` (an imported folder, or one that was trained here) to the new folder `to`, bit for bit,
- * and a config.json with the numbers of heads, which the files do not tell.
- * @throws UsageError if `to` is taken, or if the published layout has no names for the model, which is found before any
+ * and a config.json with the numbers of heads, which the files do not hold.
+ * @throws UsageError if `to` exists, or if the published layout has no names for the model, which is found before any
  * work; CheckpointError if a part of the model is missing.
  */
 export async function exportOfficial(from: string, to: string, options: ExportOptions = {}): Promise<ExportReport> {

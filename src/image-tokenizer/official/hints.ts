@@ -26,7 +26,7 @@ const fixture = z.object({
   decoder: z.object({ num_heads: count }).optional(),
 });
 
-/** Hints from the config.json in the folder `path`, or next to the file `path`; none if there is no such file, or another's. */
+/** Hints from the config.json in the folder `path`, or next to the file `path`; none if there is no such file or it is another kind. */
 export async function readHints(path: string): Promise<Hints> {
   const folder = (await kindOf(path)) === "folder" ? path : dirname(path);
   const where = join(folder, "config.json");

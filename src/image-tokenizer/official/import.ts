@@ -87,7 +87,7 @@ export function planImport<S extends Source>(files: readonly S[], hints: Hints =
   const config = inferOfficialConfig(new Map([...infos].map(([ours, { shape }]) => [ours, shape])), hints, where);
   const p = new Params();
   buildFrom(where, () => seedGraphs(config, p));
-  // The temperature of stage 1 goes along, for whoever trains on.
+  // The temperature of stage 1 is kept, for further training.
   const [name] = TEMPERATURES;
   const temperature: [string, readonly number[]][] = infos.has(name) ? [[name, []]] : [];
   const expected = new Map([...shapesOf(p), ...temperature]);
@@ -143,6 +143,7 @@ function isTowerName(name: string): boolean {
   return name.startsWith("visual_encoder.");
 }
 
+/** @throws CheckpointError listing every missing and misshaped tensor */
 export function expectComplete({ report: { missing, misshaped, files } }: ImportPlan): void {
   const problems = [...missing.map((name) => `${name} is missing`), ...misshaped];
   if (problems.length === 0) return;
@@ -180,7 +181,7 @@ async function writeImport(
   return { ...report, notFinite };
 }
 
-/** In the words of Hugging Face, for other tools; our own reader knows it from config.json. */
+/** In Hugging Face's format, for other tools; our own reader knows it from config.json. */
 function preprocessor({ vision }: ModelConfig): unknown {
   const size = { height: vision.imageSize, width: vision.imageSize };
   return {

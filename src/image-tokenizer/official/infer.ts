@@ -8,11 +8,11 @@ import { TOWER_BLOCKS } from "../../weights/official.ts";
 
 /** What shapes do not tell. */
 export interface Hints {
-  /** Default: as many as give ViT-g's 88 a head. */
+  /** Default: as many as have a width of 88 each, as in ViT-g. */
   readonly visionHeads?: number | undefined;
   /** Blocks of the tower that run. Default: all there are, at most 39. */
   readonly visionDepth?: number | undefined;
-  /** Default: as many as give BERT's 64 a head. */
+  /** Default: as many as have a width of 64 each, as in BERT. */
   readonly qformerHeads?: number | undefined;
   /** Default: 12, a constant of the official code. */
   readonly decoderHeads?: number | undefined;
@@ -126,7 +126,7 @@ function byHeadSize(width: number, headSize: number, what: string, option: strin
   );
 }
 
-/** Distance between the layers that look at the picture; the first one always does. */
+/** Distance between the layers with cross-attention to the picture; the first layer always has it. */
 function crossAttentionFrequency(layers: number, looks: (layer: number) => boolean): number {
   for (let j = 1; j < layers; j++) if (looks(j)) return j;
   return Math.max(2, layers);

@@ -83,7 +83,7 @@ export class ModelCache {
   }
 }
 
-/** Makes `path` lead to `blob`. A link that leads nowhere is replaced. */
+/** Makes `path` lead to `blob`. A dangling link is replaced. */
 async function place(blob: string, path: string): Promise<void> {
   if (await stat(path).catch(() => undefined)) return;
   if (await lstat(path).catch(() => undefined)) await rm(path);

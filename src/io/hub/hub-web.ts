@@ -1,4 +1,4 @@
-/** The Hub in a browser: a model's folder is the address where its files are; each is fetched when it is opened. */
+/** The Hub in a browser: a model's folder is the URL where its files are; each is fetched when it is opened. */
 import type { Hub } from "./hub.ts";
 
 const HUB = "https://huggingface.co";

@@ -1,4 +1,4 @@
-/** Where models are fetched from: the cache and the Hub in Node (`hub-node.ts`), addresses in a browser (`hub-web.ts`). */
+/** Where models are fetched from: the cache and the Hub in Node (`hub-node.ts`), URLs in a browser (`hub-web.ts`). */
 import type { DownloadOptions } from "./model.ts";
 
 export interface ModelName {

@@ -6,7 +6,7 @@ import { exists } from "../files.ts";
 
 export interface DownloadOptions {
   /**
-   * How far it is, in bytes of all files; what was there before counts as done. In a browser, where files are fetched when
+   * Progress in bytes of all files; what was there before counts as done. In a browser, where files are fetched when
    * they are first needed, it is called then, with the bytes of those that are being fetched.
    */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
@@ -15,15 +15,15 @@ export interface DownloadOptions {
   readonly wanted?: (paths: readonly string[]) => readonly string[];
 }
 
-/** "owner/name", with "@revision" for another than the main one. */
+/** "owner/name", optionally with "@revision"; default "main". */
 export function isModelId(text: string): boolean {
   return /^\w[\w.-]*\/\w[\w.-]*(@\w[\w./-]*)?$/.test(text) && !text.includes("..");
 }
 
 /**
  * The folder of a model in the cache, downloaded if it is not there yet. Honors HF_HUB_CACHE, HF_HOME, HF_TOKEN,
- * HF_ENDPOINT and HF_HUB_OFFLINE. In a browser: the address of its files on the Hub.
- * @throws UsageError if `id` is none; InputError if there is no such model or a hash is wrong; SetupError without
+ * HF_ENDPOINT and HF_HUB_OFFLINE. In a browser: the URL of its files on the Hub.
+ * @throws UsageError if `id` is not a model's name; InputError if there is no such model or a hash is wrong; SetupError without
  * permission or network.
  */
 export async function downloadModel(id: string, options: DownloadOptions = {}): Promise<string> {

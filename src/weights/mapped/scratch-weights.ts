@@ -15,10 +15,10 @@ export type MakeWeight = () => Promise<StoredWeight>;
 const FILE = "weights";
 /** Tensors start at a multiple of this. */
 const ALIGNMENT = 64;
-/** What bytes of a weight can be. */
+/** Fields of a weight that hold bytes. */
 const FIELDS = ["data", "scale", "offset"] as const;
 
-/** Without a disk, or if it has no room, the weights stay in memory. */
+/** Without a disk, or if it has no space, the weights stay in memory. */
 export async function scratchWeights(makers: ReadonlyMap<string, MakeWeight>): Promise<ScratchWeights> {
   const weights = new Map<string, StoredWeight>();
   try {

@@ -31,7 +31,7 @@ export interface StoredNames {
 
 /**
  * Opens a safetensors file, or an index with its shards, that must hold exactly the `expected` tensors, named as ours.
- * @throws SetupError if the file is missing; CheckpointError listing every missing, extra and misshaped tensor.
+ * @throws InputError if the file is missing; CheckpointError listing every missing, extra and misshaped tensor.
  */
 export async function checkedWeights(
   path: string,

@@ -1,4 +1,4 @@
-/** Smaller weights: fewer bits a number. */
+/** Smaller weights: fewer bits per number. */
 export { linearWeights } from "./linear-weights.ts";
 export { lmMatrices } from "./lm-matrices.ts";
 export { type PartToQuantize, type QuantizeReport, quantizeFiles } from "./quantize-files.ts";

@@ -4,12 +4,12 @@ import { decodingGraph, vocabularyPaths } from "../../models/language-model.ts";
 import type { LmConfig } from "../../models/lm-config.ts";
 import { linearWeights } from "./linear-weights.ts";
 
-/** Where a head of its own is stored. */
+/** Where a head that is not tied is stored. */
 export const HEAD = "lm_head.weight";
 
 /**
- * Matrices that linear layers alone read: the name each is stored under when it is quantized, and the one it is read from.
- * Tied embeddings are looked up as floats, and stand once more, quantized, as the head.
+ * Matrices that only linear layers read: the name each is stored under when it is quantized, and the one it is read from.
+ * Tied embeddings are looked up as floats, and stored once more, quantized, as the head.
  */
 export function lmMatrices(config: LmConfig): ReadonlyMap<string, string> {
   const graph = decodingGraph(new Params(), { ...config, tied: false, addedTokens: 0 });

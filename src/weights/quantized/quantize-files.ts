@@ -1,4 +1,4 @@
-/** A folder with weights -> the same with some of its matrices as whole numbers. Every other file is carried along. */
+/** A folder with weights -> the same with some of its matrices as integers. Every other file is copied. */
 import { InputError, UsageError } from "../../base/errors.ts";
 import { entry } from "../../base/item.ts";
 import { copyFile, fileSize, kindOf, makeFolder } from "../../io/files.ts";
@@ -15,7 +15,7 @@ export interface QuantizeOptions {
   readonly bits?: 4 | 8;
   /**
    * Numbers that share a scale, a power of two from 16 to 256. Without it a row shares one, which is possible with 8 bits
-   * only and is multiplied in whole numbers; blocks save memory where that counts more.
+   * only and is multiplied in integers; blocks save memory where that counts more.
    */
   readonly block?: number;
   /** Names of tensors to leave as they are. Default: the small layers around the codebook and the heads. */
@@ -33,7 +33,7 @@ export interface QuantizeReport {
     readonly bytesBefore: number;
     readonly bytesAfter: number;
   }[];
-  /** Files that were carried along as they are. */
+  /** Files that were copied as they are. */
   readonly copied: readonly string[];
   /** Files that were left out: weights of a quantized part in another format. */
   readonly left: readonly string[];
@@ -45,16 +45,16 @@ export interface PartToQuantize {
   readonly name: string;
   /** What is opened in its place: a sub-folder, or "." for the folder itself, whose shards become one file. Default `name`. */
   readonly from?: string;
-  /** Tensors that linear layers alone read, with the name in the file that they are read from. */
+  /** Tensors that only linear layers read, with the name in the file that they are read from. */
   readonly roundable: ReadonlyMap<string, string>;
 }
 
-/** Weights in formats that a quantized part is not stored in. */
+/** Files that hold weights: next to those of a quantized part, other ones are left out. */
 const OTHER_WEIGHTS = /\.(bin|pt|pth|ckpt|h5|msgpack|ot|onnx|gguf|safetensors)$/;
 
 /**
  * Writes the new folder `to`.
- * @throws UsageError for sizes that do not exist or a folder that is taken; the errors of opening weights.
+ * @throws UsageError for sizes that are not supported or a folder that exists; the errors of opening weights.
  */
 export async function quantizeFiles(
   from: string,
@@ -134,7 +134,7 @@ async function otherFiles(
   };
 }
 
-/** Deeper than any model folder; links may go round in circles. */
+/** Deeper than any model folder; links may form cycles. */
 const MAX_DEPTH = 8;
 
 /** Files below a folder by their paths in it, those of version control left out. @throws InputError if it is too deep. */
@@ -150,7 +150,7 @@ async function allFiles(root: string, folder = "", depth = 0): Promise<string[]>
   return found;
 }
 
-/** Of all its shards, bytes. */
+/** Bytes of all its shards. */
 async function sizeOf({ tensors }: TensorFile): Promise<number> {
   const files = new Set([...tensors.values()].map(({ file }) => file));
   return (await Promise.all([...files].map(fileSize))).reduce((a, b) => a + b, 0);

@@ -1,7 +1,7 @@
-/** Floats -> whole numbers with scales, and back. The forms that come out are described in src/onnx/quantized.ts. */
+/** Floats -> integers with scales, and back. The resulting forms are described in src/onnx/quantized.ts. */
 
 /**
- * One scale a row, symmetric: the largest magnitude of a row becomes 127. Rows and columns are exchanged on the way.
+ * One scale per row, symmetric: the largest magnitude of a row becomes 127. The result is transposed.
  * w: f32 [N,K] -> data: i8 [K,N], scale: f32 [N].
  */
 export function quantizeRows(w: Float32Array, N: number): { data: Int8Array; scale: Float32Array } {
@@ -19,8 +19,8 @@ export function quantizeRows(w: Float32Array, N: number): { data: Int8Array; sca
 }
 
 /**
- * One scale a block of a row. The value of the largest magnitude becomes the lowest number, which has no twin above zero
- * and so would be lost otherwise.
+ * One scale per block of a row. The value of the largest magnitude becomes the lowest number, which has no positive
+ * counterpart and would otherwise be unused.
  * w: f32 [N,K] -> data: u8 [N,blocks,block bits/8], scale: f32 [N,blocks].
  */
 export function quantizeBlocks(

@@ -1,5 +1,5 @@
 /**
- * Quantized tensors in a safetensors file: `X` holds whole numbers instead of floats, and `X.scale` their scales.
+ * Quantized tensors in a safetensors file: `X` holds integers instead of floats, and `X.scale` their scales.
  * I8 [K,N] is a matrix [N,K] with one scale for each row, F32 [N]. U8 [N,blocks,bytes] has one for each block, F32
  * [N,blocks]; the metadata of the file states the bits of a number.
  */
@@ -9,7 +9,7 @@ import { item } from "../../base/item.ts";
 import type { TensorFile, TensorInfo } from "../tensor-file.ts";
 import { dequantizeBlocks, dequantizeRows } from "./round.ts";
 
-/** Keys of the metadata. The second marks I8 with rows and columns exchanged, unlike early files. */
+/** Keys of the metadata. The second marks transposed I8, unlike early files. */
 export const BITS = "quantized_bits";
 export const LAYOUT = { quantized_layout: "columns" } as const;
 

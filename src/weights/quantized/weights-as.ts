@@ -7,11 +7,11 @@ import type { CheckedWeights } from "../mapped/weights.ts";
 import { KEEP, linearWeights } from "./linear-weights.ts";
 import { quantizeRows } from "./round.ts";
 
-/** f32: floats, computed in float32 however they are stored. int8: whole numbers, one scale a row. */
+/** f32: floats, computed in float32 however they are stored. int8: integers, one scale per row. */
 export type WeightDtype = "f32" | "int8";
 
 /**
- * The weights of these graphs. int8 rounds, in memory and one matrix after the other, what `seedling quantize` would, to
+ * The weights of these graphs. int8 rounds, in memory and one matrix at a time, what `seedling quantize` would, to
  * the same numbers; what is quantized in the file stays as it is. Without a dtype nothing changes.
  * @throws UsageError for f32 if the file holds quantized weights.
  */
