@@ -8,7 +8,7 @@ import { Mpi } from "./mpi.ts";
 const EAGER = 1;
 const [SOON, LATER] = [1, 20];
 /** How long a rank that fails waits for the others to fail too, ms: they may be seconds behind where cores are shared. */
-const SAME_FAILURE = 10_000;
+const SAME_FAILURE = 3000;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
