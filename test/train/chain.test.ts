@@ -90,6 +90,31 @@ describe("a stage in one file", () => {
     ]);
   });
 
+  test.each([1, 2])("of %d phases, finished, goes on with one that is added to its recipe", async (before) => {
+    const [first, second] = recipes.toy.phases;
+    const train = async (at: string, phases: object[]) => {
+      const path = join(root, "longer.json");
+      await writeFile(path, JSON.stringify({ ...recipes.toy, phases }));
+      const news = told();
+      const options = { root: at, sources: {}, threads: 1, resume: true, ...news };
+      return { news, ...(await runStage(await readRecipe(path, stages), options)) };
+    };
+    const [at, inOneGo] = [folder(), folder()];
+    const some = [first, second].slice(0, before) as object[];
+    const all = [...some, { steps: 5, seed: 5, peakRate: 0.01 }];
+    await train(at, some);
+    const { news, weights } = await train(at, all);
+    expect(news.phases).toEqual([`toy ${before + 1}`]);
+    expect(weights.get("center")).toEqual((await train(inOneGo, all)).weights.get("center"));
+    const files = async (run: string): Promise<string[]> =>
+      (await readdir(join(run, "toy"), { recursive: true })).sort();
+    expect(await files(at)).toEqual(await files(inOneGo));
+    expect((await readRunRecord(join(at, "toy")))!.finished).toHaveLength(before + 1);
+    await expect(train(at, some)).rejects.toThrow(`expected a run of ${before} phases, got one of ${before + 1}.`);
+    const changed = [{ ...first, steps: 13 }, ...all.slice(1), { steps: 2 }];
+    await expect(train(at, changed)).rejects.toThrow("recipe");
+  });
+
   test("its keys are checked, and what scales is scaled", async () => {
     const path = join(root, "wrong.json");
     await writeFile(path, JSON.stringify({ ...recipes.toy, phases: [{ steps: 3 }, { steps: 2, heigth: 1 }] }));

@@ -25,6 +25,7 @@ import type { StageRecipe } from "../recipe/stage-recipe.ts";
 import { learnedFrom, loopSettings } from "../recipe/training-keys.ts";
 import type { StageContext, Weights } from "../stages/definition.ts";
 import { STAGES } from "../stages/registry.ts";
+import { lengthen } from "./lengthen.ts";
 import { commit, machine } from "./provenance.ts";
 import { isFinished, type RunRecord, readRunRecord, writeRunRecord } from "./run-record.ts";
 
@@ -78,6 +79,11 @@ export async function runStage(recipe: StageRecipe, options: RunOptions): Promis
   await expectSameOnRanks(ranks, recipe.where, { recipe: recipes, [RUN_FOLDER]: hashOf(JSON.stringify(record ?? {})) });
   if (!options.resume) await expectNew(stageFolder, recipe, record);
   if (record) await expectSameFinished(recipe, record, options);
+  if (record && isLonger(recipe, record)) {
+    if (ranks.rank === 0) await lengthen(stageFolder, record, count);
+    record = { ...record, phases: count };
+    await ranks.barrier();
+  }
   if (isFinished(record))
     return { weights: await loadWeights(weightsFile(stageFolder)), step: 0, finished: true, skipped: true };
   await firstThenOthers(ranks, async () => {
@@ -229,10 +235,15 @@ function knownIdentity(recipe: StageRecipe, index: number, { identity }: Sources
   };
 }
 
+/** Have further phases been added to the recipe of a finished stage? */
+function isLonger({ phases }: StageRecipe, record: RunRecord): boolean {
+  return isFinished(record) && record.phases < phases.length;
+}
+
 /** @throws InputError if a finished phase depends on something that has changed, as far as that is known without opening data */
 async function expectSameFinished(recipe: StageRecipe, record: RunRecord, options: RunOptions): Promise<void> {
   const folder = join(options.root, recipe.name);
-  if (record.phases !== recipe.phases.length)
+  if (record.phases !== recipe.phases.length && !isLonger(recipe, record))
     throw new InputError(
       `${folder}: expected a run of ${recipe.phases.length} phases, got one of ${record.phases}. Remove the folder to train it again, or name another run folder.`,
     );
