@@ -1,17 +1,18 @@
 /** Pictures in Node: libvips, through sharp. */
 import sharp from "sharp";
 import type { Codec } from "./codec.ts";
+import { readHeader } from "./picture-header.ts";
 
 export const codec: Codec = {
-  async open(bytes) {
-    // failOn "error" refuses cut-off files but forgives the oddities that every viewer forgives.
-    const picture = sharp(bytes, { limitInputPixels: false, failOn: "error", pages: 1 });
-    const { width, height, pages = 1 } = await picture.metadata();
+  async open(bytes, kind) {
+    // By our own reader, as sharp's `metadata` takes a fifth of the time of decoding a small picture.
+    const header = readHeader(bytes, kind);
     return {
-      width,
-      height,
-      frames: pages,
+      ...header,
       async decode() {
+        // failOn "error" refuses cut-off files but forgives the oddities that every viewer forgives.
+        const limitInputPixels = header.width * header.height;
+        const picture = sharp(bytes, { limitInputPixels, failOn: "error", pages: 1 });
         const { data, info } = await picture
           .autoOrient()
           .toColourspace("srgb")

@@ -1,4 +1,4 @@
-/** Size and number of frames of a picture file, by its header alone, for decoders that have no limits of their own. */
+/** Size and number of frames of a picture file, by its header alone, so that limits are checked before anything is decoded. */
 import { dataView, fromLatin1, startsWith, utf8 } from "../base/bytes.ts";
 import type { PictureKind } from "./codec.ts";
 
