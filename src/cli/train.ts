@@ -231,6 +231,14 @@ async function trainRecipes(
     throw new UsageError(
       `--adapter: expected a recipe that tunes a language model first, got ${first?.definition.name}.`,
     );
+  for (const { definition, name, where } of recipes) {
+    const learnsCodes = definition.uses?.includes("image tokenizer");
+    if (!learnsCodes || options.model !== undefined || !(await exists(join(common.root, "codebook")))) continue;
+    // The chain makes the model folder and the quantized base first; the shipped model's codes are not those of this run.
+    throw new UsageError(
+      `${where}: expected the chain of ${common.root}, which has a codebook of its own, got one recipe. Train the chain with --from ${name} --until ${name}, or name the model whose codes are learned with --model.`,
+    );
+  }
   for (const [i, recipe] of recipes.entries()) {
     const own = { ...common, resume, adapter: i === 0 ? adapter : undefined };
     const { finished, skipped } = await runStage(recipe, own);

@@ -248,6 +248,15 @@ describe("train and assemble", () => {
         "--adapter",
         "x",
       );
+      await mkdir(join(root, "planted", "codebook"), { recursive: true });
+      await ends(
+        2,
+        /^seedling: .*see\.json: expected the chain of planted, which has a codebook of its own, got one recipe\. Train/,
+        "train",
+        recipe("see"),
+        "--run",
+        "planted",
+      );
       await ends(2, /^seedling: .*--steps/, "train", recipe("clip"), "--steps", "0");
       await ends(3, /^seedling: nowhere: no such run folder\. Check the path\./, "assemble", "out", "--run", "nowhere");
     },

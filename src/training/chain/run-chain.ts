@@ -19,7 +19,7 @@ import { type Comparison, compareScores } from "./bounds.ts";
 import type { Chain, EvaluationPlan } from "./chain.ts";
 import { Products } from "./products.ts";
 import { readRunRecord } from "./run-record.ts";
-import { folderOf, hashOfFile, type RunOptions, runStage } from "./run-stage.ts";
+import { folderOf, hashOfFile, type RunOptions, runStage, takeSampling } from "./run-stage.ts";
 import { type Scores, type TrainingRecord, trainingRecord, writeTrainingRecord } from "./training-json.ts";
 
 export interface ChainOptions extends Omit<RunOptions, "resume" | "adapter" | "model"> {
@@ -95,7 +95,9 @@ async function imageTokenizer(chain: Chain, products: Products, options: ChainOp
   const { root, earlier, onProgress } = options;
   const stages = tokenizerStages(chain, options);
   const hashes = await Promise.all(stages.map((name) => hashOfFile(weightsFile(folderOf(name, options)))));
-  const key = hashOf(JSON.stringify(how), ...hashes);
+  const sizes = chain.recipes.find((recipe) => recipe.sizes)?.sizes;
+  if (sizes) await takeSampling(root, sizes);
+  const key = hashOf(JSON.stringify([how, sizes?.decoder.pipeline]), ...hashes);
   return products.folder(MODEL, key, async (out) => {
     onProgress?.("assembling the image tokenizer");
     await assemble({ root, out, earlier, stages, ...how });

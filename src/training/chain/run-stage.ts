@@ -296,9 +296,21 @@ async function shareSizes(root: string, sizes: ModelSizes, { name, definition }:
     throw new InputError(
       `${path}: expected ${other} as this recipe's model has it, got another. Name another run folder.`,
     );
-  const own = needed.filter((key) => !kept.has(key));
-  if (!differingSize(found, sizes, own)) return;
-  await writeFileAtomic(path, `${JSON.stringify(withSizes(found, sizes, own), null, 2)}\n`);
+  await takeSizes(path, found, sizes, [...needed.filter((key) => !kept.has(key)), ...SAMPLING]);
+}
+
+/** No weight depends on these, so they may change after training, too. */
+const SAMPLING: readonly SizeKey[] = ["pipeline"];
+
+/** Gives a run folder the settings of sampling that a recipe's model has. */
+export async function takeSampling(root: string, sizes: ModelSizes): Promise<void> {
+  const path = join(root, "model.json");
+  await takeSizes(path, parseModelSizes(await readJsonFile(path), path), sizes, SAMPLING);
+}
+
+async function takeSizes(path: string, old: ModelSizes, from: ModelSizes, keys: readonly SizeKey[]): Promise<void> {
+  if (!differingSize(old, from, keys)) return;
+  await writeFileAtomic(path, `${JSON.stringify(withSizes(old, from, keys), null, 2)}\n`);
 }
 
 /** The recipe as it is trained. */

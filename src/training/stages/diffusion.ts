@@ -47,7 +47,7 @@ export const diffusion = defineStage({
     maxWeight: key(z.number().positive().default(5), "largest weight of an example, as in min-SNR (Hang et al. 2023)"),
   }),
   needs: ["clip", "vae"],
-  sizes: [...CLIP_SIZES, "unet", "scheduler", "pipeline"],
+  sizes: [...CLIP_SIZES, "unet", "scheduler"],
   owns: PREFIXES,
   async build(c) {
     const opened = await openCaptionedPictures(c);
