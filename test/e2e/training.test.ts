@@ -253,7 +253,7 @@ describe("train and assemble", () => {
         2,
         /^seedling: .*see\.json: expected the chain of planted, which has a codebook of its own, got one recipe\. Train/,
         "train",
-        recipe("see"),
+        here("../recipes/see.json"),
         "--run",
         "planted",
       );
