@@ -18,7 +18,8 @@ export function bars(scores) {
   const naming = scores["naming openmoji"] && STYLES.map((style) => [style, scores[`naming ${style}`]]);
   const entry = (key, short, bar, section, got, reached) => ({
     ...{ key, short, bar },
-    ...(section ? { got: got(section), reached: reached(section) } : {}),
+    got: section && got(section),
+    reached: section && reached(section),
   });
   const r1 = ({ embeddings: { imageToText, textToImage } }) => [imageToText.r1, textToImage.r1];
   const byCodes = (wanted) => (section) =>
@@ -121,10 +122,10 @@ export function bars(scores) {
 export function languageBars(scores, model) {
   const { once } = scores["captions test"];
   const kinds = Object.entries(scores["questions test"].kinds).map(([kind, { seeing, likeliest }]) => {
-    return [kind, seeing - likeliest];
+    return { kind, points: seeing - likeliest };
   });
-  const ahead = mean(kinds.map(([, points]) => points));
-  const below = kinds.filter(([, points]) => points < 0);
+  const ahead = mean(kinds.map(({ points }) => points));
+  const below = kinds.filter(({ points }) => points < 0);
   const floors = SPLITS.map((split) => scores[`captions ${split}`]).filter((split) => split?.withoutLanguageModel);
   const drawn = (split) => scores[`drawings ${split}, share of real pictures`]?.drawn.objectsFound.mean;
   const share = model === "seedling-mini" ? 65 : 70;
@@ -151,7 +152,7 @@ export function languageBars(scores, model) {
       key: "questions",
       short: "questions, points above the likeliest answer, mean over kinds",
       bar: "30, no kind below it",
-      got: `${one(ahead)}${below.length ? `; below it: ${below.map(([kind, points]) => `${kind} ${one(points)}`).join(", ")}` : ""}`,
+      got: `${one(ahead)}${below.length ? `; below it: ${below.map(({ kind, points }) => `${kind} ${one(points)}`).join(", ")}` : ""}`,
       reached: ahead >= 30 && below.length === 0,
     },
     {
